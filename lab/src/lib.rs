@@ -1,0 +1,1 @@
+//! The kernel, namespaces and devices that the examples, tests and benchmarks of ipvset stand on.

@@ -1,0 +1,1 @@
+#![doc = "Linux IPVS and ipset over netlink."]

@@ -1,0 +1,2 @@
+//! The commands of the ipvset project: `cargo xtask help`.
+fn main() {}
