@@ -1,1 +1,12 @@
-#![doc = "Linux IPVS and ipset over netlink."]
+//! Linux IPVS and ipset over netlink.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod error;
+pub mod ipset;
+pub mod ipvs;
+mod netlink;
+mod wire;
+
+pub use error::{Error, ErrorKind, Result};
+pub use netlink::{ExtendedAck, Namespace};

@@ -1,0 +1,315 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+
+use crate::netlink::{ExtendedAck, Failure};
+use crate::wire::{Malformed, Oversized};
+
+/// What every fallible function of this crate gives.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, for a program to branch on ([`Error::kind`] and the predicates) and for a
+/// person to read: the operation, the object it was for, and the reason.
+///
+/// ```
+/// use ipvset::ipvs::{Scheduler, VirtualService};
+///
+/// let error = VirtualService::tcp("10.0.0.1:0".parse()?).validate().unwrap_err();
+/// assert!(error.is_invalid_input());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    operation: Cow<'static, str>,
+    object: Option<String>,
+    cause: Cause,
+}
+
+/// The kinds of [`Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// What the operation was for does not exist: a service, a server, a set, an entry, a
+    /// scheduler.
+    NotFound,
+    /// What was to be made exists.
+    AlreadyExists,
+    /// The kernel wants a capability that the program does not have there.
+    PermissionDenied,
+    /// The kernel does not have the feature: IPVS, ipset, a set type, an option.
+    Unavailable,
+    /// A value is not one that the kernel takes; nothing was changed.
+    InvalidInput,
+    /// The object is in use.
+    Busy,
+    /// The set has no room left.
+    Full,
+    /// The kernel dropped replies, so that what it did is not known.
+    RepliesLost,
+    /// What was read changed while it was read, so that it may miss or repeat things.
+    Inconsistent,
+    /// The kernel's reply is not what its protocol says.
+    MalformedReply,
+    /// A system call failed.
+    Io,
+    /// The kernel refused for a reason that has no kind of its own; see [`Error::errno`].
+    Other,
+}
+
+/// Why, before anybody says for what.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Cause {
+    #[error("{0}")]
+    Refused(Cow<'static, str>),
+    #[error("line {line}, column {column}: {message}")]
+    Text {
+        line: usize,
+        column: usize,
+        message: Cow<'static, str>,
+    },
+    #[error(transparent)]
+    Kernel(Kernel),
+    #[error("{0}")]
+    Unavailable(Cow<'static, str>),
+    #[error("{0}")]
+    Io(#[source] io::Error),
+    #[error("the kernel dropped replies (ENOBUFS); read back what it did")]
+    RepliesLost,
+    #[error("it changed while it was read; read it again")]
+    Inconsistent,
+    #[error("the reply does not fit the receive buffer")]
+    CutOff,
+    #[error("the kernel's reply is malformed: {0}")]
+    Malformed(#[source] Malformed),
+    #[error("too large: {0}")]
+    Oversized(#[source] Oversized),
+}
+
+/// A request that the kernel refused, in the terms of its protocol.
+#[derive(Debug)]
+pub(crate) struct Kernel {
+    pub(crate) kind: ErrorKind,
+    /// The errno or the protocol's own code, positive.
+    pub(crate) code: i32,
+    /// What it means for this operation, where the plain text of the errno would not tell.
+    pub(crate) words: Option<Cow<'static, str>>,
+    pub(crate) extended: Option<ExtendedAck>,
+}
+
+/// Codes from here on are a protocol's own and no errno (include/linux/err.h: `MAX_ERRNO`).
+const FIRST_PRIVATE_CODE: i32 = 4096;
+
+impl std::error::Error for Kernel {}
+
+impl fmt::Display for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let private = self.code >= FIRST_PRIVATE_CODE;
+        match &self.words {
+            Some(words) if private => write!(f, "{words} (ipset error {})", self.code)?,
+            Some(words) => write!(f, "{words} ({})", io::Error::from_raw_os_error(self.code))?,
+            None if private => write!(f, "ipset error {}", self.code)?,
+            None => write!(f, "{}", io::Error::from_raw_os_error(self.code))?,
+        }
+        if let Some(extended) = self
+            .extended
+            .as_ref()
+            .filter(|it| **it != ExtendedAck::default())
+        {
+            write!(f, "; the kernel says: {extended}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Error {
+    pub(crate) fn new(operation: impl Into<Cow<'static, str>>, cause: Cause) -> Self {
+        Self(Box::new(Inner {
+            operation: operation.into(),
+            object: None,
+            cause,
+        }))
+    }
+
+    /// A value that is refused before the kernel is asked.
+    pub(crate) fn refused(
+        operation: impl Into<Cow<'static, str>>,
+        why: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::new(operation, Cause::Refused(why.into()))
+    }
+
+    /// Says what the operation was for.
+    pub(crate) fn object(mut self, object: impl fmt::Display) -> Self {
+        self.0.object = Some(object.to_string());
+        self
+    }
+
+    /// What the program can do about it.
+    pub fn kind(&self) -> ErrorKind {
+        match &self.0.cause {
+            Cause::Refused(_) | Cause::Text { .. } | Cause::Oversized(_) => ErrorKind::InvalidInput,
+            Cause::Kernel(kernel) => kernel.kind,
+            Cause::Unavailable(_) => ErrorKind::Unavailable,
+            Cause::Io(error) => match error.kind() {
+                io::ErrorKind::PermissionDenied => ErrorKind::PermissionDenied,
+                io::ErrorKind::NotFound => ErrorKind::NotFound,
+                _ => ErrorKind::Io,
+            },
+            Cause::RepliesLost => ErrorKind::RepliesLost,
+            Cause::Inconsistent => ErrorKind::Inconsistent,
+            Cause::CutOff | Cause::Malformed(_) => ErrorKind::MalformedReply,
+        }
+    }
+
+    /// What the operation was for does not exist. See [`ErrorKind::NotFound`].
+    pub fn is_not_found(&self) -> bool {
+        self.kind() == ErrorKind::NotFound
+    }
+
+    /// What was to be made exists. See [`ErrorKind::AlreadyExists`].
+    pub fn already_exists(&self) -> bool {
+        self.kind() == ErrorKind::AlreadyExists
+    }
+
+    /// A capability is missing. See [`ErrorKind::PermissionDenied`].
+    pub fn permission_denied(&self) -> bool {
+        self.kind() == ErrorKind::PermissionDenied
+    }
+
+    /// This kernel has no such feature. See [`ErrorKind::Unavailable`].
+    pub fn is_unavailable(&self) -> bool {
+        self.kind() == ErrorKind::Unavailable
+    }
+
+    /// A value is not acceptable, whether this crate or the kernel says so. See
+    /// [`ErrorKind::InvalidInput`].
+    pub fn is_invalid_input(&self) -> bool {
+        self.kind() == ErrorKind::InvalidInput
+    }
+
+    /// The object is in use. See [`ErrorKind::Busy`].
+    pub fn is_busy(&self) -> bool {
+        self.kind() == ErrorKind::Busy
+    }
+
+    /// The set has no room left. See [`ErrorKind::Full`].
+    pub fn is_full(&self) -> bool {
+        self.kind() == ErrorKind::Full
+    }
+
+    /// What the kernel did is not known. See [`ErrorKind::RepliesLost`].
+    pub fn replies_lost(&self) -> bool {
+        self.kind() == ErrorKind::RepliesLost
+    }
+
+    /// What was read may miss or repeat things. See [`ErrorKind::Inconsistent`].
+    pub fn is_inconsistent(&self) -> bool {
+        self.kind() == ErrorKind::Inconsistent
+    }
+
+    /// What was being done, such as `add service`.
+    pub fn operation(&self) -> &str {
+        &self.0.operation
+    }
+
+    /// What it was for: a service, a set, an entry, in the syntax of the tools.
+    pub fn object_name(&self) -> Option<&str> {
+        self.0.object.as_deref()
+    }
+
+    /// The kernel's errno, where it or a system call gave one.
+    pub fn errno(&self) -> Option<i32> {
+        match &self.0.cause {
+            Cause::Kernel(kernel) if kernel.code < FIRST_PRIVATE_CODE => Some(kernel.code),
+            Cause::Io(error) => error.raw_os_error(),
+            _ => None,
+        }
+    }
+
+    /// ipset's own error code (`IPSET_ERR_*`, 4097 or more), where the kernel gave one.
+    pub fn ipset_code(&self) -> Option<i32> {
+        match &self.0.cause {
+            Cause::Kernel(kernel) if kernel.code >= FIRST_PRIVATE_CODE => Some(kernel.code),
+            _ => None,
+        }
+    }
+
+    /// What the kernel said beside the error number (Linux 4.12 or later, and seldom).
+    pub fn extended_ack(&self) -> Option<&ExtendedAck> {
+        match &self.0.cause {
+            Cause::Kernel(kernel) => kernel.extended.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Line and column, both from 1, where the error is in a text.
+    pub fn position(&self) -> Option<(usize, usize)> {
+        match self.0.cause {
+            Cause::Text { line, column, .. } => Some((line, column)),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.operation)?;
+        if let Some(object) = &self.0.object {
+            write!(f, " {object}")?;
+        }
+        write!(f, ": {}", self.0.cause)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {self}", self.kind())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.0.cause)
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match error.kind() {
+            ErrorKind::NotFound => io::ErrorKind::NotFound,
+            ErrorKind::AlreadyExists => io::ErrorKind::AlreadyExists,
+            ErrorKind::PermissionDenied => io::ErrorKind::PermissionDenied,
+            ErrorKind::Unavailable => io::ErrorKind::Unsupported,
+            ErrorKind::InvalidInput => io::ErrorKind::InvalidInput,
+            _ => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl Cause {
+    /// A failed exchange; `interpret` puts a rejection into the terms of its protocol.
+    pub(crate) fn from_failure(
+        failure: Failure,
+        interpret: impl FnOnce(i32) -> (ErrorKind, Option<Cow<'static, str>>),
+    ) -> Self {
+        match failure {
+            Failure::Rejected(rejection) => {
+                let (kind, words) = interpret(rejection.code);
+                Self::Kernel(Kernel {
+                    kind,
+                    code: rejection.code,
+                    words,
+                    extended: rejection.extended,
+                })
+            }
+            Failure::Io(error) => Self::Io(error),
+            Failure::RepliesLost => Self::RepliesLost,
+            Failure::CutOff => Self::CutOff,
+            Failure::Malformed(malformed) => Self::Malformed(malformed),
+            Failure::Oversized(oversized) => Self::Oversized(oversized),
+            Failure::Interrupted => Self::Inconsistent,
+        }
+    }
+}

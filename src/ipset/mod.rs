@@ -1,0 +1,1 @@
+//! ipset: sets of addresses, networks and ports that firewall rules match on.

@@ -1,0 +1,1 @@
+//! IPVS: the kernel's layer-4 load balancer.

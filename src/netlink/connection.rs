@@ -1,0 +1,275 @@
+//! Drives the exchanges over a transport: the only place where sending and receiving meet what
+//! the replies mean.
+
+use std::future::Future;
+use std::ops::Range;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use super::exchange::{Answer, Dump, Dumped, Pipeline, Single};
+use super::inbox::{Event, Inbox};
+use super::message::{self, flag};
+use super::{Failure, Outcome, Packet};
+use crate::wire::Writer;
+
+/// What carries datagrams to the kernel and back: the blocking [`Socket`](super::Socket), whose
+/// futures are ready at once (see [`ready`]), or tokio's.
+pub(crate) trait Transport {
+    /// Sends one datagram.
+    async fn send(&mut self, datagram: &[u8]) -> Result<(), Failure>;
+
+    /// Waits until at least one datagram is there, and puts what is there into the inbox.
+    async fn receive(&mut self, inbox: &mut Inbox) -> Result<(), Failure>;
+
+    /// Puts what is there into the inbox without waiting; false if nothing was.
+    fn try_receive(&mut self, inbox: &mut Inbox) -> Result<bool, Failure>;
+
+    /// The most bytes that one datagram to the kernel may have.
+    fn send_limit(&self) -> usize;
+
+    /// The most requests whose replies the receive buffer certainly holds.
+    fn reply_limit(&self) -> u32;
+}
+
+/// The result of a future that never waits, because its transport is a blocking one.
+pub(crate) fn ready<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => unreachable!("a blocking transport never leaves a future waiting"),
+    }
+}
+
+/// A socket with its sequence numbers and buffers. One exchange at a time.
+pub(crate) struct Connection<T> {
+    transport: T,
+    inbox: Inbox,
+    writer: Writer,
+    sequence: u32,
+    dump: Option<Dump>,
+}
+
+/// One step of reading a dump.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum DumpStep {
+    /// A message; [`Connection::payload`] gives its bytes until the next step.
+    Data(Range<usize>),
+    /// There is no more.
+    End,
+}
+
+impl<T: Transport> Connection<T> {
+    pub(crate) fn new(transport: T) -> Self {
+        Self {
+            transport,
+            inbox: Inbox::new(),
+            writer: Writer::with_capacity(4096),
+            // Any number will do; zero is what notifications carry.
+            sequence: 1,
+            dump: None,
+        }
+    }
+
+    /// Sends a request and waits for its ACK.
+    pub(crate) async fn command(
+        &mut self,
+        kind: u16,
+        flags: u16,
+        content: impl FnOnce(&mut Writer),
+    ) -> Result<(), Failure> {
+        self.single(kind, flags | flag::ACK, content)
+            .await
+            .map(drop)
+    }
+
+    /// Sends a request and gives the message that answers it.
+    pub(crate) async fn query(
+        &mut self,
+        kind: u16,
+        flags: u16,
+        content: impl FnOnce(&mut Writer),
+    ) -> Result<&[u8], Failure> {
+        match self.single(kind, flags, content).await? {
+            Answer::Data(payload) => Ok(self.inbox.payload(payload)),
+            Answer::Ack => Ok(&[]),
+        }
+    }
+
+    async fn single(
+        &mut self,
+        kind: u16,
+        flags: u16,
+        content: impl FnOnce(&mut Writer),
+    ) -> Result<Answer, Failure> {
+        let sequence = self.send_one(kind, flags, content).await?;
+        let mut single = Single { sequence };
+        loop {
+            let event = self.event().await?;
+            if let Some(answer) = single.event(event)? {
+                return Ok(answer);
+            }
+        }
+    }
+
+    /// Asks for a dump; [`Connection::dump_next`] reads it.
+    pub(crate) async fn dump(
+        &mut self,
+        kind: u16,
+        content: impl FnOnce(&mut Writer),
+    ) -> Result<(), Failure> {
+        let sequence = self.send_one(kind, flag::DUMP, content).await?;
+        self.dump = Some(Dump { sequence });
+        Ok(())
+    }
+
+    /// The next message of the dump that was asked for last.
+    ///
+    /// An interrupted dump is given to its end, and then is an error instead of an end.
+    pub(crate) async fn dump_next(&mut self) -> Result<DumpStep, Failure> {
+        let Some(mut dump) = self.dump.take() else {
+            return Ok(DumpStep::End);
+        };
+        loop {
+            let event = match self.event().await {
+                Ok(event) => event,
+                Err(failure) => {
+                    // Whether more of it is coming is unknown: drop what comes later.
+                    self.dump = Some(dump);
+                    self.abandon_dump();
+                    return Err(failure);
+                }
+            };
+            match dump.event(event)? {
+                None => {}
+                Some(Dumped::Data(payload)) => {
+                    self.dump = Some(dump);
+                    return Ok(DumpStep::Data(payload));
+                }
+                Some(Dumped::End) if self.inbox.take_interrupted() => {
+                    return Err(Failure::Interrupted);
+                }
+                Some(Dumped::End) => return Ok(DumpStep::End),
+            }
+        }
+    }
+
+    /// The bytes of a [`DumpStep::Data`], until the next step.
+    pub(crate) fn payload(&self, range: Range<usize>) -> &[u8] {
+        self.inbox.payload(range)
+    }
+
+    /// Ends a dump that nobody reads to its end, so that the kernel lets go of what it walks:
+    /// a set that is being dumped cannot be destroyed. The kernel has no request for that, so
+    /// the rest is received and dropped; it never has to be waited for.
+    pub(crate) fn abandon_dump(&mut self) {
+        let Some(mut dump) = self.dump.take() else {
+            return;
+        };
+        loop {
+            match self.inbox.next() {
+                Ok(Some(event)) => match dump.event(event) {
+                    Ok(Some(Dumped::End)) | Err(Failure::Rejected(_)) => break,
+                    _ => {}
+                },
+                Ok(None) => match self.transport.try_receive(&mut self.inbox) {
+                    Ok(true) | Err(Failure::RepliesLost) => {}
+                    Ok(false) | Err(_) => break,
+                },
+                Err(_) => {}
+            }
+        }
+        self.inbox.take_interrupted();
+    }
+
+    /// An empty packet for as many requests as one datagram can take.
+    pub(crate) fn packet(&self) -> Packet {
+        Packet::new(self.sequence.wrapping_add(1))
+    }
+
+    /// Whether `packet` should be sent before more is put in, so that no reply is lost.
+    pub(crate) fn is_full(&self, packet: &Packet) -> bool {
+        packet.count() >= self.transport.reply_limit()
+    }
+
+    /// The most bytes that one datagram to the kernel may have.
+    pub(crate) fn send_limit(&self) -> usize {
+        self.transport.send_limit()
+    }
+
+    /// Sends the requests of a packet, waits until the last is answered, and empties it.
+    pub(crate) async fn send_packet(&mut self, packet: &mut Packet) -> Result<Outcome, Failure> {
+        if packet.is_empty() {
+            return Ok(Outcome::default());
+        }
+        self.abandon_dump();
+        let (first, count) = (packet.first(), packet.count());
+        self.sequence = first.wrapping_add(count - 1);
+        self.transport.send(packet.datagram()).await?;
+        packet.clear(self.sequence.wrapping_add(1));
+        let mut pipeline = Pipeline::new(first, count);
+        loop {
+            match self.event().await {
+                Ok(event) => {
+                    if pipeline.event(event) {
+                        return Ok(pipeline.outcome());
+                    }
+                }
+                Err(Failure::RepliesLost) => {
+                    pipeline.replies_lost();
+                    self.read_what_is_left(&mut pipeline);
+                    return Ok(pipeline.outcome());
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+
+    /// After replies were lost: those that were not are in the socket by now, since the kernel
+    /// answers before sending returns; whether the last one is among them is unknown.
+    fn read_what_is_left(&mut self, pipeline: &mut Pipeline) {
+        loop {
+            match self.inbox.next() {
+                Ok(Some(event)) => {
+                    pipeline.event(event);
+                }
+                Ok(None) => match self.transport.try_receive(&mut self.inbox) {
+                    Ok(true) | Err(Failure::RepliesLost) => {}
+                    Ok(false) | Err(_) => return,
+                },
+                Err(_) => {}
+            }
+        }
+    }
+
+    async fn send_one(
+        &mut self,
+        kind: u16,
+        flags: u16,
+        content: impl FnOnce(&mut Writer),
+    ) -> Result<u32, Failure> {
+        self.abandon_dump();
+        self.sequence = self.sequence.wrapping_add(1);
+        self.writer.truncate(0);
+        let flags = flags | flag::REQUEST;
+        message::write(&mut self.writer, kind, flags, self.sequence, content);
+        self.transport.send(self.writer.finish()?).await?;
+        Ok(self.sequence)
+    }
+
+    async fn event(&mut self) -> Result<Event, Failure> {
+        loop {
+            if let Some(event) = self.inbox.next()? {
+                return Ok(event);
+            }
+            self.transport.receive(&mut self.inbox).await?;
+        }
+    }
+}
+
+impl<T> std::fmt::Debug for Connection<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection")
+            .field("sequence", &self.sequence)
+            .field("dump", &self.dump)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,203 @@
+//! What the messages that arrive mean for the request that waits for them. Each exchange is a
+//! small state machine that takes [`Event`]s; it does no I/O, so the blocking and the tokio
+//! connection share it.
+
+use std::ops::Range;
+
+use super::Failure;
+use super::inbox::{Content, Event};
+use super::packet::Outcome;
+
+/// One request and its one answer: an ACK, or a message with what was asked for.
+pub(crate) struct Single {
+    pub(crate) sequence: u32,
+}
+
+/// The answer to a [`Single`].
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Ack,
+    Data(Range<usize>),
+}
+
+impl Single {
+    /// The answer, once it is there. What belongs to another request is passed over: it is left
+    /// from one that was given up.
+    pub(crate) fn event(&mut self, event: Event) -> Result<Option<Answer>, Failure> {
+        match event.content {
+            Content::Overrun => Err(Failure::RepliesLost),
+            _ if event.sequence != self.sequence => Ok(None),
+            Content::Ack => Ok(Some(Answer::Ack)),
+            Content::Data { payload, .. } => Ok(Some(Answer::Data(payload))),
+            Content::Rejected(rejection) => Err(Failure::Rejected(rejection)),
+            Content::Done(rejection) => match rejection {
+                Some(rejection) => Err(Failure::Rejected(rejection)),
+                None => Ok(Some(Answer::Ack)),
+            },
+        }
+    }
+}
+
+/// One request and a stream of messages up to `NLMSG_DONE`.
+#[derive(Debug)]
+pub(crate) struct Dump {
+    pub(crate) sequence: u32,
+}
+
+/// What came of a dump.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Dumped {
+    Data(Range<usize>),
+    End,
+}
+
+impl Dump {
+    pub(crate) fn event(&mut self, event: Event) -> Result<Option<Dumped>, Failure> {
+        match event.content {
+            Content::Overrun => Err(Failure::RepliesLost),
+            _ if event.sequence != self.sequence => Ok(None),
+            Content::Data { payload, .. } => Ok(Some(Dumped::Data(payload))),
+            Content::Done(None) | Content::Ack => Ok(Some(Dumped::End)),
+            Content::Done(Some(rejection)) | Content::Rejected(rejection) => {
+                Err(Failure::Rejected(rejection))
+            }
+        }
+    }
+}
+
+/// Many requests in one datagram, of which only the last asks for an ACK. Silence about one of
+/// the others, once the last was answered, is success.
+pub(crate) struct Pipeline {
+    first: u32,
+    last: u32,
+    outcome: Outcome,
+}
+
+impl Pipeline {
+    /// `count` requests, numbered from `first` on.
+    pub(crate) fn new(first: u32, count: u32) -> Self {
+        Self {
+            first,
+            last: first.wrapping_add(count - 1),
+            outcome: Outcome::default(),
+        }
+    }
+
+    /// Takes an event; true when the last request was answered.
+    pub(crate) fn event(&mut self, event: Event) -> bool {
+        let index = event.sequence.wrapping_sub(self.first);
+        let ours = index <= self.last.wrapping_sub(self.first);
+        match event.content {
+            Content::Overrun => self.outcome.replies_lost = true,
+            Content::Rejected(rejection) if ours => {
+                self.outcome.failures.push((index, rejection));
+            }
+            _ => {}
+        }
+        ours && event.sequence == self.last
+    }
+
+    /// Says that the kernel dropped replies: every request without one is in doubt.
+    pub(crate) fn replies_lost(&mut self) {
+        self.outcome.replies_lost = true;
+    }
+
+    pub(crate) fn outcome(self) -> Outcome {
+        self.outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reject::Rejection;
+    use super::*;
+
+    fn event(sequence: u32, content: Content) -> Event {
+        Event { sequence, content }
+    }
+
+    fn rejected(code: i32) -> Content {
+        Content::Rejected(Rejection {
+            code,
+            extended: None,
+            echo: Vec::new(),
+        })
+    }
+
+    fn data() -> Content {
+        Content::Data {
+            kind: 20,
+            payload: 16..20,
+        }
+    }
+
+    #[test]
+    fn a_single_answer_is_its_own_and_nobody_elses() {
+        let mut single = Single { sequence: 7 };
+        assert_eq!(single.event(event(6, Content::Ack)).unwrap(), None);
+        assert_eq!(single.event(event(6, rejected(17))).unwrap(), None);
+        assert_eq!(
+            single.event(event(7, Content::Ack)).unwrap(),
+            Some(Answer::Ack)
+        );
+        assert_eq!(
+            single.event(event(7, data())).unwrap(),
+            Some(Answer::Data(16..20))
+        );
+        assert!(matches!(
+            single.event(event(7, rejected(17))),
+            Err(Failure::Rejected(rejection)) if rejection.code == 17
+        ));
+        assert!(matches!(
+            single.event(event(0, Content::Overrun)),
+            Err(Failure::RepliesLost)
+        ));
+    }
+
+    #[test]
+    fn a_dump_ends_with_done_or_with_an_error() {
+        let mut dump = Dump { sequence: 7 };
+        assert_eq!(
+            dump.event(event(7, data())).unwrap(),
+            Some(Dumped::Data(16..20))
+        );
+        assert_eq!(dump.event(event(3, Content::Done(None))).unwrap(), None);
+        assert_eq!(
+            dump.event(event(7, Content::Done(None))).unwrap(),
+            Some(Dumped::End)
+        );
+        assert!(dump.event(event(7, rejected(1))).is_err());
+    }
+
+    #[test]
+    fn a_pipeline_traces_errors_by_sequence_number_across_the_wrap() {
+        let mut pipeline = Pipeline::new(u32::MAX - 1, 4);
+        assert!(!pipeline.event(event(u32::MAX - 2, rejected(1))), "stale");
+        assert!(!pipeline.event(event(u32::MAX, rejected(2))));
+        assert!(!pipeline.event(event(0, rejected(3))));
+        assert!(pipeline.event(event(1, Content::Ack)));
+        let outcome = pipeline.outcome();
+        let failures: Vec<_> = outcome
+            .failures
+            .iter()
+            .map(|(index, r)| (*index, r.code))
+            .collect();
+        assert_eq!(failures, [(1, 2), (2, 3)]);
+        assert!(!outcome.replies_lost);
+    }
+
+    #[test]
+    fn a_pipeline_whose_last_request_fails_is_over_too() {
+        let mut pipeline = Pipeline::new(1, 2);
+        assert!(pipeline.event(event(2, rejected(3))));
+        assert_eq!(pipeline.outcome().failures.len(), 1);
+    }
+
+    #[test]
+    fn a_pipeline_that_lost_replies_says_so() {
+        let mut pipeline = Pipeline::new(1, 2);
+        pipeline.event(event(0, Content::Overrun));
+        assert!(pipeline.event(event(2, Content::Ack)));
+        assert!(pipeline.outcome().replies_lost);
+    }
+}

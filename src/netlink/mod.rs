@@ -1,0 +1,71 @@
+//! Netlink as both protocols use it: messages, what the replies to a request mean, and the
+//! sockets that carry them. It knows no protocol.
+//!
+//! From the inside out: [`message`] and [`reject`] read and write single messages, [`inbox`]
+//! takes received datagrams apart, [`exchange`] says what a message means for the request that
+//! waits for it; none of them does I/O. [`Connection`] drives the exchanges over a
+//! [`Transport`]: the blocking [`Socket`], or tokio's.
+
+mod connection;
+mod exchange;
+pub(crate) mod generic;
+mod inbox;
+pub(crate) mod message;
+mod namespace;
+mod packet;
+mod reject;
+mod socket;
+
+pub(crate) use connection::{Connection, DumpStep, Transport, ready};
+pub(crate) use message::flag;
+pub use namespace::Namespace;
+pub(crate) use packet::{Outcome, Packet};
+pub use reject::ExtendedAck;
+pub(crate) use reject::Rejection;
+pub(crate) use socket::{Protocol, Socket};
+
+use crate::wire::{Malformed, Oversized};
+
+/// Why an exchange failed, before anybody knows what it was for; the handle that asked adds the
+/// operation and the object and makes it an [`Error`](crate::Error).
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The kernel refused the request.
+    Rejected(Rejection),
+    /// The socket failed.
+    Io(std::io::Error),
+    /// The kernel dropped replies (`ENOBUFS`): what they would have said is unknown.
+    RepliesLost,
+    /// A reply did not fit the receive buffer.
+    CutOff,
+    /// The reply is not what the protocol says.
+    Malformed(Malformed),
+    /// The request is too large to be written down.
+    Oversized(Oversized),
+    /// The kernel says that what was being dumped changed meanwhile.
+    Interrupted,
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<nix::Error> for Failure {
+    fn from(error: nix::Error) -> Self {
+        Self::Io(error.into())
+    }
+}
+
+impl From<Malformed> for Failure {
+    fn from(error: Malformed) -> Self {
+        Self::Malformed(error)
+    }
+}
+
+impl From<Oversized> for Failure {
+    fn from(error: Oversized) -> Self {
+        Self::Oversized(error)
+    }
+}

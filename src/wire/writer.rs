@@ -1,0 +1,255 @@
+use super::{ATTRIBUTE_HEADER, NESTED, NET_BYTE_ORDER, align};
+
+/// An attribute or message that outgrew its length field, so that it must not be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("attribute {kind} would be {length} bytes long; its length field ends at 65535")]
+pub(crate) struct Oversized {
+    pub(crate) kind: u16,
+    pub(crate) length: usize,
+}
+
+/// Appends attributes to a growing buffer in one pass.
+///
+/// Lengths of nests are patched in when they close. A length that does not fit its field is
+/// remembered, so that the many calls of an encoder need no `?`; [`Writer::finish`] reports it.
+#[derive(Debug, Default)]
+pub(crate) struct Writer {
+    bytes: Vec<u8>,
+    oversized: Option<Oversized>,
+}
+
+impl Writer {
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(capacity),
+            oversized: None,
+        }
+    }
+
+    /// What was written so far, closed or not.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Forgets everything after `length`, but keeps the room.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.bytes.truncate(length);
+        self.oversized = None;
+    }
+
+    /// The bytes, unless a length overflowed on the way.
+    pub(crate) fn finish(&self) -> Result<&[u8], Oversized> {
+        match self.oversized {
+            None => Ok(&self.bytes),
+            Some(oversized) => Err(oversized),
+        }
+    }
+
+    /// Appends bytes that are not an attribute, such as a message's fixed header.
+    #[inline]
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Overwrites bytes written before, such as a length that was not known then.
+    #[inline]
+    pub(crate) fn patch<const N: usize>(&mut self, at: usize, bytes: [u8; N]) {
+        self.bytes[at..at + N].copy_from_slice(&bytes);
+    }
+
+    /// An attribute of any payload length.
+    pub(crate) fn attribute(&mut self, kind: u16, payload: &[u8]) {
+        self.header(kind, payload.len());
+        self.bytes.extend_from_slice(payload);
+        self.pad();
+    }
+
+    /// A string with the terminating zero byte that the kernel's `NLA_NUL_STRING` asks for.
+    pub(crate) fn string(&mut self, kind: u16, text: &str) {
+        self.header(kind, text.len() + 1);
+        self.bytes.extend_from_slice(text.as_bytes());
+        self.bytes.push(0);
+        self.pad();
+    }
+
+    #[inline]
+    pub(crate) fn u8(&mut self, kind: u16, value: u8) {
+        self.fixed::<8>(kind, 1, &[value]);
+    }
+
+    #[inline]
+    pub(crate) fn u16(&mut self, kind: u16, value: u16) {
+        self.fixed::<8>(kind, 2, &value.to_ne_bytes());
+    }
+
+    #[inline]
+    pub(crate) fn u32(&mut self, kind: u16, value: u32) {
+        self.fixed::<8>(kind, 4, &value.to_ne_bytes());
+    }
+
+    /// Network byte order, without the flag that says so (IPVS's ports and addresses).
+    #[inline]
+    pub(crate) fn u16_be(&mut self, kind: u16, value: u16) {
+        self.fixed::<8>(kind, 2, &value.to_be_bytes());
+    }
+
+    /// Network byte order, with [`NET_BYTE_ORDER`] set (ipset requires it).
+    #[inline]
+    pub(crate) fn u16_net(&mut self, kind: u16, value: u16) {
+        self.u16_be(kind | NET_BYTE_ORDER, value);
+    }
+
+    /// Network byte order, with [`NET_BYTE_ORDER`] set (ipset requires it).
+    #[inline]
+    pub(crate) fn u32_net(&mut self, kind: u16, value: u32) {
+        self.fixed::<8>(kind | NET_BYTE_ORDER, 4, &value.to_be_bytes());
+    }
+
+    /// Network byte order, with [`NET_BYTE_ORDER`] set (ipset requires it).
+    #[inline]
+    pub(crate) fn u64_net(&mut self, kind: u16, value: u64) {
+        self.fixed::<12>(kind | NET_BYTE_ORDER, 8, &value.to_be_bytes());
+    }
+
+    /// A nest, with the flag that says so.
+    #[inline]
+    pub(crate) fn nest(&mut self, kind: u16, content: impl FnOnce(&mut Self)) {
+        let start = self.open(kind);
+        content(self);
+        self.close(start);
+    }
+
+    /// Opens a nest whose end is not in the same scope as its start; [`Writer::close`] ends it.
+    #[inline]
+    pub(crate) fn open(&mut self, kind: u16) -> usize {
+        let start = self.bytes.len();
+        self.header(kind | NESTED, 0);
+        start
+    }
+
+    /// Ends the nest that [`Writer::open`] began at `start`.
+    #[inline]
+    pub(crate) fn close(&mut self, start: usize) {
+        let length = self.bytes.len() - start;
+        let field = self.length_field(start, length);
+        self.patch(start, field.to_ne_bytes());
+    }
+
+    fn length_field(&mut self, start: usize, length: usize) -> u16 {
+        u16::try_from(length).unwrap_or_else(|_| {
+            let kind = u16::from_ne_bytes([self.bytes[start + 2], self.bytes[start + 3]]);
+            self.overflow(kind, length);
+            u16::MAX
+        })
+    }
+
+    #[cold]
+    fn overflow(&mut self, kind: u16, length: usize) {
+        // The first one is the innermost, and the cause of those around it.
+        self.oversized.get_or_insert(Oversized {
+            kind: kind & super::TYPE_MASK,
+            length,
+        });
+    }
+
+    #[inline]
+    fn header(&mut self, kind: u16, payload: usize) {
+        let length = ATTRIBUTE_HEADER + payload;
+        let field = u16::try_from(length).unwrap_or_else(|_| {
+            self.overflow(kind, length);
+            u16::MAX
+        });
+        let [l0, l1] = field.to_ne_bytes();
+        let [k0, k1] = kind.to_ne_bytes();
+        self.bytes.extend_from_slice(&[l0, l1, k0, k1]);
+    }
+
+    /// A payload of at most eight bytes, padded, appended in one step. `TOTAL` is the aligned
+    /// length with the header.
+    #[inline]
+    fn fixed<const TOTAL: usize>(&mut self, kind: u16, length: u16, payload: &[u8]) {
+        let mut attribute = [0; TOTAL];
+        attribute[..2].copy_from_slice(&(ATTRIBUTE_HEADER as u16 + length).to_ne_bytes());
+        attribute[2..4].copy_from_slice(&kind.to_ne_bytes());
+        attribute[4..4 + payload.len()].copy_from_slice(payload);
+        self.bytes.extend_from_slice(&attribute);
+    }
+
+    fn pad(&mut self) {
+        let aligned = align(self.bytes.len());
+        self.bytes.resize(aligned, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_are_padded_to_four_bytes() {
+        let mut writer = Writer::default();
+        writer.u8(7, 6);
+        writer.string(2, "rr");
+        writer.u16_net(4, 8080);
+        writer.u64_net(24, 1);
+        assert_eq!(
+            writer.finish().unwrap(),
+            [
+                5, 0, 7, 0, 6, 0, 0, 0, //
+                7, 0, 2, 0, b'r', b'r', 0, 0, //
+                6, 0, 4, 0x40, 0x1f, 0x90, 0, 0, //
+                12, 0, 24, 0x40, 0, 0, 0, 0, 0, 0, 0, 1,
+            ]
+        );
+    }
+
+    #[test]
+    fn nests_get_their_length_when_they_close() {
+        let mut writer = Writer::default();
+        writer.nest(7, |writer| {
+            writer.nest(1, |writer| writer.u32_net(1, 0x0a00_000b))
+        });
+        assert_eq!(
+            writer.finish().unwrap(),
+            [16, 0, 7, 0x80, 12, 0, 1, 0x80, 8, 0, 1, 0x40, 10, 0, 0, 11]
+        );
+    }
+
+    #[test]
+    fn a_nest_longer_than_its_length_field_is_an_error() {
+        let mut writer = Writer::default();
+        writer.nest(8, |writer| {
+            for _ in 0..8192 {
+                writer.u32(1, 0);
+            }
+        });
+        assert_eq!(
+            writer.finish(),
+            Err(Oversized {
+                kind: 8,
+                length: 65540
+            })
+        );
+        writer.truncate(0);
+        assert_eq!(writer.finish(), Ok(&[][..]));
+    }
+
+    #[test]
+    fn the_largest_nest_fits_and_the_largest_string_does_not_wrap() {
+        let mut writer = Writer::default();
+        writer.nest(8, |writer| writer.raw(&vec![0; 65531]));
+        assert!(writer.finish().is_ok());
+
+        writer.truncate(0);
+        writer.string(26, &"x".repeat(65531));
+        assert_eq!(writer.finish().unwrap_err().length, 65536);
+    }
+}
