@@ -3,7 +3,9 @@
 mod child;
 mod daemons;
 mod errors;
+mod servers;
 mod services;
+mod settings;
 mod support;
 
 use std::process::ExitCode;
@@ -18,6 +20,12 @@ fn main() -> ExitCode {
     let needs = Needs::ipvs().and_devices(&["veth", "bridge", "dummy"]);
     lab::test::main(
         &needs,
-        support::all([errors::tests(), services::tests(), daemons::tests()]),
+        support::all([
+            errors::tests(),
+            services::tests(),
+            daemons::tests(),
+            servers::tests(),
+            settings::tests(),
+        ]),
     )
 }
