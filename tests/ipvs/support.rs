@@ -160,10 +160,12 @@ impl Drop for StopDaemons {
     }
 }
 
-/// A device that a sync daemon can use: it needs an address.
+/// A device that a sync daemon can use: it needs an address of the group's family. (The
+/// link-local one that comes by itself cannot be used at once.)
 pub(crate) fn multicast_device(name: &str) -> Result {
     lab::link::dummy(name)?;
     lab::link::up(name)?;
-    lab::tool("ip", ["address", "add", "192.0.2.1/24", "dev", name])?;
+    lab::address::add("192.0.2.1/24", name)?;
+    lab::address::add("fd00:99::1/64", name)?;
     Ok(())
 }
