@@ -15,6 +15,8 @@ mod namespace;
 mod packet;
 mod reject;
 mod socket;
+#[cfg(feature = "tokio")]
+mod tokio;
 
 pub(crate) use connection::{Connection, DumpStep, Transport, ready};
 pub(crate) use message::flag;
@@ -23,6 +25,8 @@ pub(crate) use packet::{Outcome, Packet};
 pub use reject::ExtendedAck;
 pub(crate) use reject::Rejection;
 pub(crate) use socket::{Protocol, Socket};
+#[cfg(feature = "tokio")]
+pub(crate) use tokio::AsyncSocket;
 
 use crate::wire::{Malformed, Oversized};
 

@@ -1,2 +1,51 @@
-//! The commands of the ipvset project: `cargo xtask help`.
-fn main() {}
+//! The commands of the ipvset project. `cargo xtask help` lists them.
+
+mod check;
+mod setup;
+mod shell;
+
+use std::process::ExitCode;
+
+use shell::Outcome;
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  setup           install what the tests and examples run on (as root; else say what to run)
+  hairpin [ARG…]  set up, and run the example `hairpin` with the arguments
+  test [ARG…]     set up, and run every test and doc test; arguments go to `cargo test`
+  ci              what continuous integration runs: format, lints, docs, features, licences, tests
+";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next();
+    let rest: Vec<String> = arguments.collect();
+    let outcome = match command.as_deref() {
+        Some("setup") if rest.is_empty() => setup::run(),
+        Some("hairpin") => setup::run().and_then(|()| hairpin(&rest)),
+        Some("test") => setup::run().and_then(|()| check::tests(&rest)),
+        Some("ci") if rest.is_empty() => check::all(),
+        Some("help" | "--help" | "-h") => {
+            print!("{HELP}");
+            Ok(())
+        }
+        _ => {
+            eprint!("{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn hairpin(arguments: &[String]) -> Outcome {
+    let mut command = vec!["run", "--quiet", "--example", "hairpin", "--"];
+    command.extend(arguments.iter().map(String::as_str));
+    shell::cargo(&command)
+}

@@ -1,0 +1,57 @@
+//! What has to hold before a change lands.
+
+use crate::setup;
+use crate::shell::{Outcome, cargo, cargo_with, is_installed, root};
+
+/// Runs every test and doc test of the workspace.
+pub(crate) fn tests(arguments: &[String]) -> Outcome {
+    let mut command = vec!["test", "--workspace", "--all-features"];
+    command.extend(arguments.iter().map(String::as_str));
+    cargo(&command)
+}
+
+/// Everything that continuous integration runs, the quick checks first.
+pub(crate) fn all() -> Outcome {
+    cargo(&["fmt", "--all", "--check"])?;
+    let deny_warnings = ["--", "--deny", "warnings"];
+    cargo(
+        &[
+            &["clippy", "--workspace", "--all-targets", "--all-features"][..],
+            &deny_warnings,
+        ]
+        .concat(),
+    )?;
+    for feature in features()? {
+        let selection = ["clippy", "--no-default-features", "--features", &feature];
+        cargo(&[&selection[..], &deny_warnings].concat())?;
+    }
+    let strict = [("RUSTDOCFLAGS", "-D warnings")];
+    cargo_with(
+        &["doc", "--workspace", "--all-features", "--no-deps"],
+        &strict,
+    )?;
+    if is_installed("cargo-deny") {
+        cargo(&["deny", "check", "bans", "licenses", "sources"])?;
+    } else {
+        eprintln!("cargo-deny is not installed: bans, licences and sources are not checked");
+    }
+    setup::run()?;
+    tests(&[])
+}
+
+/// The crate's features, and none of them, which is the empty name.
+fn features() -> Result<Vec<String>, String> {
+    let manifest = root().join("Cargo.toml");
+    let text = std::fs::read_to_string(&manifest)
+        .map_err(|error| format!("{}: {error}", manifest.display()))?;
+    let lines = text
+        .lines()
+        .skip_while(|line| *line != "[features]")
+        .skip(1);
+    let names = lines
+        .take_while(|line| !line.starts_with('['))
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, _)| name.trim().to_owned());
+    Ok(std::iter::once(String::new()).chain(names).collect())
+}

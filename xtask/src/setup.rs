@@ -1,0 +1,90 @@
+//! Installs what tests and examples run on.
+
+use std::path::Path;
+
+use crate::shell::{self, Outcome, is_installed};
+
+/// A Debian package and how to see that it is there.
+struct Package {
+    name: &'static str,
+    is_there: fn() -> bool,
+}
+
+const PACKAGES: [Package; 6] = [
+    Package {
+        name: "user-mode-linux",
+        is_there: || {
+            // Another kernel may be named instead; the lab says if that one is not usable.
+            std::env::var_os("IPVSET_UML").is_some()
+                || is_installed("linux.uml") && Path::new("/usr/lib/uml/modules").is_dir()
+        },
+    },
+    Package {
+        name: "kmod",
+        is_there: || is_installed("modprobe"),
+    },
+    Package {
+        name: "iptables",
+        is_there: || is_installed("iptables-legacy") || is_installed("iptables"),
+    },
+    Package {
+        name: "ipvsadm",
+        is_there: || is_installed("ipvsadm"),
+    },
+    Package {
+        name: "ipset",
+        is_there: || is_installed("ipset"),
+    },
+    Package {
+        name: "iproute2",
+        is_there: || is_installed("ip"),
+    },
+];
+
+/// Installs the packages that are missing, if this is root, and else says how.
+fn install(missing: &[&str]) -> Outcome {
+    let mut arguments = vec!["install", "--yes", "--no-install-recommends"];
+    arguments.extend(missing);
+    let by_hand = format!("apt-get update && apt-get {}", arguments.join(" "));
+    if !is_installed("apt-get") {
+        return Err(format!(
+            "these are missing, by the names of their Debian packages: {}",
+            missing.join(", ")
+        ));
+    }
+    if !is_root()? {
+        return Err(format!(
+            "{} missing; root can install it:\n\n    sudo sh -c '{by_hand}'\n",
+            missing.join(", ")
+        ));
+    }
+    let quiet = [("DEBIAN_FRONTEND", "noninteractive")];
+    shell::run("apt-get", "apt-get", &["update"], &quiet)?;
+    shell::run("apt-get", "apt-get", &arguments, &quiet)
+}
+
+/// Makes sure that everything is there.
+pub(crate) fn run() -> Outcome {
+    let missing = missing();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    install(&missing)?;
+    match self::missing() {
+        still if still.is_empty() => Ok(()),
+        still => Err(format!("installed, and yet missing: {}", still.join(", "))),
+    }
+}
+
+fn missing() -> Vec<&'static str> {
+    let missing = PACKAGES.iter().filter(|package| !(package.is_there)());
+    missing.map(|package| package.name).collect()
+}
+
+fn is_root() -> Result<bool, String> {
+    use std::os::unix::fs::MetadataExt;
+    let process = std::fs::metadata("/proc/self");
+    process
+        .map(|process| process.uid() == 0)
+        .map_err(|error| format!("/proc/self: {error}"))
+}

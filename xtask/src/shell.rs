@@ -1,0 +1,61 @@
+//! Running other programs, each announced by the line that one would type.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Success, or what to tell.
+pub(crate) type Outcome = Result<(), String>;
+
+/// The workspace's root folder.
+pub(crate) fn root() -> PathBuf {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().unwrap_or(xtask).to_path_buf()
+}
+
+/// Runs cargo in the workspace's root folder.
+pub(crate) fn cargo(arguments: &[&str]) -> Outcome {
+    cargo_with(arguments, &[])
+}
+
+/// Runs cargo with environment variables of its own.
+pub(crate) fn cargo_with(arguments: &[&str], environment: &[(&str, &str)]) -> Outcome {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    run("cargo", &cargo, arguments, environment)
+}
+
+/// Runs a program; a status other than 0 is an error.
+pub(crate) fn run(
+    name: &str,
+    program: &str,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+) -> Outcome {
+    let variables = environment
+        .iter()
+        .map(|(name, value)| format!("{name}={value:?} "));
+    let line = format!(
+        "{}{name} {}",
+        variables.collect::<String>(),
+        arguments.join(" ")
+    );
+    eprintln!("$ {line}");
+    let status = Command::new(program)
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .current_dir(root())
+        .status()
+        .map_err(|error| format!("cannot run {name}: {error}"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("`{}` failed: {status}", line.trim_end()))
+    }
+}
+
+/// Whether a program is there: in the search path, or where the system keeps those of root.
+pub(crate) fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin", "/sbin"].map(PathBuf::from))
+        .any(|folder| folder.join(program).is_file())
+}
