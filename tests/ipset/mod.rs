@@ -31,16 +31,6 @@ pub(crate) fn same<T: PartialEq + Debug>(what: &str, found: T, expected: T) {
     );
 }
 
-/// The lines that the real tool saves of one set, sorted behind the first.
-pub(crate) fn saved(set: &str) -> Result<Vec<String>> {
-    let text = lab::tool("ipset", ["save", set])?;
-    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    if let Some((_, entries)) = lines.split_first_mut() {
-        entries.sort();
-    }
-    Ok(lines)
-}
-
 /// The entries of a set, in the order of their text.
 pub(crate) fn listed<T: SetType>(sets: &mut IpSets, set: &IpSet<T>) -> Result<Vec<Entry<T>>> {
     let mut entries = sets

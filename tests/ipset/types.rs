@@ -6,7 +6,48 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 use ipvset::ipset::*;
 
-use crate::common::{Result, listed, same, saved};
+use lab::test::Test;
+
+use crate::common::{Result, listed, same};
+
+/// The tests, each with the type of set that it is about.
+pub(crate) fn tests() -> Vec<(&'static str, Test)> {
+    macro_rules! tests {
+        ($($kind:literal $test:ident),* $(,)?) => {
+            vec![$(($kind, Test::new(stringify!($test), $test))),*]
+        };
+    }
+    tests![
+        "bitmap:ip" bitmap_ip,
+        "bitmap:ip,mac" bitmap_ip_mac,
+        "bitmap:port" bitmap_port,
+        "hash:ip" hash_ip,
+        "hash:ip,mac" hash_ip_mac,
+        "hash:ip,mark" hash_ip_mark,
+        "hash:ip,port" hash_ip_port,
+        "hash:ip,port,ip" hash_ip_port_ip,
+        "hash:ip,port,net" hash_ip_port_net,
+        "hash:mac" hash_mac,
+        "hash:net" hash_net,
+        "hash:net,iface" hash_net_iface,
+        "hash:net,net" hash_net_net,
+        "hash:net,port" hash_net_port,
+        "hash:net,port,net" hash_net_port_net,
+        "list:set" list_set,
+        "hash:ip" a_set_with_forceadd_makes_room,
+        "hash:ip,port" untyped_values_are_checked_at_run_time,
+    ]
+}
+
+/// The lines that the real tool saves of one set, sorted behind the first.
+fn saved(set: &str) -> Result<Vec<String>> {
+    let text = lab::tool("ipset", ["save", set])?;
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    if let Some((_, entries)) = lines.split_first_mut() {
+        entries.sort();
+    }
+    Ok(lines)
+}
 
 /// Makes the set and its entries, holds it against what the tool saves, tests, lists, and removes;
 /// then lets the tool restore what it saved and reads that.
@@ -165,7 +206,7 @@ fn net(text: &str) -> IpNet {
 
 const MAC: MacAddress = MacAddress([2, 0, 0x5e, 0x10, 0, 1]);
 
-pub(crate) fn bitmap_ip() -> Result {
+fn bitmap_ip() -> Result {
     let set = IpSet::<BitmapIp>::new("s")?
         .range(Ipv4Range::new(v4("10.0.0.0"), v4("10.0.255.255")))
         .timeout(0)
@@ -194,7 +235,7 @@ pub(crate) fn bitmap_ip() -> Result {
     )
 }
 
-pub(crate) fn bitmap_ip_mac() -> Result {
+fn bitmap_ip_mac() -> Result {
     let set = IpSet::<BitmapIpMac>::new("s")?
         .range(Ipv4Range::new(v4("10.0.0.0"), v4("10.0.0.9")))
         .timeout(0)
@@ -215,7 +256,7 @@ pub(crate) fn bitmap_ip_mac() -> Result {
     )
 }
 
-pub(crate) fn bitmap_port() -> Result {
+fn bitmap_port() -> Result {
     let set = IpSet::<BitmapPort>::new("s")?
         .range(0..=1023)
         .timeout(0)
@@ -233,7 +274,7 @@ pub(crate) fn bitmap_port() -> Result {
     )
 }
 
-pub(crate) fn hash_ip() -> Result {
+fn hash_ip() -> Result {
     round_trip(
         full::<HashIp>("s")?,
         vec![all(v4("10.0.0.1")), plain(v4("192.168.1.1"))],
@@ -264,7 +305,7 @@ pub(crate) fn hash_ip() -> Result {
     )
 }
 
-pub(crate) fn hash_ip_mac() -> Result {
+fn hash_ip_mac() -> Result {
     round_trip(
         full::<HashIpMac>("s")?,
         vec![all((v4("10.0.0.1"), MAC)), plain((v4("10.0.0.2"), MAC))],
@@ -284,7 +325,7 @@ pub(crate) fn hash_ip_mac() -> Result {
     )
 }
 
-pub(crate) fn hash_ip_mark() -> Result {
+fn hash_ip_mark() -> Result {
     round_trip(
         full::<HashIpMark>("s")?.markmask(0xff),
         vec![
@@ -309,7 +350,7 @@ pub(crate) fn hash_ip_mark() -> Result {
     )
 }
 
-pub(crate) fn hash_ip_port() -> Result {
+fn hash_ip_port() -> Result {
     round_trip(
         full::<HashIpPort>("s")?,
         vec![
@@ -346,7 +387,7 @@ pub(crate) fn hash_ip_port() -> Result {
     )
 }
 
-pub(crate) fn hash_ip_port_ip() -> Result {
+fn hash_ip_port_ip() -> Result {
     round_trip(
         full::<HashIpPortIp>("s")?,
         vec![
@@ -369,7 +410,7 @@ pub(crate) fn hash_ip_port_ip() -> Result {
     )
 }
 
-pub(crate) fn hash_ip_port_net() -> Result {
+fn hash_ip_port_net() -> Result {
     round_trip(
         full::<HashIpPortNet>("s")?,
         vec![
@@ -392,7 +433,7 @@ pub(crate) fn hash_ip_port_net() -> Result {
     )
 }
 
-pub(crate) fn hash_mac() -> Result {
+fn hash_mac() -> Result {
     round_trip(
         full::<HashMac>("s")?,
         vec![all(MAC), plain(MacAddress([2, 0, 0, 0, 0, 2]))],
@@ -404,7 +445,7 @@ pub(crate) fn hash_mac() -> Result {
     )
 }
 
-pub(crate) fn hash_net() -> Result {
+fn hash_net() -> Result {
     round_trip(
         full::<HashNet>("s")?,
         vec![
@@ -430,7 +471,7 @@ pub(crate) fn hash_net() -> Result {
     )
 }
 
-pub(crate) fn hash_net_iface() -> Result {
+fn hash_net_iface() -> Result {
     round_trip(
         full::<HashNetIface>("s")?,
         vec![
@@ -455,7 +496,7 @@ pub(crate) fn hash_net_iface() -> Result {
     )
 }
 
-pub(crate) fn hash_net_net() -> Result {
+fn hash_net_net() -> Result {
     round_trip(
         full::<HashNetNet>("s")?,
         vec![
@@ -478,7 +519,7 @@ pub(crate) fn hash_net_net() -> Result {
     )
 }
 
-pub(crate) fn hash_net_port() -> Result {
+fn hash_net_port() -> Result {
     round_trip(
         full::<HashNetPort>("s")?,
         vec![
@@ -501,7 +542,7 @@ pub(crate) fn hash_net_port() -> Result {
     )
 }
 
-pub(crate) fn hash_net_port_net() -> Result {
+fn hash_net_port_net() -> Result {
     round_trip(
         full::<HashNetPortNet>("s")?,
         vec![
@@ -524,7 +565,7 @@ pub(crate) fn hash_net_port_net() -> Result {
     )
 }
 
-pub(crate) fn list_set() -> Result {
+fn list_set() -> Result {
     let mut sets = IpSets::connect()?;
     for name in ["one", "two"] {
         sets.create(&IpSet::<HashIp>::new(name)?)?;
@@ -547,7 +588,7 @@ pub(crate) fn list_set() -> Result {
 }
 
 /// The tool does not show forceadd (7.17), so it is not part of the round trips.
-pub(crate) fn a_set_with_forceadd_makes_room() -> Result {
+fn a_set_with_forceadd_makes_room() -> Result {
     let mut sets = IpSets::connect()?;
     let set = IpSet::<HashIp>::new("s")?
         .hashsize(64)
@@ -568,7 +609,7 @@ pub(crate) fn a_set_with_forceadd_makes_room() -> Result {
 }
 
 /// An address of either family in the untyped world.
-pub(crate) fn untyped_values_are_checked_at_run_time() -> Result {
+fn untyped_values_are_checked_at_run_time() -> Result {
     let mut sets = IpSets::connect()?;
     let set = AnySet::untyped("s", "hash:ip,port".parse()?)?;
     sets.create(&set)?;
