@@ -29,12 +29,29 @@ impl<T: Transport> Netlink<T> {
 
     /// Carries out one operation.
     pub(super) async fn execute(&mut self, operation: &Operation) -> Result<(), Failure> {
+        if let Operation::StopDaemon(_) = operation {
+            return self.execute_unanswered(operation).await;
+        }
         self.connection
             .command(self.family, 0, |writer| {
                 generic::header(writer, encode::operation_command(operation), VERSION);
                 encode::operation(writer, operation);
             })
             .await
+    }
+
+    /// Carries out an operation that the kernel may carry out without a word: see
+    /// [`Ipvs::stop_daemon`](super::Ipvs::stop_daemon). A packet does not wait for the answers
+    /// to what is in it.
+    async fn execute_unanswered(&mut self, operation: &Operation) -> Result<(), Failure> {
+        let mut packet = self.packet();
+        self.push(&mut packet, operation)?;
+        let outcome = self.send(&mut packet).await?;
+        match outcome.failures.into_iter().next() {
+            Some((_, rejection)) => Err(Failure::Rejected(rejection)),
+            None if outcome.replies_lost => Err(Failure::RepliesLost),
+            None => Ok(()),
+        }
     }
 
     /// Asks, and gives each report to `each` as it comes.
