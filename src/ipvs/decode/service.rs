@@ -94,10 +94,11 @@ impl<'a> ServiceParts<'a> {
         } else {
             None
         };
-        let own = service::FLAG_PERSISTENT | service::FLAG_HASHED | service::FLAG_ONE_PACKET;
         let mut config = VirtualService::new(key)
             .scheduler(scheduler)
-            .scheduler_flags(SchedulerFlags::from_bits_retain(self.flags & !own));
+            .scheduler_flags(SchedulerFlags::from_bits_retain(
+                self.flags & !service::OWN_FLAGS,
+            ));
         config.persistence = persistence;
         config.persistence_engine = self.engine;
         config.one_packet = self.flags & service::FLAG_ONE_PACKET != 0;
