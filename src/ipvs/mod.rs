@@ -1,5 +1,10 @@
 //! IPVS: the kernel's layer-4 load balancer.
 
+#[cfg(test)]
+mod arbitrary;
+mod batch;
+#[cfg(all(test, target_endian = "little"))]
+mod captured;
 mod client;
 mod daemon;
 mod decode;
@@ -9,10 +14,15 @@ mod key;
 mod message;
 mod name;
 mod operation;
+mod operations;
+mod outcome;
 mod persistence;
+#[cfg(test)]
+mod properties;
 mod query;
 mod reason;
 mod report;
+mod request;
 mod road;
 mod scheduler;
 mod server;
@@ -23,11 +33,14 @@ mod timeouts;
 mod tunnel;
 mod uapi;
 
+pub use batch::Batch;
 pub use daemon::{SyncDaemon, SyncRole};
 pub use handle::Ipvs;
 pub use key::{Family, Protocol, ServiceKey};
-pub use message::Report;
+pub use message::{IpvsMessage, Report};
 pub use operation::Operation;
+pub use operations::Operations;
+pub use outcome::{BatchFailure, OnFailure, Outcome};
 pub use persistence::Persistence;
 pub use query::Query;
 pub use report::{Info, Rates, Server, Service, Statistics, TableEntry, Version};
