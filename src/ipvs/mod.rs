@@ -10,6 +10,7 @@ mod message;
 mod name;
 mod operation;
 mod persistence;
+pub mod proc;
 mod query;
 mod reason;
 mod report;
