@@ -127,8 +127,7 @@ fn a_backup_has_what_the_master_told() -> Result {
     backup.tool("ip", ["address", "add", "10.7.7.2/24", "dev", "sync0"])?;
     backup.run(|| lab::link::up("sync0"))?;
 
-    let there =
-        || -> Result<Namespace> { Ok(OwnedFd::from(backup.as_fd().try_clone_to_owned()?).into()) };
+    let there = Namespace::open(backup.path())?;
     let mut other = Ipvs::connect_in(&there)?;
     other.start_daemon(&SyncDaemon::backup("sync0").sync_id(5))?;
     let mut ipvs = Ipvs::connect()?;
@@ -485,8 +484,7 @@ fn sysctls_of_a_scheduler_are_there_with_it() -> Result {
 
 fn another_namespace_is_another_one() -> Result {
     let other = lab::Namespace::new()?;
-    let other =
-        || -> Result<Namespace> { Ok(OwnedFd::from(other.as_fd().try_clone_to_owned()?).into()) };
+    let open = || Namespace::open(other.path());
     let (here, there) = (Proc::new(), Proc::in_namespace(open()?));
     there.set(sysctl::CONNTRACK, &true)?;
     assert!(there.get(sysctl::CONNTRACK)?);
