@@ -1,5 +1,8 @@
 //! IPVS: the kernel's layer-4 load balancer.
 
+mod batch;
+#[cfg(all(test, target_endian = "little"))]
+mod captured;
 mod client;
 mod daemon;
 mod decode;
@@ -9,11 +12,14 @@ mod key;
 mod message;
 mod name;
 mod operation;
+mod operations;
+mod outcome;
 mod persistence;
 pub mod proc;
 mod query;
 mod reason;
 mod report;
+mod request;
 mod road;
 mod scheduler;
 mod server;
@@ -24,11 +30,14 @@ mod timeouts;
 mod tunnel;
 mod uapi;
 
+pub use batch::Batch;
 pub use daemon::{SyncDaemon, SyncRole};
 pub use handle::Ipvs;
 pub use key::{Family, Protocol, ServiceKey};
-pub use message::Report;
+pub use message::{IpvsMessage, Report};
 pub use operation::Operation;
+pub use operations::Operations;
+pub use outcome::{BatchFailure, OnFailure, Outcome};
 pub use persistence::Persistence;
 pub use query::Query;
 pub use report::{Info, Rates, Server, Service, Statistics, TableEntry, Version};
