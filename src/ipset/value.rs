@@ -48,7 +48,7 @@ fn wrong_count(found: usize, dimensions: &[Dimension]) -> Refusal {
 }
 
 impl<A: Element> Elements for A {
-    #[inline]
+    #[inline(always)]
     fn encode(&self, dimensions: &[Dimension], encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         let [dimension] = dimensions else {
             return Err(wrong_count(1, dimensions));
@@ -88,7 +88,7 @@ impl<A: Element> Elements for A {
 macro_rules! tuple {
     ($count:literal: $($element:ident $part:ident $from:ident),*) => {
         impl<$($element: Element),*> Elements for ($($element),*) {
-            #[inline]
+            #[inline(always)]
             #[allow(non_snake_case)]
             fn encode(
                 &self,
@@ -262,6 +262,12 @@ impl<E: Into<AnyElement>> FromParts<E> for AnyValue {
     #[inline]
     fn from_parts(part: E) -> Self {
         [part].into_iter().collect()
+    }
+}
+
+impl From<AnyValue> for super::AnyEntry {
+    fn from(value: AnyValue) -> Self {
+        Self::from_parts(value, super::EntryOptions::default())
     }
 }
 
