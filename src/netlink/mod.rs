@@ -15,6 +15,8 @@ mod namespace;
 mod packet;
 mod reject;
 mod socket;
+#[cfg(feature = "tokio")]
+mod tokio;
 
 pub(crate) use connection::{Connection, DumpStep, Transport, ready};
 pub(crate) use message::flag;
@@ -23,6 +25,8 @@ pub(crate) use packet::{Outcome, Packet};
 pub use reject::ExtendedAck;
 pub(crate) use reject::Rejection;
 pub(crate) use socket::{Protocol, Socket};
+#[cfg(feature = "tokio")]
+pub(crate) use tokio::AsyncSocket;
 
 use crate::wire::{Malformed, Oversized};
 
@@ -44,6 +48,24 @@ pub(crate) enum Failure {
     Oversized(Oversized),
     /// The kernel says that what was being dumped changed meanwhile.
     Interrupted,
+}
+
+impl Failure {
+    /// The same failure once more, for another request that it struck.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Rejected(rejection) => Self::Rejected(rejection.clone()),
+            Self::Io(error) => Self::Io(match error.raw_os_error() {
+                Some(code) => std::io::Error::from_raw_os_error(code),
+                None => std::io::Error::new(error.kind(), error.to_string()),
+            }),
+            Self::RepliesLost => Self::RepliesLost,
+            Self::CutOff => Self::CutOff,
+            Self::Malformed(malformed) => Self::Malformed(malformed.clone()),
+            Self::Oversized(oversized) => Self::Oversized(*oversized),
+            Self::Interrupted => Self::Interrupted,
+        }
+    }
 }
 
 impl From<std::io::Error> for Failure {

@@ -1,5 +1,5 @@
 use std::io::IoSliceMut;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
 use nix::sys::socket::{self, MsgFlags, MultiHeaders, NetlinkAddr, sockopt};
@@ -64,7 +64,24 @@ impl Socket {
         namespace.enter(|| Self::open(protocol))?
     }
 
-    fn receive_with(&self, inbox: &mut Inbox, flags: MsgFlags) -> nix::Result<()> {
+    /// Makes sending and receiving fail where they would wait.
+    #[cfg(feature = "tokio")]
+    pub(super) fn set_nonblocking(&self) -> Result<(), Failure> {
+        Ok(self.inner.set_non_blocking(true)?)
+    }
+
+    pub(super) fn send_now(&self, datagram: &[u8]) -> nix::Result<()> {
+        loop {
+            match socket::send(self.inner.as_raw_fd(), datagram, MsgFlags::empty()) {
+                Ok(_) => return Ok(()),
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+
+    /// Receives as many datagrams as there are buffers, waiting as `flags` says.
+    pub(super) fn receive_now(&self, inbox: &mut Inbox, flags: MsgFlags) -> nix::Result<()> {
         let received = loop {
             match self.receive_once(inbox, flags) {
                 Err(Errno::EINTR) => {}
@@ -120,23 +137,17 @@ struct Received {
 
 impl Transport for Socket {
     async fn send(&mut self, datagram: &[u8]) -> Result<(), Failure> {
-        loop {
-            match socket::send(self.inner.as_raw_fd(), datagram, MsgFlags::empty()) {
-                Ok(_) => return Ok(()),
-                Err(Errno::EINTR) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-        }
+        Ok(self.send_now(datagram)?)
     }
 
     async fn receive(&mut self, inbox: &mut Inbox) -> Result<(), Failure> {
         // Waits for the first datagram only.
-        self.receive_with(inbox, MsgFlags::MSG_WAITFORONE)
+        self.receive_now(inbox, MsgFlags::MSG_WAITFORONE)
             .map_err(receive_failure)
     }
 
     fn try_receive(&mut self, inbox: &mut Inbox) -> Result<bool, Failure> {
-        match self.receive_with(inbox, MsgFlags::MSG_DONTWAIT) {
+        match self.receive_now(inbox, MsgFlags::MSG_DONTWAIT) {
             Ok(()) => Ok(true),
             Err(Errno::EAGAIN) => Ok(false),
             Err(errno) => Err(receive_failure(errno)),
@@ -152,13 +163,15 @@ impl Transport for Socket {
     }
 }
 
-impl AsFd for Socket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.inner.as_fd()
+/// What tokio registers.
+#[cfg(feature = "tokio")]
+impl AsRawFd for Socket {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.inner.as_raw_fd()
     }
 }
 
-fn receive_failure(errno: Errno) -> Failure {
+pub(super) fn receive_failure(errno: Errno) -> Failure {
     match errno {
         Errno::ENOBUFS => Failure::RepliesLost,
         errno => errno.into(),
