@@ -365,7 +365,11 @@ impl<'a> Launcher<'a> {
     fn write_guest(&mut self) {
         while self.may_send() > 0 {
             let bytes = self.to_guest.as_slices().0;
-            match self.guest.to.write(&bytes[..bytes.len().min(self.may_send())]) {
+            match self
+                .guest
+                .to
+                .write(&bytes[..bytes.len().min(self.may_send())])
+            {
                 Ok(length) => {
                     self.to_guest.drain(..length);
                     self.on_the_way += length;
