@@ -2,6 +2,7 @@
 
 mod cases;
 mod common;
+mod elements;
 mod suite;
 
 use std::process::ExitCode;

@@ -54,7 +54,7 @@ impl Entry {
 
 /// The tests that a kernel with these types, and with or without rules, can run.
 pub fn tests(types: &[&str], rules: bool) -> Vec<Test> {
-    let all = [crate::cases::tests()];
+    let all = [crate::cases::tests(), crate::elements::tests()];
     all.into_iter()
         .flatten()
         .filter(|entry| rules || !entry.rules)
