@@ -18,6 +18,11 @@ impl Refusal {
     }
 
     #[cold]
+    pub(crate) fn fixed(why: &'static str) -> Self {
+        Self(why.into())
+    }
+
+    #[cold]
     pub(crate) fn other_family(address: IpAddr, family: Family) -> Self {
         Self(format!("{address}: the set holds {family} addresses").into())
     }
@@ -69,10 +74,10 @@ impl<'a> Encoder<'a> {
 
     /// To be called for what makes the kernel walk a range: refuses the one that would keep it
     /// in an endless loop (Linux 6.18, `ip++ <= ip_to` in ip_set_hash_ipport.c and its kin).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn endless(&self) -> Result<(), Refusal> {
         if self.seen.last_of_all {
-            return Err(Refusal::new(
+            return Err(Refusal::fixed(
                 "a range that includes 255.255.255.255 keeps some kernels in an endless loop; \
                  name that address and its ports one by one",
             ));

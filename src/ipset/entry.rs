@@ -4,6 +4,7 @@ use std::fmt;
 use super::attr::{cadt_flag, data};
 use super::element::Fields;
 use super::encode::{Encoder, Purpose, Refusal};
+use super::types::Definition;
 use super::value::{Elements, FromParts};
 use super::{IpSet, MAX_TIMEOUT, SetName, SetType};
 use crate::wire::{Attributes, Malformed, Writer};
@@ -102,7 +103,7 @@ impl EntryOptions {
 
     /// `zeros`: counters that are not given are sent as 0, because the kernel would let a new
     /// entry go on with those of a dead one whose place it takes.
-    #[inline]
+    #[inline(always)]
     fn write(&self, zeros: bool, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         if self.nomatch {
             encoder.flags |= cadt_flag::NOMATCH;
@@ -194,6 +195,14 @@ pub(crate) fn check_timeout(timeout: u32) -> Result<(), Refusal> {
         )));
     }
     Ok(())
+}
+
+impl Refusal {
+    #[cold]
+    fn no_exceptions(definition: &Definition) -> Self {
+        let name = definition.name;
+        Self::new(format!("{name} has no exceptions (nomatch)"))
+    }
 }
 
 #[cold]
@@ -302,7 +311,7 @@ impl<T: SetType> Entry<T> {
     }
 
     /// Writes what goes into the entry's nest.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn write(
         &self,
         set: &IpSet<T>,
@@ -313,10 +322,7 @@ impl<T: SetType> Entry<T> {
         let mut encoder = Encoder::new(writer, set.family(), purpose);
         self.value.encode(definition.dimensions, &mut encoder)?;
         if self.options.nomatch && !definition.nomatch {
-            return Err(Refusal::new(format!(
-                "{} has no exceptions (nomatch)",
-                definition.name
-            )));
+            return Err(Refusal::no_exceptions(definition));
         }
         self.options.write(set.options().counters, &mut encoder)?;
         encoder.finish();

@@ -6,8 +6,8 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use super::{Dimension, Element, Fields};
 use crate::ipset::Family;
 use crate::ipset::attr::{address, data};
-use crate::ipset::encode::{Encoder, Refusal};
-use crate::wire::{Malformed, NESTED, NET_BYTE_ORDER};
+use crate::ipset::encode::{Encoder, Purpose, Refusal, Seen};
+use crate::wire::{Malformed, NESTED, NET_BYTE_ORDER, Writer};
 
 /// The IPv4 addresses from one to another, both included.
 ///
@@ -266,8 +266,8 @@ pub(crate) fn ipv6_nest(kind: u16, address: Ipv6Addr) -> [u8; 24] {
 
 impl Encoder<'_> {
     /// An address of the set's family.
-    #[inline]
-    pub(crate) fn address(&mut self, kind: u16, address: IpAddr) -> Result<(), Refusal> {
+    #[inline(always)]
+    fn address(&mut self, kind: u16, address: IpAddr) -> Result<(), Refusal> {
         match (address, self.family) {
             (IpAddr::V4(address), Family::Inet) => self.writer.raw(&ipv4_nest(kind, address)),
             (IpAddr::V6(address), Family::Inet6) => self.writer.raw(&ipv6_nest(kind, address)),
@@ -276,61 +276,64 @@ impl Encoder<'_> {
         Ok(())
     }
 
-    #[inline]
-    fn addresses(&mut self, rule: &Ip, addresses: &Addresses) -> Result<(), Refusal> {
-        let (first, last) = match addresses {
-            Addresses::One(address) => {
-                self.address(rule.slot.from(), *address)?;
-                (*address, None)
-            }
-            several if rule.span == Span::One => {
-                return Err(Refusal::new(format!("{several} is not a single address")));
-            }
-            Addresses::Range(range) => {
-                self.address(rule.slot.from(), range.first.into())?;
-                self.address(rule.slot.to(), range.last.into())?;
-                if range.first.to_bits() == 0 && range.last.to_bits() == u32::MAX {
-                    return Err(Refusal::new(
-                        "the range of all IPv4 addresses is none that the kernel takes; \
-                         0.0.0.0/1 and 128.0.0.0/1 are",
-                    ));
-                }
-                (range.first.into(), Some(range.last.into()))
-            }
-            Addresses::Network(network) => {
-                let network = network.trunc();
-                self.network(rule, network)?;
-                (network.network(), Some(network.broadcast()))
-            }
-        };
-        if rule.not_zero && first.is_unspecified() {
-            return Err(Refusal::new(format!(
-                "{first} is the address that this type of set does not take"
-            )));
-        }
-        if let (Some(_), true) = (last, self.testing() && !rule.span.is_network()) {
-            return Err(Refusal::new(format!(
-                "{addresses} is more than one address; test them one by one"
-            )));
-        }
-        if let (Some(_), Addresses::Range(_), true) = (last, addresses, self.testing()) {
-            return Err(Refusal::new(format!(
-                "{addresses} is a range; test the networks one by one"
-            )));
+    /// A single address: what nearly every entry has, so it is kept short.
+    #[inline(always)]
+    fn one(&mut self, rule: &Ip, address: IpAddr) -> Result<(), Refusal> {
+        self.address(rule.slot.from(), address)?;
+        if rule.not_zero && address.is_unspecified() {
+            return Err(Refusal::zero(address));
         }
         if rule.slot == Slot::First {
-            self.seen.zero_address = first.is_unspecified();
-            if rule.wraps {
-                self.seen.last_of_all = last.unwrap_or(first) == IpAddr::V4(Ipv4Addr::BROADCAST);
-                if last.is_some() {
-                    self.endless()?;
-                }
-            }
+            self.seen.zero_address = address.is_unspecified();
+            self.seen.last_of_all = rule.wraps && address == IpAddr::V4(Ipv4Addr::BROADCAST);
         }
         Ok(())
     }
 
-    #[inline]
+    /// Several addresses, or a network.
+    fn several(&mut self, rule: &Ip, addresses: &Addresses) -> Result<(), Refusal> {
+        if rule.span == Span::One {
+            return Err(Refusal::new(format!("{addresses} is not a single address")));
+        }
+        let (first, last) = match addresses {
+            Addresses::One(address) => return self.one(rule, *address),
+            Addresses::Range(range) => {
+                self.range(rule, range)?;
+                (range.first.into(), range.last.into())
+            }
+            Addresses::Network(network) => {
+                let network = network.trunc();
+                self.network(rule, network)?;
+                (network.network(), network.broadcast())
+            }
+        };
+        if rule.not_zero && first.is_unspecified() {
+            return Err(Refusal::zero(first));
+        }
+        if rule.slot == Slot::First {
+            self.seen.zero_address = first.is_unspecified();
+            self.seen.last_of_all = rule.wraps && last == IpAddr::V4(Ipv4Addr::BROADCAST);
+            self.endless()?;
+        }
+        Ok(())
+    }
+
+    fn range(&mut self, rule: &Ip, range: &Ipv4Range) -> Result<(), Refusal> {
+        if self.testing() {
+            return Err(Refusal::new(format!(
+                "{range} is a range; test what is in it one by one"
+            )));
+        }
+        if range.first.to_bits() == 0 && range.last.to_bits() == u32::MAX {
+            return Err(Refusal::new(
+                "the range of all IPv4 addresses is none that the kernel takes; \
+                 0.0.0.0/1 and 128.0.0.0/1 are",
+            ));
+        }
+        self.address(rule.slot.from(), range.first.into())?;
+        self.address(rule.slot.to(), range.last.into())
+    }
+
     fn network(&mut self, rule: &Ip, network: IpNet) -> Result<(), Refusal> {
         let prefix = network.prefix_len();
         let host = prefix == network.max_prefix_len();
@@ -339,10 +342,17 @@ impl Encoder<'_> {
                 "{network}: this type of set takes no network of prefix length 0"
             )));
         }
-        if rule.span == Span::Each && !host && matches!(network, IpNet::V6(_)) {
-            return Err(Refusal::new(format!(
-                "{network}: this type of set takes only single IPv6 addresses"
-            )));
+        if rule.span == Span::Each && !host {
+            if self.testing() {
+                return Err(Refusal::new(format!(
+                    "{network} is more than one address; test them one by one"
+                )));
+            }
+            if matches!(network, IpNet::V6(_)) {
+                return Err(Refusal::new(format!(
+                    "{network}: this type of set takes only single IPv6 addresses"
+                )));
+            }
         }
         self.address(rule.slot.from(), network.network())?;
         if !host {
@@ -352,16 +362,45 @@ impl Encoder<'_> {
     }
 }
 
-impl Span {
-    fn is_network(self) -> bool {
-        matches!(self, Self::Network { .. })
+/// [`Encoder::several`], apart from the hot path: it takes everything by value, so that an entry
+/// with single addresses stays in registers.
+#[inline(never)]
+fn several_of(
+    writer: &mut Writer,
+    family: Family,
+    purpose: Purpose,
+    rule: Ip,
+    addresses: Addresses,
+) -> Result<Seen, Refusal> {
+    let mut encoder = Encoder::new(writer, family, purpose);
+    encoder.several(&rule, &addresses)?;
+    Ok(encoder.seen)
+}
+
+impl Refusal {
+    #[cold]
+    fn zero(address: IpAddr) -> Self {
+        Self::new(format!(
+            "{address} is the address that this type of set does not take"
+        ))
     }
 }
 
 impl Element for Addresses {
-    #[inline]
+    #[inline(always)]
     fn write(&self, dimension: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
-        encoder.addresses(dimension.ip(self)?, self)
+        let rule = dimension.ip(self)?;
+        match self {
+            Self::One(address) => encoder.one(rule, *address),
+            several => {
+                let (family, purpose) = (encoder.family, encoder.purpose);
+                let seen = several_of(encoder.writer, family, purpose, *rule, *several)?;
+                if rule.slot == Slot::First {
+                    encoder.seen = seen;
+                }
+                Ok(())
+            }
+        }
     }
 
     #[inline]
@@ -389,9 +428,9 @@ impl Element for Addresses {
 }
 
 impl Element for IpAddr {
-    #[inline]
+    #[inline(always)]
     fn write(&self, dimension: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
-        encoder.addresses(dimension.ip(self)?, &Addresses::One(*self))
+        encoder.one(dimension.ip(self)?, *self)
     }
 
     #[inline]

@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 use super::{Dimension, Element, Fields};
 use crate::ipset::Family;
 use crate::ipset::attr::data;
-use crate::ipset::encode::{Encoder, Refusal};
-use crate::wire::{Malformed, NET_BYTE_ORDER};
+use crate::ipset::encode::{Encoder, Purpose, Refusal};
+use crate::wire::{Malformed, NET_BYTE_ORDER, Writer};
 
 /// One port or a range of them, made from a number or a range of numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -226,7 +226,7 @@ fn one_port(port: u16, protocol: Protocol) -> [u8; 16] {
 }
 
 impl Element for Port {
-    #[inline]
+    #[inline(always)]
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         let Self { protocol, ports } = *self;
         if !protocol.has_ports() {
@@ -234,7 +234,7 @@ impl Element for Port {
         }
         encoder.writer.raw(&one_port(ports.first, protocol));
         if !ports.is_one() {
-            encoder.port_to(ports)?;
+            port_to(encoder.writer, encoder.purpose, ports)?;
             encoder.endless()?;
         }
         Ok(())
@@ -255,7 +255,8 @@ impl Element for Port {
 impl Port {
     /// Linux stores port 0 where a protocol has none, without a word: for ICMP in an IPv6 set
     /// and the other way round too.
-    fn check_without_ports(&self, family: Family) -> Result<(), Refusal> {
+    #[inline(never)]
+    fn check_without_ports(self, family: Family) -> Result<(), Refusal> {
         let kept = match family {
             Family::Inet => Protocol::ICMP,
             Family::Inet6 => Protocol::ICMPV6,
@@ -270,17 +271,15 @@ impl Port {
     }
 }
 
-impl Encoder<'_> {
-    #[cold]
-    fn port_to(&mut self, ports: PortRange) -> Result<(), Refusal> {
-        if self.testing() {
-            return Err(Refusal::new(format!(
-                "ports {ports} are more than one; test them one by one"
-            )));
-        }
-        self.writer.u16_net(data::PORT_TO, ports.last);
-        Ok(())
+#[cold]
+fn port_to(writer: &mut Writer, purpose: Purpose, ports: PortRange) -> Result<(), Refusal> {
+    if purpose == Purpose::Test {
+        return Err(Refusal::new(format!(
+            "ports {ports} are more than one; test them one by one"
+        )));
     }
+    writer.u16_net(data::PORT_TO, ports.last);
+    Ok(())
 }
 
 impl Element for PortRange {
@@ -288,7 +287,7 @@ impl Element for PortRange {
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         encoder.writer.u16_net(data::PORT, self.first);
         if !self.is_one() {
-            encoder.port_to(*self)?;
+            port_to(encoder.writer, encoder.purpose, *self)?;
         }
         Ok(())
     }
