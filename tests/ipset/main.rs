@@ -3,6 +3,7 @@
 mod cases;
 mod common;
 mod elements;
+mod options;
 mod suite;
 
 use std::process::ExitCode;

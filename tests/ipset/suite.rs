@@ -24,6 +24,20 @@ pub const ALL: &[&str] = &[
     "list:set",
 ];
 
+/// Those that most kernels have.
+pub const COMMON: &[&str] = &[
+    "bitmap:ip",
+    "bitmap:ip,mac",
+    "bitmap:port",
+    "hash:ip",
+    "hash:ip,port",
+    "hash:ip,port,ip",
+    "hash:ip,port,net",
+    "hash:net",
+    "hash:net,port",
+    "list:set",
+];
+
 /// A test with the types of set that it needs, and whether it needs firewall rules.
 pub struct Entry {
     types: &'static [&'static str],
@@ -54,7 +68,11 @@ impl Entry {
 
 /// The tests that a kernel with these types, and with or without rules, can run.
 pub fn tests(types: &[&str], rules: bool) -> Vec<Test> {
-    let all = [crate::cases::tests(), crate::elements::tests()];
+    let all = [
+        crate::cases::tests(),
+        crate::elements::tests(),
+        crate::options::tests(),
+    ];
     all.into_iter()
         .flatten()
         .filter(|entry| rules || !entry.rules)
