@@ -117,6 +117,14 @@ impl EntryOptions {
         }
         if zeros || self.packets.is_some() || self.bytes.is_some() {
             let (bytes, packets) = (self.bytes.unwrap_or(0), self.packets.unwrap_or(0));
+            // `ip_set_init_counter` in include/linux/netfilter/ipset/ip_set.h.
+            if bytes == u64::MAX || packets == u64::MAX {
+                return Err(Refusal::new(format!(
+                    "a counter of {}: the kernel takes that for none; {} is the limit",
+                    u64::MAX,
+                    u64::MAX - 1
+                )));
+            }
             encoder.writer.u64_net(data::BYTES, bytes);
             encoder.writer.u64_net(data::PACKETS, packets);
         }

@@ -392,8 +392,11 @@ impl Element for Addresses {
             several => {
                 let (family, purpose) = (encoder.family, encoder.purpose);
                 let seen = several_of(encoder.writer, family, purpose, *rule, *several)?;
-                if rule.slot == Slot::First {
-                    encoder.seen = seen;
+                match (rule.slot, several) {
+                    (Slot::First, _) => encoder.seen = seen,
+                    // The kernel walks the first range for this one too.
+                    (Slot::Second, Self::Range(_)) => encoder.endless()?,
+                    (Slot::Second, _) => {}
                 }
                 Ok(())
             }
