@@ -188,10 +188,10 @@ impl<T: Transport> Client<T> {
         let (least, most) = self
             .revisions_of(definition, set.family_number())
             .await
-            .map_err(|error| error.during(Command::Create.operation()).object(set))?;
+            .map_err(|error| error.during(Command::Create.operation()).object(set.name()))?;
         let unavailable = |why: String| {
             let cause = Cause::Unavailable(why.into());
-            Err(Error::new(Command::Create.operation(), cause).object(set))
+            Err(Error::new(Command::Create.operation(), cause).object(set.name()))
         };
         if least > definition.revision {
             let known = definition.revision;
@@ -232,7 +232,7 @@ impl<T: Transport> Client<T> {
                 writer.nest(top::DATA, |writer| set.options().write(writer));
             })
             .await
-            .map_err(|failure| error(Command::Create, about(set), failure).object(set))
+            .map_err(|failure| error(Command::Create, about(set), failure).object(set.name()))
     }
 
     /// Creates a set, or makes sure that one exists which is the same; true if it was created.
@@ -568,7 +568,7 @@ fn same<K: SetType>(set: &IpSet<K>, there: &SetInfo) -> Result<()> {
                 extended: None,
             }),
         )
-        .object(set)),
+        .object(set.name())),
     }
 }
 

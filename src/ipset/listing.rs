@@ -174,10 +174,10 @@ pub(crate) async fn start_of_one<'a, T: Transport, K: SetType>(
         Some(Ok(Step::Set(info))) if info.type_name == set.type_name() => Ok((reader, info)),
         Some(Ok(Step::Set(info))) => {
             let why = format!("its type is {}, not {}", info.type_name, set.type_name());
-            Err(Error::refused(Command::List.operation(), why).object(set))
+            Err(Error::refused(Command::List.operation(), why).object(set.name()))
         }
         Some(Err(error)) => Err(error),
-        _ => Err(missing().object(set)),
+        _ => Err(missing().object(set.name())),
     }
 }
 

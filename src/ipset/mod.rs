@@ -15,6 +15,7 @@ mod options;
 mod replace;
 mod set;
 mod sets;
+pub mod text;
 mod types;
 mod value;
 
