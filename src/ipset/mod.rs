@@ -3,13 +3,13 @@
 mod attr;
 mod batch;
 mod bulk;
-mod client;
-mod code;
+pub(crate) mod client;
+pub(crate) mod code;
 mod element;
-mod encode;
+pub(crate) mod encode;
 mod entry;
 mod info;
-mod listing;
+pub(crate) mod listing;
 mod name;
 mod options;
 mod replace;
