@@ -1,0 +1,205 @@
+//! What a program needs from a kernel, and whether the kernel at hand has it.
+
+use std::io;
+
+use netlink_packet_core::{Emitable, NetlinkHeader, NetlinkMessage, NetlinkPayload};
+use netlink_packet_generic::ctrl::nlas::GenlCtrlAttrs;
+use netlink_packet_generic::ctrl::{GenlCtrl, GenlCtrlCmd};
+use netlink_packet_generic::{GenlHeader, GenlMessage};
+use netlink_sys::{Socket, SocketAddr, protocols};
+
+use crate::link;
+
+/// What a program needs from the kernel that it is to run on; for [`super::main`].
+#[derive(Clone, Debug)]
+pub struct Needs {
+    ipvs: bool,
+    sets: Vec<String>,
+    devices: Vec<String>,
+    memory: u32,
+}
+
+impl Needs {
+    const MEMORY: u32 = 1024;
+
+    /// IPVS, usable over generic netlink: the kernel has it, and the program the capability CAP_NET_ADMIN in the initial user namespace.
+    #[must_use]
+    pub fn ipvs() -> Needs {
+        Needs {
+            ipvs: true,
+            sets: Vec::new(),
+            devices: Vec::new(),
+            memory: Needs::MEMORY,
+        }
+    }
+
+    /// These set types of ipset, e.g. `hash:ip,port,ip`. An ordinary user may use them in a user and a network namespace of their own.
+    #[must_use]
+    pub fn sets(types: &[&str]) -> Needs {
+        Needs {
+            ipvs: false,
+            ..Needs::ipvs()
+        }
+        .and_sets(types)
+    }
+
+    /// Only network namespaces.
+    #[must_use]
+    pub fn namespaces() -> Needs {
+        Needs::sets(&[])
+    }
+
+    /// These set types as well.
+    #[must_use]
+    pub fn and_sets(mut self, types: &[&str]) -> Needs {
+        self.sets.extend(types.iter().map(ToString::to_string));
+        self
+    }
+
+    /// Devices of these kinds as well, e.g. `bridge`, `veth`, `dummy`.
+    #[must_use]
+    pub fn and_devices(mut self, kinds: &[&str]) -> Needs {
+        self.devices.extend(kinds.iter().map(ToString::to_string));
+        self
+    }
+
+    /// How much memory a guest gets, in MiB, if there is one; 1024 if not said. The machine gives only what the guest uses.
+    #[must_use]
+    pub fn memory(mut self, mebibytes: u32) -> Needs {
+        self.memory = mebibytes;
+        self
+    }
+
+    pub(crate) fn wants_ipvs(&self) -> bool {
+        self.ipvs
+    }
+
+    pub(crate) fn mebibytes(&self) -> u32 {
+        self.memory
+    }
+
+    /// Whether the kernel has all of it and this process may use it, asked in the network namespace of the calling thread. The kernel loads its
+    /// modules for these questions, as it would for the program.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if self.ipvs {
+            ipvs().map_err(|error| match error.raw_os_error() {
+                Some(nix::libc::ENOENT) => "it has no IPVS".to_owned(),
+                Some(nix::libc::EPERM) => "it has IPVS, but this program lacks CAP_NET_ADMIN in the initial user namespace".to_owned(),
+                _ => format!("asking it for IPVS: {error}"),
+            })?;
+        }
+        for name in &self.sets {
+            set_type(name).map_err(|error| match error.raw_os_error() {
+                Some(IPSET_ERR_FIND_TYPE) => format!("it has no sets of type {name}"),
+                Some(nix::libc::EINVAL) => "it has no ipset".to_owned(),
+                _ => format!("asking it for sets of type {name}: {error}"),
+            })?;
+        }
+        for kind in &self.devices {
+            link::probe(kind).map_err(|error| match error.raw_os_error() {
+                Some(nix::libc::EOPNOTSUPP) => format!("it has no {kind} devices"),
+                _ => error.to_string(),
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// What the kernel says to a set type that it lacks.
+const IPSET_ERR_FIND_TYPE: i32 = 4098;
+
+/// Resolves the family, then asks for IPVS' version: a request that only who may configure IPVS gets answered.
+fn ipvs() -> io::Result<()> {
+    const GET_INFO: u8 = 15;
+    let socket = connect(protocols::NETLINK_GENERIC)?;
+    let mut request = NetlinkMessage::new(
+        NetlinkHeader::default(),
+        NetlinkPayload::from(GenlMessage::from_payload(GenlCtrl {
+            cmd: GenlCtrlCmd::GetFamily,
+            nlas: vec![GenlCtrlAttrs::FamilyName("IPVS".to_owned())],
+        })),
+    );
+    request.header.flags = netlink_packet_core::NLM_F_REQUEST;
+    request.finalize();
+    let mut bytes = vec![0; request.buffer_len()];
+    request.serialize(&mut bytes);
+    let reply = exchange(&socket, &bytes)?;
+    let reply =
+        NetlinkMessage::<GenlMessage<GenlCtrl>>::deserialize(&reply).map_err(io::Error::other)?;
+    let NetlinkPayload::InnerMessage(reply) = reply.payload else {
+        return Err(io::Error::other("the reply to GETFAMILY is no family"));
+    };
+    let family = reply
+        .payload
+        .nlas
+        .iter()
+        .find_map(|attribute| match attribute {
+            GenlCtrlAttrs::FamilyId(id) => Some(*id),
+            _ => None,
+        });
+    let family = family.ok_or_else(|| io::Error::other("the family IPVS has no number"))?;
+    let mut header = [0; 4];
+    GenlHeader {
+        cmd: GET_INFO,
+        version: 1,
+    }
+    .emit(&mut header);
+    exchange(&socket, &message(family, &header)).map(drop)
+}
+
+/// Asks for a set type's revisions.
+fn set_type(name: &str) -> io::Result<()> {
+    const NFNL_SUBSYS_IPSET: u16 = 6;
+    const IPSET_CMD_TYPE: u16 = 13;
+    let socket = connect(protocols::NETLINK_NETFILTER)?;
+    // struct nfgenmsg: family IPv4, version 0, resource 0; then protocol 6, the type's name, family IPv4.
+    let mut payload = vec![2, 0, 0, 0];
+    attribute(&mut payload, 1, &[6]);
+    attribute(&mut payload, 3, format!("{name}\0").as_bytes());
+    attribute(&mut payload, 5, &[2]);
+    exchange(
+        &socket,
+        &message(NFNL_SUBSYS_IPSET << 8 | IPSET_CMD_TYPE, &payload),
+    )
+    .map(drop)
+}
+
+fn attribute(bytes: &mut Vec<u8>, number: u16, value: &[u8]) {
+    bytes.extend_from_slice(&(4 + value.len() as u16).to_ne_bytes());
+    bytes.extend_from_slice(&number.to_ne_bytes());
+    bytes.extend_from_slice(value);
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+}
+
+fn message(kind: u16, payload: &[u8]) -> Vec<u8> {
+    let mut header = NetlinkHeader::default();
+    header.length = 16 + payload.len() as u32;
+    header.message_type = kind;
+    header.flags = netlink_packet_core::NLM_F_REQUEST;
+    let mut bytes = vec![0; 16];
+    header.emit(&mut bytes);
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+fn connect(protocol: isize) -> io::Result<Socket> {
+    let mut socket = Socket::new(protocol)?;
+    socket.bind_auto()?;
+    socket.connect(&SocketAddr::new(0, 0))?;
+    Ok(socket)
+}
+
+/// One request, one reply; the kernel's errno if that is what came back.
+fn exchange(socket: &Socket, request: &[u8]) -> io::Result<Vec<u8>> {
+    socket.send(request, 0)?;
+    let (reply, _) = socket.recv_from_full()?;
+    let kind = reply
+        .get(4..6)
+        .map(|bytes| u16::from_ne_bytes([bytes[0], bytes[1]]));
+    let code = reply.get(16..20).map_or(0, crate::kernel::frame::number);
+    match kind {
+        Some(2) if code != 0 => Err(io::Error::from_raw_os_error(-code)),
+        Some(_) => Ok(reply),
+        None => Err(io::Error::other("the reply is too short for netlink")),
+    }
+}

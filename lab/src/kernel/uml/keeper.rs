@@ -1,0 +1,131 @@
+//! The keeper: starts the guest's kernel, and ends it when the launcher ends, however that ends.
+//!
+//! Killing linux.uml alone is not enough: the machine's processes in which it runs the guest's programs would go on, one of them burning a CPU.
+//! So the keeper puts all of them into a PID namespace, whose first process takes everything along when it dies; where the machine does not
+//! allow that, into a process group and under a subreaper, which it then kills one by one.
+
+use std::fs;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio, exit};
+
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::prctl::{set_child_subreaper, set_name, set_pdeathsig};
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, getegid, geteuid, setpgid};
+
+use crate::error::{Result, failed};
+use crate::kernel::process::{Signals, fork, supervise};
+
+/// The guest's ends of what leads to the launcher.
+pub(super) struct Ends {
+    pub(super) input: OwnedFd,
+    pub(super) output: OwnedFd,
+    pub(super) log: OwnedFd,
+    /// Closes when the launcher dies.
+    pub(super) life: OwnedFd,
+}
+
+/// What the keeper's process does, from its first step to its last.
+pub(super) fn keep(command: Command, ends: Ends, signals: Signals) -> ! {
+    // The name keeps `pkill PROGRAM` from killing it with the launcher; the group keeps Ctrl-C away, which the launcher handles.
+    let _ = set_name(c"lab-keeper");
+    let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
+    if !pid_namespace() {
+        let _ = set_child_subreaper(true);
+        exit(run(command, ends, &signals));
+    }
+    match fork("the keeper's first process") {
+        Err(error) => {
+            eprintln!("lab: {error}");
+            exit(1)
+        }
+        Ok(ForkResult::Parent { child }) => {
+            let Ends {
+                input,
+                output,
+                log,
+                life,
+            } = ends;
+            drop((input, output, log));
+            exit(supervise(child, &signals, Some(life.as_fd())))
+        }
+        Ok(ForkResult::Child) => {
+            let _ = set_pdeathsig(Signal::SIGKILL);
+            exit(run(command, ends, &signals))
+        }
+    }
+}
+
+/// Makes this process' children live in a PID namespace of their own, if the machine allows it. An ordinary user needs a user namespace for
+/// that; this user keeps its number in it, since it is the one that opens the machine's files for the guest.
+fn pid_namespace() -> bool {
+    let (user, group) = (geteuid(), getegid());
+    if unshare(CloneFlags::CLONE_NEWPID).is_ok() {
+        return true;
+    }
+    if unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWPID).is_err() {
+        return false;
+    }
+    let _ = fs::write("/proc/self/setgroups", "deny");
+    let _ = fs::write("/proc/self/uid_map", format!("{user} {user} 1"));
+    let _ = fs::write("/proc/self/gid_map", format!("{group} {group} 1"));
+    true
+}
+
+/// Starts the kernel, waits for its end, and leaves none of its processes.
+fn run(mut command: Command, ends: Ends, signals: &Signals) -> i32 {
+    let Ends {
+        input,
+        output,
+        log,
+        life,
+    } = ends;
+    let complaint = log.try_clone();
+    command
+        .stdin(Stdio::from(input))
+        .stdout(Stdio::from(output))
+        .stderr(Stdio::from(log))
+        .process_group(0);
+    // SAFETY: prctl is async-signal-safe, and nothing is allocated between fork and exec.
+    unsafe {
+        command.pre_exec(|| set_pdeathsig(Signal::SIGKILL).map_err(Into::into));
+    }
+    let child = match command.spawn() {
+        Ok(child) => Pid::from_raw(child.id() as i32),
+        Err(error) => {
+            if let Ok(complaint) = complaint {
+                let text = format!(
+                    "start {}: {error}\n",
+                    command.get_program().to_string_lossy()
+                );
+                let _ = nix::unistd::write(complaint, text.as_bytes());
+            }
+            return 1;
+        }
+    };
+    // The ends that the command holds have to close with the kernel, not with this process.
+    drop((command, complaint));
+    let status = supervise(child, signals, Some(life.as_fd()));
+    let _ = end_group(child);
+    status
+}
+
+/// Kills what is left of the kernel's processes, and waits until they are gone.
+fn end_group(group: Pid) -> Result<()> {
+    loop {
+        match killpg(group, Signal::SIGKILL) {
+            Ok(()) | Err(Errno::ESRCH | Errno::EPERM) => {}
+            Err(error) => return Err(failed("end", "the guest's processes")(error)),
+        }
+        match waitpid(None, Some(WaitPidFlag::__WALL)) {
+            Ok(WaitStatus::Stopped(pid, _)) => {
+                let _ = kill(pid, Signal::SIGKILL);
+            }
+            Ok(_) => {}
+            Err(_) => return Ok(()),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The terminal: the launcher's side, which lends it to a shell in the guest, and the words in which a shell asks for it.
+
+use std::io;
+use std::os::fd::AsFd;
+
+use nix::libc;
+use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
+
+/// Where init listens for programs that want the terminal. A path, since a path works from every network namespace.
+pub(crate) const SOCKET: &str = "/run/lab/terminal";
+
+/// A program in the guest that wants the terminal connects to [`SOCKET`] and is sent one of these; the terminal is its until it hangs up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Request {
+    pub(crate) rows: u16,
+    pub(crate) columns: u16,
+}
+
+impl Request {
+    pub(crate) fn to_bytes(self) -> [u8; 4] {
+        let (rows, columns) = (self.rows.to_le_bytes(), self.columns.to_le_bytes());
+        [rows[0], rows[1], columns[0], columns[1]]
+    }
+
+    pub(crate) fn from_bytes(bytes: [u8; 4]) -> Request {
+        Request {
+            rows: u16::from_le_bytes([bytes[0], bytes[1]]),
+            columns: u16::from_le_bytes([bytes[2], bytes[3]]),
+        }
+    }
+
+    /// Whether there is a terminal at all.
+    pub(crate) fn is_terminal(self) -> bool {
+        self.rows > 0 && self.columns > 0
+    }
+}
+
+nix::ioctl_read_bad!(window_size, libc::TIOCGWINSZ, libc::winsize);
+
+/// The size of the terminal that standard input and output are; none if they are not one.
+pub(super) fn size() -> Request {
+    use std::io::IsTerminal;
+    if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
+        return Request::default();
+    }
+    let mut size = libc::winsize {
+        ws_row: 0,
+        ws_col: 0,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    // SAFETY: the kernel fills in the struct, which outlives the call.
+    let known = unsafe { window_size(libc::STDIN_FILENO, &mut size) }.is_ok();
+    // A terminal that does not know its size (a serial line) is one nevertheless.
+    let or = |value, default| if known && value > 0 { value } else { default };
+    Request {
+        rows: or(size.ws_row, 24),
+        columns: or(size.ws_col, 80),
+    }
+}
+
+/// The terminal in raw mode, for as long as this lives: every key goes to the guest, and nothing that the guest writes is changed.
+pub(super) struct Raw {
+    before: Termios,
+}
+
+impl Raw {
+    pub(super) fn enter() -> nix::Result<Raw> {
+        let before = tcgetattr(io::stdin())?;
+        let mut raw = before.clone();
+        cfmakeraw(&mut raw);
+        tcsetattr(io::stdin(), SetArg::TCSADRAIN, &raw)?;
+        Ok(Raw { before })
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        let _ = tcsetattr(io::stdin().as_fd(), SetArg::TCSADRAIN, &self.before);
+    }
+}

@@ -1,0 +1,173 @@
+//! Network namespaces.
+
+use std::any::Any;
+use std::fs::{self, File};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::panic::resume_unwind;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, setns, unshare};
+
+use crate::error::{Error, Result, failed};
+use crate::link;
+
+/// Where `ip netns` looks for namespaces.
+const FOLDER: &str = "/run/netns";
+
+/// The calling thread's namespace. Not /proc/self, which is the main thread's.
+const OWN: &str = "/proc/thread-self/ns/net";
+
+/// A network namespace: its own devices, addresses, routes, rules, IPVS services and sets.
+///
+/// It lives as long as this value, a thread or a process in it, or a socket of it. A thread enters it for [`Namespace::run`] and ends there, so
+/// that no thread of the program is ever left in a namespace that it does not expect.
+#[derive(Debug)]
+pub struct Namespace {
+    fd: OwnedFd,
+    name: Option<String>,
+}
+
+impl Namespace {
+    /// A new namespace, with the loopback device up.
+    pub fn new() -> Result<Namespace> {
+        let fd = on_own_thread(|| {
+            unshare(CloneFlags::CLONE_NEWNET).map_err(failed("create", "a network namespace"))?;
+            link::up("lo")?;
+            open(Path::new(OWN))
+        })?;
+        Ok(Namespace { fd, name: None })
+    }
+
+    /// As [`Namespace::new`], with a name under which `ip netns exec NAME` finds it. The name goes when the value is dropped.
+    pub fn named(name: &str) -> Result<Namespace> {
+        if name.is_empty() || name.contains('/') || name.starts_with('.') {
+            return Err(Error::Other(format!(
+                "`{name}` is no name for a network namespace"
+            )));
+        }
+        let mut namespace = Namespace::new()?;
+        let path = Path::new(FOLDER).join(name);
+        let shown = path.display().to_string();
+        fs::create_dir_all(FOLDER).map_err(failed("create", FOLDER))?;
+        File::create_new(&path).map_err(failed("create", &shown))?;
+        namespace.name = Some(name.to_owned());
+        let source = namespace.path();
+        mount(
+            Some(&source),
+            &path,
+            None::<&str>,
+            MsFlags::MS_BIND,
+            None::<&str>,
+        )
+        .map_err(failed("mount", shown))?;
+        Ok(namespace)
+    }
+
+    /// The calling thread's namespace.
+    pub fn current() -> Result<Namespace> {
+        Ok(Namespace {
+            fd: open(Path::new(OWN))?,
+            name: None,
+        })
+    }
+
+    /// The name, if it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// A path by which this process, while the value lives, can open the namespace.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        use std::os::fd::AsRawFd;
+        PathBuf::from(format!(
+            "/proc/{}/fd/{}",
+            std::process::id(),
+            self.fd.as_raw_fd()
+        ))
+    }
+
+    /// Runs `f` in the namespace, on a thread of its own, and waits for it. A panic in `f` goes on in the caller.
+    ///
+    /// # Panics
+    ///
+    /// If the thread may not enter the namespace. With the namespaces of this crate, in a program under [`crate::main`], it may.
+    pub fn run<T: Send>(&self, f: impl FnOnce() -> T + Send) -> T {
+        on_own_thread(|| {
+            if let Err(error) = self.enter() {
+                panic!("{error}");
+            }
+            f()
+        })
+    }
+
+    /// A command that will run in the namespace, whichever thread starts it.
+    pub fn command(&self, program: &str) -> Result<Command> {
+        let fd = self
+            .fd
+            .try_clone()
+            .map_err(failed("copy", "a namespace's descriptor"))?;
+        let mut command = Command::new(program);
+        // SAFETY: setns is async-signal-safe, and nothing is allocated between fork and exec.
+        unsafe {
+            command.pre_exec(move || setns(&fd, CloneFlags::CLONE_NEWNET).map_err(Into::into));
+        }
+        Ok(command)
+    }
+
+    /// Runs a tool in the namespace and gives its standard output; as [`crate::tool()`].
+    pub fn tool<I>(&self, program: &str, arguments: I) -> Result<String>
+    where
+        I: IntoIterator<Item: AsRef<str>>,
+    {
+        let mut command = self.command(program)?;
+        for argument in arguments {
+            command.arg(argument.as_ref());
+        }
+        crate::tool::output(&mut command, "")
+    }
+
+    /// Moves the calling thread into the namespace, for good.
+    pub(crate) fn enter(&self) -> Result<()> {
+        setns(&self.fd, CloneFlags::CLONE_NEWNET).map_err(failed("enter", "a network namespace"))
+    }
+}
+
+impl AsFd for Namespace {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        if let Some(name) = &self.name {
+            let path = Path::new(FOLDER).join(name);
+            let _ = umount2(&path, MntFlags::MNT_DETACH);
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<OwnedFd> {
+    let file = File::open(path).map_err(failed("open", path.display().to_string()))?;
+    Ok(file.into())
+}
+
+/// Runs `f` on a thread that ends with it.
+fn on_own_thread<T: Send>(f: impl FnOnce() -> T + Send) -> T {
+    let name = thread::current().name().unwrap_or("namespace").to_owned();
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().name(name).spawn_scoped(scope, f);
+        let ended: Result<T, Box<dyn Any + Send>> = match thread {
+            Ok(thread) => thread.join(),
+            Err(error) => panic!("start a thread: {error}"),
+        };
+        ended.unwrap_or_else(|panic| resume_unwind(panic))
+    })
+}

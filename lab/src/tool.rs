@@ -1,0 +1,95 @@
+//! Command-line tools: `ipvsadm`, `ipset`, `ip`, `iptables`, whose output tests compare the crate with.
+
+use std::env;
+use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::error::{Error, Result, failed};
+
+/// Runs a tool in the calling thread's network namespace and gives its standard output.
+pub fn tool<I>(program: &str, arguments: I) -> Result<String>
+where
+    I: IntoIterator<Item: AsRef<str>>,
+{
+    tool_with_input(program, arguments, "")
+}
+
+/// As [`tool`], with text for the tool's standard input, e.g. for `ipset restore`.
+pub fn tool_with_input<I>(program: &str, arguments: I, input: &str) -> Result<String>
+where
+    I: IntoIterator<Item: AsRef<str>>,
+{
+    let mut command = Command::new(program);
+    for argument in arguments {
+        command.arg(argument.as_ref());
+    }
+    output(&mut command, input)
+}
+
+/// Runs a command to its end and gives its standard output; an error if it failed. [`crate::Namespace::command`] makes commands for a namespace.
+pub fn output(command: &mut Command, input: &str) -> Result<String> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let line = [command.get_program()]
+        .into_iter()
+        .chain(command.get_args());
+    let line = line
+        .map(|word| word.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ");
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| {
+            if error.kind() == ErrorKind::NotFound {
+                return Error::NotInstalled {
+                    package: package(&program).to_owned(),
+                    program: program.clone(),
+                };
+            }
+            failed("start", &line)(error)
+        })?;
+    let stdin = child.stdin.take();
+    let ended = std::thread::scope(|scope| {
+        // Apart, because a tool that writes a lot before it has read everything would wait for us while we wait for it.
+        scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(input.as_bytes())));
+        child.wait_with_output()
+    });
+    let ended = ended.map_err(failed("run", &line))?;
+    if ended.status.success() {
+        return Ok(String::from_utf8_lossy(&ended.stdout).into_owned());
+    }
+    Err(Error::Tool {
+        package: package(&program).to_owned(),
+        command: line,
+        status: ended.status.to_string(),
+        stderr: String::from_utf8_lossy(&ended.stderr).trim().to_owned(),
+    })
+}
+
+/// Where a program is, in PATH or in the folders that an ordinary user's PATH lacks.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let usual = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"].map(PathBuf::from);
+    env::split_paths(&path)
+        .chain(usual)
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
+}
+
+/// The Debian package of a tool.
+fn package(program: &str) -> &str {
+    match program.rsplit('/').next().unwrap_or(program) {
+        "ip" | "bridge" | "ss" | "tc" => "iproute2",
+        "modprobe" | "lsmod" => "kmod",
+        "sysctl" => "procps",
+        "ping" => "iputils-ping",
+        "iptables-legacy" | "ip6tables" | "ip6tables-legacy" | "iptables-nft" | "iptables-save" => {
+            "iptables"
+        }
+        "linux.uml" => "user-mode-linux",
+        other => other,
+    }
+}
