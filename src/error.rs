@@ -145,6 +145,12 @@ impl Error {
         self
     }
 
+    /// Says for which larger operation it was done.
+    pub(crate) fn during(mut self, operation: &'static str) -> Self {
+        self.0.operation = operation.into();
+        self
+    }
+
     /// What the program can do about it.
     pub fn kind(&self) -> ErrorKind {
         match &self.0.cause {

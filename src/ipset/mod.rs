@@ -1,1 +1,35 @@
-//! ipset: sets of addresses, networks and ports that firewall rules match on.
+//! Sets of addresses, networks, ports and more that firewall rules match on: ipset.
+
+mod attr;
+mod client;
+mod code;
+mod element;
+mod encode;
+mod entry;
+mod info;
+mod listing;
+mod name;
+mod options;
+mod set;
+mod sets;
+mod types;
+mod value;
+
+pub use element::{
+    Addresses, AnyElement, Interface, Ipv4Range, MacAddress, Mark, MaybeMac, Member, Place, Port,
+    PortRange, Protocol, icmp, icmpv6, protocol, sctp, tcp, udp, udplite,
+};
+pub use entry::{Entry, EntryOptions, SkbMark, SkbPriority};
+pub use info::SetInfo;
+pub use listing::{Entries, Everything, Item};
+pub use name::{Named, SetName};
+pub use options::{CreateOptions, Family, MAX_TIMEOUT, SetRange};
+pub use set::{AnyEntry, AnySet, IpSet};
+pub use sets::IpSets;
+pub use types::{
+    AnyType, BitmapIp, BitmapIpMac, BitmapPort, BitmaskType, FamilyType, HashIp, HashIpMac,
+    HashIpMark, HashIpPort, HashIpPortIp, HashIpPortNet, HashMac, HashNet, HashNetIface,
+    HashNetNet, HashNetPort, HashNetPortNet, HashType, ListSet, MarkmaskType, NetmaskType,
+    NoMatchType, RangeType, SetType, SizeType,
+};
+pub use value::{AnyValue, FromParts};

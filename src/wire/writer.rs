@@ -74,8 +74,13 @@ impl Writer {
 
     /// A string with the terminating zero byte that the kernel's `NLA_NUL_STRING` asks for.
     pub(crate) fn string(&mut self, kind: u16, text: &str) {
+        self.c_string(kind, text.as_bytes());
+    }
+
+    /// As [`Writer::string`], for text that need not be UTF-8.
+    pub(crate) fn c_string(&mut self, kind: u16, text: &[u8]) {
         self.header(kind, text.len() + 1);
-        self.bytes.extend_from_slice(text.as_bytes());
+        self.bytes.extend_from_slice(text);
         self.bytes.push(0);
         self.pad();
     }

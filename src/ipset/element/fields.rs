@@ -1,0 +1,86 @@
+use std::net::IpAddr;
+
+use crate::ipset::attr::{self, data};
+use crate::wire::{Attribute, Attributes, Malformed};
+
+/// The attributes of one entry, walked once. What a type of set has no use for is not looked
+/// at again, so that the compiler drops it where the type is known.
+#[derive(Debug, Default)]
+pub(crate) struct Fields<'a> {
+    pub(crate) ip: Option<IpAddr>,
+    pub(crate) ip_to: Option<IpAddr>,
+    pub(crate) cidr: Option<u8>,
+    pub(crate) ip2: Option<IpAddr>,
+    pub(crate) ip2_to: Option<IpAddr>,
+    pub(crate) cidr2: Option<u8>,
+    pub(crate) port: Option<u16>,
+    pub(crate) port_to: Option<u16>,
+    pub(crate) proto: Option<u8>,
+    pub(crate) mark: Option<u32>,
+    pub(crate) ether: Option<[u8; 6]>,
+    pub(crate) iface: Option<&'a [u8]>,
+    pub(crate) name: Option<&'a [u8]>,
+    pub(crate) nameref: Option<&'a [u8]>,
+    pub(crate) flags: u32,
+    pub(crate) timeout: Option<u32>,
+    pub(crate) bytes: Option<u64>,
+    pub(crate) packets: Option<u64>,
+    pub(crate) comment: Option<&'a [u8]>,
+    pub(crate) skbmark: Option<u64>,
+    pub(crate) skbprio: Option<u32>,
+    pub(crate) skbqueue: Option<u16>,
+}
+
+impl<'a> Fields<'a> {
+    #[inline(always)]
+    pub(crate) fn parse(entry: Attributes<'a>) -> Result<Self, Malformed> {
+        let mut fields = Self::default();
+        for attribute in entry {
+            let attribute = attribute?;
+            match attribute.kind() {
+                data::IP => fields.ip = Some(address(&attribute)?),
+                data::IP_TO => fields.ip_to = Some(address(&attribute)?),
+                data::CIDR => fields.cidr = Some(attribute.u8()?),
+                data::PORT => fields.port = Some(attribute.u16_be()?),
+                data::PORT_TO => fields.port_to = Some(attribute.u16_be()?),
+                data::TIMEOUT => fields.timeout = Some(attribute.u32_flagged()?),
+                data::PROTO => fields.proto = Some(attribute.u8()?),
+                data::CADT_FLAGS => fields.flags = attribute.u32_flagged()?,
+                data::MARK => fields.mark = Some(attribute.u32_flagged()?),
+                data::ETHER => fields.ether = Some(attribute.array("6 bytes")?),
+                data::NAME => fields.name = Some(attribute.c_string()),
+                data::NAMEREF => fields.nameref = Some(attribute.c_string()),
+                data::IP2 => fields.ip2 = Some(address(&attribute)?),
+                data::CIDR2 => fields.cidr2 = Some(attribute.u8()?),
+                data::IP2_TO => fields.ip2_to = Some(address(&attribute)?),
+                data::IFACE => fields.iface = Some(attribute.c_string()),
+                data::BYTES => fields.bytes = Some(attribute.u64_be()?),
+                data::PACKETS => fields.packets = Some(attribute.u64_be()?),
+                data::COMMENT => fields.comment = Some(attribute.c_string()),
+                data::SKBMARK => fields.skbmark = Some(attribute.u64_be()?),
+                data::SKBPRIO => fields.skbprio = Some(attribute.u32_flagged()?),
+                data::SKBQUEUE => fields.skbqueue = Some(attribute.u16_be()?),
+                // LINENO, padding, and what later kernels have.
+                _ => {}
+            }
+        }
+        Ok(fields)
+    }
+}
+
+/// The address in a nest. It is in network byte order whether or not the flag says so.
+#[inline]
+pub(crate) fn address(nest: &Attribute<'_>) -> Result<IpAddr, Malformed> {
+    let attribute = nest
+        .nested()
+        .next()
+        .ok_or(Malformed::Missing("the address in an address nest"))??;
+    match attribute.kind() {
+        attr::address::IPV4 => Ok(attribute.ipv4()?.into()),
+        attr::address::IPV6 => Ok(attribute.ipv6()?.into()),
+        kind => Err(Malformed::Value {
+            what: "the kind of an address",
+            value: kind.into(),
+        }),
+    }
+}

@@ -1,0 +1,39 @@
+use std::fmt;
+
+use super::{Dimension, Element, Fields};
+use crate::ipset::attr::data;
+use crate::ipset::encode::{Encoder, Refusal};
+use crate::wire::Malformed;
+
+/// A packet's mark, as `hash:ip,mark` stores it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Mark(pub u32);
+
+impl From<u32> for Mark {
+    fn from(mark: u32) -> Self {
+        Self(mark)
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#010x}", self.0)
+    }
+}
+
+impl Element for Mark {
+    #[inline]
+    fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
+        if self.0 == 0 && encoder.seen.zero_address {
+            return Err(Refusal::new("address and mark cannot both be zero"));
+        }
+        encoder.writer.u32_net(data::MARK, self.0);
+        Ok(())
+    }
+
+    #[inline]
+    fn read(_: &Dimension, fields: &Fields<'_>) -> Result<Self, Malformed> {
+        let mark = fields.mark.ok_or(Malformed::Missing("an entry's mark"))?;
+        Ok(Self(mark))
+    }
+}

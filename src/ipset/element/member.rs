@@ -1,0 +1,117 @@
+use std::fmt;
+
+use super::{Dimension, Element, Fields};
+use crate::Result;
+use crate::ipset::attr::{cadt_flag, data};
+use crate::ipset::encode::{Encoder, Refusal};
+use crate::ipset::{Named, SetName};
+use crate::wire::Malformed;
+
+/// A set in a `list:set`, and where in the list it goes.
+///
+/// ```
+/// use ipvset::ipset::Member;
+///
+/// let last = Member::new("blocked")?;
+/// let first = Member::new("allowed")?.before("blocked")?;
+/// assert_eq!(first.to_string(), "allowed before blocked");
+/// # Ok::<(), ipvset::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Member {
+    name: SetName,
+    place: Option<Place>,
+}
+
+/// Where a [`Member`] goes when it is added. A list of members has none: they come in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// Right before this member.
+    Before(SetName),
+    /// Right after this member.
+    After(SetName),
+}
+
+impl Member {
+    /// A member that is added at the end of the list.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a string that is no [`SetName`].
+    pub fn new(set: impl Named) -> Result<Self> {
+        Ok(set.set_name()?.into())
+    }
+
+    /// Right before another member. Removed or tested, it has to stand there.
+    ///
+    /// # Errors
+    /// As [`Member::new`].
+    pub fn before(mut self, other: impl Named) -> Result<Self> {
+        self.place = Some(Place::Before(other.set_name()?));
+        Ok(self)
+    }
+
+    /// Right after another member. Removed or tested, it has to stand there.
+    ///
+    /// # Errors
+    /// As [`Member::new`].
+    pub fn after(mut self, other: impl Named) -> Result<Self> {
+        self.place = Some(Place::After(other.set_name()?));
+        Ok(self)
+    }
+
+    /// The set.
+    pub fn name(&self) -> &SetName {
+        &self.name
+    }
+
+    /// Where it goes.
+    pub fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
+    }
+}
+
+impl From<SetName> for Member {
+    fn from(name: SetName) -> Self {
+        Self { name, place: None }
+    }
+}
+
+impl fmt::Display for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.name)?;
+        match &self.place {
+            None => Ok(()),
+            Some(Place::Before(other)) => write!(f, " before {other}"),
+            Some(Place::After(other)) => write!(f, " after {other}"),
+        }
+    }
+}
+
+impl Element for Member {
+    fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
+        encoder.writer.attribute(data::NAME, self.name.with_zero());
+        match &self.place {
+            None => {}
+            Some(Place::Before(other)) => {
+                encoder.writer.attribute(data::NAMEREF, other.with_zero());
+                encoder.flags |= cadt_flag::BEFORE;
+            }
+            Some(Place::After(other)) => {
+                encoder.writer.attribute(data::NAMEREF, other.with_zero());
+            }
+        }
+        Ok(())
+    }
+
+    fn read(_: &Dimension, fields: &Fields<'_>) -> Result<Self, Malformed> {
+        let name = fields.name.ok_or(Malformed::Missing("a member's name"))?;
+        let other = fields.nameref.map(SetName::from_kernel).transpose()?;
+        Ok(Self {
+            name: SetName::from_kernel(name)?,
+            place: other.map(|other| match fields.flags & cadt_flag::BEFORE {
+                0 => Place::After(other),
+                _ => Place::Before(other),
+            }),
+        })
+    }
+}

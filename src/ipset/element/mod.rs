@@ -1,0 +1,99 @@
+//! The elements that entries are made of. Each says how it is written into a request and read
+//! from a dump; what a type of set asks of it is a [`Dimension`] of the type's definition.
+
+mod address;
+mod any;
+mod fields;
+mod interface;
+mod mac;
+mod mark;
+mod member;
+mod port;
+
+use std::fmt;
+
+pub use address::{Addresses, Ipv4Range};
+pub(crate) use address::{Ip, Slot, Span, ipv4_nest, ipv6_nest};
+pub use any::AnyElement;
+pub(crate) use fields::{Fields, address};
+pub use interface::Interface;
+pub use mac::{MacAddress, MaybeMac};
+pub use mark::Mark;
+pub use member::{Member, Place};
+pub use port::{Port, PortRange, Protocol, icmp, icmpv6, protocol, sctp, tcp, udp, udplite};
+
+use super::encode::{Encoder, Refusal};
+use crate::wire::Malformed;
+
+/// One part of an entry.
+pub(crate) trait Element: Sized + Clone + PartialEq + fmt::Debug {
+    /// Writes its attributes, or refuses a value that the type of set does not take.
+    fn write(&self, dimension: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal>;
+
+    /// Finds itself in an entry's attributes.
+    fn read(dimension: &Dimension, fields: &Fields<'_>) -> Result<Self, Malformed>;
+
+    /// Whether there is something to see of it in the entry's text.
+    fn is_present(&self) -> bool {
+        true
+    }
+}
+
+/// What a type of set has at one place of its entries.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Dimension {
+    Ip(Ip),
+    /// Ports with their protocol.
+    Port,
+    /// Ports without protocol.
+    Ports,
+    Mac,
+    MaybeMac,
+    Mark,
+    Interface,
+    Member,
+}
+
+impl Dimension {
+    /// What is asked of an address, if an address is what is asked for.
+    #[inline]
+    fn ip(&self, found: &impl fmt::Display) -> Result<&Ip, Refusal> {
+        match self {
+            Self::Ip(ip) => Ok(ip),
+            other => Err(other.misplaced(found)),
+        }
+    }
+
+    #[inline]
+    fn slot(&self) -> Slot {
+        match self {
+            Self::Ip(ip) => ip.slot,
+            _ => Slot::First,
+        }
+    }
+
+    #[cold]
+    fn misplaced(&self, found: &impl fmt::Display) -> Refusal {
+        Refusal::new(format!("{found} stands where {self} is meant"))
+    }
+}
+
+impl fmt::Display for Dimension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ip(Ip {
+                span: Span::One, ..
+            }) => "an address",
+            Self::Ip(Ip {
+                span: Span::Each, ..
+            }) => "an address or a range of them",
+            Self::Ip(_) => "a network",
+            Self::Port => "a port with its protocol",
+            Self::Ports => "a port",
+            Self::Mac | Self::MaybeMac => "a MAC address",
+            Self::Mark => "a mark",
+            Self::Interface => "an interface",
+            Self::Member => "a set's name",
+        })
+    }
+}

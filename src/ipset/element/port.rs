@@ -1,0 +1,304 @@
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use super::{Dimension, Element, Fields};
+use crate::ipset::Family;
+use crate::ipset::attr::data;
+use crate::ipset::encode::{Encoder, Refusal};
+use crate::wire::{Malformed, NET_BYTE_ORDER};
+
+/// One port or a range of them, made from a number or a range of numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PortRange {
+    first: u16,
+    last: u16,
+}
+
+impl PortRange {
+    /// The ports between two, which may be given in either order.
+    pub fn new(one: u16, other: u16) -> Self {
+        Self {
+            first: one.min(other),
+            last: one.max(other),
+        }
+    }
+
+    /// The lowest port.
+    pub fn first(&self) -> u16 {
+        self.first
+    }
+
+    /// The highest port; the lowest if it is only one.
+    pub fn last(&self) -> u16 {
+        self.last
+    }
+
+    fn is_one(&self) -> bool {
+        self.first == self.last
+    }
+}
+
+impl From<u16> for PortRange {
+    #[inline]
+    fn from(port: u16) -> Self {
+        Self {
+            first: port,
+            last: port,
+        }
+    }
+}
+
+impl From<RangeInclusive<u16>> for PortRange {
+    fn from(ports: RangeInclusive<u16>) -> Self {
+        Self::new(*ports.start(), *ports.end())
+    }
+}
+
+impl fmt::Display for PortRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.first)?;
+        if !self.is_one() {
+            write!(f, "-{}", self.last)?;
+        }
+        Ok(())
+    }
+}
+
+/// An IP protocol number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Protocol(pub u8);
+
+impl Protocol {
+    /// ICMP, whose type and code stand in for the port.
+    pub const ICMP: Self = Self(1);
+    /// TCP
+    pub const TCP: Self = Self(6);
+    /// UDP
+    pub const UDP: Self = Self(17);
+    /// ICMPv6, whose type and code stand in for the port.
+    pub const ICMPV6: Self = Self(58);
+    /// SCTP
+    pub const SCTP: Self = Self(132);
+    /// UDP-Lite
+    pub const UDPLITE: Self = Self(136);
+
+    /// Whether its ports are ports: `ip_set_proto_with_ports` in
+    /// include/linux/netfilter/ipset/ip_set_getport.h.
+    pub const fn has_ports(self) -> bool {
+        matches!(self, Self::TCP | Self::UDP | Self::SCTP | Self::UDPLITE)
+    }
+
+    fn name(self) -> Option<&'static str> {
+        Some(match self {
+            Self::ICMP => "icmp",
+            Self::TCP => "tcp",
+            Self::UDP => "udp",
+            Self::ICMPV6 => "ipv6-icmp",
+            Self::SCTP => "sctp",
+            Self::UDPLITE => "udplite",
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
+/// A protocol with a port, a range of ports, or an ICMP type and code.
+///
+/// Made by [`tcp`], [`udp`], [`sctp`], [`udplite`], [`icmp`], [`icmpv6`] and [`protocol`].
+///
+/// ```
+/// use ipvset::ipset::{icmp, tcp};
+///
+/// assert_eq!(tcp(8080).to_string(), "tcp:8080");
+/// assert_eq!(tcp(8000..=8080).to_string(), "tcp:8000-8080");
+/// assert_eq!(icmp(8, 0).to_string(), "icmp:8/0");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Port {
+    protocol: Protocol,
+    ports: PortRange,
+}
+
+/// TCP ports.
+pub fn tcp(ports: impl Into<PortRange>) -> Port {
+    Port {
+        protocol: Protocol::TCP,
+        ports: ports.into(),
+    }
+}
+
+/// UDP ports.
+pub fn udp(ports: impl Into<PortRange>) -> Port {
+    Port {
+        protocol: Protocol::UDP,
+        ports: ports.into(),
+    }
+}
+
+/// SCTP ports.
+pub fn sctp(ports: impl Into<PortRange>) -> Port {
+    Port {
+        protocol: Protocol::SCTP,
+        ports: ports.into(),
+    }
+}
+
+/// UDP-Lite ports.
+pub fn udplite(ports: impl Into<PortRange>) -> Port {
+    Port {
+        protocol: Protocol::UDPLITE,
+        ports: ports.into(),
+    }
+}
+
+/// An ICMP type and code; only in sets of IPv4 addresses.
+pub fn icmp(kind: u8, code: u8) -> Port {
+    Port {
+        protocol: Protocol::ICMP,
+        ports: u16::from_be_bytes([kind, code]).into(),
+    }
+}
+
+/// An ICMPv6 type and code; only in sets of IPv6 addresses.
+pub fn icmpv6(kind: u8, code: u8) -> Port {
+    Port {
+        protocol: Protocol::ICMPV6,
+        ports: u16::from_be_bytes([kind, code]).into(),
+    }
+}
+
+/// A protocol without ports, by its number; 0 is none that a set takes.
+pub fn protocol(number: u8) -> Port {
+    Port {
+        protocol: Protocol(number),
+        ports: 0.into(),
+    }
+}
+
+impl Port {
+    /// The protocol.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// The ports; for ICMP the type (upper byte) and code, for protocols without ports 0.
+    pub fn ports(&self) -> PortRange {
+        self.ports
+    }
+
+    /// Type and code, if it is ICMP or ICMPv6.
+    pub fn icmp(&self) -> Option<(u8, u8)> {
+        let [kind, code] = self.ports.first.to_be_bytes();
+        matches!(self.protocol, Protocol::ICMP | Protocol::ICMPV6).then_some((kind, code))
+    }
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.protocol, self.icmp()) {
+            (Protocol::ICMPV6, Some((kind, code))) => write!(f, "icmpv6:{kind}/{code}"),
+            (protocol, Some((kind, code))) => write!(f, "{protocol}:{kind}/{code}"),
+            (protocol, None) => write!(f, "{protocol}:{}", self.ports),
+        }
+    }
+}
+
+/// Port and protocol have a fixed place and length, so they are written in one piece.
+#[inline]
+fn one_port(port: u16, protocol: Protocol) -> [u8; 16] {
+    const PORT: [u8; 2] = (data::PORT | NET_BYTE_ORDER).to_ne_bytes();
+    const PROTO: [u8; 2] = data::PROTO.to_ne_bytes();
+    const SIX: [u8; 2] = 6u16.to_ne_bytes();
+    const FIVE: [u8; 2] = 5u16.to_ne_bytes();
+    let [high, low] = port.to_be_bytes();
+    [
+        SIX[0], SIX[1], PORT[0], PORT[1], high, low, 0, 0, //
+        FIVE[0], FIVE[1], PROTO[0], PROTO[1], protocol.0, 0, 0, 0,
+    ]
+}
+
+impl Element for Port {
+    #[inline]
+    fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
+        let Self { protocol, ports } = *self;
+        if !protocol.has_ports() {
+            self.check_without_ports(encoder.family)?;
+        }
+        encoder.writer.raw(&one_port(ports.first, protocol));
+        if !ports.is_one() {
+            encoder.port_to(ports)?;
+            encoder.endless()?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn read(_: &Dimension, fields: &Fields<'_>) -> Result<Self, Malformed> {
+        let protocol = fields
+            .proto
+            .ok_or(Malformed::Missing("an entry's protocol"))?;
+        Ok(Self {
+            protocol: Protocol(protocol),
+            ports: PortRange::read(&Dimension::Ports, fields)?,
+        })
+    }
+}
+
+impl Port {
+    /// Linux stores port 0 where a protocol has none, without a word: for ICMP in an IPv6 set
+    /// and the other way round too.
+    fn check_without_ports(&self, family: Family) -> Result<(), Refusal> {
+        let kept = match family {
+            Family::Inet => Protocol::ICMP,
+            Family::Inet6 => Protocol::ICMPV6,
+        };
+        match self.protocol {
+            Protocol(0) => Err(Refusal::new("protocol 0 is none that a set takes")),
+            protocol if protocol != kept && self.ports.first != 0 => Err(Refusal::new(format!(
+                "{self}: a set of {family} keeps no type and code of it"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Encoder<'_> {
+    #[cold]
+    fn port_to(&mut self, ports: PortRange) -> Result<(), Refusal> {
+        if self.testing() {
+            return Err(Refusal::new(format!(
+                "ports {ports} are more than one; test them one by one"
+            )));
+        }
+        self.writer.u16_net(data::PORT_TO, ports.last);
+        Ok(())
+    }
+}
+
+impl Element for PortRange {
+    #[inline]
+    fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
+        encoder.writer.u16_net(data::PORT, self.first);
+        if !self.is_one() {
+            encoder.port_to(*self)?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn read(_: &Dimension, fields: &Fields<'_>) -> Result<Self, Malformed> {
+        let first = fields.port.ok_or(Malformed::Missing("an entry's port"))?;
+        Ok(match fields.port_to {
+            None => first.into(),
+            Some(last) => Self::new(first, last),
+        })
+    }
+}

@@ -1,0 +1,90 @@
+//! Writes entries, and refuses those that the type of set does not take.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use super::Family;
+use super::attr::data;
+use crate::wire::Writer;
+
+/// Why a value is refused before the kernel is asked.
+#[derive(Debug)]
+pub(crate) struct Refusal(pub(crate) Cow<'static, str>);
+
+impl Refusal {
+    #[cold]
+    pub(crate) fn new(why: impl Into<Cow<'static, str>>) -> Self {
+        Self(why.into())
+    }
+
+    #[cold]
+    pub(crate) fn other_family(address: IpAddr, family: Family) -> Self {
+        Self(format!("{address}: the set holds {family} addresses").into())
+    }
+}
+
+/// What an entry is written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Add,
+    Remove,
+    Test,
+}
+
+/// Writes the elements of one entry.
+pub(crate) struct Encoder<'a> {
+    pub(crate) writer: &'a mut Writer,
+    pub(crate) family: Family,
+    pub(crate) purpose: Purpose,
+    /// The `CADT_FLAGS` that elements and options ask for.
+    pub(crate) flags: u32,
+    pub(crate) seen: Seen,
+}
+
+/// What the elements written so far were, where that matters to those that follow.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// The first address is 0.0.0.0 or ::.
+    pub(crate) zero_address: bool,
+    /// The first address, or the end of its range, is 255.255.255.255.
+    pub(crate) last_of_all: bool,
+}
+
+impl<'a> Encoder<'a> {
+    #[inline]
+    pub(crate) fn new(writer: &'a mut Writer, family: Family, purpose: Purpose) -> Self {
+        Self {
+            writer,
+            family,
+            purpose,
+            flags: 0,
+            seen: Seen::default(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn testing(&self) -> bool {
+        self.purpose == Purpose::Test
+    }
+
+    /// To be called for what makes the kernel walk a range: refuses the one that would keep it
+    /// in an endless loop (Linux 6.18, `ip++ <= ip_to` in ip_set_hash_ipport.c and its kin).
+    #[inline]
+    pub(crate) fn endless(&self) -> Result<(), Refusal> {
+        if self.seen.last_of_all {
+            return Err(Refusal::new(
+                "a range that includes 255.255.255.255 keeps some kernels in an endless loop; \
+                 name that address and its ports one by one",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Writes the flags, when everything that sets one was written.
+    #[inline]
+    pub(crate) fn finish(self) {
+        if self.flags != 0 {
+            self.writer.u32_net(data::CADT_FLAGS, self.flags);
+        }
+    }
+}

@@ -1,0 +1,374 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use super::attr::{cadt_flag, data};
+use super::element::Fields;
+use super::encode::{Encoder, Purpose, Refusal};
+use super::value::{Elements, FromParts};
+use super::{IpSet, MAX_TIMEOUT, SetName, SetType};
+use crate::wire::{Attributes, Malformed, Writer};
+
+/// An entry of a set of type `T`: its value, and what the set keeps beside it.
+///
+/// Where an entry is wanted, its value will do: `sets.add(&set, (address, tcp(80)))`. The
+/// options that the entry can have depend on how the set was created.
+///
+/// ```
+/// use ipvset::ipset::{Entry, HashIpPort, tcp};
+/// use std::net::Ipv4Addr;
+///
+/// let web = (Ipv4Addr::new(10, 0, 0, 11), tcp(8080));
+/// let entry = Entry::<HashIpPort>::new(web).timeout(300).comment("web");
+/// assert_eq!(entry.to_string(), "10.0.0.11,tcp:8080");
+/// ```
+///
+/// Adding an entry again with [`add_or_update`](super::IpSets::add_or_update) resets what is
+/// not given: the comment and the packet metadata are cleared, the timeout starts again with
+/// the set's default.
+pub struct Entry<T: SetType> {
+    value: T::Value,
+    options: EntryOptions,
+}
+
+/// What a set keeps beside the value of an entry. `None` is "not given" in a request, and "the
+/// set does not keep it" in what was listed.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct EntryOptions {
+    /// Seconds until the entry vanishes; 0 is never. At most [`MAX_TIMEOUT`].
+    pub timeout: Option<u32>,
+    /// Packets that matched.
+    pub packets: Option<u64>,
+    /// Bytes of the packets that matched.
+    pub bytes: Option<u64>,
+    /// A comment of at most 255 bytes; see [`Entry::comment`].
+    comment: Option<Box<[u8]>>,
+    /// The mark that a rule can copy to the packet.
+    pub skbmark: Option<SkbMark>,
+    /// The traffic control class that a rule can copy to the packet.
+    pub skbprio: Option<SkbPriority>,
+    /// The hardware queue that a rule can copy to the packet.
+    pub skbqueue: Option<u16>,
+    /// The entry is an exception: what it matches is not in the set.
+    pub nomatch: bool,
+}
+
+/// A mark for packets, and which of its bits are set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SkbMark {
+    /// The bits' values.
+    pub mark: u32,
+    /// The bits to set.
+    pub mask: u32,
+}
+
+impl From<u32> for SkbMark {
+    /// All bits of it.
+    fn from(mark: u32) -> Self {
+        Self {
+            mark,
+            mask: u32::MAX,
+        }
+    }
+}
+
+/// A traffic control class, `major:minor`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SkbPriority {
+    /// The queueing discipline's handle.
+    pub major: u16,
+    /// The class.
+    pub minor: u16,
+}
+
+/// The longest comment, in bytes: `IPSET_MAX_COMMENT_SIZE`.
+pub(crate) const MAX_COMMENT: usize = 255;
+
+impl EntryOptions {
+    /// The comment; bytes that are not UTF-8 become U+FFFD.
+    pub fn comment(&self) -> Option<Cow<'_, str>> {
+        self.comment.as_deref().map(String::from_utf8_lossy)
+    }
+
+    /// The comment as the kernel keeps it, which need not be UTF-8.
+    pub fn comment_bytes(&self) -> Option<&[u8]> {
+        self.comment.as_deref()
+    }
+
+    /// Sets the comment; see [`Entry::comment`].
+    pub fn set_comment(&mut self, comment: impl Into<String>) {
+        self.comment = Some(comment.into().into_bytes().into_boxed_slice());
+    }
+
+    /// `zeros`: counters that are not given are sent as 0, because the kernel would let a new
+    /// entry go on with those of a dead one whose place it takes.
+    #[inline]
+    fn write(&self, zeros: bool, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
+        if self.nomatch {
+            encoder.flags |= cadt_flag::NOMATCH;
+        }
+        if encoder.purpose != Purpose::Add {
+            return Ok(());
+        }
+        if let Some(timeout) = self.timeout {
+            check_timeout(timeout)?;
+            encoder.writer.u32_net(data::TIMEOUT, timeout);
+        }
+        if zeros || self.packets.is_some() || self.bytes.is_some() {
+            let (bytes, packets) = (self.bytes.unwrap_or(0), self.packets.unwrap_or(0));
+            encoder.writer.u64_net(data::BYTES, bytes);
+            encoder.writer.u64_net(data::PACKETS, packets);
+        }
+        if let Some(comment) = &self.comment {
+            write_comment(comment, encoder.writer)?;
+        }
+        if let Some(SkbMark { mark, mask }) = self.skbmark {
+            let both = u64::from(mark) << 32 | u64::from(mask);
+            encoder.writer.u64_net(data::SKBMARK, both);
+        }
+        if let Some(SkbPriority { major, minor }) = self.skbprio {
+            let both = u32::from(major) << 16 | u32::from(minor);
+            encoder.writer.u32_net(data::SKBPRIO, both);
+        }
+        if let Some(queue) = self.skbqueue {
+            encoder.writer.u16_net(data::SKBQUEUE, queue);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn read(fields: &Fields<'_>) -> Self {
+        Self {
+            timeout: fields.timeout,
+            packets: fields.packets,
+            bytes: fields.bytes,
+            comment: fields.comment.map(Into::into),
+            skbmark: fields.skbmark.map(|both| SkbMark {
+                mark: (both >> 32) as u32,
+                mask: both as u32,
+            }),
+            skbprio: fields.skbprio.map(|both| SkbPriority {
+                major: (both >> 16) as u16,
+                minor: both as u16,
+            }),
+            skbqueue: fields.skbqueue,
+            nomatch: fields.flags & cadt_flag::NOMATCH != 0,
+        }
+    }
+}
+
+impl fmt::Debug for EntryOptions {
+    /// Only what is there.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("EntryOptions");
+        let mut field = |name, value: Option<&dyn fmt::Debug>| {
+            if let Some(value) = value {
+                out.field(name, value);
+            }
+        };
+        field("timeout", self.timeout.as_ref().map(|it| it as _));
+        field("packets", self.packets.as_ref().map(|it| it as _));
+        field("bytes", self.bytes.as_ref().map(|it| it as _));
+        field("comment", self.comment().as_ref().map(|it| it as _));
+        field("skbmark", self.skbmark.as_ref().map(|it| it as _));
+        field("skbprio", self.skbprio.as_ref().map(|it| it as _));
+        field("skbqueue", self.skbqueue.as_ref().map(|it| it as _));
+        field("nomatch", self.nomatch.then_some(&true as _));
+        out.finish()
+    }
+}
+
+#[inline]
+pub(crate) fn check_timeout(timeout: u32) -> Result<(), Refusal> {
+    if timeout > MAX_TIMEOUT {
+        return Err(Refusal::new(format!(
+            "a timeout of {timeout} s: {MAX_TIMEOUT} s is the limit"
+        )));
+    }
+    Ok(())
+}
+
+#[cold]
+fn write_comment(comment: &[u8], writer: &mut Writer) -> Result<(), Refusal> {
+    if comment.len() > MAX_COMMENT {
+        return Err(Refusal::new(format!(
+            "the comment is {} bytes long, {MAX_COMMENT} is the limit",
+            comment.len()
+        )));
+    }
+    if let Some(bad) = comment
+        .iter()
+        .find(|byte| matches!(byte, 0 | b'"' | b'\n' | b'\r'))
+    {
+        return Err(Refusal::new(format!(
+            "the comment holds {:?}, which the text of `ipset save` cannot carry",
+            char::from(*bad)
+        )));
+    }
+    writer.c_string(data::COMMENT, comment);
+    Ok(())
+}
+
+impl<T: SetType> Entry<T> {
+    /// An entry without options.
+    #[inline]
+    pub fn new<Parts>(value: Parts) -> Self
+    where
+        T::Value: FromParts<Parts>,
+    {
+        Self {
+            value: T::Value::from_parts(value),
+            options: EntryOptions::default(),
+        }
+    }
+
+    /// The elements.
+    pub fn value(&self) -> &T::Value {
+        &self.value
+    }
+
+    /// The elements, by value.
+    pub fn into_value(self) -> T::Value {
+        self.value
+    }
+
+    /// What the set keeps beside the elements.
+    pub fn options(&self) -> &EntryOptions {
+        &self.options
+    }
+
+    /// What the set keeps beside the elements, to be changed.
+    pub fn options_mut(&mut self) -> &mut EntryOptions {
+        &mut self.options
+    }
+
+    /// The entry vanishes after so many seconds, at most [`MAX_TIMEOUT`]; 0 is never. The set
+    /// has to be created with a timeout.
+    #[must_use]
+    pub fn timeout(mut self, seconds: u32) -> Self {
+        self.options.timeout = Some(seconds);
+        self
+    }
+
+    /// The counters' first values, if not 0. The set has to be created with counters.
+    #[must_use]
+    pub fn counters(mut self, packets: u64, bytes: u64) -> Self {
+        self.options.packets = Some(packets);
+        self.options.bytes = Some(bytes);
+        self
+    }
+
+    /// A comment of at most 255 bytes, without double quotes, line ends or zero bytes, since
+    /// `ipset save` writes it in quotes on one line. The set has to be created with comments.
+    #[must_use]
+    pub fn comment(mut self, comment: impl Into<String>) -> Self {
+        self.options.set_comment(comment);
+        self
+    }
+
+    /// The mark that a rule with `--map-mark` gives to packets. The set has to be created with
+    /// skbinfo, as for [`Entry::skbprio`] and [`Entry::skbqueue`].
+    #[must_use]
+    pub fn skbmark(mut self, mark: impl Into<SkbMark>) -> Self {
+        self.options.skbmark = Some(mark.into());
+        self
+    }
+
+    /// The traffic control class that a rule with `--map-prio` gives to packets.
+    #[must_use]
+    pub fn skbprio(mut self, major: u16, minor: u16) -> Self {
+        self.options.skbprio = Some(SkbPriority { major, minor });
+        self
+    }
+
+    /// The hardware queue that a rule with `--map-queue` gives to packets.
+    #[must_use]
+    pub fn skbqueue(mut self, queue: u16) -> Self {
+        self.options.skbqueue = Some(queue);
+        self
+    }
+
+    /// As an error names it.
+    pub(crate) fn in_set(&self, set: &SetName) -> String {
+        format!("{self} in {set}")
+    }
+
+    /// Writes what goes into the entry's nest.
+    #[inline]
+    pub(crate) fn write(
+        &self,
+        set: &IpSet<T>,
+        purpose: Purpose,
+        writer: &mut Writer,
+    ) -> Result<(), Refusal> {
+        let definition = set.definition();
+        let mut encoder = Encoder::new(writer, set.family(), purpose);
+        self.value.encode(definition.dimensions, &mut encoder)?;
+        if self.options.nomatch && !definition.nomatch {
+            return Err(Refusal::new(format!(
+                "{} has no exceptions (nomatch)",
+                definition.name
+            )));
+        }
+        self.options.write(set.options().counters, &mut encoder)?;
+        encoder.finish();
+        Ok(())
+    }
+
+    /// Reads what is in the entry's nest.
+    #[inline]
+    pub(crate) fn read(kind: &T, entry: Attributes<'_>) -> Result<Self, Malformed> {
+        let fields = Fields::parse(entry)?;
+        Ok(Self {
+            value: T::Value::decode(kind.definition().dimensions, &fields)?,
+            options: EntryOptions::read(&fields),
+        })
+    }
+}
+
+impl<T: super::NoMatchType> Entry<T> {
+    /// Makes it an exception: what it matches is not in the set, though a larger network that
+    /// is in the set has it.
+    ///
+    /// Testing an address inside the exception says that it is not in the set; testing the
+    /// exception itself needs `nomatch` too. Adding it again without turns it into an ordinary
+    /// entry.
+    #[must_use]
+    pub fn nomatch(mut self) -> Self {
+        self.options.nomatch = true;
+        self
+    }
+}
+
+impl<T: SetType> fmt::Display for Entry<T> {
+    /// The value, in the syntax of the tool.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.text(f)
+    }
+}
+
+impl<T: SetType> fmt::Debug for Entry<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry")
+            .field("value", &format_args!("{self}"))
+            .field("options", &self.options)
+            .finish()
+    }
+}
+
+impl<T: SetType> Clone for Entry<T> {
+    fn clone(&self) -> Self {
+        Self {
+            value: self.value.clone(),
+            options: self.options.clone(),
+        }
+    }
+}
+
+impl<T: SetType> PartialEq for Entry<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value && self.options == other.options
+    }
+}
+
+impl<T: SetType> Eq for Entry<T> {}

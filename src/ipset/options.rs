@@ -1,0 +1,360 @@
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::attr::{cadt_flag, create, data};
+use super::element::{ipv4_nest, ipv6_nest};
+use super::encode::Refusal;
+use super::entry::check_timeout;
+use super::types::{Definition, Families, Takes};
+use super::{Ipv4Range, PortRange};
+use crate::wire::Writer;
+
+/// The longest timeout, in seconds: what 32 bits hold in milliseconds, halved. The kernel would
+/// cut off longer ones without a word (include/linux/netfilter/ipset/ip_set.h,
+/// `ip_set_timeout_uget`).
+pub const MAX_TIMEOUT: u32 = (u32::MAX >> 1) / 1000;
+
+/// The most elements of a bitmap: `IPSET_BITMAP_MAX_RANGE`.
+const MAX_BITMAP: u64 = 0x1_0000;
+
+/// The address family of a set.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// IPv4
+    #[default]
+    Inet,
+    /// IPv6
+    Inet6,
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Inet => "IPv4",
+            Self::Inet6 => "IPv6",
+        })
+    }
+}
+
+/// `AF_INET`, `AF_INET6`, `AF_UNSPEC`
+pub(crate) mod number {
+    pub(crate) const UNSPECIFIED: u8 = 0;
+    pub(crate) const INET: u8 = 2;
+    pub(crate) const INET6: u8 = 10;
+}
+
+/// The range in which all entries of a bitmap lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SetRange {
+    /// IPv4 addresses.
+    Addresses(Ipv4Range),
+    /// Ports.
+    Ports(PortRange),
+}
+
+impl From<Ipv4Range> for SetRange {
+    fn from(range: Ipv4Range) -> Self {
+        Self::Addresses(range)
+    }
+}
+
+impl From<ipnet::Ipv4Net> for SetRange {
+    fn from(net: ipnet::Ipv4Net) -> Self {
+        Self::Addresses(net.into())
+    }
+}
+
+impl From<PortRange> for SetRange {
+    fn from(range: PortRange) -> Self {
+        Self::Ports(range)
+    }
+}
+
+impl fmt::Display for SetRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Addresses(range) => range.fmt(f),
+            Self::Ports(range) => write!(f, "{}-{}", range.first(), range.last()),
+        }
+    }
+}
+
+/// How a set is created, or was. `None` leaves it to the kernel, whose default is given.
+///
+/// The builder methods of [`IpSet`](super::IpSet) set them and say more.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct CreateOptions {
+    /// The family of the addresses.
+    pub family: Family,
+    /// Buckets at first (1024).
+    pub hashsize: Option<u32>,
+    /// The most entries (65,536).
+    pub maxelem: Option<u32>,
+    /// Prefix length to which addresses are cut.
+    pub netmask: Option<u8>,
+    /// Mask for addresses.
+    pub bitmask: Option<IpAddr>,
+    /// Mask for marks (all bits).
+    pub markmask: Option<u32>,
+    /// The most entries in a bucket (12).
+    pub bucketsize: Option<u8>,
+    /// The hash function's start value (random).
+    pub initval: Option<u32>,
+    /// Whether a full set makes room by forgetting entries.
+    pub forceadd: bool,
+    /// The range of a bitmap.
+    pub range: Option<SetRange>,
+    /// The size of a list (8).
+    pub size: Option<u32>,
+    /// Seconds that an entry stays if it does not say otherwise; 0 is for ever.
+    pub timeout: Option<u32>,
+    /// Whether entries have counters.
+    pub counters: bool,
+    /// Whether entries have comments.
+    pub comment: bool,
+    /// Whether entries have packet metadata.
+    pub skbinfo: bool,
+}
+
+impl CreateOptions {
+    /// Refuses what sets of the type do not take and what is beyond its limits.
+    pub(crate) fn check(&self, definition: &Definition) -> Result<(), Refusal> {
+        self.check_kinds(definition)?;
+        if let Some(timeout) = self.timeout {
+            check_timeout(timeout)?;
+        }
+        self.check_hash()?;
+        self.check_masks()?;
+        match self.size {
+            Some(size @ ..4) => Err(Refusal::new(format!("size {size}: 4 is the least"))),
+            _ => self.check_range(definition),
+        }
+    }
+
+    fn check_kinds(&self, definition: &Definition) -> Result<(), Refusal> {
+        let Definition { name, options, .. } = definition;
+        let takes = |takes: Takes| options.intersects(takes);
+        let netmask = Takes::NETMASK.union(Takes::NETMASK_LATE);
+        let given = [
+            ("hashsize", self.hashsize.is_some(), takes(Takes::HASH)),
+            ("maxelem", self.maxelem.is_some(), takes(Takes::HASH)),
+            ("bucketsize", self.bucketsize.is_some(), takes(Takes::HASH)),
+            ("initval", self.initval.is_some(), takes(Takes::HASH)),
+            ("forceadd", self.forceadd, takes(Takes::HASH)),
+            ("netmask", self.netmask.is_some(), takes(netmask)),
+            ("bitmask", self.bitmask.is_some(), takes(Takes::BITMASK)),
+            ("markmask", self.markmask.is_some(), takes(Takes::MARKMASK)),
+            ("size", self.size.is_some(), takes(Takes::SIZE)),
+        ];
+        if let Some((option, ..)) = given.iter().find(|(_, given, takes)| *given && !takes) {
+            return Err(Refusal::new(format!("{name} has no {option}")));
+        }
+        if self.family == Family::Inet6 && definition.families != Families::Both {
+            return Err(Refusal::new(match definition.families {
+                Families::Inet => format!("{name} has only IPv4 addresses"),
+                _ => format!("{name} has no family"),
+            }));
+        }
+        Ok(())
+    }
+
+    fn check_hash(&self) -> Result<(), Refusal> {
+        // The kernel rounds up to a power of two and keeps its logarithm in a byte.
+        if let Some(hashsize @ (0 | 0x8000_0001..)) = self.hashsize {
+            return Err(Refusal::new(format!(
+                "hashsize {hashsize}: 1 to 2147483648 is what can be"
+            )));
+        }
+        // AHASH_MAX_SIZE is 12: the tool's manual page says 14.
+        match self.bucketsize {
+            Some(size) if size % 2 == 1 || !(2..=12).contains(&size) => Err(Refusal::new(format!(
+                "bucketsize {size}: the even numbers from 2 to 12 are what can be"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_masks(&self) -> Result<(), Refusal> {
+        if let Some(netmask) = self.netmask {
+            let most = match self.family {
+                Family::Inet => 32,
+                Family::Inet6 => 128,
+            };
+            if !(1..=most).contains(&netmask) {
+                return Err(Refusal::new(format!(
+                    "netmask {netmask}: 1 to {most} is what can be"
+                )));
+            }
+        }
+        if let Some(bitmask) = self.bitmask {
+            if bitmask.is_unspecified() {
+                return Err(Refusal::new("a bitmask of no bits"));
+            }
+            if bitmask.is_ipv4() != (self.family == Family::Inet) {
+                return Err(Refusal::other_family(bitmask, self.family));
+            }
+            if self.netmask.is_some() {
+                return Err(Refusal::new("netmask and bitmask exclude each other"));
+            }
+        }
+        match self.markmask {
+            Some(0) => Err(Refusal::new("a markmask of no bits")),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_range(&self, definition: &Definition) -> Result<(), Refusal> {
+        let Definition { name, options, .. } = definition;
+        match self.range {
+            Some(SetRange::Addresses(range)) if options.contains(Takes::ADDRESS_RANGE) => {
+                self.check_addresses(&range)
+            }
+            Some(SetRange::Ports(_)) if options.contains(Takes::PORT_RANGE) => Ok(()),
+            Some(range) => Err(Refusal::new(format!("{name} has no range like {range}"))),
+            None if options.intersects(Takes::ADDRESS_RANGE.union(Takes::PORT_RANGE)) => {
+                Err(Refusal::new(format!("{name} needs a range")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// A bitmap has at most 65,536 elements: addresses, or networks where there is a netmask.
+    fn check_addresses(&self, range: &Ipv4Range) -> Result<(), Refusal> {
+        let (first, last) = (range.first().to_bits(), range.last().to_bits());
+        let shift = 32 - u32::from(self.netmask.unwrap_or(32).clamp(1, 32));
+        let elements = u64::from(last >> shift) - u64::from(first >> shift) + 1;
+        if elements > MAX_BITMAP {
+            return Err(Refusal::new(format!(
+                "the range {range} has {elements} elements, {MAX_BITMAP} is the limit"
+            )));
+        }
+        let part = (1u64 << shift) - 1;
+        if u64::from(first) & part != 0 || (u64::from(last) + 1) & part != 0 {
+            let netmask = 32 - shift;
+            return Err(Refusal::new(format!(
+                "the range {range} is not made of whole networks of prefix length {netmask}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Writes what goes into the request's `DATA` nest.
+    pub(crate) fn write(&self, writer: &mut Writer) {
+        match self.range {
+            Some(SetRange::Addresses(range)) => {
+                writer.raw(&ipv4_nest(data::IP, range.first()));
+                writer.raw(&ipv4_nest(data::IP_TO, range.last()));
+            }
+            Some(SetRange::Ports(range)) => {
+                writer.u16_net(data::PORT, range.first());
+                writer.u16_net(data::PORT_TO, range.last());
+            }
+            None => {}
+        }
+        let u32_net = [
+            (create::HASHSIZE, self.hashsize),
+            (create::MAXELEM, self.maxelem),
+            (create::INITVAL, self.initval),
+            (create::MARKMASK, self.markmask),
+            (create::SIZE, self.size),
+            (data::TIMEOUT, self.timeout),
+        ];
+        for (kind, value) in u32_net {
+            if let Some(value) = value {
+                writer.u32_net(kind, value);
+            }
+        }
+        if let Some(netmask) = self.netmask {
+            writer.u8(create::NETMASK, netmask);
+        }
+        if let Some(bucketsize) = self.bucketsize {
+            writer.u8(create::BUCKETSIZE, bucketsize);
+        }
+        match self.bitmask {
+            Some(IpAddr::V4(mask)) => writer.raw(&ipv4_nest(create::BITMASK, mask)),
+            Some(IpAddr::V6(mask)) => writer.raw(&ipv6_nest(create::BITMASK, mask)),
+            None => {}
+        }
+        let flags = self.flags();
+        if flags != 0 {
+            writer.u32_net(data::CADT_FLAGS, flags);
+        }
+    }
+
+    fn flags(&self) -> u32 {
+        [
+            (self.counters, cadt_flag::WITH_COUNTERS),
+            (self.comment, cadt_flag::WITH_COMMENT),
+            (self.forceadd, cadt_flag::WITH_FORCEADD),
+            (self.skbinfo, cadt_flag::WITH_SKBINFO),
+        ]
+        .into_iter()
+        .filter_map(|(given, flag)| given.then_some(flag))
+        .sum()
+    }
+
+    /// What another set of the same type has otherwise, where that matters to its users:
+    /// `maxelem 1000 instead of 65536`.
+    ///
+    /// How the entries are spread over buckets does not: hashsize, bucketsize and initval.
+    pub(crate) fn difference(&self, there: &Self, definition: &Definition) -> Option<String> {
+        fn one<V: fmt::Display + PartialEq>(
+            name: &str,
+            there: &Option<V>,
+            wanted: &Option<V>,
+        ) -> Option<String> {
+            match (there, wanted) {
+                (Some(there), Some(wanted)) if there != wanted => {
+                    Some(format!("{name} {there} instead of {wanted}"))
+                }
+                (Some(there), None) => Some(format!("{name} {there} instead of none")),
+                (None, Some(wanted)) => Some(format!("no {name} instead of {wanted}")),
+                _ => None,
+            }
+        }
+        let flag = |name, there, wanted| match (there, wanted) {
+            (true, false) => Some(format!("{name} instead of none")),
+            (false, true) => Some(format!("no {name}")),
+            _ => None,
+        };
+        let hash = definition.options.contains(Takes::HASH);
+        let maxelem = |it: &Self| hash.then_some(it.maxelem.unwrap_or(65536));
+        let size = |it: &Self| {
+            let list = definition.options.contains(Takes::SIZE);
+            list.then_some(it.size.unwrap_or(8))
+        };
+        let family = |it: &Self| Some(it.family);
+        one("family", &family(there), &family(self))
+            .or_else(|| one("range", &there.range, &self.range))
+            .or_else(|| one("maxelem", &maxelem(there), &maxelem(self)))
+            .or_else(|| one("size", &size(there), &size(self)))
+            .or_else(|| one("netmask", &there.prefix(), &self.prefix()))
+            .or_else(|| one("bitmask", &there.mask(), &self.mask()))
+            .or_else(|| {
+                let mask = |it: &Self| it.markmask.filter(|mask| *mask != u32::MAX);
+                one("markmask", &mask(there), &mask(self))
+            })
+            .or_else(|| one("timeout", &there.timeout, &self.timeout))
+            .or_else(|| flag("counters", there.counters, self.counters))
+            .or_else(|| flag("comments", there.comment, self.comment))
+            .or_else(|| flag("skbinfo", there.skbinfo, self.skbinfo))
+            .or_else(|| flag("forceadd", there.forceadd, self.forceadd))
+    }
+
+    /// The netmask, unless it keeps every bit.
+    fn prefix(&self) -> Option<u8> {
+        let all = match self.family {
+            Family::Inet => 32,
+            Family::Inet6 => 128,
+        };
+        self.netmask.filter(|netmask| *netmask != all)
+    }
+
+    /// The bitmask, unless it keeps every bit.
+    fn mask(&self) -> Option<IpAddr> {
+        self.bitmask
+            .filter(|mask| *mask != IpAddr::V4(Ipv4Addr::BROADCAST))
+    }
+}

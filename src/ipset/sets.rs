@@ -1,0 +1,294 @@
+use super::client::{Client, unavailable};
+use super::code::{About, Command};
+use super::encode::Purpose;
+use super::{AnyType, Entries, Entry, Everything, IpSet, Named, SetInfo, SetName, SetType, client};
+use crate::netlink::{Failure, Namespace, Protocol, Socket, ready};
+use crate::{Error, Result};
+
+/// A connection to the kernel's ipset, in one network namespace.
+///
+/// Everything needs the capability `CAP_NET_ADMIN` in the user namespace that owns the network
+/// namespace, listing too. The kernel carries out one request at a time, whatever namespaces
+/// and threads they come from.
+///
+/// ```no_run
+/// use ipvset::ipset::{HashIpPort, IpSet, IpSets, tcp};
+/// use std::net::Ipv4Addr;
+///
+/// let mut sets = IpSets::connect()?;
+/// let web = IpSet::<HashIpPort>::new("web")?;
+/// sets.create(&web)?;
+/// sets.add(&web, (Ipv4Addr::new(10, 0, 0, 11), tcp(8080)))?;
+/// for entry in sets.list(&web)? {
+///     println!("{}", entry?);
+/// }
+/// # Ok::<(), ipvset::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct IpSets {
+    client: Client<Socket>,
+}
+
+impl IpSets {
+    /// Connects in the calling thread's network namespace.
+    ///
+    /// # Errors
+    /// `Unavailable` if the kernel has no ipset, `PermissionDenied` without the capability.
+    pub fn connect() -> Result<Self> {
+        Self::over(Socket::open(Protocol::Netfilter))
+    }
+
+    /// Connects in another network namespace. The calling thread stays in its own.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect), and those of entering the namespace.
+    pub fn connect_in(namespace: &Namespace) -> Result<Self> {
+        Self::over(Socket::open_in(namespace, Protocol::Netfilter))
+    }
+
+    fn over(socket: Result<Socket, Failure>) -> Result<Self> {
+        let socket = socket.map_err(|failure| match failure {
+            Failure::Io(error) if error.raw_os_error() == Some(nix::libc::EPROTONOSUPPORT) => {
+                unavailable("this kernel has no netfilter netlink")
+            }
+            failure => client::error(Command::Connect, About::default(), failure),
+        })?;
+        Ok(Self {
+            client: ready(Client::connect(socket))?,
+        })
+    }
+
+    /// The version of the protocol that is spoken: 6, or 7 from Linux 4.20 on.
+    pub fn protocol(&self) -> u8 {
+        self.client.protocol()
+    }
+
+    /// The lowest and the highest revision of a set type that the kernel has. It loads the
+    /// type's module if it can.
+    ///
+    /// # Errors
+    /// `Unavailable` if the kernel does not have the type.
+    pub fn revisions(&mut self, kind: AnyType) -> Result<(u8, u8)> {
+        ready(self.client.revisions(kind))
+    }
+
+    /// Creates a set.
+    ///
+    /// # Errors
+    /// `AlreadyExists`; `InvalidInput` for an option that the type does not take or a value
+    /// beyond its limit; `Unavailable` for a type or option that the kernel does not have.
+    pub fn create<T: SetType>(&mut self, set: &IpSet<T>) -> Result<()> {
+        ready(self.client.create(set))
+    }
+
+    /// Creates a set unless it exists already; true if it was created.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create), but `AlreadyExists` only if the set that is there differs in
+    /// type, family, range, maxelem, size, a mask, or in what its entries have, and says in
+    /// which. How entries are spread (hashsize, bucketsize, initval) does not matter.
+    pub fn create_or_same<T: SetType>(&mut self, set: &IpSet<T>) -> Result<bool> {
+        ready(self.client.create_or_same(set))
+    }
+
+    /// Destroys a set and its entries.
+    ///
+    /// # Errors
+    /// `NotFound`; `Busy` if a rule or a list uses it, or it is being listed.
+    pub fn destroy(&mut self, set: impl Named) -> Result<()> {
+        ready(self.client.with_set(Command::Destroy, true, &set))
+    }
+
+    /// Destroys a set if it is there.
+    ///
+    /// # Errors
+    /// As [`destroy`](Self::destroy), without `NotFound`.
+    pub fn destroy_if_present(&mut self, set: impl Named) -> Result<()> {
+        ready(self.client.with_set(Command::Destroy, false, &set))
+    }
+
+    /// Destroys all sets of the network namespace, or none.
+    ///
+    /// # Errors
+    /// `Busy` if a rule or a list uses one of them; then all stay.
+    pub fn destroy_all(&mut self) -> Result<()> {
+        ready(self.client.with_all(Command::Destroy))
+    }
+
+    /// Removes all entries of a set.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such set.
+    pub fn flush(&mut self, set: impl Named) -> Result<()> {
+        ready(self.client.with_set(Command::Flush, true, &set))
+    }
+
+    /// Removes all entries of all sets.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub fn flush_all(&mut self) -> Result<()> {
+        ready(self.client.with_all(Command::Flush))
+    }
+
+    /// Gives a set another name.
+    ///
+    /// # Errors
+    /// `NotFound`; `AlreadyExists` if there is a set of the new name; `Busy` if a rule or a list
+    /// uses the set.
+    pub fn rename(&mut self, from: impl Named, to: impl Named) -> Result<()> {
+        ready(self.client.with_two(Command::Rename, &from, &to))
+    }
+
+    /// Exchanges the contents of two sets: rules that use one see the other's from then on.
+    ///
+    /// # Errors
+    /// `NotFound`; `InvalidInput` if the sets differ in family or in what their entries are made
+    /// of, `hash:ip` and `bitmap:ip` are alike; `Busy` while one is listed.
+    pub fn swap(&mut self, one: impl Named, other: impl Named) -> Result<()> {
+        ready(self.client.with_two(Command::Swap, &one, &other))
+    }
+
+    /// Type, family and revision of a set, at little cost. Options, references and memory are
+    /// what [`info`](Self::info) adds.
+    ///
+    /// # Errors
+    /// `NotFound`
+    pub fn header(&mut self, set: impl Named) -> Result<SetInfo> {
+        ready(self.client.header(&set))
+    }
+
+    /// What the kernel says of a set beside its entries. The kernel counts the entries of a hash
+    /// for it: about 30 ms for a million.
+    ///
+    /// # Errors
+    /// `NotFound`
+    pub fn info(&mut self, set: impl Named) -> Result<SetInfo> {
+        ready(self.client.info(&set))
+    }
+
+    /// What the kernel says of all sets beside their entries. See [`info`](Self::info).
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub fn infos(&mut self) -> Result<Vec<SetInfo>> {
+        ready(self.client.infos(None))
+    }
+
+    /// The names of all sets.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub fn names(&mut self) -> Result<Vec<SetName>> {
+        ready(self.client.names())
+    }
+
+    /// A set that exists, with the options that it has.
+    ///
+    /// # Errors
+    /// `NotFound`; `InvalidInput` if it is of another type.
+    pub fn get<T: SetType + Default>(&mut self, set: impl Named) -> Result<IpSet<T>> {
+        ready(self.client.get(&set))
+    }
+
+    /// The number by which rules (`xt_set`, `em_ipset`) refer to a set (Linux 4.20 or later).
+    ///
+    /// # Errors
+    /// `NotFound`; `Unavailable` on an older kernel.
+    pub fn index(&mut self, set: impl Named) -> Result<u16> {
+        ready(self.client.index(&set))
+    }
+
+    /// The set that rules refer to by a number (Linux 4.20 or later).
+    ///
+    /// # Errors
+    /// `NotFound`; `Unavailable` on an older kernel.
+    pub fn by_index(&mut self, index: u16) -> Result<SetName> {
+        ready(self.client.by_index(index))
+    }
+
+    /// The entries of a set, as they come.
+    ///
+    /// # Errors
+    /// `NotFound`; `InvalidInput` if it is of another type than `set`.
+    pub fn list<T: SetType>(&mut self, set: &IpSet<T>) -> Result<Entries<'_, T>> {
+        Entries::start(&mut self.client, set)
+    }
+
+    /// All sets with their entries, as they come.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub fn list_all(&mut self) -> Result<Everything<'_>> {
+        Everything::start(&mut self.client)
+    }
+
+    /// Whether an entry is in a set.
+    ///
+    /// In types with networks an address is in the set if the longest network that has it is no
+    /// exception. A network that is tested has to be there as it is.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such set; `InvalidInput` for an entry that no set of the type
+    /// can have, and for ranges. The kernel would say "not in the set".
+    pub fn test<T: SetType>(&mut self, set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<bool> {
+        let entry = entry.into();
+        ready(self.client.entry(Purpose::Test, true, set, &entry))
+    }
+
+    /// Adds an entry. Of a range that meets an entry which is there, the part before it stays
+    /// added.
+    ///
+    /// # Errors
+    /// `AlreadyExists`; `NotFound` if there is no such set; `Full`; `InvalidInput` for what the
+    /// set does not take.
+    pub fn add<T: SetType>(&mut self, set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<()> {
+        let entry = entry.into();
+        ready(self.client.entry(Purpose::Add, true, set, &entry)).map(drop)
+    }
+
+    /// Adds an entry, or gives the one that is there the options of this one: what is not given
+    /// is reset. The comment and packet metadata are cleared, the timeout starts again with the
+    /// set's default, `nomatch` is as it is here, and counters, if the set is known to have
+    /// them, start at zero.
+    ///
+    /// # Errors
+    /// As [`add`](Self::add), without `AlreadyExists`.
+    pub fn add_or_update<T: SetType>(
+        &mut self,
+        set: &IpSet<T>,
+        entry: impl Into<Entry<T>>,
+    ) -> Result<()> {
+        let entry = entry.into();
+        ready(self.client.entry(Purpose::Add, false, set, &entry)).map(drop)
+    }
+
+    /// Removes an entry. Its options are not looked at.
+    ///
+    /// # Errors
+    /// `NotFound` if the entry or the set is not there; `InvalidInput` for what no set of the
+    /// type can have.
+    pub fn remove<T: SetType>(&mut self, set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<()> {
+        let entry = entry.into();
+        ready(self.client.entry(Purpose::Remove, true, set, &entry)).map(drop)
+    }
+
+    /// Removes an entry if it is there.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such set; otherwise as [`remove`](Self::remove).
+    pub fn remove_if_present<T: SetType>(
+        &mut self,
+        set: &IpSet<T>,
+        entry: impl Into<Entry<T>>,
+    ) -> Result<()> {
+        let entry = entry.into();
+        ready(self.client.entry(Purpose::Remove, false, set, &entry)).map(drop)
+    }
+}
+
+const _: fn() = || {
+    fn sent<T: Send>() {}
+    sent::<IpSets>();
+    sent::<Error>();
+};

@@ -1,0 +1,80 @@
+use std::fmt;
+use std::str::FromStr;
+
+use super::{ALL, Definition, Sealed, SetType};
+use crate::ipset::AnyValue;
+use crate::{Error, Result};
+
+/// A type of set that is only known at run time, made from its name.
+///
+/// ```
+/// use ipvset::ipset::AnyType;
+///
+/// let kind: AnyType = "hash:ip,port".parse()?;
+/// assert_eq!(kind.name(), "hash:ip,port");
+/// assert_eq!(AnyType::all().count(), 16);
+/// # Ok::<(), ipvset::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct AnyType(&'static Definition);
+
+impl AnyType {
+    /// Every type that this crate knows.
+    pub fn all() -> impl Iterator<Item = Self> {
+        ALL.iter().map(|definition| Self(definition))
+    }
+
+    /// The type of a marker.
+    pub fn of<T: SetType>(kind: &T) -> Self {
+        Self(kind.definition())
+    }
+
+    /// Such as `hash:ip,port`.
+    pub fn name(&self) -> &'static str {
+        self.0.name
+    }
+
+    /// Older names that the tool still takes, such as `ipporthash`.
+    pub fn aliases(&self) -> &'static [&'static str] {
+        self.0.aliases
+    }
+
+    /// The type of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Definition::named(name).map(Self)
+    }
+}
+
+impl Sealed for AnyType {}
+
+impl SetType for AnyType {
+    type Value = AnyValue;
+
+    #[inline]
+    fn definition(&self) -> &'static Definition {
+        self.0
+    }
+}
+
+impl FromStr for AnyType {
+    type Err = Error;
+
+    /// From its name or one of its older names.
+    fn from_str(name: &str) -> Result<Self> {
+        Self::named(name).ok_or_else(|| {
+            Error::refused("find set type", "this crate knows no type of this name").object(name)
+        })
+    }
+}
+
+impl fmt::Display for AnyType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl fmt::Debug for AnyType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AnyType({})", self.name())
+    }
+}

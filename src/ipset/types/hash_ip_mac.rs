@@ -1,0 +1,20 @@
+use std::net::IpAddr;
+
+use super::Definition;
+use crate::ipset::{MacAddress};
+use crate::ipset::element::{Dimension, Ip, Slot, Span};
+
+set_type! {
+    /// `hash:ip,mac`: an address with a MAC address (Linux 4.18 or later).
+    HashIpMac((IpAddr, MacAddress)), "hash:ip,mac", ["ipmachash"],
+    Definition {
+        revision: 1,
+        bucketsize_since: 1,
+        dimensions: &[
+            Dimension::Ip(Ip::new(Slot::First, Span::One)),
+            Dimension::Mac,
+        ],
+        ..Definition::HASH
+    },
+    is FamilyType | HashType
+}

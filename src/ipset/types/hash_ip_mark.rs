@@ -1,0 +1,19 @@
+use super::{Definition, Takes};
+use crate::ipset::{Addresses, Mark};
+use crate::ipset::element::{Dimension, Ip, Slot, Span};
+
+set_type! {
+    /// `hash:ip,mark`: an address with a packet's mark.
+    HashIpMark((Addresses, Mark)), "hash:ip,mark", ["ipmarkhash"],
+    Definition {
+        revision: 3,
+        bucketsize_since: 3,
+        options: Takes::HASH.union(Takes::MARKMASK),
+        dimensions: &[
+            Dimension::Ip(Ip::new(Slot::First, Span::Each).wraps()),
+            Dimension::Mark,
+        ],
+        ..Definition::HASH
+    },
+    is FamilyType | HashType | MarkmaskType
+}

@@ -1,0 +1,18 @@
+use super::Definition;
+use crate::ipset::{Addresses};
+use crate::ipset::element::{Dimension, Ip, Slot, Span};
+
+set_type! {
+    /// `hash:net`: networks of any prefix length but 0. The longest that has an address decides.
+    HashNet(Addresses), "hash:net", ["nethash"],
+    Definition {
+        revision: 7,
+        bucketsize_since: 7,
+        nomatch: true,
+        dimensions: &[
+            Dimension::Ip(Ip::new(Slot::First, Span::Network { everything: false })),
+        ],
+        ..Definition::HASH
+    },
+    is FamilyType | HashType | NoMatchType
+}

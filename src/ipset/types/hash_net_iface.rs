@@ -1,0 +1,20 @@
+use super::Definition;
+use crate::ipset::{Addresses, Interface};
+use crate::ipset::element::{Dimension, Ip, Slot, Span};
+
+set_type! {
+    /// `hash:net,iface`: a network, of prefix length 0 too, with an interface. A network can have 64
+    /// interfaces at most.
+    HashNetIface((Addresses, Interface)), "hash:net,iface", ["netifacehash"],
+    Definition {
+        revision: 8,
+        bucketsize_since: 8,
+        nomatch: true,
+        dimensions: &[
+            Dimension::Ip(Ip::new(Slot::First, Span::Network { everything: true })),
+            Dimension::Interface,
+        ],
+        ..Definition::HASH
+    },
+    is FamilyType | HashType | NoMatchType
+}
