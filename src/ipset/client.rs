@@ -24,7 +24,7 @@ pub(super) const NFGENMSG: [u8; 4] = [number::INET, 0, 0, 0];
 #[derive(Debug)]
 pub(crate) struct Client<T> {
     pub(super) connection: Connection<T>,
-    protocol: u8,
+    pub(super) protocol: u8,
     /// An entry on its way into a request.
     scratch: Writer,
 }

@@ -1,6 +1,8 @@
 //! Sets of addresses, networks, ports and more that firewall rules match on: ipset.
 
 mod attr;
+mod batch;
+mod bulk;
 mod client;
 mod code;
 mod element;
@@ -10,11 +12,13 @@ mod info;
 mod listing;
 mod name;
 mod options;
+mod replace;
 mod set;
 mod sets;
 mod types;
 mod value;
 
+pub use bulk::{Bulk, Failed, Outcome};
 pub use element::{
     Addresses, AnyElement, Interface, Ipv4Range, MacAddress, Mark, MaybeMac, Member, Place, Port,
     PortRange, Protocol, icmp, icmpv6, protocol, sctp, tcp, udp, udplite,

@@ -1,7 +1,10 @@
 use super::client::{Client, unavailable};
 use super::code::{About, Command};
 use super::encode::Purpose;
-use super::{AnyType, Entries, Entry, Everything, IpSet, Named, SetInfo, SetName, SetType, client};
+use super::{
+    AnyType, Bulk, Entries, Entry, Everything, IpSet, Named, Outcome, SetInfo, SetName, SetType,
+    client,
+};
 use crate::netlink::{Failure, Namespace, Protocol, Socket, ready};
 use crate::{Error, Result};
 
@@ -284,6 +287,71 @@ impl IpSets {
     ) -> Result<()> {
         let entry = entry.into();
         ready(self.client.entry(Purpose::Remove, false, set, &entry)).map(drop)
+    }
+
+    /// Adds many entries, in messages of about a thousand, and gives their number.
+    ///
+    /// # Errors
+    /// Of the first entry that is refused, with its position: those before it are added, it and
+    /// those after it are not. [`add_all_with`](Self::add_all_with) tells more and can go on.
+    pub fn add_all<T: SetType, E: Into<Entry<T>>>(
+        &mut self,
+        set: &IpSet<T>,
+        entries: impl IntoIterator<Item = E>,
+    ) -> Result<u64> {
+        self.add_all_with(set, entries, Bulk::new()).into_result()
+    }
+
+    /// Adds many entries, and says what became of each.
+    pub fn add_all_with<T: SetType, E: Into<Entry<T>>>(
+        &mut self,
+        set: &IpSet<T>,
+        entries: impl IntoIterator<Item = E>,
+        how: Bulk,
+    ) -> Outcome<T> {
+        ready(self.client.bulk(Purpose::Add, set, entries, how))
+    }
+
+    /// Removes many entries, and gives their number.
+    ///
+    /// # Errors
+    /// As for [`add_all`](Self::add_all).
+    pub fn remove_all<T: SetType, E: Into<Entry<T>>>(
+        &mut self,
+        set: &IpSet<T>,
+        entries: impl IntoIterator<Item = E>,
+    ) -> Result<u64> {
+        self.remove_all_with(set, entries, Bulk::new())
+            .into_result()
+    }
+
+    /// Removes many entries, and says what became of each.
+    pub fn remove_all_with<T: SetType, E: Into<Entry<T>>>(
+        &mut self,
+        set: &IpSet<T>,
+        entries: impl IntoIterator<Item = E>,
+        how: Bulk,
+    ) -> Outcome<T> {
+        ready(self.client.bulk(Purpose::Remove, set, entries, how))
+    }
+
+    /// Gives a set a whole new content at once, and tells how many entries that were: a packet
+    /// sees either all of the old one or all of the new one. Rules and lists that use the set go
+    /// on using it.
+    ///
+    /// It fills a set with a name of its own (`ipvset-` and a random number), made as the set is
+    /// in the kernel and with buckets for the entries that the iterator announces, and swaps the
+    /// two. An entry that comes twice is there once, with the options of the last.
+    ///
+    /// # Errors
+    /// `NotFound`; those of [`create`](Self::create), [`add_all`](Self::add_all) and
+    /// [`swap`](Self::swap). Then the set has its old content, and the other set is destroyed.
+    pub fn replace<T: SetType, E: Into<Entry<T>>>(
+        &mut self,
+        set: &IpSet<T>,
+        entries: impl IntoIterator<Item = E>,
+    ) -> Result<u64> {
+        ready(self.client.replace(set, entries))
     }
 }
 

@@ -94,6 +94,15 @@ impl<T: Transport> Connection<T> {
         }
     }
 
+    /// Sends a request that lies ready but for its sequence number, and waits for its ACK.
+    pub(crate) async fn send_ready(&mut self, message: &mut [u8]) -> Result<(), Failure> {
+        self.abandon_dump();
+        self.sequence = self.sequence.wrapping_add(1);
+        message::set_sequence(message, self.sequence);
+        self.transport.send(message).await?;
+        self.answer(self.sequence).await.map(drop)
+    }
+
     async fn single(
         &mut self,
         kind: u16,
@@ -101,6 +110,10 @@ impl<T: Transport> Connection<T> {
         content: impl FnOnce(&mut Writer),
     ) -> Result<Answer, Failure> {
         let sequence = self.send_one(kind, flags, content).await?;
+        self.answer(sequence).await
+    }
+
+    async fn answer(&mut self, sequence: u32) -> Result<Answer, Failure> {
         let mut single = Single { sequence };
         loop {
             let event = self.event().await?;

@@ -92,6 +92,13 @@ pub(crate) fn end(writer: &mut Writer, start: usize) {
     writer.patch(start, length.to_ne_bytes());
 }
 
+/// Gives the message at the start of `bytes` its sequence number.
+pub(crate) fn set_sequence(bytes: &mut [u8], sequence: u32) {
+    if let Some(field) = bytes.get_mut(8..12) {
+        field.copy_from_slice(&sequence.to_ne_bytes());
+    }
+}
+
 /// Adds a flag to the message that begins at `start`.
 pub(crate) fn add_flag(writer: &mut Writer, start: usize, flag: u16) {
     let flags = u16::from_ne_bytes([writer.bytes()[start + 6], writer.bytes()[start + 7]]);

@@ -31,6 +31,11 @@ impl Writer {
         &self.bytes
     }
 
+    /// The same, to be changed in place.
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }

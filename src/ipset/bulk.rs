@@ -1,0 +1,338 @@
+//! Adding and removing many entries.
+
+use std::ops::Range;
+
+use super::batch::{Batch, Filled};
+use super::client::{Client, about, error};
+use super::code::Command;
+use super::encode::Purpose;
+use super::{Entry, IpSet, SetName, SetType};
+use crate::error::Cause;
+use crate::netlink::{Connection, Failure, Rejection, Transport};
+use crate::{Error, Result};
+
+/// How many entries are added or removed.
+///
+/// Unless it says otherwise, adding is refused for entries that are there and removing for
+/// those that are not, and the first refusal ends it.
+///
+/// ```no_run
+/// use ipvset::ipset::{Bulk, HashIp, IpSet, IpSets};
+/// use std::net::Ipv4Addr;
+///
+/// let mut sets = IpSets::connect()?;
+/// let blocked = IpSet::<HashIp>::new("blocked")?;
+/// let addresses = (1..100_000).map(Ipv4Addr::from_bits);
+/// let outcome = sets.add_all_with(&blocked, addresses, Bulk::new().keep_going());
+/// for failure in outcome.failures() {
+///     eprintln!("number {}: {}", failure.position, failure.error);
+/// }
+/// # Ok::<(), ipvset::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Bulk {
+    tolerant: bool,
+    keep_going: bool,
+}
+
+impl Bulk {
+    /// The first refusal ends it.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// To add an entry that is there gives it the new options; to remove one that is not there
+    /// is fine. See [`add_or_update`](super::IpSets::add_or_update) and
+    /// [`remove_if_present`](super::IpSets::remove_if_present).
+    #[must_use]
+    pub fn tolerant(mut self) -> Self {
+        self.tolerant = true;
+        self
+    }
+
+    /// Goes on after an entry that is refused. What concerns all that follow ends it nonetheless:
+    /// the set is full or gone, the connection is broken.
+    #[must_use]
+    pub fn keep_going(mut self) -> Self {
+        self.keep_going = true;
+        self
+    }
+}
+
+/// What became of each of many entries. Positions count the entries from 0, in the order in which
+/// they were given.
+#[derive(Debug)]
+#[must_use]
+pub struct Outcome<T: SetType> {
+    applied: u64,
+    failures: Vec<Failed<T>>,
+    stopped: Option<Error>,
+    in_doubt: Range<u64>,
+    untried: Option<u64>,
+}
+
+/// An entry that was refused.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Failed<T: SetType> {
+    /// Its position among those that were given, from 0.
+    pub position: u64,
+    /// The entry.
+    pub entry: Entry<T>,
+    /// Why.
+    pub error: Error,
+}
+
+impl<T: SetType> Outcome<T> {
+    fn new() -> Self {
+        Self {
+            applied: 0,
+            failures: Vec::new(),
+            stopped: None,
+            in_doubt: 0..0,
+            untried: None,
+        }
+    }
+
+    /// How many entries were added or removed for certain.
+    pub fn applied(&self) -> u64 {
+        self.applied
+    }
+
+    /// The entries that were refused, in order. Of a range, the part before the address that was
+    /// refused is applied; otherwise nothing is.
+    pub fn failures(&self) -> &[Failed<T>] {
+        &self.failures
+    }
+
+    /// What ended it before all entries were tried, if that is no single entry's failure: the set
+    /// is gone, the connection is broken.
+    pub fn stopped(&self) -> Option<&Error> {
+        self.stopped.as_ref()
+    }
+
+    /// The entries of which nobody knows whether they were applied, because the kernel's answer
+    /// got lost. Empty but for a broken connection.
+    pub fn in_doubt(&self) -> Range<u64> {
+        self.in_doubt.clone()
+    }
+
+    /// From this position on nothing was tried; `None` if everything was.
+    pub fn untried_from(&self) -> Option<u64> {
+        self.untried
+    }
+
+    /// Whether every entry was applied.
+    pub fn is_complete(&self) -> bool {
+        self.failures.is_empty() && self.stopped.is_none()
+    }
+
+    /// The number of entries, if every one was applied, else the first error.
+    ///
+    /// # Errors
+    /// That of the first entry that failed, or what ended it.
+    pub fn into_result(self) -> Result<u64> {
+        let first = self.failures.into_iter().next().map(|failed| failed.error);
+        match first.or(self.stopped) {
+            Some(error) => Err(error),
+            None => Ok(self.applied),
+        }
+    }
+}
+
+/// Entries that a message has at least after one was refused.
+const LEAST_WINDOW: usize = 32;
+
+impl<T: Transport> Client<T> {
+    /// Adds or removes all entries.
+    pub(crate) async fn bulk<K: SetType, E: Into<Entry<K>>>(
+        &mut self,
+        purpose: Purpose,
+        set: &IpSet<K>,
+        entries: impl IntoIterator<Item = E>,
+        how: Bulk,
+    ) -> Outcome<K> {
+        self.bulk_as(purpose, set, set.name(), entries, how).await
+    }
+
+    /// The same, where errors name another set than the one that takes the entries.
+    pub(super) async fn bulk_as<K: SetType, E: Into<Entry<K>>>(
+        &mut self,
+        purpose: Purpose,
+        set: &IpSet<K>,
+        shown: &SetName,
+        entries: impl IntoIterator<Item = E>,
+        how: Bulk,
+    ) -> Outcome<K> {
+        let limit = self.connection.send_limit();
+        let mut run = Run {
+            connection: &mut self.connection,
+            batch: Batch::new(set, purpose, !how.tolerant, self.protocol, limit),
+            set,
+            shown,
+            purpose,
+            how,
+            outcome: Outcome::new(),
+        };
+        let mut entries = entries.into_iter();
+        let mut position = 0;
+        loop {
+            let filled = run.batch.fill(set, purpose, &mut position, &mut entries);
+            let end = matches!(filled, Filled::End);
+            let refused = match filled {
+                Filled::Refused(position, entry, refusal) => {
+                    Some((position, entry, Cause::Refused(refusal.0)))
+                }
+                _ => None,
+            };
+            // An entry that is refused here is nobody's reason to send what is before it, unless
+            // it is the last that is to be tried.
+            let send = refused.is_none() || !how.keep_going;
+            if send && !run.batch.is_empty() && run.send().await.is_err() {
+                break;
+            }
+            if let Some((position, entry, cause)) = refused {
+                run.failed(position, entry, cause);
+                if !how.keep_going {
+                    run.outcome.untried = Some(position + 1);
+                    break;
+                }
+            }
+            if end {
+                break;
+            }
+        }
+        // What was refused here may stand before what the kernel refused of earlier entries.
+        let mut outcome = run.outcome;
+        outcome.failures.sort_by_key(|failed| failed.position);
+        if let Some(untried) = outcome.untried {
+            outcome.failures.retain(|failed| failed.position < untried);
+        }
+        outcome
+    }
+}
+
+/// That nothing more is to be sent; the outcome says why.
+struct Stop;
+
+/// A bulk operation under way.
+struct Run<'a, T, K: SetType> {
+    connection: &'a mut Connection<T>,
+    batch: Batch,
+    set: &'a IpSet<K>,
+    shown: &'a SetName,
+    purpose: Purpose,
+    how: Bulk,
+    outcome: Outcome<K>,
+}
+
+impl<T: Transport, K: SetType> Run<'_, T, K> {
+    /// Sends the batch, and empties it.
+    async fn send(&mut self) -> Result<(), Stop> {
+        let entries = self.batch.entries();
+        let mut at = entries.start;
+        let (mut end, mut count) = (entries.end, self.batch.count());
+        while at < entries.end {
+            let message = self.batch.message(at..end);
+            match self.connection.send_ready(message).await {
+                Ok(()) => {
+                    self.outcome.applied += count as u64;
+                    at = end;
+                    (end, count) = self.batch.window(at, count.saturating_mul(2));
+                }
+                Err(failure) => {
+                    let run = self.refused(at..end, failure)?;
+                    at = run.end;
+                    // The kernel echoes the whole message with each refusal: where many are
+                    // refused, small ones are faster.
+                    let window = (run.start * 2).max(LEAST_WINDOW);
+                    (end, count) = self.batch.window(at, window);
+                }
+            }
+        }
+        self.batch.clear();
+        Ok(())
+    }
+
+    /// Says what a failed message did. If it makes sense to go on: how many entries were applied
+    /// before the one that was refused, and where that one ends.
+    fn refused(&mut self, entries: Range<usize>, failure: Failure) -> Result<Range<usize>, Stop> {
+        let Failure::Rejected(rejection) = failure else {
+            return Err(self.broken(entries, failure));
+        };
+        let Some(culprit) = self.batch.culprit(entries.start, &rejection) else {
+            return Err(self.message_refused(entries, rejection));
+        };
+        self.outcome.applied += culprit.before as u64;
+        let cause = self.cause(Failure::Rejected(rejection));
+        let full = matches!(&cause, Cause::Kernel(kernel) if kernel.kind == crate::ErrorKind::Full);
+        let kind = self.set.kind();
+        if let Some(entry) = self.batch.read(kind, culprit.place.clone()) {
+            self.failed(culprit.position, entry, cause);
+        }
+        if full || !self.how.keep_going {
+            self.outcome.untried = Some(culprit.position + 1);
+            return Err(Stop);
+        }
+        Ok(culprit.before..culprit.place.end)
+    }
+
+    /// The kernel refused the message: the set is gone, say. It looks for that before it looks at
+    /// an entry; but where it cannot make out an entry, those before it are applied.
+    fn message_refused(&mut self, entries: Range<usize>, rejection: Rejection) -> Stop {
+        const MALFORMED: i32 = 4097;
+        if rejection.code == MALFORMED {
+            return self.broken(entries, Failure::Rejected(rejection));
+        }
+        self.outcome.untried = Some(self.batch.position(entries.start));
+        self.stop(Failure::Rejected(rejection))
+    }
+
+    /// What became of these entries is unknown.
+    fn broken(&mut self, entries: Range<usize>, failure: Failure) -> Stop {
+        let first = self.batch.position(entries.start);
+        let end = match entries.end {
+            end if end < self.batch.entries().end => self.batch.position(end),
+            _ => self.batch.last_position() + 1,
+        };
+        self.outcome.in_doubt = first..end;
+        self.outcome.untried = Some(end);
+        self.stop(failure)
+    }
+
+    fn stop(&mut self, failure: Failure) -> Stop {
+        let command = self.command();
+        let error = error(command, about(self.set), failure);
+        self.outcome.stopped = Some(error.during(self.operation()).object(self.shown));
+        Stop
+    }
+
+    fn failed(&mut self, position: u64, entry: Entry<K>, cause: Cause) {
+        let object = format!("{} (position {position})", entry.in_set(self.shown));
+        let error = Error::new(self.command().operation(), cause).object(object);
+        self.outcome.failures.push(Failed {
+            position,
+            entry,
+            error,
+        });
+    }
+
+    fn cause(&self, failure: Failure) -> Cause {
+        let (command, about) = (self.command(), about(self.set));
+        Cause::from_failure(failure, |code| super::code::interpret(command, about, code))
+    }
+
+    fn command(&self) -> Command {
+        match self.purpose {
+            Purpose::Remove => Command::Remove,
+            _ => Command::Add,
+        }
+    }
+
+    fn operation(&self) -> &'static str {
+        match self.purpose {
+            Purpose::Remove => "remove entries from set",
+            _ => "add entries to set",
+        }
+    }
+}
