@@ -6,7 +6,7 @@ use super::element::Fields;
 use super::encode::{Encoder, Purpose, Refusal};
 use super::value::{Elements, FromParts};
 use super::{IpSet, MAX_TIMEOUT, SetName, SetType};
-use crate::wire::{Attributes, Malformed, Writer};
+use crate::wire::{Attributes, Malformed, Room, Writer};
 
 /// An entry of a set of type `T`: its value, and what the set keeps beside it.
 ///
@@ -102,7 +102,7 @@ impl EntryOptions {
 
     /// `zeros`: counters that are not given are sent as 0, because the kernel would let a new
     /// entry go on with those of a dead one whose place it takes.
-    #[inline]
+    #[inline(always)]
     fn write(&self, zeros: bool, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         if self.nomatch {
             encoder.flags |= cadt_flag::NOMATCH;
@@ -120,7 +120,8 @@ impl EntryOptions {
             encoder.writer.u64_net(data::PACKETS, packets);
         }
         if let Some(comment) = &self.comment {
-            write_comment(comment, encoder.writer)?;
+            check_comment(comment)?;
+            encoder.writer.c_string(data::COMMENT, comment);
         }
         if let Some(SkbMark { mark, mask }) = self.skbmark {
             let both = u64::from(mark) << 32 | u64::from(mask);
@@ -189,7 +190,7 @@ pub(crate) fn check_timeout(timeout: u32) -> Result<(), Refusal> {
 }
 
 #[cold]
-fn write_comment(comment: &[u8], writer: &mut Writer) -> Result<(), Refusal> {
+fn check_comment(comment: &[u8]) -> Result<(), Refusal> {
     if comment.len() > MAX_COMMENT {
         return Err(Refusal::new(format!(
             "the comment is {} bytes long, {MAX_COMMENT} is the limit",
@@ -205,7 +206,6 @@ fn write_comment(comment: &[u8], writer: &mut Writer) -> Result<(), Refusal> {
             char::from(*bad)
         )));
     }
-    writer.c_string(data::COMMENT, comment);
     Ok(())
 }
 
@@ -301,8 +301,19 @@ impl<T: SetType> Entry<T> {
         purpose: Purpose,
         writer: &mut Writer,
     ) -> Result<(), Refusal> {
+        writer.in_room(|room| self.write_in(set, purpose, room))
+    }
+
+    /// As [`Entry::write`], into room that the caller has.
+    #[inline(always)]
+    pub(crate) fn write_in<'a>(
+        &self,
+        set: &IpSet<T>,
+        purpose: Purpose,
+        room: Writer<Room<'a>>,
+    ) -> Result<Writer<Room<'a>>, Refusal> {
         let definition = set.definition();
-        let mut encoder = Encoder::new(writer, set.family(), purpose);
+        let mut encoder = Encoder::new(room, set.family(), purpose);
         self.value.encode(definition.dimensions, &mut encoder)?;
         if self.options.nomatch && !definition.nomatch {
             return Err(Refusal::new(format!(
@@ -311,8 +322,7 @@ impl<T: SetType> Entry<T> {
             )));
         }
         self.options.write(set.options().counters, &mut encoder)?;
-        encoder.finish();
-        Ok(())
+        Ok(encoder.finish())
     }
 
     /// Reads what is in the entry's nest.

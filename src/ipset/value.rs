@@ -38,7 +38,7 @@ fn wrong_count(found: usize, dimensions: &[Dimension]) -> Refusal {
 }
 
 impl<A: Element + fmt::Display> Elements for A {
-    #[inline]
+    #[inline(always)]
     fn encode(&self, dimensions: &[Dimension], encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         let [dimension] = dimensions else {
             return Err(wrong_count(1, dimensions));
@@ -62,7 +62,7 @@ impl<A: Element + fmt::Display> Elements for A {
 macro_rules! tuple {
     ($count:literal: $($element:ident $part:ident $from:ident),*) => {
         impl<$($element: Element + fmt::Display),*> Elements for ($($element),*) {
-            #[inline]
+            #[inline(always)]
             #[allow(non_snake_case)]
             fn encode(
                 &self,
@@ -218,7 +218,7 @@ impl<E: Into<AnyElement>> FromParts<E> for AnyValue {
 }
 
 impl Elements for AnyValue {
-    #[inline]
+    #[inline(always)]
     fn encode(&self, dimensions: &[Dimension], encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         // The MAC address of a bitmap:ip,mac entry may be left out.
         let least = dimensions

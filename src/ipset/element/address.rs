@@ -6,7 +6,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use super::{Dimension, Element, Fields};
 use crate::ipset::Family;
 use crate::ipset::attr::{address, data};
-use crate::ipset::encode::{Encoder, Refusal};
+use crate::ipset::encode::{Bits, Encoder, Purpose, Refusal};
 use crate::wire::{Malformed, NESTED, NET_BYTE_ORDER};
 
 /// The IPv4 addresses from one to another, both included.
@@ -266,89 +266,113 @@ pub(crate) fn ipv6_nest(kind: u16, address: Ipv6Addr) -> [u8; 24] {
 
 impl Encoder<'_> {
     /// An address of the set's family.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn address(&mut self, kind: u16, address: IpAddr) -> Result<(), Refusal> {
         match (address, self.family) {
             (IpAddr::V4(address), Family::Inet) => self.writer.raw(&ipv4_nest(kind, address)),
             (IpAddr::V6(address), Family::Inet6) => self.writer.raw(&ipv6_nest(kind, address)),
-            (address, family) => return Err(Refusal::other_family(address, family)),
+            (address, family) => return Err(Refusal::other_family(address.into(), family)),
         }
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn addresses(&mut self, rule: &Ip, addresses: &Addresses) -> Result<(), Refusal> {
-        let (first, last) = match addresses {
+        match addresses {
             Addresses::One(address) => {
                 self.address(rule.slot.from(), *address)?;
-                (*address, None)
-            }
-            several if rule.span == Span::One => {
-                return Err(Refusal::new(format!("{several} is not a single address")));
+                self.see(rule, *address, *address)
             }
             Addresses::Range(range) => {
+                if let Some(refusal) = rule.refuses_range(*range, self.purpose) {
+                    return Err(refusal);
+                }
                 self.address(rule.slot.from(), range.first.into())?;
                 self.address(rule.slot.to(), range.last.into())?;
-                if range.first.to_bits() == 0 && range.last.to_bits() == u32::MAX {
-                    return Err(Refusal::new(
-                        "the range of all IPv4 addresses is none that the kernel takes; \
-                         0.0.0.0/1 and 128.0.0.0/1 are",
-                    ));
-                }
-                (range.first.into(), Some(range.last.into()))
+                self.see(rule, range.first.into(), range.last.into())
             }
             Addresses::Network(network) => {
                 let network = network.trunc();
-                self.network(rule, network)?;
-                (network.network(), Some(network.broadcast()))
+                if !rule.takes_network(&network, self.purpose) {
+                    return Err(rule.refuses_network(network.addr().into(), network.prefix_len()));
+                }
+                self.address(rule.slot.from(), network.addr())?;
+                if network.prefix_len() != network.max_prefix_len() {
+                    self.writer.u8(rule.slot.cidr(), network.prefix_len());
+                }
+                self.see(rule, network.addr(), network.broadcast())
             }
-        };
+        }
+    }
+
+    /// Looks at the first and the last address, at what the rule asks for.
+    #[inline(always)]
+    fn see(&mut self, rule: &Ip, first: IpAddr, last: IpAddr) -> Result<(), Refusal> {
         if rule.not_zero && first.is_unspecified() {
-            return Err(Refusal::new(format!(
-                "{first} is the address that this type of set does not take"
-            )));
-        }
-        if let (Some(_), true) = (last, self.testing() && !rule.span.is_network()) {
-            return Err(Refusal::new(format!(
-                "{addresses} is more than one address; test them one by one"
-            )));
-        }
-        if let (Some(_), Addresses::Range(_), true) = (last, addresses, self.testing()) {
-            return Err(Refusal::new(format!(
-                "{addresses} is a range; test the networks one by one"
-            )));
+            return Err(Refusal::zero_address(first.into()));
         }
         if rule.slot == Slot::First {
             self.seen.zero_address = first.is_unspecified();
-            if rule.wraps {
-                self.seen.last_of_all = last.unwrap_or(first) == IpAddr::V4(Ipv4Addr::BROADCAST);
-                if last.is_some() {
-                    self.endless()?;
-                }
+            self.seen.last_of_all = rule.wraps && last == IpAddr::V4(Ipv4Addr::BROADCAST);
+            if first != last {
+                self.endless()?;
             }
         }
         Ok(())
     }
+}
 
-    #[inline]
-    fn network(&mut self, rule: &Ip, network: IpNet) -> Result<(), Refusal> {
-        let prefix = network.prefix_len();
-        let host = prefix == network.max_prefix_len();
-        if prefix == 0 && rule.span != (Span::Network { everything: true }) {
-            return Err(Refusal::new(format!(
-                "{network}: this type of set takes no network of prefix length 0"
-            )));
+impl Ip {
+    #[cold]
+    fn refuses_range(&self, range: Ipv4Range, purpose: Purpose) -> Option<Refusal> {
+        if self.span == Span::One {
+            return Some(Refusal::new(format!("{range} is not a single address")));
         }
-        if rule.span == Span::Each && !host && matches!(network, IpNet::V6(_)) {
-            return Err(Refusal::new(format!(
-                "{network}: this type of set takes only single IPv6 addresses"
-            )));
+        if range.first.to_bits() == 0 && range.last.to_bits() == u32::MAX {
+            return Some(Refusal::new(
+                "the range of all IPv4 addresses is none that the kernel takes; \
+                 0.0.0.0/1 and 128.0.0.0/1 are",
+            ));
         }
-        self.address(rule.slot.from(), network.network())?;
-        if !host {
-            self.writer.u8(rule.slot.cidr(), prefix);
+        if purpose != Purpose::Test {
+            return None;
         }
-        Ok(())
+        let why = if self.span.is_network() {
+            format!("{range} is a range; test the networks one by one")
+        } else {
+            format!("{range} is more than one address; test them one by one")
+        };
+        Some(Refusal::new(why))
+    }
+
+    #[inline(always)]
+    fn takes_network(&self, network: &IpNet, purpose: Purpose) -> bool {
+        match self.span {
+            Span::One => false,
+            Span::Each => {
+                let prefix = network.prefix_len();
+                prefix == network.max_prefix_len()
+                    || prefix != 0 && network.addr().is_ipv4() && purpose != Purpose::Test
+            }
+            Span::Network { everything } => everything || network.prefix_len() != 0,
+        }
+    }
+
+    /// Why [`Ip::takes_network`] says no.
+    #[cold]
+    fn refuses_network(&self, address: Bits, prefix: u8) -> Refusal {
+        let address = IpAddr::from(address);
+        let network = format!("{address}/{prefix}");
+        Refusal::new(match self.span {
+            Span::One => format!("{network} is not a single address"),
+            _ if prefix == 0 => {
+                format!("{network}: this type of set takes no network of prefix length 0")
+            }
+            Span::Each if address.is_ipv6() => {
+                format!("{network}: this type of set takes only single IPv6 addresses")
+            }
+            _ => format!("{network} is more than one address; test them one by one"),
+        })
     }
 }
 
@@ -359,7 +383,7 @@ impl Span {
 }
 
 impl Element for Addresses {
-    #[inline]
+    #[inline(always)]
     fn write(&self, dimension: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         encoder.addresses(dimension.ip(self)?, self)
     }
@@ -389,7 +413,7 @@ impl Element for Addresses {
 }
 
 impl Element for IpAddr {
-    #[inline]
+    #[inline(always)]
     fn write(&self, dimension: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         encoder.addresses(dimension.ip(self)?, &Addresses::One(*self))
     }

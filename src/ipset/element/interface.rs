@@ -116,7 +116,7 @@ impl fmt::Debug for Interface {
 }
 
 impl Element for Interface {
-    #[inline]
+    #[inline(always)]
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         let with_zero = &self.name[..(self.name().len() + 1).min(SIZE)];
         encoder.writer.attribute(data::IFACE, with_zero);

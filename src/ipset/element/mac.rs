@@ -50,7 +50,7 @@ impl FromStr for MacAddress {
 }
 
 impl Element for MacAddress {
-    #[inline]
+    #[inline(always)]
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         if self.0 == [0; 6] {
             return Err(Refusal::new(
@@ -98,7 +98,7 @@ impl fmt::Display for MaybeMac {
 }
 
 impl Element for MaybeMac {
-    #[inline]
+    #[inline(always)]
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         self.0
             .map_or(Ok(()), |mac| mac.write(&Dimension::Mac, encoder))

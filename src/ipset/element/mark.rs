@@ -22,7 +22,7 @@ impl fmt::Display for Mark {
 }
 
 impl Element for Mark {
-    #[inline]
+    #[inline(always)]
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         if self.0 == 0 && encoder.seen.zero_address {
             return Err(Refusal::new("address and mark cannot both be zero"));

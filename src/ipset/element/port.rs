@@ -33,8 +33,16 @@ impl PortRange {
         self.last
     }
 
+    #[inline]
     fn is_one(&self) -> bool {
         self.first == self.last
+    }
+
+    #[cold]
+    fn several(self) -> Refusal {
+        Refusal::new(format!(
+            "ports {self} are more than one; test them one by one"
+        ))
     }
 }
 
@@ -226,7 +234,7 @@ fn one_port(port: u16, protocol: Protocol) -> [u8; 16] {
 }
 
 impl Element for Port {
-    #[inline]
+    #[inline(always)]
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         let Self { protocol, ports } = *self;
         if !protocol.has_ports() {
@@ -255,7 +263,8 @@ impl Element for Port {
 impl Port {
     /// Linux stores port 0 where a protocol has none, without a word: for ICMP in an IPv6 set
     /// and the other way round too.
-    fn check_without_ports(&self, family: Family) -> Result<(), Refusal> {
+    #[cold]
+    fn check_without_ports(self, family: Family) -> Result<(), Refusal> {
         let kept = match family {
             Family::Inet => Protocol::ICMP,
             Family::Inet6 => Protocol::ICMPV6,
@@ -271,12 +280,10 @@ impl Port {
 }
 
 impl Encoder<'_> {
-    #[cold]
+    #[inline(always)]
     fn port_to(&mut self, ports: PortRange) -> Result<(), Refusal> {
         if self.testing() {
-            return Err(Refusal::new(format!(
-                "ports {ports} are more than one; test them one by one"
-            )));
+            return Err(ports.several());
         }
         self.writer.u16_net(data::PORT_TO, ports.last);
         Ok(())
@@ -284,7 +291,7 @@ impl Encoder<'_> {
 }
 
 impl Element for PortRange {
-    #[inline]
+    #[inline(always)]
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         encoder.writer.u16_net(data::PORT, self.first);
         if !self.is_one() {
