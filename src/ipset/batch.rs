@@ -111,7 +111,7 @@ impl Batch {
             self.base = *position;
         }
         while self.writer.len() + LONGEST_ENTRY <= self.limit {
-            let Ok(line @ ..u32::MAX) = u32::try_from(*position - self.base) else {
+            let Ok(line @ ..=0xffff_fffe) = u32::try_from(*position - self.base) else {
                 break;
             };
             let Some(entry) = entries.next() else {

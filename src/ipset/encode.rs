@@ -114,7 +114,7 @@ impl<'a> Encoder<'a> {
     #[inline(always)]
     pub(crate) fn endless(&self) -> Result<(), Refusal> {
         if self.seen.last_of_all {
-            return Err(Refusal::new(
+            return Err(Refusal::fixed(
                 "a range that includes 255.255.255.255 keeps some kernels in an endless loop; \
                  name that address and its ports one by one",
             ));

@@ -4,6 +4,7 @@ use std::fmt;
 use super::attr::{cadt_flag, data};
 use super::element::Fields;
 use super::encode::{Encoder, Purpose, Refusal};
+use super::types::Definition;
 use super::value::{Elements, FromParts};
 use super::{IpSet, MAX_TIMEOUT, SetName, SetType};
 use crate::wire::{Attributes, Malformed, Room, Writer};
@@ -189,6 +190,14 @@ pub(crate) fn check_timeout(timeout: u32) -> Result<(), Refusal> {
     Ok(())
 }
 
+impl Refusal {
+    #[cold]
+    fn no_exceptions(definition: &Definition) -> Self {
+        let name = definition.name;
+        Self::new(format!("{name} has no exceptions (nomatch)"))
+    }
+}
+
 #[cold]
 fn check_comment(comment: &[u8]) -> Result<(), Refusal> {
     if comment.len() > MAX_COMMENT {
@@ -294,7 +303,7 @@ impl<T: SetType> Entry<T> {
     }
 
     /// Writes what goes into the entry's nest.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn write(
         &self,
         set: &IpSet<T>,
@@ -316,10 +325,7 @@ impl<T: SetType> Entry<T> {
         let mut encoder = Encoder::new(room, set.family(), purpose);
         self.value.encode(definition.dimensions, &mut encoder)?;
         if self.options.nomatch && !definition.nomatch {
-            return Err(Refusal::new(format!(
-                "{} has no exceptions (nomatch)",
-                definition.name
-            )));
+            return Err(Refusal::no_exceptions(definition));
         }
         self.options.write(set.options().counters, &mut encoder)?;
         Ok(encoder.finish())

@@ -11,6 +11,10 @@ pub(crate) const MAGIC: &[u8] = b"\x01ipvset-lab\x02";
 /// fill the console, and a signal for it would be stuck behind.
 pub(crate) const WINDOW: usize = 32 * 1024;
 
+/// How many bytes may be on the way to the guest. Its console's buffer has 4096; when that is nearly full, the console's driver stops reading
+/// and, in linux.uml 6.1, does not begin again.
+pub(crate) const ON_THE_WAY: usize = 2048;
+
 /// No frame that either side sends is larger; a larger length means that bytes were lost.
 const LIMIT: usize = 4 << 20;
 
@@ -47,6 +51,8 @@ kinds! {
     Exit = 8,
     /// To the machine: init failed, and why.
     Failed = 9,
+    /// To the machine: so many bytes of frames have arrived (u32).
+    Received = 11,
     /// To the machine: a shell wants the terminal (1) or gives it back (0).
     Terminal = 10,
 }

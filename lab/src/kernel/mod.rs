@@ -20,6 +20,7 @@ use std::env;
 use std::process::ExitCode;
 
 pub use needs::Needs;
+pub(crate) use uml::{TERMINAL_SOCKET, TerminalRequest};
 
 use crate::error::{Error, Result};
 

@@ -334,15 +334,8 @@ impl Ip {
                  0.0.0.0/1 and 128.0.0.0/1 are",
             ));
         }
-        if purpose != Purpose::Test {
-            return None;
-        }
-        let why = if self.span.is_network() {
-            format!("{range} is a range; test the networks one by one")
-        } else {
-            format!("{range} is more than one address; test them one by one")
-        };
-        Some(Refusal::new(why))
+        let testing = purpose == Purpose::Test;
+        testing.then(|| Refusal::new(format!("{range} is a range; test what is in it one by one")))
     }
 
     #[inline(always)]
@@ -373,12 +366,6 @@ impl Ip {
             }
             _ => format!("{network} is more than one address; test them one by one"),
         })
-    }
-}
-
-impl Span {
-    fn is_network(self) -> bool {
-        matches!(self, Self::Network { .. })
     }
 }
 

@@ -56,7 +56,7 @@ pub(crate) enum Dimension {
 
 impl Dimension {
     /// What is asked of an address, if an address is what is asked for.
-    #[inline]
+    #[inline(always)]
     fn ip(&self, found: &impl fmt::Display) -> Result<&Ip, Refusal> {
         match self {
             Self::Ip(ip) => Ok(ip),

@@ -131,7 +131,10 @@ impl Console {
             match self.tty.read(&mut bytes) {
                 // The launcher is gone.
                 Ok(0) => return Err(Error::Other("the console was closed".to_owned())),
-                Ok(length) => self.frames.push(&bytes[..length]),
+                Ok(length) => {
+                    self.frames.push(&bytes[..length]);
+                    self.send(Kind::Received, &(length as i32).to_le_bytes())?;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(failed("read", CONSOLE)(error)),

@@ -23,7 +23,7 @@ use super::order::Order;
 use super::terminal::{self, Raw};
 use super::{Kernel, TerminalRequest};
 use crate::error::{Error, Result, failed};
-use crate::kernel::frame::{self, Decoder, Kind};
+use crate::kernel::frame::{self, Decoder, Kind, ON_THE_WAY};
 use crate::kernel::process::{GRACE, Signals, fork, reap, timeout, to_pass_on};
 
 /// A kernel that has not started its init by then, on however busy a machine, is not going to.
@@ -125,6 +125,8 @@ struct Launcher<'a> {
     started: bool,
     boot: Instant,
     to_guest: VecDeque<u8>,
+    /// How many bytes the guest has not said that it received.
+    on_the_way: usize,
     output: VecDeque<(Stream, Vec<u8>)>,
     waiting: usize,
     credit: usize,
@@ -148,6 +150,7 @@ impl<'a> Launcher<'a> {
             started: false,
             boot: Instant::now() + BOOT,
             to_guest: VecDeque::new(),
+            on_the_way: 0,
             output: VecDeque::new(),
             waiting: 0,
             credit: 0,
@@ -210,7 +213,7 @@ impl<'a> Launcher<'a> {
         if self.waiting < BACKLOG {
             fds.push(PollFd::new(self.guest.from.as_fd(), PollFlags::POLLIN));
         }
-        if !self.to_guest.is_empty() {
+        if self.may_send() > 0 {
             fds.push(PollFd::new(self.guest.to.as_fd(), PollFlags::POLLOUT));
         }
         if self.wants_input() {
@@ -303,6 +306,10 @@ impl<'a> Launcher<'a> {
             Kind::Output => self.queue(Stream::Output, payload),
             Kind::Errors => self.queue(Stream::Errors, payload),
             Kind::Credit => self.credit += frame::number(&payload) as usize,
+            Kind::Received => {
+                let length = frame::number(&payload) as usize;
+                self.on_the_way = self.on_the_way.saturating_sub(length);
+            }
             Kind::Exit => {
                 self.raw = None;
                 self.exit = Some(frame::number(&payload));
@@ -350,10 +357,23 @@ impl<'a> Launcher<'a> {
         self.to_guest.extend(frame::encode(kind, payload));
     }
 
+    fn may_send(&self) -> usize {
+        let room = ON_THE_WAY.saturating_sub(self.on_the_way);
+        self.to_guest.len().min(room)
+    }
+
     fn write_guest(&mut self) {
-        while !self.to_guest.is_empty() {
-            match self.guest.to.write(self.to_guest.as_slices().0) {
-                Ok(length) => drop(self.to_guest.drain(..length)),
+        while self.may_send() > 0 {
+            let bytes = self.to_guest.as_slices().0;
+            match self
+                .guest
+                .to
+                .write(&bytes[..bytes.len().min(self.may_send())])
+            {
+                Ok(length) => {
+                    self.to_guest.drain(..length);
+                    self.on_the_way += length;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // The guest is gone, which is found out elsewhere.
                 Err(_) => self.to_guest.clear(),

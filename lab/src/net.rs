@@ -1,0 +1,179 @@
+//! Plain TCP and UDP in a network namespace: servers that answer with their name, and clients.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::Namespace;
+pub use crate::answer::{Answer, Unanswered};
+use crate::answer::{decode, encode};
+use crate::error::{Result, failed};
+
+/// A server that runs until it is dropped.
+#[derive(Debug)]
+pub struct Server {
+    /// Closing it wakes the thread.
+    stop: Option<UnixStream>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Starts a TCP server in the namespace. It answers every line of every connection; it listens already when this returns.
+pub fn serve_tcp(namespace: &Namespace, address: &str, name: &str) -> Result<Server> {
+    let listener = namespace
+        .run(|| TcpListener::bind(address))
+        .map_err(failed("listen on", address))?;
+    listener
+        .set_nonblocking(true)
+        .map_err(failed("listen on", address))?;
+    let name = name.to_owned();
+    serve(format!("tcp {address}"), move |stopped| {
+        while !stopped(listener.as_fd()) {
+            while let Ok((stream, client)) = listener.accept() {
+                let _ = stream.set_nonblocking(false);
+                let answer = encode(&name, client);
+                // Ends with its client; the namespaces of a test end with the program at the latest.
+                let _ = thread::Builder::new().spawn(move || converse(stream, &answer));
+            }
+        }
+    })
+}
+
+fn converse(stream: TcpStream, answer: &str) -> io::Result<()> {
+    let mut writer = stream.try_clone()?;
+    for line in BufReader::new(stream).lines() {
+        line?;
+        writer.write_all(answer.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Starts a UDP server in the namespace. It answers every datagram.
+pub fn serve_udp(namespace: &Namespace, address: &str, name: &str) -> Result<Server> {
+    let socket = namespace
+        .run(|| UdpSocket::bind(address))
+        .map_err(failed("listen on", address))?;
+    socket
+        .set_nonblocking(true)
+        .map_err(failed("listen on", address))?;
+    let name = name.to_owned();
+    serve(format!("udp {address}"), move |stopped| {
+        while !stopped(socket.as_fd()) {
+            while let Ok((_, client)) = socket.recv_from(&mut [0; 2048]) {
+                let _ = socket.send_to(encode(&name, client).as_bytes(), client);
+            }
+        }
+    })
+}
+
+/// Runs a server's loop on a thread; what it is given waits for something to arrive, or says that the server is to stop.
+fn serve(
+    name: String,
+    run: impl FnOnce(&dyn Fn(BorrowedFd<'_>) -> bool) + Send + 'static,
+) -> Result<Server> {
+    let (stop, stopped) = UnixStream::pair().map_err(failed("start", &name))?;
+    let wait = move |socket: BorrowedFd<'_>| {
+        let mut fds = [
+            PollFd::new(socket, PollFlags::POLLIN),
+            PollFd::new(stopped.as_fd(), PollFlags::POLLIN),
+        ];
+        let _ = poll(&mut fds, PollTimeout::NONE);
+        fds[1].any().unwrap_or(true)
+    };
+    let thread = thread::Builder::new()
+        .name(name.clone())
+        .spawn(move || run(&wait))
+        .map_err(failed("start", name))?;
+    Ok(Server {
+        stop: Some(stop),
+        thread: Some(thread),
+    })
+}
+
+/// A TCP connection that stays open, so that it can be seen in the tables of IPVS.
+#[derive(Debug)]
+pub struct Connection {
+    stream: BufReader<TcpStream>,
+}
+
+impl Connection {
+    /// Asks the server once more.
+    pub fn ask(&mut self) -> Result<Answer, Unanswered> {
+        self.stream.get_mut().write_all(b"who are you?\n")?;
+        let mut text = String::new();
+        for _ in 0..2 {
+            self.stream.read_line(&mut text)?;
+        }
+        decode(&text)
+    }
+
+    /// The client's end.
+    pub fn local_address(&self) -> Result<SocketAddr, Unanswered> {
+        Ok(self.stream.get_ref().local_addr()?)
+    }
+}
+
+/// Opens a TCP connection from the namespace. `timeout` limits this and each question.
+pub fn connect(
+    namespace: &Namespace,
+    address: &str,
+    timeout: Duration,
+) -> Result<Connection, Unanswered> {
+    let address = parse(address)?;
+    let stream = namespace.run(|| TcpStream::connect_timeout(&address, timeout))?;
+    stream.set_read_timeout(Some(timeout))?;
+    stream.set_write_timeout(Some(timeout))?;
+    Ok(Connection {
+        stream: BufReader::new(stream),
+    })
+}
+
+/// Asks over a new TCP connection who serves the address.
+pub fn ask_tcp(
+    namespace: &Namespace,
+    address: &str,
+    timeout: Duration,
+) -> Result<Answer, Unanswered> {
+    connect(namespace, address, timeout)?.ask()
+}
+
+/// Asks with one UDP datagram, from a new port, who serves the address.
+pub fn ask_udp(
+    namespace: &Namespace,
+    address: &str,
+    timeout: Duration,
+) -> Result<Answer, Unanswered> {
+    let address = parse(address)?;
+    let any = if address.is_ipv4() {
+        "0.0.0.0:0"
+    } else {
+        "[::]:0"
+    };
+    let socket = namespace.run(|| UdpSocket::bind(any))?;
+    socket.set_read_timeout(Some(timeout))?;
+    // Connected, so that "port unreachable" arrives.
+    socket.connect(address)?;
+    socket.send(b"who are you?\n")?;
+    let mut bytes = [0; 2048];
+    let length = socket.recv(&mut bytes)?;
+    decode(&String::from_utf8_lossy(&bytes[..length]))
+}
+
+fn parse(address: &str) -> Result<SocketAddr, Unanswered> {
+    address
+        .parse()
+        .map_err(|_| Unanswered::Other(format!("`{address}` is no address and port")))
+}
