@@ -168,6 +168,11 @@ impl Error {
         }
     }
 
+    /// The cause alone, in words.
+    pub(crate) fn reason(&self) -> String {
+        self.0.cause.to_string()
+    }
+
     /// What the operation was for does not exist. See [`ErrorKind::NotFound`].
     pub fn is_not_found(&self) -> bool {
         self.kind() == ErrorKind::NotFound

@@ -1,10 +1,11 @@
 use std::net::SocketAddr;
 
+use super::batch::Batch;
 use super::client::{Client, connect_failed};
 use super::daemon::{SyncDaemon, SyncRole};
 use super::key::ServiceKey;
 use super::operation::Operation;
-use super::report::{Info, Server, Service};
+use super::report::{Info, Server, Service, TableEntry};
 use super::scheduler::{Scheduler, SchedulerFlags};
 use super::server::RealServer;
 use super::service::VirtualService;
@@ -311,6 +312,37 @@ impl Ipvs {
     /// Not found if there is no such service or server.
     pub fn server(&mut self, service: impl Into<ServiceKey>, server: SocketAddr) -> Result<Server> {
         ready(self.client.server(service.into(), server))
+    }
+
+    /// Reads the whole table: every service with its servers.
+    ///
+    /// It is read in many steps, one for the services and one for each of them, between which
+    /// other programs may change it. Nothing is given twice, but something that is there may be
+    /// missing and something that was removed may be there: see [`Ipvs::verified_table`].
+    ///
+    /// # Errors
+    /// Only those of every method.
+    pub fn table(&mut self) -> Result<Vec<TableEntry>> {
+        ready(self.client.table())
+    }
+
+    /// Reads the whole table until two readings, one right after the other, show the same
+    /// services and servers with the same configuration; gives the second.
+    ///
+    /// The kernel never says that a list changed while it was read, so this is the only way to
+    /// know. It costs twice as much as [`Ipvs::table`] where nothing changes. (A change that is
+    /// undone again in the same steps of both readings is not noticed.)
+    ///
+    /// # Errors
+    /// Inconsistent ([`Error::is_inconsistent`](crate::Error::is_inconsistent)) if no two of
+    /// six readings were the same.
+    pub fn verified_table(&mut self) -> Result<Vec<TableEntry>> {
+        ready(self.client.verified_table())
+    }
+
+    /// Begins a batch: operations that are carried out together, in few system calls.
+    pub fn batch(&mut self) -> Batch<'_> {
+        Batch::new(self)
     }
 
     /// Removes every service and server. Connections, timeouts and sync daemons stay.

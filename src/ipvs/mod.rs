@@ -1,5 +1,6 @@
 //! IPVS: the kernel's layer-4 load balancer.
 
+mod batch;
 mod client;
 mod daemon;
 mod decode;
@@ -9,6 +10,8 @@ mod key;
 mod message;
 mod name;
 mod operation;
+mod operations;
+mod outcome;
 mod persistence;
 mod query;
 mod reason;
@@ -23,11 +26,14 @@ mod timeouts;
 mod tunnel;
 mod uapi;
 
+pub use batch::Batch;
 pub use daemon::{SyncDaemon, SyncRole};
 pub use handle::Ipvs;
 pub use key::{Family, Protocol, ServiceKey};
 pub use message::Report;
 pub use operation::Operation;
+pub use operations::Operations;
+pub use outcome::{BatchFailure, OnFailure, Outcome};
 pub use persistence::Persistence;
 pub use query::Query;
 pub use report::{Info, Rates, Server, Service, Statistics, TableEntry, Version};
