@@ -18,6 +18,11 @@ impl Refusal {
     }
 
     #[cold]
+    pub(crate) fn fixed(why: &'static str) -> Self {
+        Self(why.into())
+    }
+
+    #[cold]
     pub(crate) fn zero_address(address: Bits) -> Self {
         let why = "is the address that this type of set does not take";
         Self(format!("{} {why}", IpAddr::from(address)).into())

@@ -91,7 +91,11 @@ impl Figures {
     fn read(documents: &[Value]) -> Result<Self, String> {
         let mut jobs = Vec::new();
         for document in documents {
-            let place = format!("Linux {}, {}", text(document, "kernel")?, text(document, "machine")?);
+            let place = format!(
+                "Linux {}, {}",
+                text(document, "kernel")?,
+                text(document, "machine")?
+            );
             for job in list(document, "jobs")? {
                 jobs.push(Job::read(job, &place)?);
             }
@@ -131,10 +135,14 @@ impl Contender {
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> Result<&'a str, String> {
-    value[key].as_str().ok_or_else(|| format!("{key} is missing"))
+    value[key]
+        .as_str()
+        .ok_or_else(|| format!("{key} is missing"))
 }
 
 fn list<'a>(value: &'a Value, key: &str) -> Result<&'a [Value], String> {
-    let list = value[key].as_array().ok_or_else(|| format!("{key} is missing"))?;
+    let list = value[key]
+        .as_array()
+        .ok_or_else(|| format!("{key} is missing"))?;
     Ok(list)
 }

@@ -35,8 +35,14 @@ pub(super) fn svg(figures: &Figures) -> String {
     );
     for (index, name) in JOBS.iter().enumerate() {
         let jobs = figures.jobs.iter();
-        let jobs: Vec<&Job> = jobs.filter(|it| it.name == *name && it.what == WHAT).collect();
-        let _ = writeln!(svg, "<g transform=\"translate({} 0)\">", WIDTH * index as f64);
+        let jobs: Vec<&Job> = jobs
+            .filter(|it| it.name == *name && it.what == WHAT)
+            .collect();
+        let _ = writeln!(
+            svg,
+            "<g transform=\"translate({} 0)\">",
+            WIDTH * index as f64
+        );
         Panel::new(&jobs).draw(&mut svg, &format!("{name} entries, {WHAT}"));
         svg.push_str("</g>\n");
     }
@@ -62,7 +68,10 @@ impl Panel {
         for job in jobs {
             for contender in &job.contenders {
                 let point = (job.count as f64, contender.seconds);
-                match lines.iter_mut().find(|line| line.name == kind(&contender.name)) {
+                match lines
+                    .iter_mut()
+                    .find(|line| line.name == kind(&contender.name))
+                {
                     Some(line) => line.points.push(point),
                     None => lines.push(Line {
                         name: kind(&contender.name).to_owned(),
@@ -109,7 +118,11 @@ impl Panel {
             let Some(line) = self.lines.iter().find(|line| line.name == name) else {
                 continue;
             };
-            let points: Vec<_> = line.points.iter().map(|(x, y)| self.place(*x, *y)).collect();
+            let points: Vec<_> = line
+                .points
+                .iter()
+                .map(|(x, y)| self.place(*x, *y))
+                .collect();
             let _ = writeln!(
                 svg,
                 "<polyline points=\"{}\" fill=\"none\" stroke=\"{color}\" \
@@ -166,7 +179,8 @@ impl Axis {
     }
 
     fn place(&self, value: f64) -> f64 {
-        let share = (value.log10() - f64::from(self.lowest)) / f64::from(self.highest - self.lowest);
+        let share =
+            (value.log10() - f64::from(self.lowest)) / f64::from(self.highest - self.lowest);
         self.from + share * (self.to - self.from)
     }
 
