@@ -1,4 +1,4 @@
-//! Linux IPVS and ipset over netlink.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

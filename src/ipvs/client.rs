@@ -249,11 +249,14 @@ pub(super) fn is_settled(operation: &Operation, failure: &Failure) -> bool {
     let Failure::Rejected(rejection) = failure else {
         return false;
     };
-    match (operation, Errno::from_raw(rejection.code)) {
-        (Operation::RemoveServiceIfPresent(_), Errno::ESRCH) => true,
-        (Operation::RemoveServerIfPresent(..), Errno::ESRCH | Errno::ENOENT) => true,
-        _ => false,
-    }
+    matches!(
+        (operation, Errno::from_raw(rejection.code)),
+        (Operation::RemoveServiceIfPresent(_), Errno::ESRCH)
+            | (
+                Operation::RemoveServerIfPresent(..),
+                Errno::ESRCH | Errno::ENOENT
+            )
+    )
 }
 
 /// Whether what was tried as an addition is to be tried as a change.

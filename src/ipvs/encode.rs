@@ -1,17 +1,19 @@
-//! Requests as bytes: the command, and the attributes that say what it is for.
+//! Messages as bytes: the command, and the attributes that say what it is for.
 
 use std::net::{IpAddr, SocketAddr};
 
 use super::daemon::{SyncDaemon, SyncRole};
 use super::key::{Family, ServiceKey};
+use super::message::Report;
 use super::operation::Operation;
 use super::persistence::Persistence;
 use super::query::Query;
+use super::report::Statistics;
 use super::server::{ForwardingMethod, RealServer};
 use super::service::VirtualService;
 use super::timeouts::Timeouts;
 use super::tunnel::Tunnel;
-use super::uapi::{AF_INET, AF_INET6, command, daemon, server, service, top};
+use super::uapi::{AF_INET, AF_INET6, command, daemon, info, server, service, statistics, top};
 use crate::wire::Writer;
 
 /// The command that carries out an operation. What may be an addition or a change is tried as
@@ -87,7 +89,7 @@ fn named_service(writer: &mut Writer, named: &ServiceKey) {
     writer.nest(top::SERVICE, |writer| key(writer, named));
 }
 
-pub(super) fn key(writer: &mut Writer, key: &ServiceKey) {
+fn key(writer: &mut Writer, key: &ServiceKey) {
     writer.u16(service::FAMILY, family(key.family()));
     match key {
         ServiceKey::Address {
@@ -101,7 +103,7 @@ pub(super) fn key(writer: &mut Writer, key: &ServiceKey) {
     }
 }
 
-pub(super) fn service_config(writer: &mut Writer, it: &VirtualService) {
+fn service_config(writer: &mut Writer, it: &VirtualService) {
     writer.string(service::SCHEDULER, it.scheduler.as_str());
     writer.attribute(service::FLAGS, &flags(it));
     let persistence = it.persistence.as_ref();
@@ -133,14 +135,14 @@ fn flags(it: &VirtualService) -> [u8; 8] {
     [f0, f1, f2, f3, m0, m1, m2, m3]
 }
 
-pub(super) fn server_address(writer: &mut Writer, address: SocketAddr) {
+fn server_address(writer: &mut Writer, address: SocketAddr) {
     writer.u16(server::FAMILY, family(Family::of(address.ip())));
     ip(writer, server::ADDRESS, address.ip());
     writer.u16_be(server::PORT, address.port());
 }
 
 /// Everything, since the kernel overwrites everything and takes what is missing for zero.
-pub(super) fn server_config(writer: &mut Writer, it: &RealServer) {
+fn server_config(writer: &mut Writer, it: &RealServer) {
     writer.u32(server::FORWARDING, it.forwarding.number());
     writer.u32(server::WEIGHT, it.weight);
     writer.u32(server::UPPER_THRESHOLD, it.upper_threshold);
@@ -158,7 +160,7 @@ pub(super) fn server_config(writer: &mut Writer, it: &RealServer) {
     }
 }
 
-pub(super) fn timeouts(writer: &mut Writer, it: &Timeouts) {
+fn timeouts(writer: &mut Writer, it: &Timeouts) {
     for (kind, timeout) in [
         (top::TIMEOUT_TCP, it.tcp),
         (top::TIMEOUT_TCP_FIN, it.tcp_fin),
@@ -171,7 +173,7 @@ pub(super) fn timeouts(writer: &mut Writer, it: &Timeouts) {
     }
 }
 
-pub(super) fn daemon(writer: &mut Writer, it: &SyncDaemon) {
+fn daemon(writer: &mut Writer, it: &SyncDaemon) {
     role(writer, it.role);
     writer.string(daemon::INTERFACE, &it.interface);
     writer.u32(daemon::SYNC_ID, it.sync_id.into());
@@ -212,4 +214,91 @@ fn ip(writer: &mut Writer, kind: u16, address: IpAddr) {
         IpAddr::V4(v4) => writer.attribute(kind, &v4.octets()),
         IpAddr::V6(v6) => writer.attribute(kind, &v6.octets()),
     }
+}
+
+/// The command that a report comes as.
+pub(super) fn report_command(report: &Report) -> u8 {
+    match report {
+        Report::Service(_) => command::NEW_SERVICE,
+        Report::Server(_) => command::NEW_SERVER,
+        Report::Daemon(_) => command::NEW_DAEMON,
+        Report::Timeouts(_) => command::SET_CONFIG,
+        Report::Info(_) => command::SET_INFO,
+    }
+}
+
+/// A report as the kernel would write it.
+pub(super) fn report(writer: &mut Writer, report: &Report) {
+    match report {
+        Report::Service(it) => writer.nest(top::SERVICE, |writer| {
+            key(writer, &it.config.key);
+            service_config(writer, &it.config);
+            statistics(
+                writer,
+                &it.statistics,
+                service::STATISTICS,
+                service::STATISTICS_64,
+            );
+        }),
+        Report::Server(it) => writer.nest(top::SERVER, |writer| {
+            server_address(writer, it.config.address);
+            server_config(writer, &it.config);
+            writer.u32(server::ACTIVE_CONNECTIONS, it.active_connections);
+            writer.u32(server::INACTIVE_CONNECTIONS, it.inactive_connections);
+            writer.u32(server::PERSISTENT_CONNECTIONS, it.persistent_connections);
+            statistics(
+                writer,
+                &it.statistics,
+                server::STATISTICS,
+                server::STATISTICS_64,
+            );
+        }),
+        Report::Daemon(it) => writer.nest(top::DAEMON, |writer| daemon(writer, it)),
+        Report::Timeouts(it) => timeouts(writer, it),
+        Report::Info(it) => {
+            writer.u32(info::VERSION, it.version.number());
+            writer.u32(info::CONNECTION_TABLE_SIZE, it.connection_table_size);
+        }
+    }
+}
+
+/// Both forms: what does not fit 32 bits loses its upper bits in the older one, as in the
+/// kernel.
+fn statistics(writer: &mut Writer, it: &Statistics, kind: u16, kind_64: u16) {
+    let counters = [
+        (statistics::CONNECTIONS, it.connections),
+        (statistics::INCOMING_PACKETS, it.incoming_packets),
+        (statistics::OUTGOING_PACKETS, it.outgoing_packets),
+    ];
+    let bytes = [
+        (statistics::INCOMING_BYTES, it.incoming_bytes),
+        (statistics::OUTGOING_BYTES, it.outgoing_bytes),
+    ];
+    let rates = [
+        (statistics::CONNECTION_RATE, it.rates.connections),
+        (statistics::INCOMING_PACKET_RATE, it.rates.incoming_packets),
+        (statistics::OUTGOING_PACKET_RATE, it.rates.outgoing_packets),
+        (statistics::INCOMING_BYTE_RATE, it.rates.incoming_bytes),
+        (statistics::OUTGOING_BYTE_RATE, it.rates.outgoing_bytes),
+    ];
+    let narrow = |writer: &mut Writer, values: &[(u16, u64)]| {
+        for (kind, value) in values {
+            writer.u32(*kind, *value as u32);
+        }
+    };
+    let wide = |writer: &mut Writer, values: &[(u16, u64)]| {
+        for (kind, value) in values {
+            writer.attribute(*kind, &value.to_ne_bytes());
+        }
+    };
+    writer.nest(kind, |writer| {
+        narrow(writer, &counters);
+        wide(writer, &bytes);
+        narrow(writer, &rates);
+    });
+    writer.nest(kind_64, |writer| {
+        wide(writer, &counters);
+        wide(writer, &bytes);
+        wide(writer, &rates);
+    });
 }

@@ -1,6 +1,8 @@
 //! IPVS: the kernel's layer-4 load balancer.
 
 mod batch;
+#[cfg(all(test, target_endian = "little"))]
+mod captured;
 mod client;
 mod daemon;
 mod decode;
@@ -16,6 +18,7 @@ mod persistence;
 mod query;
 mod reason;
 mod report;
+mod request;
 mod road;
 mod scheduler;
 mod server;
@@ -30,7 +33,7 @@ pub use batch::Batch;
 pub use daemon::{SyncDaemon, SyncRole};
 pub use handle::Ipvs;
 pub use key::{Family, Protocol, ServiceKey};
-pub use message::Report;
+pub use message::{IpvsMessage, Report};
 pub use operation::Operation;
 pub use operations::Operations;
 pub use outcome::{BatchFailure, OnFailure, Outcome};

@@ -114,6 +114,11 @@ pub struct Version {
 }
 
 impl Version {
+    /// As the kernel writes it: a byte for each part, the last the lowest.
+    pub(super) fn number(self) -> u32 {
+        u32::from_be_bytes([0, self.major, self.minor, self.patch])
+    }
+
     pub(super) fn from_number(number: u32) -> Self {
         let [_, major, minor, patch] = number.to_be_bytes();
         Self {

@@ -134,10 +134,6 @@ impl Writer {
         self.buffer.bytes_mut()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.buffer.length == 0
-    }
-
     /// Forgets everything after `length`, but keeps the room.
     pub(crate) fn truncate(&mut self, length: usize) {
         self.buffer.length = self.buffer.length.min(length);
