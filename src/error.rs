@@ -68,6 +68,12 @@ pub(crate) enum Cause {
         column: usize,
         message: Cow<'static, str>,
     },
+    #[error("the kernel's table is malformed: line {line}, column {column}: {message}")]
+    Report {
+        line: usize,
+        column: usize,
+        message: Cow<'static, str>,
+    },
     #[error(transparent)]
     Kernel(Kernel),
     #[error("{0}")]
@@ -164,7 +170,7 @@ impl Error {
             },
             Cause::RepliesLost => ErrorKind::RepliesLost,
             Cause::Inconsistent => ErrorKind::Inconsistent,
-            Cause::CutOff | Cause::Malformed(_) => ErrorKind::MalformedReply,
+            Cause::CutOff | Cause::Malformed(_) | Cause::Report { .. } => ErrorKind::MalformedReply,
         }
     }
 
@@ -254,10 +260,13 @@ impl Error {
         }
     }
 
-    /// Line and column, both from 1, where the error is in a text.
+    /// Line and column, both from 1, where the error is in a text: what was to be read, or what
+    /// the kernel has in a file.
     pub fn position(&self) -> Option<(usize, usize)> {
         match self.0.cause {
-            Cause::Text { line, column, .. } => Some((line, column)),
+            Cause::Text { line, column, .. } | Cause::Report { line, column, .. } => {
+                Some((line, column))
+            }
             _ => None,
         }
     }

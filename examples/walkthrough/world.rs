@@ -155,10 +155,11 @@ impl World {
                 self.firewall.program()
             ),
             || {
-                Ok(match change {
+                match change {
                     Change::Append => self.firewall.append(table, chain, what)?,
                     Change::Delete => self.firewall.delete(table, chain, what)?,
-                })
+                }
+                Ok(())
             },
         )
     }

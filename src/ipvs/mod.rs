@@ -15,6 +15,7 @@ mod operation;
 mod operations;
 mod outcome;
 mod persistence;
+pub mod proc;
 mod query;
 mod reason;
 mod report;
