@@ -237,7 +237,8 @@ impl<T: HashType> IpSet<T> {
         self
     }
 
-    /// The most entries that the set takes: 65,536 if nothing is said.
+    /// The most entries that the set takes: 65,536 if nothing is said. A table of more than
+    /// 1024 buckets is counted in parts (ip_set_hash_gen.h), so that some entries more may get in.
     #[must_use]
     pub fn maxelem(mut self, entries: u32) -> Self {
         self.options.maxelem = Some(entries);
