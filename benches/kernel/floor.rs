@@ -57,10 +57,10 @@ impl Floor {
         }
     }
 
-    /// Sends a request whose answers are not ACKs (a test, say), and drops one datagram.
-    pub(crate) fn prime(&mut self, request: &[u8]) -> Outcome {
+    /// Sends a request and gives the first datagram of the answer.
+    pub(crate) fn ask(&mut self, request: &[u8]) -> Outcome<&[u8]> {
         send(self.socket.as_raw_fd(), request, MsgFlags::empty())?;
-        self.receive().map(drop)
+        self.receive()
     }
 
     /// Asks for a dump and drops it; gives how many bytes it had.
@@ -79,11 +79,7 @@ impl Floor {
     }
 
     fn receive(&mut self) -> Outcome<&[u8]> {
-        let length = recv(
-            self.socket.as_raw_fd(),
-            &mut self.buffer,
-            MsgFlags::empty(),
-        )?;
+        let length = recv(self.socket.as_raw_fd(), &mut self.buffer, MsgFlags::empty())?;
         Ok(&self.buffer[..length])
     }
 }

@@ -11,7 +11,7 @@ use ipvset::ipset::{
 
 use crate::Outcome;
 use crate::floor::Floor;
-use crate::job::{Contender, Job, contenders};
+use crate::job::{Job, contenders};
 use crate::measure::{Run, time, time_tool};
 
 /// The set types that are needed.
@@ -172,12 +172,7 @@ impl<T: Shape> Contest<T> {
     }
 
     /// Adds or removes all.
-    fn change(
-        &mut self,
-        contender: &str,
-        entry: fn(u32) -> Entry<T>,
-        verb: &str,
-    ) -> Outcome<Run> {
+    fn change(&mut self, contender: &str, entry: fn(u32) -> Entry<T>, verb: &str) -> Outcome<Run> {
         if verb == "add" {
             self.sets.create(&self.set)?;
         }
@@ -227,7 +222,7 @@ impl<T: Shape> Contest<T> {
                 let mut floor = Floor::netfilter()?;
                 let other = IpSet::<T>::new("ipvset-bench-none")?;
                 // Not there: but the kernel sees how much is received at a time.
-                floor.prime(&other.list_message())?;
+                floor.ask(&other.list_message())?;
                 let request = self.set.list_message();
                 time(|| floor.dump(&request))
             }
@@ -239,7 +234,7 @@ impl<T: Shape> Contest<T> {
     fn list_sorted(&mut self, contender: &str) -> Outcome<Run> {
         match contender {
             "ipvset" => time(|| {
-                let entries = self.sets.list_sorted(&self.set)?;
+                let entries = self.sets.list(&self.set)?.sorted()?;
                 self.complete(u32::try_from(entries.len())?)
             }),
             // What it is compared with: the same without order.
@@ -258,11 +253,6 @@ impl<T: Shape> Contest<T> {
     fn destroy(&mut self, contender: &str) -> Outcome<Run> {
         match contender {
             "ipvset" => time(|| Ok(self.sets.destroy(SET)?)),
-            "floor" => {
-                let mut floor = Floor::netfilter()?;
-                let request = destroy_message();
-                time(|| floor.send(&request))
-            }
             _ => time_tool(&["ipset", "destroy", SET], "/dev/null"),
         }
     }
@@ -277,7 +267,7 @@ impl<T: Shape> Contest<T> {
 
 /// An entry as `ipset restore` takes it.
 fn tool_line<T: SetType>(entry: &Entry<T>) -> String {
-    let mut line = entry.value_text();
+    let mut line = entry.to_string();
     let options = entry.options();
     if let Some(timeout) = options.timeout {
         line.push_str(&format!(" timeout {timeout}"));

@@ -26,6 +26,16 @@ pub(crate) struct Contender {
     pub(crate) rounds: usize,
 }
 
+/// The crate, the floor and tools, each as often as `rounds` says of it.
+pub(crate) fn contenders(tools: &[&'static str], rounds: impl Fn(&str) -> usize) -> Vec<Contender> {
+    let names = ["ipvset", "floor"].iter().chain(tools);
+    let contenders = names.map(|name| Contender {
+        name,
+        rounds: rounds(name),
+    });
+    contenders.collect()
+}
+
 impl Job {
     /// Lets the contenders do it in turns and gives what each run took.
     pub(crate) fn run(&self) -> Outcome<Value> {
@@ -43,7 +53,7 @@ impl Job {
                 }
             }
         }
-        let contenders: Vec<_> = self.contenders.iter().zip(&runs).map(|(contender, runs)| {
+        let contenders = self.contenders.iter().zip(&runs).map(|(contender, runs)| {
             eprintln!("  {:20} {:>10.3} ms", contender.name, 1e3 * median(runs));
             let runs: Vec<_> = runs.iter().map(|run| run.to_json()).collect();
             json!({ "name": contender.name, "runs": runs })

@@ -180,7 +180,7 @@ const MOST: usize = 3;
 /// let value: AnyValue = [AnyElement::from(address), tcp(80).into()].into_iter().collect();
 /// assert_eq!(value.to_string(), "10.0.0.11,tcp:80");
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AnyValue {
     elements: [Option<AnyElement>; MOST],
     /// How many there were; more than `MOST` are too many for every type of set.

@@ -1,3 +1,4 @@
+use std::cmp::Ordering;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -17,7 +18,7 @@ use crate::wire::{Malformed, NESTED, NET_BYTE_ORDER};
 /// let range = Ipv4Range::new([10, 0, 0, 9].into(), [10, 0, 0, 1].into());
 /// assert_eq!(range.to_string(), "10.0.0.1-10.0.0.9");
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ipv4Range {
     first: Ipv4Addr,
     last: Ipv4Addr,
@@ -88,6 +89,15 @@ impl Addresses {
         }
     }
 
+    /// The first address and the last, and what tells a range from the network that it covers.
+    fn bounds(&self) -> (IpAddr, IpAddr, bool) {
+        match *self {
+            Self::One(address) => (address, address, false),
+            Self::Range(Ipv4Range { first, last }) => (first.into(), last.into(), true),
+            Self::Network(network) => (network.network(), network.broadcast(), false),
+        }
+    }
+
     /// As a network, of one address where it is one; `None` for a range.
     pub fn network(&self) -> Option<IpNet> {
         match self {
@@ -95,6 +105,24 @@ impl Addresses {
             Self::Network(network) => Some(*network),
             Self::Range(_) => None,
         }
+    }
+}
+
+/// By the first address, then by the last.
+impl Ord for Addresses {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        if let (Self::One(one), Self::One(other)) = (self, other) {
+            return one.cmp(other);
+        }
+        self.bounds().cmp(&other.bounds())
+    }
+}
+
+impl PartialOrd for Addresses {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

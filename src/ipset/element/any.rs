@@ -12,7 +12,7 @@ use crate::ipset::encode::{Encoder, Refusal};
 use crate::wire::Malformed;
 
 /// An element whose kind is only known at run time.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum AnyElement {
     /// An address, a range of addresses, or a network.

@@ -19,7 +19,7 @@ const SIZE: usize = 16;
 /// assert_eq!(port.to_string(), "physdev:eth0");
 /// # Ok::<(), ipvset::Error>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Interface {
     /// Zero from the name's end on.
     name: [u8; SIZE],

@@ -76,7 +76,7 @@ impl Element for MacAddress {
 }
 
 /// The MAC address of a `bitmap:ip,mac` entry, which may be left for the first packet to tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MaybeMac(pub Option<MacAddress>);
 
 impl From<MacAddress> for MaybeMac {

@@ -8,7 +8,7 @@ use crate::ipset::encode::{Encoder, Refusal};
 use crate::wire::{Malformed, NET_BYTE_ORDER};
 
 /// One port or a range of them, made from a number or a range of numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PortRange {
     first: u16,
     last: u16,
@@ -129,7 +129,7 @@ impl fmt::Display for Protocol {
 /// assert_eq!(tcp(8000..=8080).to_string(), "tcp:8000-8080");
 /// assert_eq!(icmp(8, 0).to_string(), "icmp:8/0");
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Port {
     protocol: Protocol,
     ports: PortRange,
