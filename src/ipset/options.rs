@@ -193,7 +193,7 @@ impl CreateOptions {
                 return Err(Refusal::new("a bitmask of no bits"));
             }
             if bitmask.is_ipv4() != (self.family == Family::Inet) {
-                return Err(Refusal::other_family(bitmask, self.family));
+                return Err(Refusal::other_family(bitmask.into(), self.family));
             }
             if self.netmask.is_some() {
                 return Err(Refusal::new("netmask and bitmask exclude each other"));

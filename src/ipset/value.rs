@@ -235,7 +235,7 @@ const MOST: usize = 3;
 /// let value: AnyValue = [AnyElement::from(address), tcp(80).into()].into_iter().collect();
 /// assert_eq!(value.to_string(), "10.0.0.11,tcp:80");
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AnyValue {
     elements: [Option<AnyElement>; MOST],
     /// How many there were; more than `MOST` are too many for every type of set.
@@ -279,14 +279,8 @@ impl<E: Into<AnyElement>> FromParts<E> for AnyValue {
     }
 }
 
-impl From<AnyValue> for super::AnyEntry {
-    fn from(value: AnyValue) -> Self {
-        Self::from_parts(value, super::EntryOptions::default())
-    }
-}
-
 impl Elements for AnyValue {
-    #[inline]
+    #[inline(always)]
     fn encode(&self, dimensions: &[Dimension], encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         // The MAC address of a bitmap:ip,mac entry may be left out.
         let least = dimensions

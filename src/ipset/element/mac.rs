@@ -55,7 +55,7 @@ fn read(text: &str) -> Option<MacAddress> {
 }
 
 impl Element for MacAddress {
-    #[inline]
+    #[inline(always)]
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         if self.0 == [0; 6] {
             return Err(Refusal::new(
@@ -81,7 +81,7 @@ impl Element for MacAddress {
 }
 
 /// The MAC address of a `bitmap:ip,mac` entry, which may be left for the first packet to tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MaybeMac(pub Option<MacAddress>);
 
 impl From<MacAddress> for MaybeMac {
@@ -103,7 +103,7 @@ impl fmt::Display for MaybeMac {
 }
 
 impl Element for MaybeMac {
-    #[inline]
+    #[inline(always)]
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         self.0
             .map_or(Ok(()), |mac| mac.write(&Dimension::Mac, encoder))

@@ -23,7 +23,7 @@ impl fmt::Display for Mark {
 }
 
 impl Element for Mark {
-    #[inline]
+    #[inline(always)]
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         // Only for IPv4: hash_ipmark6_uadt in ip_set_hash_ipmark.c takes both.
         let zero = encoder.family == Family::Inet && encoder.seen.zero_address;

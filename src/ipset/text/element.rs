@@ -355,7 +355,7 @@ impl Text for Interface {
     }
 
     fn is_plain(&self) -> bool {
-        std::str::from_utf8(self.name())
+        str::from_utf8(self.name())
             .is_ok_and(|name| Self::new(name).is_ok() && !name.starts_with("physdev:"))
     }
 
@@ -403,7 +403,7 @@ impl Text for Member {
             .flatten()
             .all(|name| {
                 let name = name.as_bytes();
-                std::str::from_utf8(name).is_ok_and(|name| SetName::new(name).is_ok())
+                str::from_utf8(name).is_ok_and(|name| SetName::new(name).is_ok())
             })
     }
 }
