@@ -312,6 +312,10 @@ impl Encoder<'_> {
                 if let Some(refusal) = rule.refuses_range(*range, self.purpose) {
                     return Err(refusal);
                 }
+                if rule.slot == Slot::Second {
+                    // The kernel walks the first range for this one too.
+                    self.endless()?;
+                }
                 self.address(rule.slot.from(), range.first.into())?;
                 self.address(rule.slot.to(), range.last.into())?;
                 self.see(rule, range.first.into(), range.last.into())
