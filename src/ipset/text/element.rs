@@ -354,7 +354,7 @@ impl Text for Interface {
     }
 
     fn is_plain(&self) -> bool {
-        str::from_utf8(self.name())
+        std::str::from_utf8(self.name())
             .is_ok_and(|name| Self::new(name).is_ok() && !name.starts_with("physdev:"))
     }
 
@@ -402,7 +402,7 @@ impl Text for Member {
             .flatten()
             .all(|name| {
                 let name = name.as_bytes();
-                str::from_utf8(name).is_ok_and(|name| SetName::new(name).is_ok())
+                std::str::from_utf8(name).is_ok_and(|name| SetName::new(name).is_ok())
             })
     }
 }

@@ -67,7 +67,7 @@ impl<T: SetType> fmt::Display for Entry<T> {
 
 /// A comment that text can carry.
 pub(super) fn plain_comment(comment: &[u8]) -> Option<&str> {
-    let text = str::from_utf8(comment).ok()?;
+    let text = std::str::from_utf8(comment).ok()?;
     let plain = |byte| !matches!(byte, b'"' | b'\n' | b'\r');
     text.bytes().all(plain).then_some(text)
 }

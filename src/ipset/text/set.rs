@@ -32,7 +32,7 @@ impl fmt::Display for Quoted<'_> {
 
 /// Whether text can carry a name, if need be in quotes.
 pub(super) fn is_plain_name(name: &[u8]) -> bool {
-    str::from_utf8(name).is_ok_and(|name| {
+    std::str::from_utf8(name).is_ok_and(|name| {
         !name.is_empty()
             && name.len() <= SetName::MAX_LENGTH
             && !name.starts_with('-')
