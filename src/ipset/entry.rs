@@ -301,9 +301,9 @@ impl<T: SetType> Entry<T> {
         Self { value, options }
     }
 
-    /// As an error names it.
+    /// As an error names it: without options.
     pub(crate) fn in_set(&self, set: &SetName) -> String {
-        format!("{self} in {set}")
+        format!("{} in {set}", ValueText(&self.value))
     }
 
     /// Writes what goes into the entry's nest.
@@ -350,10 +350,19 @@ impl<T: super::NoMatchType> Entry<T> {
     }
 }
 
+/// The elements alone, in the syntax of the tool.
+struct ValueText<'a, V>(&'a V);
+
+impl<V: Elements> fmt::Display for ValueText<'_, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.text(f)
+    }
+}
+
 impl<T: SetType> fmt::Debug for Entry<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Entry")
-            .field("value", &self.value)
+            .field("value", &format_args!("{}", ValueText(&self.value)))
             .field("options", &self.options)
             .finish()
     }

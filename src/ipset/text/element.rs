@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Formatter};
 use std::net::{IpAddr, Ipv4Addr};
+use std::str;
 
 use ipnet::IpNet;
 

@@ -1,10 +1,11 @@
 //! The text of entries: the elements and their options.
 
 use std::fmt;
-use std::str::FromStr;
+use std::str::{self, FromStr};
 
 use super::Names;
 use super::element::{Context, Parts};
+use super::options::{OptionName, OptionText, unknown};
 use super::piece::{Flaw, Piece, Words};
 use super::set::Quoted;
 use crate::ipset::encode::Purpose;
@@ -25,43 +26,64 @@ impl<T: SetType> fmt::Display for Entry<T> {
     /// What the text cannot carry (a comment with a double quote, which other programs can give
     /// to the kernel) is written so that it is refused when it is read, never as something else.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (value, options) = (self.value(), self.options());
-        value.text(f)?;
-        if let Some(timeout) = options.timeout {
-            write!(f, " timeout {timeout}")?;
+        self.value().text(f)?;
+        self.each_option(&mut |name, value| match value {
+            Some(value) => write!(f, " {name} {value}"),
+            None => write!(f, " {name}"),
+        })
+    }
+}
+
+impl<T: SetType> Entry<T> {
+    /// The options that the entry has and their values, in the order in which the tool lists
+    /// them. A comment has its quotes.
+    pub fn option_texts(&self) -> Vec<OptionText> {
+        let mut texts = Vec::new();
+        let _ = self.each_option(&mut |name, value| {
+            let value = value.map(ToString::to_string);
+            texts.push(OptionText { name, value });
+            Ok(())
+        });
+        texts
+    }
+
+    fn each_option(&self, each: &mut Each<'_>) -> fmt::Result {
+        let options = self.options();
+        fn given<V: fmt::Display>(
+            each: &mut Each<'_>,
+            name: &'static str,
+            value: Option<V>,
+        ) -> fmt::Result {
+            value.map_or(Ok(()), |value| each(name, Some(&value)))
         }
+        given(each, "timeout", options.timeout)?;
         if options.nomatch {
-            f.write_str(" nomatch")?;
+            each("nomatch", None)?;
         }
-        if value.has_wildcard() {
-            f.write_str(" wildcard")?;
+        if self.value().has_wildcard() {
+            each("wildcard", None)?;
         }
-        if let Some(packets) = options.packets {
-            write!(f, " packets {packets}")?;
+        given(each, "packets", options.packets)?;
+        given(each, "bytes", options.bytes)?;
+        given(each, "comment", options.comment_bytes().map(Comment))?;
+        given(each, "skbmark", options.skbmark)?;
+        given(each, "skbprio", options.skbprio)?;
+        given(each, "skbqueue", options.skbqueue)
+    }
+}
+
+/// Is told an option's name and its value, if it has one.
+type Each<'a> = dyn FnMut(&'static str, Option<&dyn fmt::Display>) -> fmt::Result + 'a;
+
+struct Comment<'a>(&'a [u8]);
+
+impl fmt::Display for Comment<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match plain_comment(self.0) {
+            Some(comment) => write!(f, "\"{comment}\""),
+            // Letters right behind a quote are refused, wherever the quote came from.
+            None => write!(f, "{:?}(escaped)", String::from_utf8_lossy(self.0)),
         }
-        if let Some(bytes) = options.bytes {
-            write!(f, " bytes {bytes}")?;
-        }
-        if let Some(comment) = options.comment_bytes() {
-            match plain_comment(comment) {
-                Some(comment) => write!(f, " comment \"{comment}\"")?,
-                // Letters right behind a quote are refused, wherever the quote came from.
-                None => {
-                    let comment = String::from_utf8_lossy(comment);
-                    write!(f, " comment {comment:?}(escaped)")?;
-                }
-            }
-        }
-        if let Some(mark) = options.skbmark {
-            write!(f, " skbmark {mark}")?;
-        }
-        if let Some(priority) = options.skbprio {
-            write!(f, " skbprio {priority}")?;
-        }
-        if let Some(queue) = options.skbqueue {
-            write!(f, " skbqueue {queue}")?;
-        }
-        Ok(())
     }
 }
 
@@ -136,6 +158,9 @@ impl Rest {
     fn read(words: &mut Words<'_>, definition: &Definition) -> Result<Self, Flaw> {
         let mut rest = Self::default();
         while let Some(word) = words.next()? {
+            if !OptionName::of_entries(definition).any(|it| it.name == word.text) {
+                return Err(unknown(word, definition));
+            }
             rest.option(word, words, definition)?;
         }
         Ok(rest)
@@ -198,12 +223,6 @@ impl Rest {
             false => Ok(()),
         }
     }
-}
-
-/// A word that is no option of the type.
-#[cold]
-pub(super) fn unknown(word: Piece<'_>, definition: &Definition) -> Flaw {
-    word.flaw(format!("{} has no option '{}'", definition.name, word.text))
 }
 
 fn read_comment(word: Piece<'_>) -> Result<&str, Flaw> {

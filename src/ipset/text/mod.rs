@@ -32,16 +32,36 @@
 mod element;
 mod entry;
 mod names;
+mod options;
 mod piece;
 mod reader;
 mod set;
 mod writer;
+
+use crate::Result;
+use piece::Words;
 
 pub(super) use element::{Parts, Text};
 pub(super) use names::protocol_name;
 pub(super) use piece::Flaw;
 
 pub use names::Names;
+pub use options::{OptionName, OptionText};
 pub use reader::{Line, Reader};
-pub use set::CreateOption;
 pub use writer::Writer;
+
+/// The words of a line: separated by white space, or in double quotes, which are taken off.
+///
+/// # Errors
+/// `InvalidInput` for a quote that is not closed, or does not stand around a whole word.
+pub fn words(line: &str) -> Result<Vec<&str>> {
+    let mut words = Words::of(line);
+    let mut all = Vec::new();
+    loop {
+        match words.next() {
+            Ok(Some(word)) => all.push(word.text),
+            Ok(None) => return Ok(all),
+            Err(flaw) => return Err(flaw.error("read line", line, 1)),
+        }
+    }
+}

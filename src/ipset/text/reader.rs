@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::BufRead;
+use std::str;
 
 use super::entry;
 use super::piece::{Flaw, Words};

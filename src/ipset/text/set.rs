@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::str::FromStr;
+use std::str::{self, FromStr};
 
 use super::Names;
 use super::element::{Context, print_address, read_addresses, read_plain_ports};
-use super::entry::unknown;
+use super::options::{OptionName, OptionText, unknown};
 use super::piece::{Flaw, Piece, Words};
 use crate::ipset::types::{Definition, Families, Takes};
 use crate::ipset::{
@@ -63,20 +63,10 @@ impl<T: SetType> fmt::Display for IpSet<T> {
     }
 }
 
-/// An option and its value as the tool writes them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CreateOption {
-    /// Such as `maxelem`.
-    pub name: &'static str,
-    /// The value, if the option has one.
-    pub value: Option<String>,
-}
-
 impl<T: SetType> IpSet<T> {
     /// The create options that are given and their values, in the order in which the tool lists
     /// them for sets of the type.
-    pub fn option_texts(&self) -> impl Iterator<Item = CreateOption> + use<T> {
+    pub fn option_texts(&self) -> impl Iterator<Item = OptionText> + use<T> {
         options(self.options(), self.definition())
     }
 }
@@ -99,19 +89,19 @@ impl fmt::Display for Address {
 fn options(
     options: &CreateOptions,
     definition: &Definition,
-) -> impl Iterator<Item = CreateOption> + use<> {
+) -> impl Iterator<Item = OptionText> + use<> {
     // The types that have had a netmask from the start list it elsewhere.
     let late = definition.options.contains(Takes::NETMASK_LATE);
     let family = (definition.families == Families::Both).then(|| family_text(options.family));
     let text = |name, value: Option<String>| {
-        value.map(|value| CreateOption {
+        value.map(|value| OptionText {
             name,
             value: Some(value),
         })
     };
     let number = |name, value: Option<u32>| text(name, value.map(|it| it.to_string()));
     let hex = |name, value: Option<u32>| text(name, value.map(|it| format!("{it:#010x}")));
-    let flag = |name, given: bool| given.then_some(CreateOption { name, value: None });
+    let flag = |name, given: bool| given.then_some(OptionText { name, value: None });
     let netmask = text("netmask", options.netmask.map(|it| it.to_string()));
     let bitmask = text("bitmask", options.bitmask.map(|it| Address(it).to_string()));
     let masks = [netmask, bitmask];
@@ -167,46 +157,44 @@ impl<'a> OptionReader<'a> {
             "counters" => std::mem::replace(&mut self.options.counters, true),
             "comment" => std::mem::replace(&mut self.options.comment, true),
             "skbinfo" => std::mem::replace(&mut self.options.skbinfo, true),
-            "forceadd" if self.takes(Takes::HASH) => {
-                std::mem::replace(&mut self.options.forceadd, true)
-            }
-            "hashsize" if self.takes(Takes::HASH) => {
+            "forceadd" => std::mem::replace(&mut self.options.forceadd, true),
+            "hashsize" => {
                 let value = number(0, u32_max)? as u32;
                 self.options.hashsize.replace(value).is_some()
             }
-            "maxelem" if self.takes(Takes::HASH) => {
+            "maxelem" => {
                 let value = number(0, u32_max)? as u32;
                 self.options.maxelem.replace(value).is_some()
             }
-            "bucketsize" if self.takes(Takes::HASH) => {
+            "bucketsize" => {
                 let value = number(0, 255)? as u8;
                 self.options.bucketsize.replace(value).is_some()
             }
-            "initval" if self.takes(Takes::HASH) => {
+            "initval" => {
                 let value = number(0, u32_max)? as u32;
                 self.options.initval.replace(value).is_some()
             }
-            "netmask" if self.takes(Takes::NETMASK.union(Takes::NETMASK_LATE)) => {
+            "netmask" => {
                 let value = number(1, 128)? as u8;
                 self.options.netmask.replace(value).is_some()
             }
-            "bitmask" if self.takes(Takes::BITMASK) => {
+            "bitmask" => {
                 // The family may come later.
                 self.bitmask.replace(words.expect("the mask")?).is_some()
             }
-            "markmask" if self.takes(Takes::MARKMASK) => {
+            "markmask" => {
                 let value = number(0, u32_max)? as u32;
                 self.options.markmask.replace(value).is_some()
             }
-            "size" if self.takes(Takes::SIZE) => {
+            "size" => {
                 let value = number(0, u32_max)? as u32;
                 self.options.size.replace(value).is_some()
             }
-            "range" if self.takes(Takes::ADDRESS_RANGE.union(Takes::PORT_RANGE)) => {
+            "range" => {
                 let range = self.range(words.expect("the range")?)?;
                 self.options.range.replace(range).is_some()
             }
-            "family" | "-4" | "-6" if self.definition.families == Families::Both => {
+            "family" | "-4" | "-6" => {
                 let family = read_family(word, words)?;
                 self.family.replace(family).is_some()
             }
@@ -289,6 +277,9 @@ pub(super) fn read<'a>(words: &mut Words<'a>, names: &'a dyn Names) -> Result<An
         names,
     };
     while let Some(word) = words.next()? {
+        if !OptionName::of_sets(kind.definition()).any(|it| it.name == word.text) {
+            return Err(unknown(word, kind.definition()));
+        }
         reader.option(word, words)?;
     }
     let options = reader.finish()?;
