@@ -89,7 +89,7 @@ impl fmt::Display for Comment<'_> {
 
 /// A comment that text can carry.
 pub(super) fn plain_comment(comment: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(comment).ok()?;
+    let text = str::from_utf8(comment).ok()?;
     let plain = |byte| !matches!(byte, b'"' | b'\n' | b'\r');
     text.bytes().all(plain).then_some(text)
 }
@@ -250,7 +250,7 @@ fn read<T: SetType>(
     (context.wildcard, context.place) = (rest.wildcard, rest.place);
     let mut parts = Parts::new(elements, &context);
     let value = T::Value::from_text(definition.dimensions, &mut parts)?;
-    parts.finish()?;
+    parts.finish(definition)?;
     Ok(Entry::from_parts(value, rest.options))
 }
 

@@ -98,7 +98,7 @@ impl<R: BufRead> Reader<R> {
     }
 
     fn line(&mut self, line: &[u8]) -> Result<Option<Line>> {
-        let line = std::str::from_utf8(line).map_err(|error| {
+        let line = str::from_utf8(line).map_err(|error| {
             let before = line.get(..error.valid_up_to()).unwrap_or_default();
             Error::new(
                 READ,
