@@ -212,13 +212,13 @@ fn skbinfo_of_an_entry() -> Outcome {
 }
 
 fn maxelem_and_hashsize() -> Outcome {
-    let (mut sets, set) = created(set::<HashIp>().maxelem(2).hashsize(2048))?;
+    let (mut sets, set) = created(set::<HashIp>().maxelem(2).hashsize(512))?;
     sets.add(&set, v4("172.16.202.202"))?;
     sets.add(&set, v4("172.16.202.203"))?;
     let error = sets.add(&set, v4("172.16.202.204")).unwrap_err();
     assert!(error.is_full(), "{error}");
     let options = saved("s")?.0.1;
-    assert_eq!((&*options["maxelem"], &*options["hashsize"]), ("2", "2048"));
+    assert_eq!((&*options["maxelem"], &*options["hashsize"]), ("2", "512"));
     Ok(())
 }
 
