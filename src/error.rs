@@ -224,6 +224,14 @@ impl Error {
         self.0.object.as_deref()
     }
 
+    /// Why, without the operation, the object and the position in a text.
+    pub fn reason(&self) -> String {
+        match &self.0.cause {
+            Cause::Text { message, .. } => message.to_string(),
+            cause => cause.to_string(),
+        }
+    }
+
     /// The kernel's errno, where it or a system call gave one.
     pub fn errno(&self) -> Option<i32> {
         match &self.0.cause {

@@ -1,6 +1,7 @@
-//! Linux IPVS and ipset over netlink.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
+#![warn(unreachable_pub)]
 
 mod error;
 pub mod ipset;

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use super::client::{Client, NFGENMSG, attributes, malformed_reply};
+use super::answer::attributes;
+use super::body::NFGENMSG;
+use super::client::{Client, malformed_reply};
 use super::code::Command;
 use super::info::Listed;
 use super::{AnyEntry, AnyType, Entry, IpSet, SetInfo, SetName, SetType};
@@ -143,10 +145,10 @@ pub(crate) async fn start_of_one<'a, T: Transport, K: SetType>(
         Some(Ok(Step::Set(info))) if info.type_name == set.type_name() => Ok((reader, info)),
         Some(Ok(Step::Set(info))) => {
             let why = format!("its type is {}, not {}", info.type_name, set.type_name());
-            Err(Error::refused(Command::List.operation(), why).object(set))
+            Err(Error::refused(Command::List.operation(), why).object(set.name()))
         }
         Some(Err(error)) => Err(error),
-        _ => Err(missing().object(set)),
+        _ => Err(missing().object(set.name())),
     }
 }
 

@@ -61,7 +61,7 @@ impl<T: Transport> Client<T> {
             Some(there) if there.type_name() == set.type_name() => Ok(there.options().clone()),
             _ => {
                 let why = format!("its type is {}, not {}", info.type_name, set.type_name());
-                Err(crate::Error::refused("replace set", why).object(set))
+                Err(crate::Error::refused("replace set", why).object(set.name()))
             }
         }
     }

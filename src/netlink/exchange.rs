@@ -28,7 +28,7 @@ impl Single {
             Content::Overrun => Err(Failure::RepliesLost),
             _ if event.sequence != self.sequence => Ok(None),
             Content::Ack => Ok(Some(Answer::Ack)),
-            Content::Data { payload, .. } => Ok(Some(Answer::Data(payload))),
+            Content::Data(payload) => Ok(Some(Answer::Data(payload))),
             Content::Rejected(rejection) => Err(Failure::Rejected(rejection)),
             Content::Done(rejection) => match rejection {
                 Some(rejection) => Err(Failure::Rejected(rejection)),
@@ -56,7 +56,7 @@ impl Dump {
         match event.content {
             Content::Overrun => Err(Failure::RepliesLost),
             _ if event.sequence != self.sequence => Ok(None),
-            Content::Data { payload, .. } => Ok(Some(Dumped::Data(payload))),
+            Content::Data(payload) => Ok(Some(Dumped::Data(payload))),
             Content::Done(None) | Content::Ack => Ok(Some(Dumped::End)),
             Content::Done(Some(rejection)) | Content::Rejected(rejection) => {
                 Err(Failure::Rejected(rejection))
@@ -125,10 +125,7 @@ mod tests {
     }
 
     fn data() -> Content {
-        Content::Data {
-            kind: 20,
-            payload: 16..20,
-        }
+        Content::Data(16..20)
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(crate) struct Event {
 #[derive(Debug)]
 pub(crate) enum Content {
     /// A message of the protocol; [`Inbox::payload`] gives its bytes, without the header.
-    Data { kind: u16, payload: Range<usize> },
+    Data(Range<usize>),
     /// The request was carried out.
     Ack,
     /// The request was refused.
@@ -129,7 +129,7 @@ impl Inbox {
             // The kernel puts a number into it that is negative when the dump failed.
             kind::DONE => Content::Done(done(bytes)),
             _ if !frame.complete => return Err(Failure::CutOff),
-            kind => Content::Data { kind, payload },
+            _ => Content::Data(payload),
         };
         Ok(Some(Event {
             sequence: frame.header.sequence,
@@ -182,9 +182,7 @@ mod tests {
         while let Some(event) = inbox.next().unwrap() {
             assert_eq!(event.sequence, 5);
             match event.content {
-                Content::Data { kind: 20, payload } => {
-                    payloads.push(inbox.payload(payload).to_vec())
-                }
+                Content::Data(payload) => payloads.push(inbox.payload(payload).to_vec()),
                 Content::Done(None) => payloads.push(vec![]),
                 other => panic!("{other:?}"),
             }

@@ -50,6 +50,24 @@ pub(crate) enum Failure {
     Interrupted,
 }
 
+impl Failure {
+    /// The same failure once more, for another request that it struck.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Rejected(rejection) => Self::Rejected(rejection.clone()),
+            Self::Io(error) => Self::Io(match error.raw_os_error() {
+                Some(code) => std::io::Error::from_raw_os_error(code),
+                None => std::io::Error::new(error.kind(), error.to_string()),
+            }),
+            Self::RepliesLost => Self::RepliesLost,
+            Self::CutOff => Self::CutOff,
+            Self::Malformed(malformed) => Self::Malformed(malformed.clone()),
+            Self::Oversized(oversized) => Self::Oversized(*oversized),
+            Self::Interrupted => Self::Interrupted,
+        }
+    }
+}
+
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self::Io(error)

@@ -40,10 +40,6 @@ impl Writer {
         self.bytes.len()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
     /// Forgets everything after `length`, but keeps the room.
     pub(crate) fn truncate(&mut self, length: usize) {
         self.bytes.truncate(length);

@@ -1,4 +1,5 @@
-//! Runs a command on the kernel that examples and tests would run on: `cargo run -p lab -- ipvsadm -Ln`. The lab's own tests use it too.
+//! Runs a command, or a shell, on the kernel that examples and tests would run on: `cargo run -p lab -- ipvsadm -Ln`. The lab's own
+//! tests use it too.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitCode};
@@ -6,9 +7,9 @@ use std::process::{Command, ExitCode};
 use lab::Needs;
 
 const HELP: &str = "\
-Runs a command on a Linux kernel that has IPVS: the running one, or User Mode Linux.
+Runs a command (without one, a shell) on a Linux kernel that has IPVS: the running one, or User Mode Linux.
 
-usage: lab-run [--sets TYPES] [--memory MIB] COMMAND [ARGUMENT]...
+usage: lab-run [--sets TYPES] [--memory MIB] [COMMAND [ARGUMENT]...]
 
   --sets TYPES   want these set types (separated by blanks) instead of IPVS; none: network namespaces will do
   --memory MIB   how much memory a guest gets
@@ -33,8 +34,7 @@ fn main() -> ExitCode {
         }
     }
     let Some(program) = words.next() else {
-        eprintln!("{HELP}");
-        return ExitCode::from(2);
+        return lab::main(&needs, shell);
     };
     lab::main(&needs, || {
         match Command::new(&program).args(words).status() {
@@ -48,4 +48,14 @@ fn main() -> ExitCode {
             }
         }
     })
+}
+
+fn shell() -> ExitCode {
+    match lab::Namespace::current().and_then(|namespace| lab::shell(&namespace)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("lab-run: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -7,6 +7,7 @@ use super::{Dimension, Element, Fields};
 use crate::ipset::Family;
 use crate::ipset::attr::{address, data};
 use crate::ipset::encode::{Encoder, Purpose, Refusal, Seen};
+use crate::ipset::text::Text;
 use crate::wire::{Malformed, NESTED, NET_BYTE_ORDER, Writer};
 
 /// The IPv4 addresses from one to another, both included.
@@ -155,11 +156,7 @@ impl From<Ipv6Net> for Addresses {
 
 impl fmt::Display for Addresses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::One(address) => write!(f, "{address}"),
-            Self::Range(range) => write!(f, "{range}"),
-            Self::Network(network) => write!(f, "{network}"),
-        }
+        self.print(f)
     }
 }
 

@@ -14,8 +14,9 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl::{set_child_subreaper, set_name, set_pdeathsig};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Pid, getegid, geteuid, setpgid};
+use nix::unistd::{ForkResult, Pid, getegid, geteuid, getppid, setpgid};
 
+use super::terminal::Restore;
 use crate::error::{Result, failed};
 use crate::kernel::process::{Signals, fork, supervise};
 
@@ -33,9 +34,17 @@ pub(super) fn keep(command: Command, ends: Ends, signals: Signals) -> ! {
     // The name keeps `pkill PROGRAM` from killing it with the launcher; the group keeps Ctrl-C away, which the launcher handles.
     let _ = set_name(c"lab-keeper");
     let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
+    let (launcher, terminal) = (getppid(), Restore::note());
+    let restore = move || {
+        if getppid() != launcher {
+            terminal.put_back();
+        }
+    };
     if !pid_namespace() {
         let _ = set_child_subreaper(true);
-        exit(run(command, ends, &signals));
+        let status = run(command, ends, &signals);
+        restore();
+        exit(status);
     }
     match fork("the keeper's first process") {
         Err(error) => {
@@ -50,7 +59,9 @@ pub(super) fn keep(command: Command, ends: Ends, signals: Signals) -> ! {
                 life,
             } = ends;
             drop((input, output, log));
-            exit(supervise(child, &signals, Some(life.as_fd())))
+            let status = supervise(child, &signals, Some(life.as_fd()));
+            restore();
+            exit(status)
         }
         Ok(ForkResult::Child) => {
             let _ = set_pdeathsig(Signal::SIGKILL);

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::AsFd;
 
 use nix::libc;
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 
 /// Where init listens for programs that want the terminal. A path, since a path works from every network namespace.
@@ -67,9 +68,7 @@ pub(super) struct Raw {
 impl Raw {
     pub(super) fn enter() -> nix::Result<Raw> {
         let before = tcgetattr(io::stdin())?;
-        let mut raw = before.clone();
-        cfmakeraw(&mut raw);
-        tcsetattr(io::stdin(), SetArg::TCSADRAIN, &raw)?;
+        tcsetattr(io::stdin(), SetArg::TCSADRAIN, &raw_from(&before))?;
         Ok(Raw { before })
     }
 }
@@ -77,5 +76,35 @@ impl Raw {
 impl Drop for Raw {
     fn drop(&mut self) {
         let _ = tcsetattr(io::stdin().as_fd(), SetArg::TCSADRAIN, &self.before);
+    }
+}
+
+fn raw_from(settings: &Termios) -> Termios {
+    let mut raw = settings.clone();
+    cfmakeraw(&mut raw);
+    raw
+}
+
+/// The terminal's settings at the start, for the keeper: a launcher that was killed while a shell had the terminal cannot put them back.
+pub(super) struct Restore(Option<Termios>);
+
+impl Restore {
+    pub(super) fn note() -> Restore {
+        Restore(tcgetattr(io::stdin()).ok())
+    }
+
+    /// Puts them back, unless somebody else has changed the settings since.
+    pub(super) fn put_back(self) {
+        let (Some(before), Ok(now)) = (self.0, tcgetattr(io::stdin())) else {
+            return;
+        };
+        if now != raw_from(&before) {
+            return;
+        }
+        // The keeper is no foreground process: the kernel would stop it for what it does now.
+        let mut stop = SigSet::empty();
+        stop.add(Signal::SIGTTOU);
+        let _ = stop.thread_block();
+        let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &before);
     }
 }

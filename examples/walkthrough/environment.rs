@@ -1,0 +1,73 @@
+//! Step 0: two pods, as network namespaces on a bridge.
+
+use super::report::Expect::AnsweredBy;
+use super::world::Change::Append;
+use super::world::{ADDRESS_OF_BRIDGE, Place, Rule, World};
+use super::{Fallible, Report};
+
+pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
+    report.step(
+        0,
+        "Environment",
+        "Two pods, dustin and leah, stand for what a container runtime would make: a network
+         namespace each, a veth pair into it, and a bridge on the host that joins them.",
+    );
+    report.command(
+        "sysctl --write net.ipv4.ip_forward=1",
+        "write 1 to /proc/sys/net/ipv4/ip_forward",
+        || Ok(lab::sysctl::write("net.ipv4.ip_forward", "1")?),
+    )?;
+    report.command(
+        "ip link add dev bridge_home type bridge",
+        "RTM_NEWLINK bridge_home, kind bridge",
+        || Ok(lab::link::bridge("bridge_home")?),
+    )?;
+    report.command(
+        &format!("ip address add {ADDRESS_OF_BRIDGE} dev bridge_home"),
+        format!("RTM_NEWADDR {ADDRESS_OF_BRIDGE} on bridge_home"),
+        || Ok(lab::address::add(ADDRESS_OF_BRIDGE, "bridge_home")?),
+    )?;
+    for pod in [Place::Dustin, Place::Leah] {
+        world.add_pod(pod, report)?;
+    }
+    report.command(
+        "ip link set bridge_home up",
+        "RTM_NEWLINK bridge_home, IFF_UP",
+        || Ok(lab::link::up("bridge_home")?),
+    )?;
+    for pod in [Place::Dustin, Place::Leah] {
+        report.command(
+            &format!("{}ip route add default via 10.0.0.1", pod.prefix()),
+            format!("RTM_NEWROUTE default via 10.0.0.1 in {pod}"),
+            || {
+                let namespace = world.namespace(pod);
+                Ok(namespace.run(|| lab::route::via("default", "10.0.0.1"))?)
+            },
+        )?;
+    }
+    for direction in ["--in-interface", "--out-interface"] {
+        let what = format!("{direction} bridge_home -j ACCEPT");
+        let (table, chain) = ("filter", "FORWARD");
+        world.firewall(
+            report,
+            Rule {
+                table,
+                change: Append,
+                chain,
+                what: &what,
+            },
+        )?;
+    }
+    world.firewall(
+        report,
+        Rule::postrouting(Append, "--source 10.0.0.0/24 -j MASQUERADE"),
+    )?;
+    for pod in [Place::Dustin, Place::Leah] {
+        world.serve(pod, report)?;
+    }
+    report.check(world, Place::Host, "10.0.0.11:8080", AnsweredBy("dustin"));
+    report.check(world, Place::Host, "10.0.0.21:8080", AnsweredBy("leah"));
+    report.check(world, Place::Dustin, "10.0.0.21:8080", AnsweredBy("leah"));
+    report.check(world, Place::Leah, "10.0.0.11:8080", AnsweredBy("dustin"));
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! Step 5: the masquerade narrowed to what a set lists.
+
+use std::net::Ipv4Addr;
+
+use ipvset::ipset::{HashIpPortIp, IpSet, IpSets, tcp};
+
+use super::report::Expect::{AnsweredBy, TimesOut};
+use super::world::Change::{Append, Delete};
+use super::world::{Place, Rule, World};
+use super::{Fallible, Report, VIP};
+
+/// The set of the walkthrough: destination address, destination port, source address.
+pub fn loopback() -> Fallible<IpSet<HashIpPortIp>> {
+    Ok(IpSet::new("DUSTIN-LOOP-BACK")?)
+}
+
+pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
+    report.step(
+        5,
+        "Narrow the masquerade",
+        "So far every packet from a pod is masqueraded, so that no server sees who asks. Only the hairpin
+         needs it: packets whose source and destination are the same pod.",
+    );
+    let broad = "--source 10.0.0.0/24 -j MASQUERADE";
+    world.firewall(report, Rule::postrouting(Delete, broad))?;
+    report.check(world, Place::Dustin, VIP, TimesOut);
+    report.check(world, Place::Leah, VIP, AnsweredBy("dustin"));
+
+    let precise = "--source 10.0.0.11/32 -j MASQUERADE";
+    world.firewall(report, Rule::postrouting(Append, precise))?;
+    report.check(world, Place::Dustin, VIP, AnsweredBy("dustin"));
+    report.note("It works, but a rule per pod does not scale: a set with an entry per pod does.\n");
+    world.firewall(report, Rule::postrouting(Delete, precise))?;
+
+    let mut sets = IpSets::connect()?;
+    let loopback = loopback()?;
+    let dustin: Ipv4Addr = "10.0.0.11".parse()?;
+    report.command(
+        "ipset create DUSTIN-LOOP-BACK hash:ip,port,ip",
+        "IPSET_CMD_CREATE DUSTIN-LOOP-BACK hash:ip,port,ip",
+        || Ok(sets.create(&loopback)?),
+    )?;
+    report.command("ipset list", "IPSET_CMD_LIST, a dump", || {
+        for set in sets.list_all()? {
+            println!("                {set:?}");
+        }
+        Ok(())
+    })?;
+    report.command(
+        "ipset add DUSTIN-LOOP-BACK 10.0.0.11,tcp:8080,10.0.0.11",
+        "IPSET_CMD_ADD DUSTIN-LOOP-BACK 10.0.0.11,tcp:8080,10.0.0.11",
+        || Ok(sets.add(&loopback, (dustin, tcp(8080), dustin))?),
+    )?;
+    let listed = "-m set --match-set DUSTIN-LOOP-BACK dst,dst,src -j MASQUERADE";
+    world.firewall(report, Rule::postrouting(Append, listed))?;
+    for place in [Place::Host, Place::Leah, Place::Dustin] {
+        report.check(world, place, VIP, AnsweredBy("dustin"));
+    }
+    Ok(())
+}

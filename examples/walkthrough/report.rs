@@ -1,0 +1,142 @@
+//! Prints each step as it runs, and judges what the requests of the table must show.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use lab::http;
+
+use super::world::{Place, World};
+use super::{Fallible, Options};
+
+/// How long a request that must time out is waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What a request must show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expect {
+    /// It succeeds, answered by this server.
+    AnsweredBy(&'static str),
+    /// It succeeds, whichever server answers.
+    Answered,
+    /// Nobody answers.
+    TimesOut,
+}
+
+impl Display for Expect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::AnsweredBy(name) => write!(f, "answered by {name}"),
+            Self::Answered => f.write_str("answered"),
+            Self::TimesOut => f.write_str("times out"),
+        }
+    }
+}
+
+/// The running account of a walkthrough.
+pub struct Report {
+    left_out: Vec<String>,
+    rows: usize,
+    differing: Vec<String>,
+}
+
+impl Report {
+    pub fn new(options: &Options) -> Self {
+        Self {
+            left_out: options.leave_out.clone(),
+            rows: 0,
+            differing: Vec::new(),
+        }
+    }
+
+    /// The headline of a step, and what it is about.
+    pub fn step(&self, number: u8, title: &str, about: &str) {
+        println!("\n{number} {title}\n");
+        for line in about.lines() {
+            println!("  {}", line.trim());
+        }
+        println!();
+    }
+
+    /// A remark between commands.
+    pub fn note(&self, text: &str) {
+        for line in text.lines() {
+            println!("  {}", line.trim());
+        }
+    }
+
+    /// Does what one command of the walkthrough did. `request` says how it is asked for here.
+    pub fn command<T: Default>(
+        &self,
+        command: &str,
+        request: impl Display,
+        work: impl FnOnce() -> Fallible<T>,
+    ) -> Fallible<T> {
+        println!("  $ {command}");
+        if self.left_out.iter().any(|text| command.contains(text)) {
+            println!("      left out, as asked\n");
+            return Ok(T::default());
+        }
+        println!("      request:  {request}");
+        let done = work().map_err(|error| format!("{command}: {error}"));
+        match &done {
+            Ok(_) => println!("      outcome:  done\n"),
+            Err(error) => println!("      outcome:  {error}\n"),
+        }
+        Ok(done?)
+    }
+
+    /// Sends one HTTP request, and holds what comes of it against what must.
+    pub fn check(&mut self, world: &World, from: Place, to: &str, expect: Expect) -> String {
+        self.rows += 1;
+        let name = if to == super::VIP {
+            "the Service"
+        } else {
+            "the pod"
+        };
+        println!("  $ {}curl {to}", from.prefix());
+        println!("      request:  GET / from {from} to {name} at {to}");
+        println!("      expected: {expect}");
+        let outcome = http::get(world.namespace(from), to, PATIENCE);
+        let (came, text) = match outcome {
+            Ok(answer) => {
+                let name = answer.server;
+                let as_expected = match &expect {
+                    Expect::AnsweredBy(expected) => name == *expected,
+                    Expect::Answered => true,
+                    Expect::TimesOut => false,
+                };
+                (
+                    as_expected.then(|| name.clone()),
+                    format!("answered by {name}"),
+                )
+            }
+            Err(http::Unanswered::TimedOut) => {
+                let as_expected = expect == Expect::TimesOut;
+                (as_expected.then(String::new), "times out".to_owned())
+            }
+            Err(error) => (None, error.to_string()),
+        };
+        let verdict = if came.is_some() { "ok" } else { "DIFFERS" };
+        println!("      outcome:  {text}   [{verdict}]\n");
+        if came.is_none() {
+            self.differing
+                .push(format!("{from} -> {to}: expected {expect}, but {text}"));
+        }
+        came.unwrap_or_default()
+    }
+
+    /// The last line: an error if a row differed.
+    pub fn finish(self) -> Fallible<()> {
+        if self.differing.is_empty() {
+            println!("All {} requests went as they must.", self.rows);
+            return Ok(());
+        }
+        let rows = self.differing.join("\n  ");
+        Err(format!(
+            "{} of {} requests differ:\n  {rows}",
+            self.differing.len(),
+            self.rows
+        )
+        .into())
+    }
+}

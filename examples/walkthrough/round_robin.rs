@@ -1,0 +1,50 @@
+//! Step 6: a second server.
+
+use std::net::Ipv4Addr;
+
+use ipvset::ipset::{IpSets, tcp};
+use ipvset::ipvs::{Ipvs, RealServer};
+
+use super::report::Expect::{Answered, AnsweredBy, TimesOut};
+use super::world::{Place, World};
+use super::{Fallible, Report, VIP, loopback_set, virtual_service};
+
+pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
+    report.step(
+        6,
+        "Second server",
+        "leah joins the Service. The scheduler rr takes the servers in turn.",
+    );
+    let mut ipvs = Ipvs::connect()?;
+    let leah = RealServer::new("10.0.0.21:8080".parse()?).masquerade();
+    report.command(
+        "ipvsadm --add-server --tcp-service 10.100.100.100:8080 --real-server 10.0.0.21:8080 --masquerading",
+        format!("IPVS_CMD_NEW_DEST {leah}"),
+        || Ok(ipvs.add_server(&virtual_service::service()?, &leah)?),
+    )?;
+    report.note("leah is sent to herself every second time, and that hairpin has no entry in the set yet.\n");
+    for expect in [
+        TimesOut,
+        AnsweredBy("dustin"),
+        TimesOut,
+        AnsweredBy("dustin"),
+    ] {
+        report.check(world, Place::Leah, VIP, expect);
+    }
+
+    let mut sets = IpSets::connect()?;
+    let leah: Ipv4Addr = "10.0.0.21".parse()?;
+    report.command(
+        "ipset add DUSTIN-LOOP-BACK 10.0.0.21,tcp:8080,10.0.0.21",
+        "IPSET_CMD_ADD DUSTIN-LOOP-BACK 10.0.0.21,tcp:8080,10.0.0.21",
+        || Ok(sets.add(&loopback_set::loopback()?, (leah, tcp(8080), leah))?),
+    )?;
+    for expect in ["leah", "dustin", "leah", "dustin"] {
+        report.check(world, Place::Host, VIP, AnsweredBy(expect));
+    }
+    // Twice each, so that both servers have answered both pods.
+    for place in [Place::Dustin, Place::Dustin, Place::Leah, Place::Leah] {
+        report.check(world, place, VIP, Answered);
+    }
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! Step 2: the Service, with its first server.
+
+use ipvset::ipvs::{Ipvs, RealServer, Scheduler, VirtualService};
+
+use super::report::Expect::AnsweredBy;
+use super::world::{Place, World};
+use super::{Fallible, Report, VIP};
+
+/// The Service of the walkthrough: what the steps that add servers name it by.
+pub fn service() -> Fallible<VirtualService> {
+    Ok(VirtualService::tcp(VIP.parse()?).scheduler(Scheduler::RoundRobin))
+}
+
+pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
+    report.step(
+        2,
+        "Virtual service, first server",
+        "The Service is an IPVS virtual service at its cluster IP; dustin is the real server behind it.
+         IPVS schedules at the LOCAL_OUT hook too, so the host itself reaches it at once.",
+    );
+    let mut ipvs = Ipvs::connect()?;
+    let web = service()?;
+    let dustin = RealServer::new("10.0.0.11:8080".parse()?).masquerade();
+    report.command(
+        "ipvsadm --add-service --tcp-service 10.100.100.100:8080 --scheduler rr",
+        format!("IPVS_CMD_NEW_SERVICE {web}"),
+        || Ok(ipvs.add_service(&web)?),
+    )?;
+    report.command(
+        "ipvsadm --add-server --tcp-service 10.100.100.100:8080 --real-server 10.0.0.11:8080 --masquerading",
+        format!("IPVS_CMD_NEW_DEST {dustin}"),
+        || Ok(ipvs.add_server(&web, &dustin)?),
+    )?;
+    report.command(
+        "ipvsadm --list --numeric",
+        "IPVS_CMD_GET_SERVICE and IPVS_CMD_GET_DEST, dumps",
+        || {
+            for service in ipvs.services()? {
+                println!("                {}", service.config);
+                for server in ipvs.servers(&service.config)? {
+                    println!("                -> {}", server.config);
+                }
+            }
+            Ok(())
+        },
+    )?;
+    report.check(world, Place::Host, VIP, AnsweredBy("dustin"));
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! What the steps build: the host's network and the pods with their servers.
+
+use std::fmt::Display;
+
+use lab::Namespace;
+use lab::http::{self, Server};
+use lab::iptables::Iptables;
+
+use super::{Fallible, Report};
+
+/// The bridge's address on the host.
+pub const ADDRESS_OF_BRIDGE: &str = "10.0.0.1/24";
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    Host,
+    Dustin,
+    Leah,
+}
+
+impl Place {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Dustin => "dustin",
+            Self::Leah => "leah",
+        }
+    }
+
+    /// The address of a pod, with the length of its network's prefix.
+    fn address(self) -> &'static str {
+        match self {
+            Self::Host => ADDRESS_OF_BRIDGE,
+            Self::Dustin => "10.0.0.11/24",
+            Self::Leah => "10.0.0.21/24",
+        }
+    }
+
+    /// What the walkthrough writes before a command that runs there.
+    pub fn prefix(self) -> String {
+        match self {
+            Self::Host => String::new(),
+            pod => format!("ip netns exec netns_{pod} "),
+        }
+    }
+}
+
+impl Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Everything that the steps made; dropping it takes it down.
+pub struct World {
+    pub host: Namespace,
+    dustin: Namespace,
+    leah: Namespace,
+    firewall: Iptables,
+    servers: Vec<Server>,
+}
+
+impl World {
+    /// The host as the walkthrough finds it: connected to something, with a default route.
+    pub fn new() -> Fallible<Self> {
+        lab::link::dummy("uplink0")?;
+        lab::address::add("192.0.2.2/24", "uplink0")?;
+        lab::link::up("uplink0")?;
+        lab::route::via("default", "192.0.2.1")?;
+        Ok(Self {
+            host: Namespace::current()?,
+            dustin: Namespace::named("netns_dustin")?,
+            leah: Namespace::named("netns_leah")?,
+            firewall: Iptables::new()?,
+            servers: Vec::new(),
+        })
+    }
+
+    pub fn namespace(&self, place: Place) -> &Namespace {
+        match place {
+            Place::Host => &self.host,
+            Place::Dustin => &self.dustin,
+            Place::Leah => &self.leah,
+        }
+    }
+
+    /// Connects a pod to the bridge. (Its namespace was made with the world.)
+    pub fn add_pod(&mut self, pod: Place, report: &Report) -> Fallible<()> {
+        let (veth, peer) = (format!("veth_{pod}"), format!("veth_ns_{pod}"));
+        let namespace = self.namespace(pod);
+        let inside = pod.prefix();
+        report.note(&format!(
+            "The namespace netns_{pod} is there, its device lo is up."
+        ));
+        report.command(
+            &format!("ip link add dev {veth} type veth peer name {peer} netns netns_{pod}"),
+            format!("RTM_NEWLINK {veth}, kind veth, its peer {peer} in netns_{pod}"),
+            || Ok(lab::link::veth_into(&veth, &peer, namespace)?),
+        )?;
+        report.command(
+            &format!("ip link set dev {veth} master bridge_home up"),
+            format!("RTM_NEWLINK {veth}, IFLA_MASTER bridge_home, IFF_UP"),
+            || {
+                lab::link::master(&veth, "bridge_home")?;
+                Ok(lab::link::up(&veth)?)
+            },
+        )?;
+        report.command(
+            &format!("{inside}ip link set dev {peer} up"),
+            format!("RTM_NEWLINK {peer}, IFF_UP"),
+            || Ok(namespace.run(|| lab::link::up(&peer))?),
+        )?;
+        let address = pod.address();
+        report.command(
+            &format!("{inside}ip address add {address} dev {peer}"),
+            format!("RTM_NEWADDR {address} on {peer}"),
+            || Ok(namespace.run(|| lab::address::add(address, &peer))?),
+        )
+    }
+
+    /// Starts a pod's server, which answers every request with the pod's name.
+    pub fn serve(&mut self, pod: Place, report: &Report) -> Fallible<()> {
+        let server = report.command(
+            &format!("{}python3 -m http.server 8080", pod.prefix()),
+            format!("an HTTP server in {pod} on port 8080 that answers with its name"),
+            || {
+                Ok(Some(http::serve(
+                    self.namespace(pod),
+                    "0.0.0.0:8080",
+                    pod.name(),
+                )?))
+            },
+        )?;
+        self.servers.extend(server);
+        Ok(())
+    }
+
+    /// One iptables rule.
+    pub fn firewall(&self, report: &Report, rule: Rule) -> Fallible<()> {
+        let Rule {
+            table,
+            change,
+            chain,
+            what,
+        } = rule;
+        let letter = match change {
+            Change::Append => "-A",
+            Change::Delete => "-D",
+        };
+        report.command(
+            &format!("iptables -t {table} {letter} {chain} {what}"),
+            format!(
+                "{}, the tool itself: rules are not this crate's",
+                self.firewall.program()
+            ),
+            || {
+                match change {
+                    Change::Append => self.firewall.append(table, chain, what)?,
+                    Change::Delete => self.firewall.delete(table, chain, what)?,
+                }
+                Ok(())
+            },
+        )
+    }
+}
+
+/// What a firewall command does with its rule.
+pub enum Change {
+    Append,
+    Delete,
+}
+
+/// A firewall command.
+pub struct Rule<'a> {
+    pub table: &'a str,
+    pub change: Change,
+    pub chain: &'a str,
+    pub what: &'a str,
+}
+
+impl<'a> Rule<'a> {
+    /// A rule of the nat table's POSTROUTING chain.
+    pub fn postrouting(change: Change, what: &'a str) -> Self {
+        Self {
+            table: "nat",
+            change,
+            chain: "POSTROUTING",
+            what,
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! What the handles do, written once for the blocking and the tokio one.
+
+use std::net::SocketAddr;
+
+use nix::errno::Errno;
+
+use super::SyncDaemon;
+use super::key::ServiceKey;
+use super::message::Report;
+use super::operation::Operation;
+use super::query::Query;
+use super::reason::{operation_failed, operation_refused, query_failed};
+use super::report::{Info, Server, Service};
+use super::road::Netlink;
+use super::scheduler::{Scheduler, SchedulerFlags};
+use super::server::RealServer;
+use super::service::{VirtualService, check_flags};
+use super::timeouts::Timeouts;
+use crate::error::Cause;
+use crate::netlink::{Failure, Transport};
+use crate::wire::Malformed;
+use crate::{Error, ErrorKind, Result};
+
+const CONNECT: &str = "connect to IPVS";
+
+/// The error of a socket that could not be opened.
+pub(crate) fn connect_failed(failure: Failure) -> Error {
+    Error::new(
+        CONNECT,
+        Cause::from_failure(failure, |_| (ErrorKind::Other, None)),
+    )
+}
+
+#[derive(Debug)]
+pub(crate) struct Client<T> {
+    pub(super) road: Netlink<T>,
+}
+
+impl<T: Transport> Client<T> {
+    pub(crate) async fn connect(transport: T) -> Result<Self> {
+        let road = Netlink::connect(transport).await.map_err(connect_failed)?;
+        let road = road.ok_or_else(|| {
+            let why = "this kernel has no IPVS: load it with `modprobe ip_vs`, or use a kernel \
+                       that is built with CONFIG_IP_VS";
+            Error::new(CONNECT, Cause::Unavailable(why.into()))
+        })?;
+        Ok(Self { road })
+    }
+
+    /// Carries out one operation, after it was looked at.
+    pub(crate) async fn execute(&mut self, operation: &Operation) -> Result<()> {
+        operation
+            .check()
+            .map_err(|why| operation_refused(operation, why))?;
+        self.execute_unchecked(operation).await
+    }
+
+    async fn execute_unchecked(&mut self, operation: &Operation) -> Result<()> {
+        let outcome = match self.road.execute(operation).await {
+            Err(failure) if is_settled(operation, &failure) => Ok(()),
+            Err(failure) if wants_update(operation, &failure) => match operation.as_update() {
+                Some(update) => self.road.execute(&update).await,
+                None => Err(failure),
+            },
+            outcome => outcome,
+        };
+        outcome.map_err(|failure| operation_failed(operation, failure))
+    }
+
+    async fn ask(&mut self, query: &Query, mut each: impl FnMut(Report)) -> Result<()> {
+        self.road
+            .ask(query, &mut each)
+            .await
+            .map_err(|failure| query_failed(query, failure))
+    }
+
+    /// The one report that a query has.
+    async fn ask_one<R>(&mut self, query: &Query, pick: impl Fn(Report) -> Option<R>) -> Result<R> {
+        let mut answer = None;
+        self.ask(query, |report| answer = pick(report)).await?;
+        answer.ok_or_else(|| {
+            let missing = Malformed::Missing("what was asked for");
+            query_failed(query, missing.into())
+        })
+    }
+
+    pub(crate) async fn service(&mut self, key: ServiceKey) -> Result<Service> {
+        self.ask_one(&Query::Service(key), |report| match report {
+            Report::Service(service) => Some(service),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Each service once, however often the dump has it.
+    pub(crate) async fn services(&mut self) -> Result<Vec<Service>> {
+        let mut services = super::table::Distinct::new(|it: &Service| it.config.key);
+        self.ask(&Query::Services, |report| {
+            if let Report::Service(service) = report {
+                services.push(service);
+            }
+        })
+        .await?;
+        Ok(services.into_vec())
+    }
+
+    pub(crate) async fn servers(&mut self, key: ServiceKey) -> Result<Vec<Server>> {
+        let servers = self.servers_if_any(key).await?;
+        if servers.is_empty() {
+            // Of a service that is not there, the kernel gives an empty list too.
+            self.service(key).await?;
+        }
+        Ok(servers)
+    }
+
+    pub(super) async fn servers_if_any(&mut self, key: ServiceKey) -> Result<Vec<Server>> {
+        let mut servers = super::table::Distinct::new(|it: &Server| it.config.address);
+        self.ask(&Query::Servers(key), |report| {
+            if let Report::Server(server) = report {
+                servers.push(server);
+            }
+        })
+        .await?;
+        Ok(servers.into_vec())
+    }
+
+    pub(crate) async fn server(&mut self, key: ServiceKey, address: SocketAddr) -> Result<Server> {
+        let servers = self.servers(key).await?;
+        servers
+            .into_iter()
+            .find(|it| it.config.address == address)
+            .ok_or_else(|| {
+                let operation = Operation::RemoveServer(key, address);
+                let missing = Cause::Kernel(crate::error::Kernel {
+                    kind: ErrorKind::NotFound,
+                    code: Errno::ENOENT as i32,
+                    words: Some("the service has no such server".into()),
+                    extended: None,
+                });
+                Error::new("read server", missing).object(operation.object().unwrap_or_default())
+            })
+    }
+
+    /// Reads the service, changes it, and writes all of it, since the kernel overwrites all.
+    pub(crate) async fn change_service(
+        &mut self,
+        key: ServiceKey,
+        change: impl FnOnce(&mut VirtualService),
+    ) -> Result<VirtualService> {
+        let before = self.service(key).await?.config;
+        let mut after = before.clone();
+        change(&mut after);
+        let operation = Operation::UpdateService(after.clone());
+        if after.key != before.key {
+            let why = format!("its key can't be changed, as to {}", after.key);
+            return Err(Error::refused(operation.name(), why).object(before.key));
+        }
+        self.write_back(&operation, before.check().is_ok()).await?;
+        Ok(after)
+    }
+
+    pub(crate) async fn set_scheduler(
+        &mut self,
+        key: ServiceKey,
+        scheduler: Scheduler,
+    ) -> Result<()> {
+        // The flags stay as they are, whether or not the new scheduler has them.
+        let after = self.service(key).await?.config.scheduler(scheduler);
+        self.execute_unchecked(&Operation::UpdateService(after))
+            .await
+    }
+
+    pub(crate) async fn set_scheduler_flags(
+        &mut self,
+        key: ServiceKey,
+        mask: SchedulerFlags,
+        flags: SchedulerFlags,
+    ) -> Result<()> {
+        let before = self.service(key).await?.config;
+        let set = flags.intersection(mask);
+        let flags = before.scheduler_flags.difference(mask).union(set);
+        let refusal = check_flags(before.scheduler, set);
+        let operation = Operation::UpdateService(before.scheduler_flags(flags));
+        refusal.map_err(|why| operation_refused(&operation, why))?;
+        self.execute_unchecked(&operation).await
+    }
+
+    /// Reads the server, changes it, and writes all of it, since the kernel overwrites all.
+    pub(crate) async fn change_server(
+        &mut self,
+        key: ServiceKey,
+        address: SocketAddr,
+        change: impl FnOnce(&mut RealServer),
+    ) -> Result<RealServer> {
+        let before = self.server(key, address).await?.config;
+        let mut after = before.clone();
+        change(&mut after);
+        let operation = Operation::UpdateServer(key, after.clone());
+        if after.address != before.address {
+            let why = format!("its address can't be changed, as to {}", after.address);
+            let object = format!("{key} -r {}", before.address);
+            return Err(Error::refused(operation.name(), why).object(object));
+        }
+        self.write_back(&operation, before.check(&key).is_ok())
+            .await?;
+        Ok(after)
+    }
+
+    /// `check` is false for what was not in order before: another program's odd service can
+    /// still be changed.
+    async fn write_back(&mut self, operation: &Operation, check: bool) -> Result<()> {
+        if check {
+            self.execute(operation).await
+        } else {
+            self.execute_unchecked(operation).await
+        }
+    }
+
+    pub(crate) async fn info(&mut self) -> Result<Info> {
+        self.ask_one(&Query::Info, |report| match report {
+            Report::Info(info) => Some(info),
+            _ => None,
+        })
+        .await
+    }
+
+    pub(crate) async fn timeouts(&mut self) -> Result<Timeouts> {
+        self.ask_one(&Query::Timeouts, |report| match report {
+            Report::Timeouts(timeouts) => Some(timeouts),
+            _ => None,
+        })
+        .await
+    }
+
+    pub(crate) async fn daemons(&mut self) -> Result<Vec<SyncDaemon>> {
+        let mut daemons = Vec::new();
+        self.ask(&Query::Daemons, |report| {
+            if let Report::Daemon(daemon) = report {
+                daemons.push(daemon);
+            }
+        })
+        .await?;
+        Ok(daemons)
+    }
+}
+
+/// Whether a removal is done because there was nothing to remove.
+pub(super) fn is_settled(operation: &Operation, failure: &Failure) -> bool {
+    let Failure::Rejected(rejection) = failure else {
+        return false;
+    };
+    matches!(
+        (operation, Errno::from_raw(rejection.code)),
+        (Operation::RemoveServiceIfPresent(_), Errno::ESRCH)
+            | (
+                Operation::RemoveServerIfPresent(..),
+                Errno::ESRCH | Errno::ENOENT
+            )
+    )
+}
+
+/// Whether what was tried as an addition is to be tried as a change.
+pub(super) fn wants_update(operation: &Operation, failure: &Failure) -> bool {
+    matches!(
+        operation,
+        Operation::PutService(_) | Operation::PutServer(..)
+    ) && matches!(failure, Failure::Rejected(rejection)
+            if rejection.code == Errno::EEXIST as i32)
+}

@@ -1,0 +1,304 @@
+//! Messages as bytes: the command, and the attributes that say what it is for.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::daemon::{SyncDaemon, SyncRole};
+use super::key::{Family, ServiceKey};
+use super::message::Report;
+use super::operation::Operation;
+use super::persistence::Persistence;
+use super::query::Query;
+use super::report::Statistics;
+use super::server::{ForwardingMethod, RealServer};
+use super::service::VirtualService;
+use super::timeouts::Timeouts;
+use super::tunnel::Tunnel;
+use super::uapi::{AF_INET, AF_INET6, command, daemon, info, server, service, statistics, top};
+use crate::wire::Writer;
+
+/// The command that carries out an operation. What may be an addition or a change is tried as
+/// an addition.
+pub(super) fn operation_command(operation: &Operation) -> u8 {
+    match operation {
+        Operation::AddService(_) | Operation::PutService(_) => command::NEW_SERVICE,
+        Operation::UpdateService(_) => command::SET_SERVICE,
+        Operation::RemoveService(_) | Operation::RemoveServiceIfPresent(_) => command::DEL_SERVICE,
+        Operation::AddServer(..) | Operation::PutServer(..) => command::NEW_SERVER,
+        Operation::UpdateServer(..) => command::SET_SERVER,
+        Operation::RemoveServer(..) | Operation::RemoveServerIfPresent(..) => command::DEL_SERVER,
+        Operation::Flush => command::FLUSH,
+        Operation::Zero | Operation::ZeroService(_) => command::ZERO,
+        Operation::SetTimeouts(_) => command::SET_CONFIG,
+        Operation::StartDaemon(_) => command::NEW_DAEMON,
+        Operation::StopDaemon(_) => command::DEL_DAEMON,
+    }
+}
+
+/// The attributes of an operation's request.
+pub(super) fn operation(writer: &mut Writer, operation: &Operation) {
+    match operation {
+        Operation::AddService(it) | Operation::UpdateService(it) | Operation::PutService(it) => {
+            writer.nest(top::SERVICE, |writer| {
+                key(writer, &it.key);
+                service_config(writer, it);
+            });
+        }
+        Operation::RemoveService(it)
+        | Operation::RemoveServiceIfPresent(it)
+        | Operation::ZeroService(it) => named_service(writer, it),
+        Operation::AddServer(of, it)
+        | Operation::UpdateServer(of, it)
+        | Operation::PutServer(of, it) => {
+            named_service(writer, of);
+            writer.nest(top::SERVER, |writer| {
+                server_address(writer, it.address);
+                server_config(writer, it);
+            });
+        }
+        Operation::RemoveServer(of, it) | Operation::RemoveServerIfPresent(of, it) => {
+            named_service(writer, of);
+            writer.nest(top::SERVER, |writer| server_address(writer, *it));
+        }
+        Operation::SetTimeouts(it) => timeouts(writer, it),
+        Operation::StartDaemon(it) => writer.nest(top::DAEMON, |writer| daemon(writer, it)),
+        Operation::StopDaemon(it) => writer.nest(top::DAEMON, |writer| role(writer, *it)),
+        Operation::Flush | Operation::Zero => {}
+    }
+}
+
+/// The command that asks a question.
+pub(super) fn query_command(query: &Query) -> u8 {
+    match query {
+        Query::Service(_) | Query::Services => command::GET_SERVICE,
+        Query::Servers(_) => command::GET_SERVERS,
+        Query::Timeouts => command::GET_CONFIG,
+        Query::Daemons => command::GET_DAEMONS,
+        Query::Info => command::GET_INFO,
+    }
+}
+
+/// The attributes of a question.
+pub(super) fn query(writer: &mut Writer, query: &Query) {
+    match query {
+        Query::Service(key) | Query::Servers(key) => named_service(writer, key),
+        Query::Services | Query::Timeouts | Query::Daemons | Query::Info => {}
+    }
+}
+
+fn named_service(writer: &mut Writer, named: &ServiceKey) {
+    writer.nest(top::SERVICE, |writer| key(writer, named));
+}
+
+fn key(writer: &mut Writer, key: &ServiceKey) {
+    writer.u16(service::FAMILY, family(key.family()));
+    match key {
+        ServiceKey::Address {
+            protocol, address, ..
+        } => {
+            writer.u16(service::PROTOCOL, protocol.number());
+            ip(writer, service::ADDRESS, address.ip());
+            writer.u16_be(service::PORT, address.port());
+        }
+        ServiceKey::FirewallMark { mark, .. } => writer.u32(service::FIREWALL_MARK, mark.get()),
+    }
+}
+
+fn service_config(writer: &mut Writer, it: &VirtualService) {
+    writer.string(service::SCHEDULER, it.scheduler.as_str());
+    writer.attribute(service::FLAGS, &flags(it));
+    let persistence = it.persistence.as_ref();
+    let netmask = persistence.map_or_else(
+        || Persistence::no_netmask(it.key.family()),
+        Persistence::netmask,
+    );
+    writer.u32(
+        service::TIMEOUT,
+        persistence.map_or(0, Persistence::seconds),
+    );
+    writer.attribute(service::NETMASK, &netmask);
+    if let Some(engine) = &it.persistence_engine {
+        writer.string(service::PERSISTENCE_ENGINE, engine.as_str());
+    }
+}
+
+/// `struct ip_vs_flags`: the flags, and a mask of those that are meant, here all of them.
+fn flags(it: &VirtualService) -> [u8; 8] {
+    let mut flags = it.scheduler_flags.bits();
+    if it.persistence.is_some() {
+        flags |= service::FLAG_PERSISTENT;
+    }
+    if it.one_packet {
+        flags |= service::FLAG_ONE_PACKET;
+    }
+    let [f0, f1, f2, f3] = flags.to_ne_bytes();
+    let [m0, m1, m2, m3] = u32::MAX.to_ne_bytes();
+    [f0, f1, f2, f3, m0, m1, m2, m3]
+}
+
+fn server_address(writer: &mut Writer, address: SocketAddr) {
+    writer.u16(server::FAMILY, family(Family::of(address.ip())));
+    ip(writer, server::ADDRESS, address.ip());
+    writer.u16_be(server::PORT, address.port());
+}
+
+/// Everything, since the kernel overwrites everything and takes what is missing for zero.
+fn server_config(writer: &mut Writer, it: &RealServer) {
+    writer.u32(server::FORWARDING, it.forwarding.number());
+    writer.u32(server::WEIGHT, it.weight);
+    writer.u32(server::UPPER_THRESHOLD, it.upper_threshold);
+    writer.u32(server::LOWER_THRESHOLD, it.lower_threshold);
+    match it.forwarding {
+        // What the kernel assumes without the attributes, which Linux before 5.2 does not know.
+        ForwardingMethod::Tunnel(Tunnel::Ipip) => {}
+        ForwardingMethod::Tunnel(tunnel) => {
+            let (kind, port, flags) = tunnel.parts();
+            writer.u8(server::TUNNEL_TYPE, kind);
+            writer.u16_be(server::TUNNEL_PORT, port);
+            writer.u16(server::TUNNEL_FLAGS, flags.bits());
+        }
+        _ => {}
+    }
+}
+
+fn timeouts(writer: &mut Writer, it: &Timeouts) {
+    for (kind, timeout) in [
+        (top::TIMEOUT_TCP, it.tcp),
+        (top::TIMEOUT_TCP_FIN, it.tcp_fin),
+        (top::TIMEOUT_UDP, it.udp),
+    ] {
+        if let Some(timeout) = timeout {
+            let seconds = u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX);
+            writer.u32(kind, seconds);
+        }
+    }
+}
+
+fn daemon(writer: &mut Writer, it: &SyncDaemon) {
+    role(writer, it.role);
+    writer.string(daemon::INTERFACE, &it.interface);
+    writer.u32(daemon::SYNC_ID, it.sync_id.into());
+    if let Some(length) = it.max_length {
+        writer.u16(daemon::MAX_LENGTH, length);
+    }
+    match it.group {
+        Some(group @ IpAddr::V4(_)) => ip(writer, daemon::GROUP, group),
+        Some(group @ IpAddr::V6(_)) => ip(writer, daemon::GROUP_6, group),
+        None => {}
+    }
+    if let Some(port) = it.port {
+        // In host byte order, unlike every other port.
+        writer.u16(daemon::PORT, port);
+    }
+    if let Some(ttl) = it.ttl {
+        writer.u8(daemon::TTL, ttl);
+    }
+}
+
+fn role(writer: &mut Writer, role: SyncRole) {
+    let state = match role {
+        SyncRole::Master => daemon::MASTER,
+        SyncRole::Backup => daemon::BACKUP,
+    };
+    writer.u32(daemon::STATE, state);
+}
+
+fn family(family: Family) -> u16 {
+    match family {
+        Family::Ipv4 => AF_INET,
+        Family::Ipv6 => AF_INET6,
+    }
+}
+
+fn ip(writer: &mut Writer, kind: u16, address: IpAddr) {
+    match address {
+        IpAddr::V4(v4) => writer.attribute(kind, &v4.octets()),
+        IpAddr::V6(v6) => writer.attribute(kind, &v6.octets()),
+    }
+}
+
+/// The command that a report comes as.
+pub(super) fn report_command(report: &Report) -> u8 {
+    match report {
+        Report::Service(_) => command::NEW_SERVICE,
+        Report::Server(_) => command::NEW_SERVER,
+        Report::Daemon(_) => command::NEW_DAEMON,
+        Report::Timeouts(_) => command::SET_CONFIG,
+        Report::Info(_) => command::SET_INFO,
+    }
+}
+
+/// A report as the kernel would write it.
+pub(super) fn report(writer: &mut Writer, report: &Report) {
+    match report {
+        Report::Service(it) => writer.nest(top::SERVICE, |writer| {
+            key(writer, &it.config.key);
+            service_config(writer, &it.config);
+            statistics(
+                writer,
+                &it.statistics,
+                service::STATISTICS,
+                service::STATISTICS_64,
+            );
+        }),
+        Report::Server(it) => writer.nest(top::SERVER, |writer| {
+            server_address(writer, it.config.address);
+            server_config(writer, &it.config);
+            writer.u32(server::ACTIVE_CONNECTIONS, it.active_connections);
+            writer.u32(server::INACTIVE_CONNECTIONS, it.inactive_connections);
+            writer.u32(server::PERSISTENT_CONNECTIONS, it.persistent_connections);
+            statistics(
+                writer,
+                &it.statistics,
+                server::STATISTICS,
+                server::STATISTICS_64,
+            );
+        }),
+        Report::Daemon(it) => writer.nest(top::DAEMON, |writer| daemon(writer, it)),
+        Report::Timeouts(it) => timeouts(writer, it),
+        Report::Info(it) => {
+            writer.u32(info::VERSION, it.version.number());
+            writer.u32(info::CONNECTION_TABLE_SIZE, it.connection_table_size);
+        }
+    }
+}
+
+/// Both forms: what does not fit 32 bits loses its upper bits in the older one, as in the
+/// kernel.
+fn statistics(writer: &mut Writer, it: &Statistics, kind: u16, kind_64: u16) {
+    let counters = [
+        (statistics::CONNECTIONS, it.connections),
+        (statistics::INCOMING_PACKETS, it.incoming_packets),
+        (statistics::OUTGOING_PACKETS, it.outgoing_packets),
+    ];
+    let bytes = [
+        (statistics::INCOMING_BYTES, it.incoming_bytes),
+        (statistics::OUTGOING_BYTES, it.outgoing_bytes),
+    ];
+    let rates = [
+        (statistics::CONNECTION_RATE, it.rates.connections),
+        (statistics::INCOMING_PACKET_RATE, it.rates.incoming_packets),
+        (statistics::OUTGOING_PACKET_RATE, it.rates.outgoing_packets),
+        (statistics::INCOMING_BYTE_RATE, it.rates.incoming_bytes),
+        (statistics::OUTGOING_BYTE_RATE, it.rates.outgoing_bytes),
+    ];
+    let narrow = |writer: &mut Writer, values: &[(u16, u64)]| {
+        for (kind, value) in values {
+            writer.u32(*kind, *value as u32);
+        }
+    };
+    let wide = |writer: &mut Writer, values: &[(u16, u64)]| {
+        for (kind, value) in values {
+            writer.attribute(*kind, &value.to_ne_bytes());
+        }
+    };
+    writer.nest(kind, |writer| {
+        narrow(writer, &counters);
+        wide(writer, &bytes);
+        narrow(writer, &rates);
+    });
+    writer.nest(kind_64, |writer| {
+        wide(writer, &counters);
+        wide(writer, &bytes);
+        wide(writer, &rates);
+    });
+}

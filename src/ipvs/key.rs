@@ -1,0 +1,187 @@
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+
+/// The family of an address: IPv4 or IPv6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// IPv4.
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+}
+
+impl Family {
+    /// The family of an address. An IPv4-mapped IPv6 address is an IPv6 address.
+    pub fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self::Ipv4,
+            IpAddr::V6(_) => Self::Ipv6,
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ipv4 => "IPv4",
+            Self::Ipv6 => "IPv6",
+        })
+    }
+}
+
+/// The transport protocol of a virtual service, by its number.
+///
+/// IPVS balances TCP, UDP and SCTP. Its netlink interface takes and reports other numbers too,
+/// though no packet ever matches such a service; so reading one does not fail, and adding one
+/// is refused ([`VirtualService::validate`](super::VirtualService::validate)).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Protocol(u16);
+
+impl Protocol {
+    /// TCP.
+    pub const TCP: Self = Self(6);
+    /// UDP.
+    pub const UDP: Self = Self(17);
+    /// SCTP.
+    pub const SCTP: Self = Self(132);
+
+    /// The protocol with this number; IPVS has 16 bits for it.
+    pub const fn from_number(number: u16) -> Self {
+        Self(number)
+    }
+
+    /// The protocol's number.
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::TCP => f.pad("TCP"),
+            Self::UDP => f.pad("UDP"),
+            Self::SCTP => f.pad("SCTP"),
+            Self(number) => f.pad(&number.to_string()),
+        }
+    }
+}
+
+impl fmt::Debug for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What makes a virtual service the one it is; everything else about it can be changed.
+///
+/// A key stands for its service wherever one is named: to remove it, to ask for it, to add a
+/// server to it. It is written as in `ipvsadm`'s options:
+///
+/// ```
+/// use ipvset::ipvs::{ServiceKey, VirtualService};
+///
+/// let key = ServiceKey::tcp("10.100.100.100:8080".parse()?);
+/// assert_eq!(key.to_string(), "-t 10.100.100.100:8080");
+/// assert_eq!("-t 10.100.100.100:8080".parse::<ServiceKey>()?, key);
+/// assert_eq!("-f 7 -6".parse::<ServiceKey>()?.family(), ipvset::ipvs::Family::Ipv6);
+/// assert_eq!(ServiceKey::from(&VirtualService::new(key)), key);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum ServiceKey {
+    /// A protocol, an address and a port. Port 0 means every port of the address that has no
+    /// service of its own, and needs persistence.
+    #[non_exhaustive]
+    Address {
+        /// The transport protocol.
+        protocol: Protocol,
+        /// The virtual address and port.
+        address: SocketAddr,
+    },
+    /// The mark that a firewall rule puts on packets. One mark is two services, one for each
+    /// family.
+    #[non_exhaustive]
+    FirewallMark {
+        /// The mark.
+        mark: NonZeroU32,
+        /// The family of the packets.
+        family: Family,
+    },
+}
+
+impl ServiceKey {
+    /// A TCP service.
+    pub const fn tcp(address: SocketAddr) -> Self {
+        Self::address(Protocol::TCP, address)
+    }
+
+    /// A UDP service.
+    pub const fn udp(address: SocketAddr) -> Self {
+        Self::address(Protocol::UDP, address)
+    }
+
+    /// An SCTP service.
+    pub const fn sctp(address: SocketAddr) -> Self {
+        Self::address(Protocol::SCTP, address)
+    }
+
+    /// A service of any protocol.
+    pub const fn address(protocol: Protocol, address: SocketAddr) -> Self {
+        Self::Address { protocol, address }
+    }
+
+    /// The service for the packets of a family that carry a firewall mark.
+    pub const fn firewall_mark(mark: NonZeroU32, family: Family) -> Self {
+        Self::FirewallMark { mark, family }
+    }
+
+    /// The family of the packets that the service is for.
+    pub fn family(&self) -> Family {
+        match self {
+            Self::Address { address, .. } => Family::of(address.ip()),
+            Self::FirewallMark { family, .. } => *family,
+        }
+    }
+
+    /// The virtual address and port; a firewall mark has none.
+    pub fn socket_address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Address { address, .. } => Some(*address),
+            Self::FirewallMark { .. } => None,
+        }
+    }
+
+    /// The transport protocol; a firewall mark has none of its own.
+    pub fn protocol(&self) -> Option<Protocol> {
+        match self {
+            Self::Address { protocol, .. } => Some(*protocol),
+            Self::FirewallMark { .. } => None,
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Address { address, .. } => check_scope(address),
+            Self::FirewallMark { .. } => Ok(()),
+        }
+    }
+}
+
+impl From<&ServiceKey> for ServiceKey {
+    fn from(key: &ServiceKey) -> Self {
+        *key
+    }
+}
+
+/// IPVS has no field for an IPv6 address's scope, so one that was given would be lost.
+pub(super) fn check_scope(address: &SocketAddr) -> Result<(), String> {
+    match address {
+        SocketAddr::V6(v6) if v6.scope_id() != 0 || v6.flowinfo() != 0 => Err(format!(
+            "{address} has a scope or flow, which IPVS can't keep"
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,145 @@
+use netlink_packet_core::{DecodeError, Emitable, ParseableParametrized};
+use netlink_packet_generic::{GenlFamily, GenlHeader};
+
+use super::daemon::SyncDaemon;
+use super::operation::Operation;
+use super::query::Query;
+use super::report::{Info, Server, Service};
+use super::timeouts::Timeouts;
+use super::uapi::{FAMILY, VERSION};
+use super::{decode, encode, request};
+use crate::wire::{Attributes, Writer};
+
+/// What the kernel answers to a [`Query`], one message of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Report {
+    /// A service.
+    Service(Service),
+    /// A server of the service that was asked about.
+    Server(Server),
+    /// A sync daemon that runs.
+    Daemon(SyncDaemon),
+    /// The timeouts.
+    Timeouts(Timeouts),
+    /// The version, and the size of the connection table.
+    Info(Info),
+}
+
+/// A message of the generic netlink family `IPVS`, for programs that have a netlink connection
+/// of their own, such as one of `genetlink` or `netlink-proto`. [`Ipvs`](super::Ipvs) does not
+/// need it.
+///
+/// It is the payload of a `GenlMessage`. A [`Query`] that asks for a list
+/// ([`IpvsMessage::is_dump`]) wants the flag `NLM_F_DUMP`; an [`Operation`] wants `NLM_F_ACK`.
+/// Operations that are an addition or a change are sent as an addition.
+///
+/// ```
+/// use ipvset::ipvs::{IpvsMessage, Operation, VirtualService};
+/// use netlink_packet_core::{Emitable, ParseableParametrized};
+/// use netlink_packet_generic::GenlMessage;
+///
+/// let web = VirtualService::tcp("10.0.0.1:80".parse()?);
+/// let message = IpvsMessage::from(Operation::AddService(web));
+/// let message = GenlMessage::from_payload(message);
+/// let mut bytes = vec![0; message.buffer_len()];
+/// message.emit(&mut bytes);
+/// let read = GenlMessage::<IpvsMessage>::parse_with_param(&bytes[..], 0u16)?;
+/// assert_eq!(read.payload, message.payload);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// As IPVS has it, a message does not say whether it asks or answers, and three commands do
+/// both. What is read is taken for an answer where it can be one: a service with counters, a
+/// server without its service, timeouts, a sync daemon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IpvsMessage {
+    /// Something to be done.
+    Operation(Operation),
+    /// A question.
+    Query(Query),
+    /// An answer, or one of several.
+    Report(Report),
+}
+
+impl IpvsMessage {
+    /// Whether it asks for a list, and so wants the flag `NLM_F_DUMP`.
+    pub fn is_dump(&self) -> bool {
+        matches!(self, Self::Query(query) if query.is_dump())
+    }
+
+    fn write(&self) -> Writer {
+        let mut writer = Writer::default();
+        match self {
+            Self::Operation(operation) => encode::operation(&mut writer, operation),
+            Self::Query(query) => encode::query(&mut writer, query),
+            Self::Report(report) => encode::report(&mut writer, report),
+        }
+        writer
+    }
+}
+
+impl From<Operation> for IpvsMessage {
+    fn from(operation: Operation) -> Self {
+        Self::Operation(operation)
+    }
+}
+
+impl From<Query> for IpvsMessage {
+    fn from(query: Query) -> Self {
+        Self::Query(query)
+    }
+}
+
+impl From<Report> for IpvsMessage {
+    fn from(report: Report) -> Self {
+        Self::Report(report)
+    }
+}
+
+impl GenlFamily for IpvsMessage {
+    fn family_name() -> &'static str {
+        FAMILY
+    }
+
+    fn command(&self) -> u8 {
+        match self {
+            Self::Operation(operation) => encode::operation_command(operation),
+            Self::Query(query) => encode::query_command(query),
+            Self::Report(report) => encode::report_command(report),
+        }
+    }
+
+    fn version(&self) -> u8 {
+        VERSION
+    }
+}
+
+impl Emitable for IpvsMessage {
+    fn buffer_len(&self) -> usize {
+        self.write().len()
+    }
+
+    fn emit(&self, buffer: &mut [u8]) {
+        // The trait leaves no room for an error; a buffer of another length than it was told is
+        // filled as far as it goes.
+        let writer = self.write();
+        for (to, from) in buffer.iter_mut().zip(writer.bytes()) {
+            *to = *from;
+        }
+    }
+}
+
+impl ParseableParametrized<[u8], GenlHeader> for IpvsMessage {
+    fn parse_with_param(payload: &[u8], header: GenlHeader) -> Result<Self, DecodeError> {
+        let message = Attributes::new(payload);
+        let request = request::read(header.cmd, message);
+        match request.map_err(|it| DecodeError::from(it.to_string()))? {
+            Some(request) => Ok(request),
+            None => decode::report(header.cmd, message, None)
+                .map(Self::Report)
+                .map_err(|it| DecodeError::from(it.to_string())),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+use std::net::SocketAddr;
+
+use super::key::ServiceKey;
+use super::operation::Operation;
+use super::server::RealServer;
+use super::service::VirtualService;
+
+/// Operations in order, gathered to be carried out together. A [`Batch`](super::Batch) is one
+/// with a handle to carry it out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Operations(Vec<Operation>);
+
+impl Operations {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends an operation.
+    pub fn push(&mut self, operation: Operation) -> &mut Self {
+        self.0.push(operation);
+        self
+    }
+
+    /// Appends [`Operation::AddService`].
+    pub fn add_service(&mut self, service: &VirtualService) -> &mut Self {
+        self.push(Operation::AddService(service.clone()))
+    }
+
+    /// Appends [`Operation::UpdateService`].
+    pub fn update_service(&mut self, service: &VirtualService) -> &mut Self {
+        self.push(Operation::UpdateService(service.clone()))
+    }
+
+    /// Appends [`Operation::PutService`]: adds the service or changes the one that is there.
+    pub fn put_service(&mut self, service: &VirtualService) -> &mut Self {
+        self.push(Operation::PutService(service.clone()))
+    }
+
+    /// Appends [`Operation::RemoveService`].
+    pub fn remove_service(&mut self, service: impl Into<ServiceKey>) -> &mut Self {
+        self.push(Operation::RemoveService(service.into()))
+    }
+
+    /// Appends [`Operation::RemoveServiceIfPresent`].
+    pub fn remove_service_if_present(&mut self, service: impl Into<ServiceKey>) -> &mut Self {
+        self.push(Operation::RemoveServiceIfPresent(service.into()))
+    }
+
+    /// Appends [`Operation::AddServer`].
+    pub fn add_server(&mut self, service: impl Into<ServiceKey>, server: &RealServer) -> &mut Self {
+        self.push(Operation::AddServer(service.into(), server.clone()))
+    }
+
+    /// Appends [`Operation::UpdateServer`].
+    pub fn update_server(
+        &mut self,
+        service: impl Into<ServiceKey>,
+        server: &RealServer,
+    ) -> &mut Self {
+        self.push(Operation::UpdateServer(service.into(), server.clone()))
+    }
+
+    /// Appends [`Operation::PutServer`]: adds the server or changes the one that is there.
+    pub fn put_server(&mut self, service: impl Into<ServiceKey>, server: &RealServer) -> &mut Self {
+        self.push(Operation::PutServer(service.into(), server.clone()))
+    }
+
+    /// Appends [`Operation::RemoveServer`].
+    pub fn remove_server(
+        &mut self,
+        service: impl Into<ServiceKey>,
+        server: SocketAddr,
+    ) -> &mut Self {
+        self.push(Operation::RemoveServer(service.into(), server))
+    }
+
+    /// Appends [`Operation::RemoveServerIfPresent`].
+    pub fn remove_server_if_present(
+        &mut self,
+        service: impl Into<ServiceKey>,
+        server: SocketAddr,
+    ) -> &mut Self {
+        self.push(Operation::RemoveServerIfPresent(service.into(), server))
+    }
+
+    /// Appends [`Operation::Flush`]: removes every service and server.
+    pub fn flush(&mut self) -> &mut Self {
+        self.push(Operation::Flush)
+    }
+
+    /// The operations, in order.
+    pub fn as_slice(&self) -> &[Operation] {
+        &self.0
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn take(&mut self) -> Vec<Operation> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl Extend<Operation> for Operations {
+    fn extend<I: IntoIterator<Item = Operation>>(&mut self, operations: I) {
+        self.0.extend(operations);
+    }
+}
+
+impl FromIterator<Operation> for Operations {
+    fn from_iter<I: IntoIterator<Item = Operation>>(operations: I) -> Self {
+        Self(operations.into_iter().collect())
+    }
+}
+
+impl IntoIterator for Operations {
+    type Item = Operation;
+    type IntoIter = std::vec::IntoIter<Operation>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}

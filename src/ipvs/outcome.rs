@@ -1,0 +1,76 @@
+use std::ops::Range;
+
+use super::operation::Operation;
+use crate::{Error, Result};
+
+/// What a batch does once an operation failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnFailure {
+    /// Goes on with the others.
+    #[default]
+    GoOn,
+    /// Sends no further datagram. The operations that are in the same datagram behind the
+    /// failed one are carried out all the same: the kernel does not stop there. If an operation
+    /// is refused before it is sent, none is sent.
+    Stop,
+}
+
+/// What became of a batch.
+#[derive(Debug)]
+#[must_use = "operations may have failed"]
+pub struct Outcome {
+    pub(super) failures: Vec<BatchFailure>,
+    pub(super) not_sent: Range<usize>,
+}
+
+/// An operation of a batch that was not carried out, or of which that is not known.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct BatchFailure {
+    /// Where it stands in the batch, from 0.
+    pub index: usize,
+    /// The operation.
+    pub operation: Operation,
+    /// Why. With [`Error::replies_lost`] the operation is in doubt: the kernel's answer to it
+    /// was lost, if there was one.
+    pub error: Error,
+}
+
+impl Outcome {
+    /// The operations that failed, in order. Every other that was sent was carried out.
+    pub fn failures(&self) -> &[BatchFailure] {
+        &self.failures
+    }
+
+    /// The failures, owned.
+    pub fn into_failures(self) -> Vec<BatchFailure> {
+        self.failures
+    }
+
+    /// Those of the failures of which it is not known whether they were carried out, since the
+    /// kernel dropped replies. Read back what is there.
+    pub fn in_doubt(&self) -> impl Iterator<Item = &BatchFailure> {
+        self.failures.iter().filter(|it| it.error.replies_lost())
+    }
+
+    /// The operations, by their place, that were not sent because the batch stopped before.
+    pub fn not_sent(&self) -> Range<usize> {
+        self.not_sent.clone()
+    }
+
+    /// Whether every operation was carried out.
+    pub fn is_success(&self) -> bool {
+        self.failures.is_empty() && self.not_sent.is_empty()
+    }
+
+    /// The first failure, for whom one is as bad as many.
+    ///
+    /// # Errors
+    /// The error of the first operation that failed.
+    pub fn into_result(self) -> Result<()> {
+        match self.failures.into_iter().next() {
+            None => Ok(()),
+            Some(failure) => Err(failure.error),
+        }
+    }
+}

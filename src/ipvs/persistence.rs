@@ -1,0 +1,185 @@
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use super::key::Family;
+use crate::wire::Malformed;
+
+/// How long, and for which clients together, connections stay with one server. Set through
+/// [`VirtualService::persistent`](super::VirtualService::persistent) and its neighbours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Persistence {
+    timeout: Duration,
+    granularity: Granularity,
+}
+
+/// The part of a client's address that counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Granularity {
+    /// The kernel takes any mask for IPv4.
+    Ipv4(Ipv4Addr),
+    /// A prefix length.
+    Ipv6(u8),
+    /// A prefix length that IPv4 has not, kept for [`Persistence::check`] to name.
+    Impossible(u8),
+}
+
+impl Persistence {
+    /// What `ipvsadm -p` takes when no timeout is named.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(360);
+
+    /// The longest timeout that every kernel keeps: it counts in ticks of at most 1/1000 second
+    /// in 32 bits, and does not notice when they overflow (`ip_vs_add_service` in
+    /// net/netfilter/ipvs/ip_vs_ctl.c). About 49 days.
+    pub const MAX_TIMEOUT: Duration = Duration::from_secs(4_294_967);
+
+    pub(super) fn new(timeout: Duration, family: Family) -> Self {
+        Self {
+            timeout,
+            granularity: Granularity::host(family),
+        }
+    }
+
+    pub(super) fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    pub(super) fn with_prefix(self, prefix: u8, family: Family) -> Self {
+        let granularity = match family {
+            Family::Ipv4 => match 32u32.checked_sub(prefix.into()) {
+                Some(host) => {
+                    let mask = u32::MAX.checked_shl(host).unwrap_or(0);
+                    Granularity::Ipv4(mask.into())
+                }
+                None => Granularity::Impossible(prefix),
+            },
+            Family::Ipv6 => Granularity::Ipv6(prefix),
+        };
+        Self {
+            granularity,
+            ..self
+        }
+    }
+
+    pub(super) fn with_mask(self, mask: Ipv4Addr) -> Self {
+        Self {
+            granularity: Granularity::Ipv4(mask),
+            ..self
+        }
+    }
+
+    /// How long a client stays at a server after its last connection there.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// The length of the prefix in which clients count as one: 32 or 128 for each on its own.
+    /// `None` if an IPv4 mask is no prefix's.
+    pub fn prefix_length(&self) -> Option<u8> {
+        match self.granularity {
+            Granularity::Ipv4(mask) => {
+                let ones = mask.to_bits().leading_ones();
+                (ones == mask.to_bits().count_ones()).then_some(ones as u8)
+            }
+            Granularity::Ipv6(prefix) | Granularity::Impossible(prefix) => Some(prefix),
+        }
+    }
+
+    /// The mask that tells IPv4 clients apart; `None` for IPv6.
+    pub fn mask(&self) -> Option<Ipv4Addr> {
+        match self.granularity {
+            Granularity::Ipv4(mask) => Some(mask),
+            Granularity::Ipv6(_) | Granularity::Impossible(_) => None,
+        }
+    }
+
+    /// Whether each address is a client of its own.
+    pub fn is_per_client(&self) -> bool {
+        [Family::Ipv4, Family::Ipv6]
+            .map(Granularity::host)
+            .contains(&self.granularity)
+    }
+
+    pub(super) fn check(&self, family: Family) -> Result<(), String> {
+        if self.timeout < Duration::from_secs(1)
+            || self.timeout > Self::MAX_TIMEOUT
+            || self.timeout.subsec_nanos() != 0
+        {
+            return Err(format!(
+                "a persistence timeout is whole seconds from 1 to {}, not {:?}",
+                Self::MAX_TIMEOUT.as_secs(),
+                self.timeout
+            ));
+        }
+        match (self.granularity, family) {
+            (Granularity::Ipv4(_), Family::Ipv4) => Ok(()),
+            (Granularity::Ipv6(1..=128), Family::Ipv6) => Ok(()),
+            (Granularity::Impossible(prefix), _) => Err(format!(
+                "the persistence granularity of IPv4 is a prefix length from 0 to 32, not {prefix}"
+            )),
+            (Granularity::Ipv6(prefix), Family::Ipv6) => Err(format!(
+                "the persistence granularity of IPv6 is a prefix length from 1 to 128, not {prefix}"
+            )),
+            (_, family) => Err(format!(
+                "the persistence granularity is not one of {family}, as the service is"
+            )),
+        }
+    }
+
+    /// Seconds, as the kernel counts.
+    pub(super) fn seconds(&self) -> u32 {
+        u32::try_from(self.timeout.as_secs()).unwrap_or(u32::MAX)
+    }
+
+    /// The bytes of the kernel's netmask field for it: a mask in network byte order for IPv4, a
+    /// prefix length in host byte order for IPv6.
+    pub(super) fn netmask(&self) -> [u8; 4] {
+        self.granularity.bytes()
+    }
+
+    /// The same for a service that is not persistent: the kernel insists on a sensible one.
+    pub(super) fn no_netmask(family: Family) -> [u8; 4] {
+        Granularity::host(family).bytes()
+    }
+
+    pub(super) fn reported(
+        seconds: u32,
+        netmask: [u8; 4],
+        family: Family,
+    ) -> Result<Self, Malformed> {
+        let granularity = match family {
+            Family::Ipv4 => Granularity::Ipv4(netmask.into()),
+            Family::Ipv6 => {
+                let prefix = u32::from_ne_bytes(netmask);
+                match u8::try_from(prefix) {
+                    Ok(prefix @ 0..=128) => Granularity::Ipv6(prefix),
+                    _ => {
+                        return Err(Malformed::Value {
+                            what: "the prefix length of a service's persistence",
+                            value: prefix.into(),
+                        });
+                    }
+                }
+            }
+        };
+        Ok(Self {
+            timeout: Duration::from_secs(seconds.into()),
+            granularity,
+        })
+    }
+}
+
+impl Granularity {
+    fn host(family: Family) -> Self {
+        match family {
+            Family::Ipv4 => Self::Ipv4(Ipv4Addr::BROADCAST),
+            Family::Ipv6 => Self::Ipv6(128),
+        }
+    }
+
+    fn bytes(self) -> [u8; 4] {
+        match self {
+            Self::Ipv4(mask) => mask.octets(),
+            Self::Ipv6(prefix) | Self::Impossible(prefix) => u32::from(prefix).to_ne_bytes(),
+        }
+    }
+}

@@ -1,0 +1,46 @@
+use super::key::ServiceKey;
+
+/// A question about the IPVS of a network namespace, which changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Query {
+    /// One service.
+    Service(ServiceKey),
+    /// All services.
+    Services,
+    /// The servers of a service. Of one that does not exist, the kernel gives none, and no
+    /// error.
+    Servers(ServiceKey),
+    /// The timeouts.
+    Timeouts,
+    /// The sync daemons that run.
+    Daemons,
+    /// The version, and the size of the connection table.
+    Info,
+}
+
+impl Query {
+    /// What it asks, in the words that errors use.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Service(_) => "read service",
+            Self::Services => "read services",
+            Self::Servers(_) => "read servers of",
+            Self::Timeouts => "read timeouts",
+            Self::Daemons => "read sync daemons",
+            Self::Info => "read version",
+        }
+    }
+
+    pub(super) fn key(&self) -> Option<&ServiceKey> {
+        match self {
+            Self::Service(key) | Self::Servers(key) => Some(key),
+            _ => None,
+        }
+    }
+
+    /// Whether the kernel answers with any number of messages.
+    pub(super) fn is_dump(&self) -> bool {
+        matches!(self, Self::Services | Self::Servers(_) | Self::Daemons)
+    }
+}

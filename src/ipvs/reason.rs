@@ -1,0 +1,145 @@
+//! What an errno means: the same number stands for another thing with each request.
+
+use std::borrow::Cow;
+
+use nix::errno::Errno;
+
+use super::operation::Operation;
+use super::query::Query;
+use crate::error::Cause;
+use crate::netlink::Failure;
+use crate::{Error, ErrorKind};
+
+type Meaning = (ErrorKind, Option<Cow<'static, str>>);
+
+/// The error of an operation that was not carried out.
+pub(super) fn operation_failed(operation: &Operation, failure: Failure) -> Error {
+    let cause = Cause::from_failure(failure, |code| of_operation(operation, code));
+    named(operation, Error::new(operation.name(), cause))
+}
+
+/// The error of an operation that is refused before the kernel is asked.
+pub(super) fn operation_refused(operation: &Operation, why: String) -> Error {
+    named(operation, Error::refused(operation.name(), why))
+}
+
+/// The error of a query that was not answered.
+pub(super) fn query_failed(query: &Query, failure: Failure) -> Error {
+    let cause = Cause::from_failure(failure, |code| of_query(query, code));
+    let error = Error::new(query.name(), cause);
+    match query.key() {
+        Some(key) => error.object(key),
+        None => error,
+    }
+}
+
+fn named(operation: &Operation, error: Error) -> Error {
+    match operation.object() {
+        Some(object) => error.object(object),
+        None => error,
+    }
+}
+
+fn of_operation(operation: &Operation, code: i32) -> Meaning {
+    use Operation as O;
+    let errno = Errno::from_raw(code);
+    match (errno, operation) {
+        (Errno::ESRCH, O::StopDaemon(_)) => not_found("no such daemon runs"),
+        (Errno::ESRCH, O::StartDaemon(_)) => (
+            ErrorKind::Busy,
+            Some("the kernel is just starting or stopping one".into()),
+        ),
+        (Errno::ESRCH, _) => not_found("there is no such service"),
+        (Errno::EEXIST, O::StartDaemon(_)) => exists("such a daemon runs already"),
+        (Errno::EEXIST, O::AddServer(..) | O::PutServer(..)) => {
+            exists("the service has this server already")
+        }
+        (Errno::EEXIST, _) => exists("there is such a service already"),
+        (
+            Errno::ENOENT,
+            O::AddService(service) | O::UpdateService(service) | O::PutService(service),
+        ) => {
+            let scheduler = service.scheduler;
+            not_found(match service.persistence_engine {
+                None => format!("the kernel has no scheduler `{scheduler}`"),
+                Some(engine) => format!(
+                    "the kernel has no scheduler `{scheduler}` or no persistence engine `{engine}`"
+                ),
+            })
+        }
+        (
+            Errno::ENOENT,
+            O::UpdateServer(..)
+            | O::PutServer(..)
+            | O::RemoveServer(..)
+            | O::RemoveServerIfPresent(..),
+        ) => not_found("the service has no such server"),
+        (Errno::EINVAL, O::AddServer(key, server) | O::PutServer(key, server))
+            if super::Family::of(server.address.ip()) != key.family() =>
+        {
+            invalid("a server of another family can't be while a sync daemon runs")
+        }
+        (Errno::EINVAL, O::AddServer(..) | O::PutServer(..)) => {
+            invalid("no server can have this address as this machine's routes are")
+        }
+        (Errno::EINVAL, O::StartDaemon(_)) => invalid(
+            "no daemon can run like this, or not while a service has a server of another family",
+        ),
+        (Errno::ENODEV, O::StartDaemon(daemon)) => not_found(format!(
+            "there is no network interface `{}`",
+            daemon.interface
+        )),
+        _ => of_any(errno),
+    }
+}
+
+fn of_query(query: &Query, code: i32) -> Meaning {
+    match (Errno::from_raw(code), query) {
+        (Errno::ESRCH, Query::Service(_) | Query::Servers(_)) => {
+            not_found("there is no such service")
+        }
+        (errno, _) => of_any(errno),
+    }
+}
+
+fn of_any(errno: Errno) -> Meaning {
+    match errno {
+        Errno::EPERM => (
+            ErrorKind::PermissionDenied,
+            Some(
+                "this wants CAP_NET_ADMIN in the initial user namespace; to have it in a user \
+                 namespace of one's own is not enough"
+                    .into(),
+            ),
+        ),
+        // The kernel forgot the number of the family, which it does not do while it is there.
+        Errno::ENOENT => (
+            ErrorKind::Unavailable,
+            Some("the kernel has no IPVS any more; connect again once its module is loaded".into()),
+        ),
+        Errno::EAFNOSUPPORT => (
+            ErrorKind::Unavailable,
+            Some("the kernel has no IPv6, or it is switched off".into()),
+        ),
+        Errno::EOPNOTSUPP => (
+            ErrorKind::Unavailable,
+            Some("the IPVS of this kernel does not know the command".into()),
+        ),
+        Errno::EINVAL => invalid("the kernel takes a value for impossible"),
+        Errno::ERANGE => invalid("the kernel takes a number for impossible"),
+        Errno::EBUSY => (ErrorKind::Busy, None),
+        _ => (ErrorKind::Other, None),
+    }
+}
+
+fn not_found(words: impl Into<Cow<'static, str>>) -> Meaning {
+    (ErrorKind::NotFound, Some(words.into()))
+}
+
+fn exists(words: &'static str) -> Meaning {
+    (ErrorKind::AlreadyExists, Some(words.into()))
+}
+
+fn invalid(words: &'static str) -> Meaning {
+    (ErrorKind::InvalidInput, Some(words.into()))
+}

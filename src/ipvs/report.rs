@@ -1,0 +1,136 @@
+use std::fmt;
+
+use super::key::ServiceKey;
+use super::server::RealServer;
+use super::service::VirtualService;
+
+/// A virtual service as the kernel reports it: what is configured and what was counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Service {
+    /// What is configured.
+    pub config: VirtualService,
+    /// What was counted since the service was added or its counters were last zeroed.
+    pub statistics: Statistics,
+}
+
+impl Service {
+    /// Which service it is.
+    pub fn key(&self) -> ServiceKey {
+        self.config.key
+    }
+}
+
+impl From<&Service> for ServiceKey {
+    fn from(service: &Service) -> Self {
+        service.config.key
+    }
+}
+
+/// A real server as the kernel reports it: what is configured and what was counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Server {
+    /// What is configured.
+    pub config: RealServer,
+    /// Connections that are established (or whatever the protocol has for it).
+    pub active_connections: u32,
+    /// Connections that are opening, closing or idle.
+    pub inactive_connections: u32,
+    /// Persistence templates: clients that are bound to the server.
+    pub persistent_connections: u32,
+    /// What was counted since the server was added or its counters were last zeroed. A server
+    /// that is added again soon after it was removed goes on counting where it was.
+    pub statistics: Statistics,
+}
+
+/// A virtual service with its servers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TableEntry {
+    /// The service.
+    pub service: Service,
+    /// Its servers, the one added last at first.
+    pub servers: Vec<Server>,
+}
+
+/// What the kernel counts for a service or a server.
+///
+/// Kernels before 4.1 report connections and packets in 32 bits, which wrap; later ones report
+/// all of it in 64 bits. With the sysctl `net.ipv4.vs.run_estimation` at 0, nothing is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// Connections scheduled.
+    pub connections: u64,
+    /// Packets from clients.
+    pub incoming_packets: u64,
+    /// Packets to clients, as far as they pass this machine.
+    pub outgoing_packets: u64,
+    /// Bytes from clients.
+    pub incoming_bytes: u64,
+    /// Bytes to clients, as far as they pass this machine.
+    pub outgoing_bytes: u64,
+    /// How fast these grow at the moment.
+    pub rates: Rates,
+}
+
+/// How fast [`Statistics`] grow: averages that the kernel renews every two seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Rates {
+    /// Connections per second.
+    pub connections: u64,
+    /// Packets from clients per second.
+    pub incoming_packets: u64,
+    /// Packets to clients per second.
+    pub outgoing_packets: u64,
+    /// Bytes (not bits) from clients per second.
+    pub incoming_bytes: u64,
+    /// Bytes (not bits) to clients per second.
+    pub outgoing_bytes: u64,
+}
+
+/// What IPVS says about itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Info {
+    /// Its version, 1.2.1 for many years now. It says nothing about what this kernel can do.
+    pub version: Version,
+    /// The number of buckets in the table of connections.
+    pub connection_table_size: u32,
+}
+
+/// A version of IPVS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct Version {
+    /// The first number.
+    pub major: u8,
+    /// The second number.
+    pub minor: u8,
+    /// The third number.
+    pub patch: u8,
+}
+
+impl Version {
+    /// As the kernel writes it: a byte for each part, the last the lowest.
+    pub(super) fn number(self) -> u32 {
+        u32::from_be_bytes([0, self.major, self.minor, self.patch])
+    }
+
+    pub(super) fn from_number(number: u32) -> Self {
+        let [_, major, minor, patch] = number.to_be_bytes();
+        Self {
+            major,
+            minor,
+            patch,
+        }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}

@@ -1,0 +1,69 @@
+//! Requests read back: what a program on a connection of its own, or a capture of another's,
+//! says to the kernel.
+
+use super::decode::{self, nest};
+use super::message::IpvsMessage;
+use super::operation::Operation;
+use super::query::Query;
+use super::uapi::{command, service, top};
+use crate::wire::{Attributes, Malformed};
+
+/// The request in a message; `None` for what only the kernel sends, or either.
+pub(super) fn read(number: u8, message: Attributes<'_>) -> Result<Option<IpvsMessage>, Malformed> {
+    let of_service = || nest(message, top::SERVICE, "the service");
+    let of_server = || nest(message, top::SERVER, "the server");
+    let key = || decode::key(of_service()?);
+    let named = has(message, top::SERVICE)?;
+    let operation = match number {
+        command::NEW_SERVICE if has(of_service()?, service::STATISTICS)? => return Ok(None),
+        command::NEW_SERVICE => Operation::AddService(decode::service_config(of_service()?)?),
+        command::SET_SERVICE => Operation::UpdateService(decode::service_config(of_service()?)?),
+        command::DEL_SERVICE => Operation::RemoveService(key()?),
+        // The kernel's reports of servers do not say whose they are.
+        command::NEW_SERVER if !named => return Ok(None),
+        command::NEW_SERVER => {
+            let key = key()?;
+            let server = decode::server_config(of_server()?, Some(key.family()))?;
+            Operation::AddServer(key, server)
+        }
+        command::SET_SERVER => {
+            let key = key()?;
+            let server = decode::server_config(of_server()?, Some(key.family()))?;
+            Operation::UpdateServer(key, server)
+        }
+        command::DEL_SERVER => {
+            let key = key()?;
+            let address = decode::server_address(of_server()?, Some(key.family()))?;
+            Operation::RemoveServer(key, address)
+        }
+        command::DEL_DAEMON => {
+            let daemon = nest(message, top::DAEMON, "the sync daemon")?;
+            Operation::StopDaemon(decode::role(daemon)?)
+        }
+        command::ZERO if named => Operation::ZeroService(key()?),
+        command::ZERO => Operation::Zero,
+        command::FLUSH => Operation::Flush,
+        command::GET_SERVICE if named => return query(Query::Service(key()?)),
+        command::GET_SERVICE => return query(Query::Services),
+        command::GET_SERVERS => return query(Query::Servers(key()?)),
+        command::GET_CONFIG => return query(Query::Timeouts),
+        command::GET_DAEMONS => return query(Query::Daemons),
+        command::GET_INFO => return query(Query::Info),
+        _ => return Ok(None),
+    };
+    Ok(Some(IpvsMessage::Operation(operation)))
+}
+
+fn query(query: Query) -> Result<Option<IpvsMessage>, Malformed> {
+    Ok(Some(IpvsMessage::Query(query)))
+}
+
+/// Whether there is an attribute with this number.
+fn has(attributes: Attributes<'_>, kind: u16) -> Result<bool, Malformed> {
+    for attribute in attributes {
+        if attribute?.kind() == kind {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,93 @@
+//! The way to the kernel's IPVS over generic netlink. What is above it speaks in operations,
+//! queries and reports, and would not notice another way.
+
+use super::decode;
+use super::encode;
+use super::key::Family;
+use super::message::Report;
+use super::operation::Operation;
+use super::query::Query;
+use super::uapi::{FAMILY, VERSION};
+use crate::netlink::{Connection, DumpStep, Failure, Outcome, Packet, Transport, generic};
+use crate::wire::{Malformed, Oversized};
+
+/// A connection to the family `IPVS`.
+#[derive(Debug)]
+pub(super) struct Netlink<T> {
+    connection: Connection<T>,
+    /// The message type that the kernel gave the family.
+    family: u16,
+}
+
+impl<T: Transport> Netlink<T> {
+    /// `None` if the kernel has no IPVS.
+    pub(super) async fn connect(transport: T) -> Result<Option<Self>, Failure> {
+        let mut connection = Connection::new(transport);
+        let family = generic::resolve(&mut connection, FAMILY).await?;
+        Ok(family.map(|family| Self { connection, family }))
+    }
+
+    /// Carries out one operation.
+    pub(super) async fn execute(&mut self, operation: &Operation) -> Result<(), Failure> {
+        self.connection
+            .command(self.family, 0, |writer| {
+                generic::header(writer, encode::operation_command(operation), VERSION);
+                encode::operation(writer, operation);
+            })
+            .await
+    }
+
+    /// Asks, and gives each report to `each` as it comes.
+    pub(super) async fn ask(
+        &mut self,
+        query: &Query,
+        each: &mut impl FnMut(Report),
+    ) -> Result<(), Failure> {
+        let family = query.key().map(|key| key.family());
+        let content = |writer: &mut _| {
+            generic::header(writer, encode::query_command(query), VERSION);
+            encode::query(writer, query);
+        };
+        if !query.is_dump() {
+            let payload = self.connection.query(self.family, 0, content).await?;
+            each(report(payload, family)?);
+            return Ok(());
+        }
+        self.connection.dump(self.family, content).await?;
+        while let DumpStep::Data(range) = self.connection.dump_next().await? {
+            each(report(self.connection.payload(range), family)?);
+        }
+        Ok(())
+    }
+
+    /// An empty packet for operations.
+    pub(super) fn packet(&self) -> Packet {
+        self.connection.packet()
+    }
+
+    /// Puts an operation into the packet; false if it has no room left.
+    pub(super) fn push(
+        &self,
+        packet: &mut Packet,
+        operation: &Operation,
+    ) -> Result<bool, Oversized> {
+        if self.connection.is_full(packet) {
+            return Ok(false);
+        }
+        let room = self.connection.send_limit();
+        packet.push(room, self.family, 0, |writer| {
+            generic::header(writer, encode::operation_command(operation), VERSION);
+            encode::operation(writer, operation);
+        })
+    }
+
+    /// Sends what was put into the packet and waits until all of it is done.
+    pub(super) async fn send(&mut self, packet: &mut Packet) -> Result<Outcome, Failure> {
+        self.connection.send_packet(packet).await
+    }
+}
+
+fn report(payload: &[u8], service: Option<Family>) -> Result<Report, Malformed> {
+    let (command, attributes) = generic::split(payload)?;
+    decode::report(command, attributes, service)
+}

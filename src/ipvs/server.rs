@@ -1,0 +1,340 @@
+use std::net::{IpAddr, SocketAddr};
+
+use super::key::{Family, ServiceKey, check_scope};
+use super::tunnel::Tunnel;
+use crate::{Error, Result};
+
+/// How packets get from the director to a real server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum ForwardingMethod {
+    /// Network address translation, `ipvsadm -m`: the destination becomes the server's address
+    /// and port, and the answers come back through the director.
+    Masquerade,
+    /// The connection ends on this machine. `ipvsadm` has no option for it and shows `Local`:
+    /// the kernel delivers locally whatever the method when the server's address is its own.
+    LocalNode,
+    /// The packet is wrapped and sent to the server, which has the virtual address too and
+    /// answers the client itself: `ipvsadm -i`.
+    Tunnel(Tunnel),
+    /// The packet is sent to the server's link-layer address unchanged; the server has the
+    /// virtual address too and answers the client itself: `ipvsadm -g`.
+    DirectRouting,
+    /// The packet goes to its original destination past IPVS. The kernel uses it for its own
+    /// connections; no server can be configured with it.
+    Bypass,
+    /// A number that has no name here, as the kernel reported it.
+    Other(u8),
+}
+
+impl ForwardingMethod {
+    /// The kernel's number for it (`IP_VS_CONN_F_*`, include/uapi/linux/ip_vs.h).
+    pub(super) fn number(self) -> u32 {
+        match self {
+            Self::Masquerade => 0,
+            Self::LocalNode => 1,
+            Self::Tunnel(_) => 2,
+            Self::DirectRouting => 3,
+            Self::Bypass => 4,
+            Self::Other(number) => number.into(),
+        }
+    }
+
+    /// `tunnel` is what the kernel says beside the number; it means something for tunnels only.
+    pub(super) fn from_number(number: u32, tunnel: Tunnel) -> Self {
+        /// `IP_VS_CONN_F_FWD_MASK`: the other bits are not the method's.
+        const MASK: u32 = 0x7;
+        match number & MASK {
+            0 => Self::Masquerade,
+            1 => Self::LocalNode,
+            2 => Self::Tunnel(tunnel),
+            3 => Self::DirectRouting,
+            4 => Self::Bypass,
+            other => Self::Other(other as u8),
+        }
+    }
+}
+
+/// A real server as it is configured: an address and port behind a virtual service.
+///
+/// What the kernel reports of one, with its connections and counters, is a
+/// [`Server`](super::Server).
+///
+/// ```
+/// use ipvset::ipvs::RealServer;
+///
+/// let server = RealServer::new("10.0.0.11:8080".parse()?).masquerade().weight(5);
+/// assert_eq!(server.to_string(), "-r 10.0.0.11:8080 -m -w 5");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct RealServer {
+    /// The server's address and port: which server of its service it is.
+    pub address: SocketAddr,
+    /// How packets get there. At first [`ForwardingMethod::Masquerade`].
+    pub forwarding: ForwardingMethod,
+    /// The server's share of new connections, 0 to 2,147,483,647; 0 gives it none and leaves
+    /// it those that it has. At first 1.
+    pub weight: u32,
+    /// The server gets no new connection while it has more than this; 0 is no limit. At most
+    /// 2,147,483,647.
+    pub upper_threshold: u32,
+    /// It gets new ones again once it has fewer than this; 0 is three quarters of the upper
+    /// threshold, without which it means nothing.
+    pub lower_threshold: u32,
+}
+
+impl RealServer {
+    /// A server with weight 1 that packets are masqueraded to.
+    ///
+    /// Masquerading is the kernel's method number 0 and the one that works wherever answers
+    /// come back through the director; the others need the virtual address on the server.
+    /// `ipvsadm` takes direct routing where none is named, and so does the text that this crate
+    /// reads for it.
+    pub fn new(address: SocketAddr) -> Self {
+        Self {
+            address,
+            forwarding: ForwardingMethod::Masquerade,
+            weight: 1,
+            upper_threshold: 0,
+            lower_threshold: 0,
+        }
+    }
+
+    /// Sets how packets get to the server.
+    #[must_use]
+    pub fn forwarding(mut self, forwarding: ForwardingMethod) -> Self {
+        self.forwarding = forwarding;
+        self
+    }
+
+    /// Forwards by [`ForwardingMethod::Masquerade`].
+    #[must_use]
+    pub fn masquerade(self) -> Self {
+        self.forwarding(ForwardingMethod::Masquerade)
+    }
+
+    /// Forwards by [`ForwardingMethod::DirectRouting`].
+    #[must_use]
+    pub fn direct_routing(self) -> Self {
+        self.forwarding(ForwardingMethod::DirectRouting)
+    }
+
+    /// Forwards by [`ForwardingMethod::Tunnel`].
+    #[must_use]
+    pub fn tunnel(self, tunnel: Tunnel) -> Self {
+        self.forwarding(ForwardingMethod::Tunnel(tunnel))
+    }
+
+    /// Forwards by [`ForwardingMethod::LocalNode`].
+    #[must_use]
+    pub fn local_node(self) -> Self {
+        self.forwarding(ForwardingMethod::LocalNode)
+    }
+
+    /// Sets the server's share of new connections, 0 to 2,147,483,647.
+    #[must_use]
+    pub fn weight(mut self, weight: u32) -> Self {
+        self.weight = weight;
+        self
+    }
+
+    /// Sets the number of connections above which the server gets no new one; 0 is no limit.
+    #[must_use]
+    pub fn upper_threshold(mut self, connections: u32) -> Self {
+        self.upper_threshold = connections;
+        self
+    }
+
+    /// Sets the number of connections below which it gets new ones again; 0 is three quarters
+    /// of the upper threshold.
+    #[must_use]
+    pub fn lower_threshold(mut self, connections: u32) -> Self {
+        self.lower_threshold = connections;
+        self
+    }
+
+    /// Whether the server is one that the kernel takes for this service and that can work.
+    ///
+    /// The handles ask this before they send anything. What only the kernel can know, such as
+    /// whether a sync daemon runs, which forbids servers of another family, is not looked at.
+    ///
+    /// # Errors
+    /// Invalid input, with the value and its limit, for:
+    /// - an address that is no unicast address, or an IPv6 address with a scope,
+    /// - another family than the service's with any method but a tunnel,
+    /// - another port than the service's with direct routing or a tunnel, which leave the
+    ///   packet's port as it is (a firewall mark has no port, so any will do),
+    /// - [`ForwardingMethod::Bypass`] and [`ForwardingMethod::Other`],
+    /// - a GUE tunnel without a port, and flags that the tunnel does not have,
+    /// - a weight or threshold above 2,147,483,647,
+    /// - a lower threshold above the upper one, or without one.
+    pub fn validate(&self, service: impl Into<ServiceKey>) -> Result<()> {
+        let service = service.into();
+        self.check(&service).map_err(|why| {
+            let object = format!("{service} -r {}", self.address);
+            Error::refused("check server", why).object(object)
+        })
+    }
+
+    pub(super) fn check(&self, service: &ServiceKey) -> Result<(), String> {
+        check_unicast(&self.address)?;
+        check_scope(&self.address)?;
+        self.check_forwarding(service)?;
+        self.check_numbers()
+    }
+
+    fn check_forwarding(&self, service: &ServiceKey) -> Result<(), String> {
+        let (name, keeps_port) = match self.forwarding {
+            ForwardingMethod::Masquerade => ("masquerading", false),
+            ForwardingMethod::LocalNode => ("a local node", false),
+            ForwardingMethod::DirectRouting => ("direct routing", true),
+            ForwardingMethod::Tunnel(tunnel) => {
+                tunnel.check()?;
+                ("a tunnel", true)
+            }
+            ForwardingMethod::Bypass => {
+                return Err("bypass is the kernel's own: no server can be told to".into());
+            }
+            ForwardingMethod::Other(number) => {
+                return Err(format!("forwarding method {number} is unknown"));
+            }
+        };
+        let tunnel = matches!(self.forwarding, ForwardingMethod::Tunnel(_));
+        let (own, services) = (Family::of(self.address.ip()), service.family());
+        if own != services && !tunnel {
+            return Err(format!(
+                "{name} does not lead from {services} to {own}: only a tunnel does"
+            ));
+        }
+        match service.socket_address() {
+            Some(address) if keeps_port && address.port() != self.address.port() => Err(format!(
+                "{name} leaves the packet's port {} as it is, so the server's can't be {}",
+                address.port(),
+                self.address.port()
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_numbers(&self) -> Result<(), String> {
+        const MAX: u32 = i32::MAX as u32;
+        for (what, value) in [
+            ("weight", self.weight),
+            ("upper threshold", self.upper_threshold),
+            ("lower threshold", self.lower_threshold),
+        ] {
+            if value > MAX {
+                return Err(format!("the {what} is {value}; it ends at {MAX}"));
+            }
+        }
+        if self.lower_threshold > self.upper_threshold {
+            return Err(format!(
+                "the lower threshold {} is above the upper one, which is {}",
+                self.lower_threshold, self.upper_threshold
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// What `ip_vs_new_dest` refuses whatever the routes are.
+fn check_unicast(address: &SocketAddr) -> Result<(), String> {
+    let unicast = match address.ip() {
+        IpAddr::V4(v4) => !v4.is_unspecified() && !v4.is_multicast() && !v4.is_broadcast(),
+        IpAddr::V6(v6) => !v6.is_unspecified() && !v6.is_multicast(),
+    };
+    if unicast {
+        Ok(())
+    } else {
+        Err(format!("{} is no unicast address", address.ip()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tunnel::TunnelFlags;
+    use super::*;
+
+    fn web() -> ServiceKey {
+        ServiceKey::tcp("10.100.0.1:80".parse().unwrap())
+    }
+
+    fn server(address: &str) -> RealServer {
+        RealServer::new(address.parse().unwrap())
+    }
+
+    fn refusal(server: RealServer) -> String {
+        let error = server.validate(web()).unwrap_err();
+        assert!(error.is_invalid_input());
+        error.to_string()
+    }
+
+    #[test]
+    fn what_the_kernel_takes() {
+        for good in [
+            server("10.0.0.1:8080"),
+            server("10.0.0.1:80").direct_routing().weight(0),
+            server("[fd00::1]:80").tunnel(Tunnel::Ipip),
+            server("10.0.0.1:80").tunnel(Tunnel::gue(6080).remote_checksum()),
+            server("10.0.0.1:80").tunnel(Tunnel::gre().checksum()),
+            server("10.0.0.1:80").local_node().weight(i32::MAX as u32),
+            server("10.0.0.1:80")
+                .upper_threshold(10)
+                .lower_threshold(10),
+        ] {
+            good.validate(web()).unwrap();
+        }
+        let mark = ServiceKey::firewall_mark(std::num::NonZeroU32::MIN, Family::Ipv4);
+        let routed = server("10.0.0.1:0").direct_routing();
+        routed.validate(mark).unwrap();
+    }
+
+    #[test]
+    fn what_is_refused_says_value_and_limit() {
+        assert_eq!(
+            refusal(server("10.0.0.1:81").direct_routing()),
+            "check server -t 10.100.0.1:80 -r 10.0.0.1:81: direct routing leaves the packet's \
+             port 80 as it is, so the server's can't be 81"
+        );
+        for (wrong, word) in [
+            (server("10.0.0.1:81").tunnel(Tunnel::Ipip), "81"),
+            (server("[fd00::1]:80"), "from IPv4 to IPv6"),
+            (server("[fd00::1]:80").direct_routing(), "only a tunnel"),
+            (server("224.0.0.1:80"), "224.0.0.1 is no unicast"),
+            (server("0.0.0.0:80"), "no unicast"),
+            (server("[ff02::1]:80"), "no unicast"),
+            (server("[fe80::1%3]:80").tunnel(Tunnel::Ipip), "scope"),
+            (server("10.0.0.1:80").weight(1 << 31), "2147483648"),
+            (
+                server("10.0.0.1:80").upper_threshold(u32::MAX),
+                "2147483647",
+            ),
+            (server("10.0.0.1:80").lower_threshold(1), "which is 0"),
+            (server("10.0.0.1:80").tunnel(Tunnel::gue(0)), "1 to 65535"),
+            (
+                server("10.0.0.1:80").tunnel(Tunnel::gre().remote_checksum()),
+                "no remote checksum",
+            ),
+            (
+                server("10.0.0.1:80").tunnel(Tunnel::Gue {
+                    port: 1,
+                    flags: TunnelFlags::from_bits_retain(4),
+                }),
+                "0x4",
+            ),
+            (
+                server("10.0.0.1:80").forwarding(ForwardingMethod::Bypass),
+                "bypass",
+            ),
+            (
+                server("10.0.0.1:80").forwarding(ForwardingMethod::Other(7)),
+                "7",
+            ),
+        ] {
+            let why = refusal(wrong);
+            assert!(why.contains(word), "{why}");
+        }
+    }
+}

@@ -1,0 +1,312 @@
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::key::{Family, Protocol, ServiceKey};
+use super::persistence::Persistence;
+use super::scheduler::{PersistenceEngine, Scheduler, SchedulerFlags};
+use crate::{Error, Result};
+
+/// A virtual service as it is configured: an address and port (or a firewall mark) that clients
+/// connect to, and how connections are spread over its servers.
+///
+/// What the kernel reports of one, with its counters, is a [`Service`](super::Service).
+///
+/// ```
+/// use std::time::Duration;
+/// use ipvset::ipvs::{Scheduler, VirtualService};
+///
+/// let web = VirtualService::tcp("10.100.100.100:8080".parse()?)
+///     .scheduler(Scheduler::RoundRobin)
+///     .persistent(Duration::from_secs(300));
+/// assert_eq!(web.to_string(), "-t 10.100.100.100:8080 -s rr -p 300");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct VirtualService {
+    /// Which service it is.
+    pub key: ServiceKey,
+    /// How it chooses a server. At first [`Scheduler::WeightedLeastConnection`].
+    pub scheduler: Scheduler,
+    /// What the scheduler is told beside its name. At first nothing.
+    pub scheduler_flags: SchedulerFlags,
+    /// Whether, how long and for whom connections stay with the server of the first. At first
+    /// they don't.
+    pub persistence: Option<Persistence>,
+    /// Who tells connections apart for persistence, if not addresses and ports alone.
+    pub persistence_engine: Option<PersistenceEngine>,
+    /// Each packet is scheduled on its own. At first it is not.
+    pub one_packet: bool,
+}
+
+impl VirtualService {
+    /// A service with this key, scheduled by weighted least connection.
+    pub fn new(key: impl Into<ServiceKey>) -> Self {
+        Self {
+            key: key.into(),
+            scheduler: Scheduler::default(),
+            scheduler_flags: SchedulerFlags::empty(),
+            persistence: None,
+            persistence_engine: None,
+            one_packet: false,
+        }
+    }
+
+    /// A TCP service.
+    pub fn tcp(address: SocketAddr) -> Self {
+        Self::new(ServiceKey::tcp(address))
+    }
+
+    /// A UDP service.
+    pub fn udp(address: SocketAddr) -> Self {
+        Self::new(ServiceKey::udp(address))
+    }
+
+    /// An SCTP service.
+    pub fn sctp(address: SocketAddr) -> Self {
+        Self::new(ServiceKey::sctp(address))
+    }
+
+    /// The service for the packets of a family that a firewall rule put this mark on.
+    pub fn firewall_mark(mark: NonZeroU32, family: Family) -> Self {
+        Self::new(ServiceKey::firewall_mark(mark, family))
+    }
+
+    /// Sets how the service chooses a server.
+    #[must_use]
+    pub fn scheduler(mut self, scheduler: Scheduler) -> Self {
+        self.scheduler = scheduler;
+        self
+    }
+
+    /// Sets what the scheduler is told beside its name.
+    #[must_use]
+    pub fn scheduler_flags(mut self, flags: SchedulerFlags) -> Self {
+        self.scheduler_flags = flags;
+        self
+    }
+
+    /// Keeps a client at the server of its first connection until none of its connections was
+    /// there for `timeout`: whole seconds, 1 to 4,294,967
+    /// ([`Persistence::MAX_TIMEOUT`](super::Persistence::MAX_TIMEOUT)).
+    #[must_use]
+    pub fn persistent(mut self, timeout: Duration) -> Self {
+        self.persistence = Some(match self.persistence {
+            Some(persistence) => persistence.with_timeout(timeout),
+            None => Persistence::new(timeout, self.key.family()),
+        });
+        self
+    }
+
+    /// Treats all clients of a network as one for persistence: `prefix` is the length of their
+    /// common prefix, 0 to 32 for IPv4, 1 to 128 for IPv6. At first each address is a client of
+    /// its own (32, 128).
+    ///
+    /// A service that is not persistent yet becomes so, with `ipvsadm`'s 360 seconds.
+    #[must_use]
+    pub fn persistence_granularity(mut self, prefix: u8) -> Self {
+        let family = self.key.family();
+        self.persistence = Some(self.persistence_or_default().with_prefix(prefix, family));
+        self
+    }
+
+    /// The same for IPv4 as a mask, which need not be a prefix's.
+    #[must_use]
+    pub fn persistence_mask(mut self, mask: Ipv4Addr) -> Self {
+        self.persistence = Some(self.persistence_or_default().with_mask(mask));
+        self
+    }
+
+    fn persistence_or_default(&self) -> Persistence {
+        self.persistence
+            .unwrap_or_else(|| Persistence::new(Persistence::DEFAULT_TIMEOUT, self.key.family()))
+    }
+
+    /// Sets who tells connections apart for persistence.
+    #[must_use]
+    pub fn persistence_engine(mut self, engine: PersistenceEngine) -> Self {
+        self.persistence_engine = Some(engine);
+        self
+    }
+
+    /// Schedules each packet on its own instead of remembering a connection: for UDP (and a
+    /// firewall mark on UDP packets) only.
+    #[must_use]
+    pub fn one_packet(mut self) -> Self {
+        self.one_packet = true;
+        self
+    }
+
+    /// Whether the service is one that the kernel takes and that can work.
+    ///
+    /// The handles ask this before they send anything. What only the kernel can know, such as
+    /// whether it has the scheduler, is not looked at.
+    ///
+    /// # Errors
+    /// Invalid input, with the value and its limit, for:
+    /// - a protocol other than TCP, UDP and SCTP,
+    /// - port 0 without persistence: no connection would be scheduled,
+    /// - one-packet scheduling on anything but UDP and firewall marks,
+    /// - scheduler flags on a scheduler that has none of them,
+    /// - a persistence timeout that is no whole number of seconds or out of bounds, and a
+    ///   granularity that its family does not have,
+    /// - an IPv6 address with a scope, which the kernel has no field for.
+    pub fn validate(&self) -> Result<()> {
+        self.check()
+            .map_err(|why| Error::refused("check service", why).object(self.key))
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
+        self.key.check()?;
+        if let ServiceKey::Address {
+            protocol, address, ..
+        } = self.key
+        {
+            if ![Protocol::TCP, Protocol::UDP, Protocol::SCTP].contains(&protocol) {
+                return Err(format!(
+                    "protocol {protocol} is none that IPVS balances: TCP (6), UDP (17), SCTP (132)"
+                ));
+            }
+            if address.port() == 0 && self.persistence.is_none() {
+                return Err("port 0 stands for every port, and that needs persistence".into());
+            }
+            if self.one_packet && protocol != Protocol::UDP {
+                return Err(format!(
+                    "one-packet scheduling is for UDP and firewall marks, not for {protocol}"
+                ));
+            }
+        }
+        check_flags(self.scheduler, self.scheduler_flags)?;
+        match &self.persistence {
+            Some(persistence) => persistence.check(self.key.family()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Refuses flags that the scheduler is known to ignore.
+pub(super) fn check_flags(scheduler: Scheduler, flags: SchedulerFlags) -> Result<(), String> {
+    let Some(known) = scheduler.flags() else {
+        return Ok(());
+    };
+    let unknown = flags.difference(known);
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let bits = unknown.bits();
+    Err(if known.is_empty() {
+        format!("the scheduler {scheduler} has no flags, and would ignore {bits:#x}")
+    } else {
+        format!(
+            "the scheduler {scheduler} has the flags {:#x} (fallback, port), and would ignore \
+             {bits:#x}",
+            known.bits()
+        )
+    })
+}
+
+impl From<&VirtualService> for ServiceKey {
+    fn from(service: &VirtualService) -> Self {
+        service.key
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(service: VirtualService) -> String {
+        let error = service.validate().unwrap_err();
+        assert!(error.is_invalid_input());
+        error.to_string()
+    }
+
+    fn tcp() -> VirtualService {
+        VirtualService::tcp("10.0.0.1:80".parse().unwrap())
+    }
+
+    fn udp6() -> VirtualService {
+        VirtualService::udp("[fd00::1]:53".parse().unwrap())
+    }
+
+    #[test]
+    fn what_the_kernel_takes_and_what_works() {
+        tcp().validate().unwrap();
+        udp6().one_packet().validate().unwrap();
+        let mark = NonZeroU32::MAX;
+        VirtualService::firewall_mark(mark, Family::Ipv6)
+            .one_packet()
+            .persistence_granularity(64)
+            .validate()
+            .unwrap();
+        VirtualService::tcp("10.0.0.1:0".parse().unwrap())
+            .persistent(Duration::from_secs(1))
+            .validate()
+            .unwrap();
+        tcp()
+            .scheduler(Scheduler::SourceHashing)
+            .scheduler_flags(SchedulerFlags::SH_PORT | SchedulerFlags::SH_FALLBACK)
+            .validate()
+            .unwrap();
+        tcp()
+            .scheduler(Scheduler::new("unheard-of").unwrap())
+            .scheduler_flags(SchedulerFlags::FLAG_3)
+            .validate()
+            .unwrap();
+    }
+
+    #[test]
+    fn what_is_refused_says_value_and_limit() {
+        let port = VirtualService::tcp("10.0.0.1:0".parse().unwrap());
+        assert_eq!(
+            refusal(port),
+            "check service -t 10.0.0.1:0: port 0 stands for every port, and that needs persistence"
+        );
+        assert!(refusal(tcp().one_packet()).contains("not for TCP"));
+        let flags = tcp().scheduler_flags(SchedulerFlags::SH_PORT);
+        assert!(refusal(flags).contains("wlc has no flags, and would ignore 0x10"));
+        let flags = tcp()
+            .scheduler(Scheduler::MaglevHashing)
+            .scheduler_flags(SchedulerFlags::FLAG_3);
+        assert!(refusal(flags).contains("would ignore 0x20"));
+        let protocol = Protocol::from_number(50);
+        let key = ServiceKey::address(protocol, "10.0.0.1:80".parse().unwrap());
+        assert!(refusal(VirtualService::new(key)).contains("protocol 50"));
+        let scope = VirtualService::tcp("[fe80::1%2]:80".parse().unwrap());
+        assert!(refusal(scope).contains("scope"));
+    }
+
+    #[test]
+    fn persistence_has_the_kernels_limits() {
+        for seconds in [1, 4_294_967] {
+            let service = tcp().persistent(Duration::from_secs(seconds));
+            service.validate().unwrap();
+        }
+        for wrong in [
+            Duration::ZERO,
+            Duration::from_millis(1500),
+            Duration::from_secs(4_294_968),
+            Duration::MAX,
+        ] {
+            let why = refusal(tcp().persistent(wrong));
+            assert!(why.contains("4294967"), "{why}");
+        }
+        assert!(refusal(tcp().persistence_granularity(33)).contains("33"));
+        assert!(refusal(udp6().persistence_granularity(0)).contains("1 to 128"));
+        assert!(refusal(udp6().persistence_granularity(129)).contains("129"));
+        assert!(refusal(udp6().persistence_mask(Ipv4Addr::BROADCAST)).contains("IPv6"));
+    }
+
+    #[test]
+    fn granularity_and_timeout_in_any_order() {
+        let timeout = Duration::from_secs(60);
+        let one = tcp().persistent(timeout).persistence_granularity(24);
+        let other = tcp().persistence_granularity(24).persistent(timeout);
+        assert_eq!(one, other);
+        let mask = tcp()
+            .persistence_mask(Ipv4Addr::new(255, 255, 255, 0))
+            .persistent(timeout);
+        assert_eq!(one, mask);
+    }
+}

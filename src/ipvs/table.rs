@@ -1,0 +1,177 @@
+//! Whole tables out of dumps that can repeat or skip things.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use super::client::Client;
+use super::report::TableEntry;
+use crate::error::Cause;
+use crate::netlink::Transport;
+use crate::{Error, Result};
+
+/// How often a table is read before it is given up to get the same twice.
+pub(super) const ATTEMPTS: usize = 6;
+
+impl<T: Transport> Client<T> {
+    pub(crate) async fn table(&mut self) -> Result<Vec<TableEntry>> {
+        let services = self.services().await?;
+        let mut table = Vec::with_capacity(services.len());
+        for service in services {
+            let servers = self.servers_if_any(service.key()).await?;
+            table.push(TableEntry { service, servers });
+        }
+        Ok(table)
+    }
+
+    pub(crate) async fn verified_table(&mut self) -> Result<Vec<TableEntry>> {
+        let mut before = self.table().await?;
+        for _ in 1..ATTEMPTS {
+            let now = self.table().await?;
+            if same(&before, &now) {
+                return Ok(now);
+            }
+            before = now;
+        }
+        Err(Error::new("read table", Cause::Inconsistent))
+    }
+}
+
+/// Whether two tables have the same services and servers with the same configuration. Counters
+/// differ from one moment to the next, and so may the order.
+fn same(one: &[TableEntry], other: &[TableEntry]) -> bool {
+    let others: HashMap<_, _> = other.iter().map(|it| (it.service.key(), it)).collect();
+    one.len() == other.len()
+        && one.iter().all(|it| {
+            others
+                .get(&it.service.key())
+                .is_some_and(|other| same_entry(it, other))
+        })
+}
+
+fn same_entry(one: &TableEntry, other: &TableEntry) -> bool {
+    let servers: HashMap<_, _> = other
+        .servers
+        .iter()
+        .map(|it| (it.config.address, &it.config))
+        .collect();
+    one.service.config == other.service.config
+        && one.servers.len() == other.servers.len()
+        && one
+            .servers
+            .iter()
+            .all(|it| servers.get(&it.config.address) == Some(&&it.config))
+}
+
+/// Things of which a later one replaces an earlier one with the same key, in the order in which
+/// the keys came first.
+pub(super) struct Distinct<K, V> {
+    key: fn(&V) -> K,
+    places: HashMap<K, usize>,
+    values: Vec<V>,
+}
+
+impl<K: Hash + Eq, V> Distinct<K, V> {
+    pub(super) fn new(key: fn(&V) -> K) -> Self {
+        Self {
+            key,
+            places: HashMap::new(),
+            values: Vec::new(),
+        }
+    }
+
+    pub(super) fn push(&mut self, value: V) {
+        let place = *self
+            .places
+            .entry((self.key)(&value))
+            .or_insert(self.values.len());
+        match self.values.get_mut(place) {
+            Some(earlier) => *earlier = value,
+            None => self.values.push(value),
+        }
+    }
+
+    pub(super) fn into_vec(self) -> Vec<V> {
+        self.values
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::report::{Server, Service, Statistics};
+    use super::super::{RealServer, VirtualService};
+    use super::*;
+
+    fn table(entries: &[(&str, &[&str])]) -> Vec<TableEntry> {
+        let server = |text: &&str| Server {
+            config: text.parse::<RealServer>().unwrap(),
+            active_connections: 0,
+            inactive_connections: 0,
+            persistent_connections: 0,
+            statistics: Statistics::default(),
+        };
+        let entry = |(service, servers): &(&str, &[&str])| TableEntry {
+            service: Service {
+                config: service.parse::<VirtualService>().unwrap(),
+                statistics: Statistics::default(),
+            },
+            servers: servers.iter().map(server).collect(),
+        };
+        entries.iter().map(entry).collect()
+    }
+
+    #[test]
+    fn tables_are_the_same_whatever_order_and_counters() {
+        let one = table(&[
+            (
+                "-t 10.0.0.1:80 -s rr",
+                &["-r 10.1.0.1:80 -m", "-r 10.1.0.2:80 -m"],
+            ),
+            ("-t 10.0.0.2:80 -s rr", &[]),
+        ]);
+        let mut turned = table(&[
+            ("-t 10.0.0.2:80 -s rr", &[]),
+            (
+                "-t 10.0.0.1:80 -s rr",
+                &["-r 10.1.0.2:80 -m", "-r 10.1.0.1:80 -m"],
+            ),
+        ]);
+        turned[0].service.statistics.connections = 7;
+        assert!(same(&one, &turned));
+        for other in [
+            table(&[(
+                "-t 10.0.0.1:80 -s rr",
+                &["-r 10.1.0.1:80 -m", "-r 10.1.0.2:80 -m"],
+            )]),
+            table(&[
+                (
+                    "-t 10.0.0.1:80 -s rr",
+                    &["-r 10.1.0.1:80 -m", "-r 10.1.0.2:80 -m -w 2"],
+                ),
+                ("-t 10.0.0.2:80 -s rr", &[]),
+            ]),
+            table(&[
+                ("-t 10.0.0.1:80 -s rr", &["-r 10.1.0.1:80 -m"]),
+                ("-t 10.0.0.2:80 -s rr", &[]),
+            ]),
+            table(&[
+                (
+                    "-t 10.0.0.1:80 -s rr",
+                    &["-r 10.1.0.1:80 -m", "-r 10.1.0.2:80 -m"],
+                ),
+                ("-t 10.0.0.2:80 -s wrr", &[]),
+            ]),
+        ] {
+            assert!(!same(&one, &other));
+            assert!(!same(&other, &one));
+        }
+    }
+
+    #[test]
+    fn the_last_of_a_key_counts_where_the_first_was() {
+        let mut distinct = Distinct::new(|it: &(u8, char)| it.0);
+        for it in [(1, 'a'), (2, 'b'), (1, 'c'), (3, 'd')] {
+            distinct.push(it);
+        }
+        assert_eq!(distinct.into_vec(), [(1, 'c'), (2, 'b'), (3, 'd')]);
+    }
+}

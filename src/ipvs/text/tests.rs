@@ -1,0 +1,187 @@
+use super::*;
+use crate::ipvs::{RealServer, ServiceKey, SyncDaemon, VirtualService};
+
+/// What `ipvsadm -S -n` (1.31) printed for a table with everything in it.
+const SAVED: &str = "\
+-A -t 10.0.0.1:0 -s rr -p 60
+-a -t 10.0.0.1:0 -r 10.1.0.2:0 -m -w 1
+-A -t 10.0.0.1:80 -s rr -p 360
+-a -t 10.0.0.1:80 -r [fd00::9]:80 -i -w 65535 --tun-type ipip
+-a -t 10.0.0.1:80 -r 10.1.0.1:80 -m -w 0
+-a -t 10.0.0.1:80 -r 10.1.0.2:8080 -m -w 1
+-a -t 10.0.0.1:80 -r 10.1.0.3:80 -g -w 1
+-a -t 10.0.0.1:80 -r 10.1.0.4:80 -i -w 1 --tun-type ipip
+-a -t 10.0.0.1:80 -r 10.1.0.5:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-nocsum
+-a -t 10.0.0.1:80 -r 10.1.0.6:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-csum
+-a -t 10.0.0.1:80 -r 10.1.0.7:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-remcsum
+-a -t 10.0.0.1:80 -r 10.1.0.8:80 -i -w 1 --tun-type gre --tun-csum
+-a -t 10.0.0.1:80 -r 10.1.0.9:80 -i -w 1 --tun-type gre --tun-nocsum
+-A -t 10.0.0.1:81 -s wlc -p 600 -M 255.255.255.0
+-A -t 10.0.0.1:82 -s wlc -p 600 -M 255.0.255.0
+-A -t 10.0.0.1:83 -s sh -b sh-fallback,sh-port
+-A -t 10.0.0.1:84 -s mh -b mh-port
+-A -t 10.0.0.1:85 -s rr -b flag-1,flag-3
+-A -t 10.0.0.1:89 -s none
+-A -t 10.0.0.1:90 -s wlc
+-A -t 10.0.0.1:91 -s wlc -p 60 -M 0.0.0.0
+-A -u 10.0.0.1:53 -s rr -o
+-A -u 10.0.0.1:5060 -s rr -p 60 --pe sip -o
+-A -u 10.0.0.1:5061 -s rr --pe sip
+-A --sctp-service [fd00::1]:80 -s rr -p 60 -M 64
+-A -f 7 -s rr
+-a -f 7 -r 10.1.0.1:99 -g -w 1
+-a -f 7 -r 10.1.0.2:0 -m -w 1
+-A -f 7 -6 -s rr -p 60 -M 48
+-a -f 7 -6 -r [fd00::9]:80 -m -w 1
+";
+
+/// What the format can say beyond what the tool prints, and our own words.
+const MORE: &str = "\
+-E -t 10.0.0.1:80 -s sh -b sh-port,flag-3
+-A -t 10.0.0.1:80 -s rr -b 0x40
+-D -u [fd00::1]:53
+-d -t 10.0.0.1:80 -r 10.1.0.1:80
+-e -t 10.0.0.1:80 -r 10.1.0.1:80 -m -w 2147483647 -x 10 -y 5
+-a -t 10.0.0.1:80 -r 10.1.0.1:80 --forward local -w 1
+-a -t 10.0.0.1:80 -r 10.1.0.1:80 --forward bypass -w 1
+-a -t 10.0.0.1:80 -r 10.1.0.1:80 --forward 7 -w 1
+-a -t 10.0.0.1:80 -r 10.1.0.1:80 -i -w 1 --tun-type gue --tun-port 1 --tun-flags 0x3
+-a -t 10.0.0.1:80 -r 10.1.0.1:80 -i -w 1 --tun-type 0 --tun-port 5 --tun-flags 0x1
+-a -t 10.0.0.1:80 -r 10.1.0.1:80 -i -w 1 --tun-type 9 --tun-port 0 --tun-flags 0x0
+-A --protocol 50 10.0.0.1:80 -s rr
+--put-service -t 10.0.0.1:80 -s rr
+--put-server -t 10.0.0.1:80 -r 10.1.0.1:80 -m -w 1
+-D -f 4294967295 --if-present
+-d -f 1 -6 -r [fd00::9]:80 --if-present
+-C
+-Z
+-Z --sctp-service 10.0.0.1:80
+--set 77 0 66
+--start-daemon master --mcast-interface eth0 --syncid 0
+--start-daemon backup --mcast-interface lo --syncid 7 --sync-maxlen 1400 --mcast-group ff02::1 --mcast-port 99 --mcast-ttl 3
+--stop-daemon backup
+";
+
+#[test]
+fn every_line_prints_as_it_was_read() {
+    for text in [SAVED, MORE] {
+        let mut printed = String::new();
+        for line in parse(text) {
+            printed += &format!("{}\n", line.unwrap().operation);
+        }
+        assert_eq!(printed, text);
+    }
+}
+
+#[test]
+fn the_tools_other_spellings_and_defaults() {
+    for (spelling, plain) in [
+        ("-A -t 10.0.0.1:80", "-A -t 10.0.0.1:80 -s wlc"),
+        (
+            "-A -s rr -p -t 10.0.0.1:80",
+            "-A -t 10.0.0.1:80 -s rr -p 360",
+        ),
+        ("-A -t10.0.0.1:80 -srr", "-A -t 10.0.0.1:80 -s rr"),
+        (
+            "--add-service --tcp-service=10.0.0.1:80 --scheduler rr --persistent --ops",
+            "-A -t 10.0.0.1:80 -s rr -p 360 -o",
+        ),
+        (
+            "-A -t 10.0.0.1:80 -p 5 -M 255.255.255.255",
+            "-A -t 10.0.0.1:80 -s wlc -p 5",
+        ),
+        ("-A -f -1 -s rr", "-A -f 4294967295 -s rr"),
+        ("-A -6 -f 3", "-A -f 3 -6 -s wlc"),
+        ("-A -t fd00::1 -p 5", "-A -t [fd00::1]:0 -s wlc -p 5"),
+        (
+            "-a -t 10.0.0.1:80 -r 10.1.0.1",
+            "-a -t 10.0.0.1:80 -r 10.1.0.1:80 -g -w 1",
+        ),
+        (
+            "-a -t 10.0.0.1:80 -r 10.1.0.1:99 -g",
+            "-a -t 10.0.0.1:80 -r 10.1.0.1:80 -g -w 1",
+        ),
+        (
+            "-a -t 10.0.0.1:80 -r [fd00::1] -i",
+            "-a -t 10.0.0.1:80 -r [fd00::1]:80 -i -w 1 --tun-type ipip",
+        ),
+        (
+            "--add-server -t 10.0.0.1:80 --real-server 10.1.0.1 --masquerading --weight=3",
+            "-a -t 10.0.0.1:80 -r 10.1.0.1:80 -m -w 3",
+        ),
+        (
+            "--start-daemon=backup",
+            "--start-daemon backup --mcast-interface eth0 --syncid 0",
+        ),
+    ] {
+        let operation: Operation = spelling.parse().unwrap();
+        assert_eq!(operation.to_string(), plain);
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_named_with_line_and_column() {
+    for (text, column, words) in [
+        ("-A", 1, "service"),
+        ("hello", 1, "`hello` is no command"),
+        (" -A -t 10.0.0.1:80 -z", 20, "`-z` is no option"),
+        ("-A -t", 6, "the value of `-t` is missing"),
+        ("-A -t host:80", 7, "`host:80` is no numeric address"),
+        ("-A -t 10.0.0.1:80 -u 10.0.0.1:80", 19, "beside `-t`"),
+        ("-A -t 10.0.0.1:80 -w 1", 19, "does not go with"),
+        ("-A -t 10.0.0.1:80 -s sixteen-letters.", 22, "16 bytes"),
+        ("-A -t 10.0.0.1:80 -p x", 22, "4294967295"),
+        ("-A -t 10.0.0.1:80 -M 255.0.0.0", 22, "goes with `-p`"),
+        ("-A -t 10.0.0.1:80 -p 1 -M 24", 27, "numeric address"),
+        ("-A -t [::1]:80 -p 1 -M 256", 24, "0 to 255"),
+        (
+            "-A -t 10.0.0.1:80 -s rr -b flag-1,sh-port",
+            35,
+            "no flag `sh-port`",
+        ),
+        ("-A -f 0", 7, "not 0"),
+        ("-A -t 10.0.0.1:80 -6", 19, "IPv4"),
+        ("-a -t 10.0.0.1:80", 1, "`-r`"),
+        ("-a -t 10.0.0.1:80 -r 10.1.0.1 -w", 33, "missing"),
+        ("-a -t 10.0.0.1:80 -r 10.1.0.1 -m -g", 34, "beside `-m`"),
+        (
+            "-a -t 10.0.0.1:80 -r 10.1.0.1 -m --tun-port 1",
+            34,
+            "goes with `-i`",
+        ),
+        (
+            "-a -t 10.0.0.1:80 -r 10.1.0.1 -i --tun-port 1",
+            34,
+            "--tun-type",
+        ),
+        (
+            "-a -t 10.0.0.1:80 -r 10.1.0.1 -i --tun-type gue",
+            45,
+            "--tun-port",
+        ),
+        ("-A -t 10.0.0.1:80 -o=1", 21, "takes no value"),
+        ("--set 1 2", 10, "timeout is missing"),
+        ("--set 1 2 3 4", 13, "too much"),
+        ("--start-daemon both", 16, "neither"),
+        ("-C x", 4, "`x` is no option"),
+    ] {
+        let whole = format!("# comment\n\n{text}\n");
+        let error = parse(&whole).next().unwrap().unwrap_err();
+        assert!(error.is_invalid_input());
+        assert_eq!(error.position(), Some((3, column)), "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+    }
+}
+
+#[test]
+fn parts_of_a_line_read_back() {
+    let key: ServiceKey = "-f 9 -6".parse().unwrap();
+    assert_eq!(key.to_string().parse::<ServiceKey>().unwrap(), key);
+    let service: VirtualService = "-u 10.0.0.1:53 -s rr -o".parse().unwrap();
+    assert_eq!(service.to_string(), "-u 10.0.0.1:53 -s rr -o");
+    let server: RealServer = "-r 10.0.0.1:53 -m -w 7 -x 3".parse().unwrap();
+    assert_eq!(server.to_string(), "-r 10.0.0.1:53 -m -w 7 -x 3");
+    assert!("-t 1.1.1.1:1 -r 10.0.0.1:53".parse::<RealServer>().is_err());
+    let daemon: SyncDaemon = "master --mcast-interface lo".parse().unwrap();
+    assert_eq!(daemon, SyncDaemon::master("lo"));
+}

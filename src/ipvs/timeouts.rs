@@ -1,0 +1,95 @@
+use std::time::Duration;
+
+/// How long IPVS remembers a connection on which nothing happens.
+///
+/// To be set, only what is `Some` is changed. As reported, `None` means that the kernel was
+/// built without the protocol.
+///
+/// ```
+/// use std::time::Duration;
+/// use ipvset::ipvs::Timeouts;
+///
+/// let longer = Timeouts::new().tcp(Duration::from_secs(1800));
+/// assert_eq!(longer.udp, None); // stays as it is
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub struct Timeouts {
+    /// Established TCP connections; 900 s in a fresh kernel.
+    pub tcp: Option<Duration>,
+    /// TCP connections that are being closed; 120 s in a fresh kernel.
+    pub tcp_fin: Option<Duration>,
+    /// UDP; 300 s in a fresh kernel.
+    pub udp: Option<Duration>,
+}
+
+impl Timeouts {
+    /// The longest timeout that every kernel takes: it counts in ticks of at most 1/1000
+    /// second in 31 bits. About 24 days.
+    pub const MAX: Duration = Duration::from_secs(2_147_483);
+
+    /// A change of nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets that of established TCP connections: whole seconds, 1 to 2,147,483.
+    #[must_use]
+    pub fn tcp(mut self, timeout: Duration) -> Self {
+        self.tcp = Some(timeout);
+        self
+    }
+
+    /// Sets that of TCP connections that are being closed: whole seconds, 1 to 2,147,483.
+    #[must_use]
+    pub fn tcp_fin(mut self, timeout: Duration) -> Self {
+        self.tcp_fin = Some(timeout);
+        self
+    }
+
+    /// Sets that of UDP: whole seconds, 1 to 2,147,483.
+    #[must_use]
+    pub fn udp(mut self, timeout: Duration) -> Self {
+        self.udp = Some(timeout);
+        self
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
+        for (what, timeout) in [
+            ("TCP", self.tcp),
+            ("TCP FIN", self.tcp_fin),
+            ("UDP", self.udp),
+        ] {
+            // The kernel takes zero for "leave it as it is".
+            let good = |it: Duration| {
+                it >= Duration::from_secs(1) && it <= Self::MAX && it.subsec_nanos() == 0
+            };
+            if let Some(wrong) = timeout.filter(|it| !good(*it)) {
+                return Err(format!(
+                    "the {what} timeout is whole seconds from 1 to {}, not {wrong:?}",
+                    Self::MAX.as_secs()
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits() {
+        Timeouts::new().check().unwrap();
+        Timeouts::new().tcp(Timeouts::MAX).check().unwrap();
+        for wrong in [
+            Duration::ZERO,
+            Duration::from_millis(1),
+            Timeouts::MAX + Duration::from_secs(1),
+        ] {
+            let why = Timeouts::new().udp(wrong).check().unwrap_err();
+            assert!(why.contains("UDP") && why.contains("2147483"), "{why}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The examples of the walkthrough, run as a user runs them.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+/// The example's executable: cargo builds it for `cargo test`, beside the tests' own folder.
+fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a running program has a path");
+    let deps = test.parent().expect("an executable lies in a folder");
+    let path = deps.with_file_name("examples").join(name);
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo build --examples`",
+        path.display()
+    );
+    path
+}
+
+fn run(name: &str, arguments: &[&str]) -> Output {
+    let output = Command::new(example(name)).args(arguments).output();
+    output.expect("the example can be started")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The rows of the table up to each step, as many as there are requests.
+#[track_caller]
+fn all_rows_are_ok(name: &str, rows: usize) -> String {
+    let output = run(name, &[]);
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{name}: {}\n{out}\n{err}",
+        output.status
+    );
+    assert_eq!(out.matches("[ok]").count(), rows, "{out}");
+    assert!(
+        out.contains(&format!("All {rows} requests went as they must.")),
+        "{out}"
+    );
+    out
+}
+
+#[test]
+fn every_row_of_the_walkthrough_goes_as_it_must() {
+    let out = all_rows_are_ok("round_robin", 30);
+    // Both servers of the Service answer in turn.
+    let answers: Vec<_> = out
+        .split("\n6 Second server")
+        .nth(1)
+        .expect("step 6 is printed")
+        .split("  $ curl ")
+        .skip(1)
+        .map(|request| request.split("\n\n").next().unwrap_or_default())
+        .map(|request| request.contains("answered by leah   [ok]"))
+        .collect();
+    assert_eq!(answers, [true, false, true, false]);
+}
+
+#[test]
+fn each_example_ends_at_its_own_step() {
+    for (name, rows) in [
+        ("environment", 4),
+        ("virtual_service", 5),
+        ("namespace_access", 8),
+        ("hairpin", 12),
+        ("loopback_set", 18),
+    ] {
+        all_rows_are_ok(name, rows);
+    }
+}
+
+#[test]
+fn a_command_left_out_fails_at_its_row() {
+    let output = run("hairpin", &["--leave-out", "vs.conntrack"]);
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{out}\n{err}");
+    assert_eq!(out.matches("[ok]").count(), 11, "{out}");
+    let differs = "1 of 12 requests differ:\n  \
+                   dustin -> 10.100.100.100:8080: expected answered by dustin, but times out";
+    assert!(err.contains(differs), "{err}");
+}
+
+#[test]
+fn the_shell_sees_the_finished_environment() {
+    use std::io::Write;
+    use std::process::Stdio;
+
+    let mut child = Command::new(example("hairpin"))
+        .arg("--shell")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the example can be started");
+    let mut stdin = child.stdin.take().expect("standard input is a pipe");
+    stdin
+        .write_all(b"echo in the shell; ipvsadm -Sn; ip netns list; exit 0\n")
+        .expect("the example reads its standard input");
+    drop(stdin);
+    let output = child.wait_with_output().expect("the example ends");
+    let out = text(&output.stdout);
+    assert!(output.status.success(), "{out}\n{}", text(&output.stderr));
+    let shell = out
+        .split("in the shell")
+        .nth(1)
+        .unwrap_or_else(|| panic!("{out}"));
+    assert!(
+        shell.contains("-a -t 10.100.100.100:8080 -r 10.0.0.11:8080 -m -w 1"),
+        "{out}"
+    );
+    assert!(
+        shell.contains("netns_dustin") && shell.contains("netns_leah"),
+        "{out}"
+    );
+}
+
+#[test]
+fn help_is_printed_and_a_wrong_option_is_status_2() {
+    let help = run("hairpin", &["--help"]);
+    assert!(help.status.success() && text(&help.stdout).contains("--leave-out"));
+    let wrong = run("hairpin", &["--hepl"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(text(&wrong.stderr).contains("unknown option --hepl"));
+}
