@@ -15,7 +15,7 @@ use crate::wire::{Attributes, Malformed, Writer};
 use crate::{Error, ErrorKind, Result};
 
 /// The versions of the protocol that this crate speaks: 7 has indices beside what 6 has.
-const PROTOCOLS: std::ops::RangeInclusive<u8> = 6..=7;
+pub(super) const PROTOCOLS: std::ops::RangeInclusive<u8> = 6..=7;
 
 /// `struct nfgenmsg` (include/uapi/linux/netfilter/nfnetlink.h). Its family is not looked at.
 pub(super) const NFGENMSG: [u8; 4] = [number::INET, 0, 0, 0];

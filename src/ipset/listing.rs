@@ -157,6 +157,17 @@ impl<'a, T: SetType> Entries<'a, T> {
         })
     }
 
+    /// All that are left, sorted by their elements: addresses, networks and ports by number,
+    /// names by their letters. The kernel gives them in the order of its table.
+    ///
+    /// # Errors
+    /// The first that is met.
+    pub fn sorted(self) -> Result<Vec<Entry<T>>> {
+        let mut entries = self.collect::<Result<Vec<_>>>()?;
+        entries.sort_unstable_by(|one, other| one.value().cmp(other.value()));
+        Ok(entries)
+    }
+
     /// What the kernel says of the set beside its entries.
     pub fn info(&self) -> &SetInfo {
         &self.info

@@ -10,6 +10,7 @@ pub(crate) mod encode;
 mod entry;
 mod info;
 pub(crate) mod listing;
+mod messages;
 mod name;
 mod options;
 mod replace;
@@ -27,6 +28,7 @@ pub use element::{
 pub use entry::{Entry, EntryOptions, SkbMark, SkbPriority};
 pub use info::SetInfo;
 pub use listing::{Entries, Everything, Item};
+pub use messages::{BulkMessages, ListedEntries};
 pub use name::{Named, SetName};
 pub use options::{CreateOptions, Family, MAX_TIMEOUT, SetRange};
 pub use set::{AnyEntry, AnySet, IpSet};

@@ -99,7 +99,8 @@ impl<T: SetType> IpSet<T> {
         self.definition().name
     }
 
-    pub(crate) fn kind(&self) -> &T {
+    /// The type.
+    pub fn kind(&self) -> &T {
         &self.kind
     }
 

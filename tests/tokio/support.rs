@@ -6,7 +6,7 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::{consume_budget, coop, yield_now};
+use tokio::task::{coop, yield_now};
 
 pub(crate) type Result<T = (), E = Box<dyn std::error::Error + Send + Sync>> =
     std::result::Result<T, E>;
@@ -73,7 +73,7 @@ async fn step<F: Future>(left: usize, mut future: Pin<&mut F>) -> Poll<F::Output
     yield_now().await;
     poll_fn(|context| {
         for _ in left..BUDGET {
-            let spent = pin!(consume_budget()).poll(context);
+            let spent = pin!(coop::consume_budget()).poll(context);
             assert!(spent.is_ready(), "tokio's budget is smaller than thought");
         }
         assert_eq!(coop::has_budget_remaining(), left > 0);

@@ -13,7 +13,7 @@ use crate::ipset::text::Text;
 use crate::wire::Malformed;
 
 /// An element whose kind is only known at run time.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum AnyElement {
     /// An address, a range of addresses, or a network.
