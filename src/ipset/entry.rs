@@ -20,7 +20,7 @@ use crate::wire::{Attributes, Malformed, Room, Writer};
 ///
 /// let web = (Ipv4Addr::new(10, 0, 0, 11), tcp(8080));
 /// let entry = Entry::<HashIpPort>::new(web).timeout(300).comment("web");
-/// assert_eq!(entry.to_string(), "10.0.0.11,tcp:8080");
+/// assert_eq!(entry.to_string(), "10.0.0.11,tcp:8080 timeout 300 comment \"web\"");
 /// ```
 ///
 /// Adding an entry again with [`add_or_update`](super::IpSets::add_or_update) resets what is
@@ -117,6 +117,14 @@ impl EntryOptions {
         }
         if zeros || self.packets.is_some() || self.bytes.is_some() {
             let (bytes, packets) = (self.bytes.unwrap_or(0), self.packets.unwrap_or(0));
+            // `ip_set_init_counter` in include/linux/netfilter/ipset/ip_set.h.
+            if bytes == u64::MAX || packets == u64::MAX {
+                return Err(Refusal::new(format!(
+                    "a counter of {}: the kernel takes that for none; {} is the limit",
+                    u64::MAX,
+                    u64::MAX - 1
+                )));
+            }
             encoder.writer.u64_net(data::BYTES, bytes);
             encoder.writer.u64_net(data::PACKETS, packets);
         }
@@ -297,9 +305,13 @@ impl<T: SetType> Entry<T> {
         self
     }
 
-    /// As an error names it.
+    pub(crate) fn from_parts(value: T::Value, options: EntryOptions) -> Self {
+        Self { value, options }
+    }
+
+    /// As an error names it: without options.
     pub(crate) fn in_set(&self, set: &SetName) -> String {
-        format!("{self} in {set}")
+        format!("{} in {set}", ValueText(&self.value))
     }
 
     /// Writes what goes into the entry's nest.
@@ -356,17 +368,19 @@ impl<T: super::NoMatchType> Entry<T> {
     }
 }
 
-impl<T: SetType> fmt::Display for Entry<T> {
-    /// The value, in the syntax of the tool.
+/// The elements alone, in the syntax of the tool.
+struct ValueText<'a, V>(&'a V);
+
+impl<V: Elements> fmt::Display for ValueText<'_, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.value.text(f)
+        self.0.text(f)
     }
 }
 
 impl<T: SetType> fmt::Debug for Entry<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Entry")
-            .field("value", &format_args!("{self}"))
+            .field("value", &format_args!("{}", ValueText(&self.value)))
             .field("options", &self.options)
             .finish()
     }

@@ -3,19 +3,20 @@
 mod attr;
 mod batch;
 mod bulk;
-mod client;
-mod code;
+pub(crate) mod client;
+pub(crate) mod code;
 mod element;
-mod encode;
+pub(crate) mod encode;
 mod entry;
 mod info;
-mod listing;
+pub(crate) mod listing;
 mod messages;
 mod name;
 mod options;
 mod replace;
 mod set;
 mod sets;
+pub mod text;
 mod types;
 mod value;
 

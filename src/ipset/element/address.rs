@@ -8,6 +8,7 @@ use super::{Bits, Dimension, Element, Fields, network};
 use crate::ipset::Family;
 use crate::ipset::attr::{address, data};
 use crate::ipset::encode::{Encoder, Purpose, Refusal};
+use crate::ipset::text::Text;
 use crate::wire::{Malformed, NESTED, NET_BYTE_ORDER};
 
 /// The IPv4 addresses from one to another, both included.
@@ -188,11 +189,7 @@ impl From<Ipv6Net> for Addresses {
 
 impl fmt::Display for Addresses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::One(address) => write!(f, "{address}"),
-            Self::Range(range) => write!(f, "{range}"),
-            Self::Network(network) => write!(f, "{network}"),
-        }
+        self.print(f)
     }
 }
 

@@ -31,22 +31,27 @@ impl FromStr for MacAddress {
 
     /// Six pairs of hexadecimal digits with colons between them.
     fn from_str(text: &str) -> Result<Self> {
-        let pair = |pair: &str| match pair.len() {
-            1 | 2 if !pair.starts_with('+') => u8::from_str_radix(pair, 16).ok(),
-            _ => None,
-        };
-        let bytes: Option<Vec<u8>> = text.split(':').map(pair).collect();
-        bytes
-            .and_then(|bytes| bytes.try_into().ok())
-            .map(Self)
-            .ok_or_else(|| {
-                Error::refused(
-                    "read a MAC address",
-                    "six pairs of hexadecimal digits are meant",
-                )
-                .object(format_args!("{text:?}"))
-            })
+        read(text).ok_or_else(|| {
+            Error::refused(
+                "read a MAC address",
+                "six pairs of hexadecimal digits are meant",
+            )
+            .object(format_args!("{text:?}"))
+        })
     }
+}
+
+fn read(text: &str) -> Option<MacAddress> {
+    let mut bytes = [0; 6];
+    let mut pairs = text.split(':');
+    for byte in &mut bytes {
+        let pair = pairs.next()?;
+        if !matches!(pair.len(), 1 | 2) || pair.starts_with('+') {
+            return None;
+        }
+        *byte = u8::from_str_radix(pair, 16).ok()?;
+    }
+    pairs.next().is_none().then_some(MacAddress(bytes))
 }
 
 impl Element for MacAddress {

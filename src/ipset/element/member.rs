@@ -59,6 +59,11 @@ impl Member {
         Ok(self)
     }
 
+    pub(crate) fn with_place(mut self, place: Option<Place>) -> Self {
+        self.place = place;
+        self
+    }
+
     /// The set.
     pub fn name(&self) -> &SetName {
         &self.name

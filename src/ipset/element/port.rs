@@ -5,6 +5,7 @@ use super::{Dimension, Element, Fields};
 use crate::ipset::Family;
 use crate::ipset::attr::data;
 use crate::ipset::encode::{Encoder, Refusal};
+use crate::ipset::text::{Text, protocol_name};
 use crate::wire::{Malformed, NET_BYTE_ORDER};
 
 /// One port or a range of them, made from a number or a range of numbers.
@@ -95,23 +96,11 @@ impl Protocol {
     pub const fn has_ports(self) -> bool {
         matches!(self, Self::TCP | Self::UDP | Self::SCTP | Self::UDPLITE)
     }
-
-    fn name(self) -> Option<&'static str> {
-        Some(match self {
-            Self::ICMP => "icmp",
-            Self::TCP => "tcp",
-            Self::UDP => "udp",
-            Self::ICMPV6 => "ipv6-icmp",
-            Self::SCTP => "sctp",
-            Self::UDPLITE => "udplite",
-            _ => return None,
-        })
-    }
 }
 
 impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
+        match protocol_name(self.0) {
             Some(name) => f.write_str(name),
             None => write!(f, "{}", self.0),
         }
@@ -127,7 +116,7 @@ impl fmt::Display for Protocol {
 ///
 /// assert_eq!(tcp(8080).to_string(), "tcp:8080");
 /// assert_eq!(tcp(8000..=8080).to_string(), "tcp:8000-8080");
-/// assert_eq!(icmp(8, 0).to_string(), "icmp:8/0");
+/// assert_eq!(icmp(8, 0).to_string(), "icmp:echo-request");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Port {
@@ -192,6 +181,10 @@ pub fn protocol(number: u8) -> Port {
 }
 
 impl Port {
+    pub(crate) fn from_parts(protocol: Protocol, ports: PortRange) -> Self {
+        Self { protocol, ports }
+    }
+
     /// The protocol.
     pub fn protocol(&self) -> Protocol {
         self.protocol
@@ -211,11 +204,7 @@ impl Port {
 
 impl fmt::Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.protocol, self.icmp()) {
-            (Protocol::ICMPV6, Some((kind, code))) => write!(f, "icmpv6:{kind}/{code}"),
-            (protocol, Some((kind, code))) => write!(f, "{protocol}:{kind}/{code}"),
-            (protocol, None) => write!(f, "{protocol}:{}", self.ports),
-        }
+        self.print(f)
     }
 }
 

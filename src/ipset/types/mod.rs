@@ -199,6 +199,18 @@ impl Definition {
         ..Self::HASH
     };
 
+    /// Whether entries have an interface.
+    pub(crate) fn has_interface(&self) -> bool {
+        let interface = |it: &Dimension| matches!(it, Dimension::Interface);
+        self.dimensions.iter().any(interface)
+    }
+
+    /// Whether entries are sets.
+    pub(crate) fn has_members(&self) -> bool {
+        let member = |it: &Dimension| matches!(it, Dimension::Member);
+        self.dimensions.iter().any(member)
+    }
+
     /// The type of this name or older name.
     pub(crate) fn named(name: &str) -> Option<&'static Self> {
         ALL.iter()
