@@ -1,7 +1,9 @@
 //! Sets of addresses, networks, ports and more that firewall rules match on: ipset.
 
+mod answer;
 mod attr;
 mod batch;
+mod body;
 mod bulk;
 mod client;
 mod code;
@@ -10,6 +12,7 @@ mod encode;
 mod entry;
 mod info;
 mod listing;
+mod message;
 mod name;
 mod options;
 mod replace;
@@ -27,6 +30,7 @@ pub use element::{
 pub use entry::{Entry, EntryOptions, SkbMark, SkbPriority};
 pub use info::SetInfo;
 pub use listing::{Entries, Everything, Item};
+pub use message::{EncodedEntries, IpsetMessage, Part, Reply, Request};
 pub use name::{Named, SetName};
 pub use options::{CreateOptions, Family, MAX_TIMEOUT, SetRange};
 pub use set::{AnyEntry, AnySet, IpSet};
