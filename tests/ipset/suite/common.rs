@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fmt::Debug;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
@@ -51,6 +52,15 @@ pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// A part of a line of `ipset save`: what stands first, and the options by name.
 pub(crate) type Line = (String, BTreeMap<String, String>);
+
+/// Asserts that two things are the same; for those that take several lines to show.
+#[track_caller]
+pub(crate) fn same<T: PartialEq + Debug>(what: &str, found: T, expected: T) {
+    assert!(
+        found == expected,
+        "{what}:\n   found {found:#?}\nexpected {expected:#?}"
+    );
+}
 
 /// Runs the real `ipset`.
 pub(crate) fn ipset<'a>(arguments: impl IntoIterator<Item = &'a str>) -> lab::Result<String> {
