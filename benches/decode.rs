@@ -61,10 +61,12 @@ fn walk(mut bytes: &[u8]) -> u32 {
         let length = usize::from(u16::from_ne_bytes([header[0], header[1]]));
         let kind = u16::from_ne_bytes([header[2], header[3]]);
         sum += u32::from(kind);
-        if kind & attributes::NESTED != 0 {
-            sum += walk(bytes.get(4..length).unwrap_or_default());
-        }
-        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+        // Into a nest, or behind a value.
+        let step = match kind & attributes::NESTED {
+            0 => length.next_multiple_of(4),
+            _ => 4,
+        };
+        bytes = bytes.get(step..).unwrap_or_default();
     }
     sum
 }
