@@ -317,6 +317,10 @@ impl Encoder<'_> {
                 if let Some(refusal) = rule.refuses_range(*range, self.purpose) {
                     return Err(refusal);
                 }
+                if rule.slot == Slot::Second {
+                    // The kernel walks the first range for this one too.
+                    self.endless()?;
+                }
                 self.address(rule.slot.from(), range.first.into())?;
                 self.address(rule.slot.to(), range.last.into())?;
                 self.see(rule, range.first.into(), range.last.into())
@@ -364,6 +368,15 @@ impl Ip {
                 "the range of all IPv4 addresses is none that the kernel takes; \
                  0.0.0.0/1 and 128.0.0.0/1 are",
             ));
+        }
+        // `ip_set_range_to_cidr` compares with `after`, which is for numbers that wrap around.
+        let (first, last) = (range.first.to_bits(), range.last.to_bits());
+        let split = matches!(self.span, Span::Network { .. });
+        if split && first != 0 && last - first >= 1 << 31 {
+            return Some(Refusal::new(format!(
+                "{range} is more than half of all addresses: the kernel would store them one by \
+                 one; split the range at 128.0.0.0"
+            )));
         }
         let testing = purpose == Purpose::Test;
         testing.then(|| Refusal::new(format!("{range} is a range; test what is in it one by one")))

@@ -54,6 +54,18 @@ fn read(text: &str) -> Option<MacAddress> {
     pairs.next().is_none().then_some(MacAddress(bytes))
 }
 
+impl MacAddress {
+    #[inline]
+    fn attribute(&self, encoder: &mut Encoder<'_>) {
+        const TOTAL: usize = align(10);
+        let mut attribute = [0; TOTAL];
+        attribute[..2].copy_from_slice(&10u16.to_ne_bytes());
+        attribute[2..4].copy_from_slice(&data::ETHER.to_ne_bytes());
+        attribute[4..10].copy_from_slice(&self.0);
+        encoder.writer.raw(&attribute);
+    }
+}
+
 impl Element for MacAddress {
     #[inline(always)]
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
@@ -62,12 +74,7 @@ impl Element for MacAddress {
                 "00:00:00:00:00:00 is the MAC address that no set takes",
             ));
         }
-        const TOTAL: usize = align(10);
-        let mut attribute = [0; TOTAL];
-        attribute[..2].copy_from_slice(&10u16.to_ne_bytes());
-        attribute[2..4].copy_from_slice(&data::ETHER.to_ne_bytes());
-        attribute[4..10].copy_from_slice(&self.0);
-        encoder.writer.raw(&attribute);
+        self.attribute(encoder);
         Ok(())
     }
 
@@ -105,8 +112,11 @@ impl fmt::Display for MaybeMac {
 impl Element for MaybeMac {
     #[inline(always)]
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
-        self.0
-            .map_or(Ok(()), |mac| mac.write(&Dimension::Mac, encoder))
+        // Unlike a hash, a bitmap takes 00:00:00:00:00:00.
+        if let Some(mac) = self.0 {
+            mac.attribute(encoder);
+        }
+        Ok(())
     }
 
     #[inline]

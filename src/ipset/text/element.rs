@@ -10,6 +10,7 @@ use super::Names;
 use super::names::{icmp_message, icmp_name, protocol_number};
 use super::piece::{Flaw, Piece};
 use crate::ipset::element::{Dimension, Span};
+use crate::ipset::types::Definition;
 use crate::ipset::{
     Addresses, AnyElement, Family, Interface, Ipv4Range, MacAddress, Mark, MaybeMac, Member, Place,
     Port, PortRange, Protocol, SetName,
@@ -68,7 +69,7 @@ impl<'a> Parts<'a> {
                 at: self.whole.at + self.whole.text.len(),
             };
             end.flaw(format!(
-                "{which} element is missing from {}",
+                "{which} element is missing from {}.",
                 self.whole.text
             ))
         })
@@ -82,14 +83,16 @@ impl<'a> Parts<'a> {
     }
 
     /// To be called when everything that is meant to be there was taken.
-    pub(crate) fn finish(&self) -> Result<(), Flaw> {
-        match self.rest {
-            None => Ok(()),
-            Some(rest) => Err(rest.flaw(format!(
-                "'{}' is more than the entries of this type of set have",
-                rest.text
-            ))),
-        }
+    pub(crate) fn finish(&self, definition: &Definition) -> Result<(), Flaw> {
+        let Some(rest) = self.rest else {
+            return Ok(());
+        };
+        let (text, name) = (self.whole.text, definition.name);
+        Err(rest.flaw(match definition.dimensions.len() {
+            1 => format!("Elem separator in {text}, but settype {name} supports none."),
+            2 => format!("Two elem separators in {text}, but settype {name} supports one."),
+            _ => format!("Three elem separators in {text}, but settype {name} supports two."),
+        }))
     }
 }
 
@@ -210,7 +213,7 @@ impl Text for Port {
             _ if port.text == "0" => 0.into(),
             _ => {
                 return Err(port.flaw(format!(
-                    "protocol {protocol} can be used with pseudo port value 0 only"
+                    "Protocol {protocol} can be used with pseudo port value 0 only."
                 )));
             }
         };
@@ -238,7 +241,9 @@ fn read_icmp(piece: Piece<'_>, version6: bool) -> Result<PortRange, Flaw> {
             let (kind, code) = piece.split(b'/').ok_or_else(|| {
                 let version = if version6 { "v6" } else { "" };
                 let text = piece.text;
-                piece.flaw(format!("cannot parse {text} as an ICMP{version} type/code"))
+                piece.flaw(format!(
+                    "Cannot parse {text} as an ICMP{version} type/code."
+                ))
             })?;
             (kind.number(0, 255)? as u8, code.number(0, 255)? as u8)
         }
@@ -254,12 +259,17 @@ fn read_ports(
     context: &Context<'_>,
 ) -> Result<PortRange, Flaw> {
     match piece.split(b'-') {
-        None => read_port(piece, protocol, context).map(Into::into),
-        Some((first, last)) => Ok(PortRange::new(
-            read_port(first, protocol, context)?,
-            read_port(last, protocol, context)?,
-        )),
+        // A negative number is to be called out of range.
+        Some((first, _)) if first.text.is_empty() => read_port(piece, protocol, context),
+        None => read_port(piece, protocol, context),
+        Some((first, last)) => {
+            return Ok(PortRange::new(
+                read_port(first, protocol, context)?,
+                read_port(last, protocol, context)?,
+            ));
+        }
     }
+    .map(Into::into)
 }
 
 #[inline]

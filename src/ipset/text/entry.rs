@@ -250,7 +250,7 @@ fn read<T: SetType>(
     (context.wildcard, context.place) = (rest.wildcard, rest.place);
     let mut parts = Parts::new(elements, &context);
     let value = T::Value::from_text(definition.dimensions, &mut parts)?;
-    parts.finish()?;
+    parts.finish(definition)?;
     Ok(Entry::from_parts(value, rest.options))
 }
 

@@ -41,12 +41,21 @@ pub(super) fn is_plain_name(name: &[u8]) -> bool {
 }
 
 pub(super) fn read_name(word: Piece<'_>) -> Result<SetName, Flaw> {
-    let name = SetName::new(word.text);
-    name.or_else(|error| match is_plain_name(word.text.as_bytes()) {
-        true => SetName::from_kernel(word.text.as_bytes())
-            .map_err(|malformed| word.flaw(malformed.to_string())),
-        false => Err(word.flaw(error.reason())),
-    })
+    SetName::existing(word.text).map_err(|error| word.flaw(error.reason()))
+}
+
+impl SetName {
+    /// The name of a set that another program made: it may have blanks and commas. Text carries
+    /// it in quotes, but not as a member of a list.
+    ///
+    /// # Errors
+    /// `InvalidInput` for what text cannot carry in quotes either.
+    pub fn existing(name: &str) -> Result<Self> {
+        Self::new(name).or_else(|error| match is_plain_name(name.as_bytes()) {
+            true => Self::from_kernel(name.as_bytes()).map_err(|_| error),
+            false => Err(error),
+        })
+    }
 }
 
 impl<T: SetType> fmt::Display for IpSet<T> {
@@ -214,6 +223,9 @@ impl<'a> OptionReader<'a> {
             place: None,
         };
         if self.takes(Takes::PORT_RANGE) {
+            if word.split(b'-').is_none() {
+                return Err(word.flaw(format!("FROM-TO ports must be specified: {}", word.text)));
+            }
             return read_plain_ports(word, &context).map(Into::into);
         }
         let range = match read_addresses(word, &context)? {
