@@ -50,6 +50,10 @@ impl Bulk {
         self
     }
 
+    pub(super) fn is_tolerant(self) -> bool {
+        self.tolerant
+    }
+
     /// Goes on after an entry that is refused. What concerns all that follow ends it nonetheless:
     /// the set is full or gone, the connection is broken.
     #[must_use]

@@ -15,7 +15,7 @@ use crate::wire::{Attributes, Malformed, Writer};
 use crate::{Error, ErrorKind, Result};
 
 /// The versions of the protocol that this crate speaks: 7 has indices beside what 6 has.
-const PROTOCOLS: std::ops::RangeInclusive<u8> = 6..=7;
+pub(super) const PROTOCOLS: std::ops::RangeInclusive<u8> = 6..=7;
 
 /// `struct nfgenmsg` (include/uapi/linux/netfilter/nfnetlink.h). Its family is not looked at.
 pub(super) const NFGENMSG: [u8; 4] = [number::INET, 0, 0, 0];
@@ -51,6 +51,16 @@ pub(super) fn name(writer: &mut Writer, kind: u16, name: &SetName) {
 pub(super) fn error(command: Command, about: About<'_>, failure: Failure) -> Error {
     let cause = Cause::from_failure(failure, |code| code::interpret(command, about, code));
     Error::new(command.operation(), cause)
+}
+
+/// The error of a socket that could not be opened.
+pub(crate) fn connect_failed(failure: Failure) -> Error {
+    match failure {
+        Failure::Io(error) if error.raw_os_error() == Some(libc::EPROTONOSUPPORT) => {
+            unavailable("this kernel has no netfilter netlink")
+        }
+        failure => error(Command::Connect, About::default(), failure),
+    }
 }
 
 impl<T: Transport> Client<T> {
@@ -178,10 +188,10 @@ impl<T: Transport> Client<T> {
         let (least, most) = self
             .revisions_of(definition, set.family_number())
             .await
-            .map_err(|error| error.during(Command::Create.operation()).object(set))?;
+            .map_err(|error| error.during(Command::Create.operation()).object(set.name()))?;
         let unavailable = |why: String| {
             let cause = Cause::Unavailable(why.into());
-            Err(Error::new(Command::Create.operation(), cause).object(set))
+            Err(Error::new(Command::Create.operation(), cause).object(set.name()))
         };
         if least > definition.revision {
             let known = definition.revision;
@@ -222,7 +232,7 @@ impl<T: Transport> Client<T> {
                 writer.nest(top::DATA, |writer| set.options().write(writer));
             })
             .await
-            .map_err(|failure| error(Command::Create, about(set), failure).object(set))
+            .map_err(|failure| error(Command::Create, about(set), failure).object(set.name()))
     }
 
     /// Creates a set, or makes sure that one exists which is the same; true if it was created.
@@ -253,6 +263,16 @@ impl<T: Transport> Client<T> {
         self.with_names(command, exclusive, Some(&set), None)
             .await
             .map_err(|error| error.object(set))
+    }
+
+    /// Destroys a set without waiting for what comes of it.
+    pub(super) fn destroy_and_forget(&mut self, set: &SetName) {
+        let protocol = self.protocol;
+        self.connection
+            .send_and_forget(message(command::DESTROY), |writer| {
+                begin(writer, protocol);
+                name(writer, top::SETNAME, set);
+            });
     }
 
     /// A command on every set.
@@ -548,7 +568,7 @@ fn same<K: SetType>(set: &IpSet<K>, there: &SetInfo) -> Result<()> {
                 extended: None,
             }),
         )
-        .object(set)),
+        .object(set.name())),
     }
 }
 

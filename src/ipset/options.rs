@@ -193,7 +193,7 @@ impl CreateOptions {
                 return Err(Refusal::new("a bitmask of no bits"));
             }
             if bitmask.is_ipv4() != (self.family == Family::Inet) {
-                return Err(Refusal::other_family(bitmask, self.family));
+                return Err(Refusal::other_family(bitmask.into(), self.family));
             }
             if self.netmask.is_some() {
                 return Err(Refusal::new("netmask and bitmask exclude each other"));
@@ -235,6 +235,17 @@ impl CreateOptions {
             let netmask = 32 - shift;
             return Err(Refusal::new(format!(
                 "the range {range} is not made of whole networks of prefix length {netmask}"
+            )));
+        }
+        // `bitmap_ip_create` takes the shortest network that begins with the range and has all
+        // of it, which has to have a shorter prefix than the networks in it.
+        let common = (first ^ last).leading_zeros();
+        let aligned = first.checked_shl(common).unwrap_or(0) == 0;
+        if shift > 0 && (elements < 2 || !aligned) {
+            let netmask = 32 - shift;
+            return Err(Refusal::new(format!(
+                "the range {range} has to begin with the network of a shorter prefix than \
+                 netmask {netmask} which has all of it"
             )));
         }
         Ok(())

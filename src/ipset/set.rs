@@ -99,7 +99,8 @@ impl<T: SetType> IpSet<T> {
         self.definition().name
     }
 
-    pub(crate) fn kind(&self) -> &T {
+    /// The type.
+    pub fn kind(&self) -> &T {
         &self.kind
     }
 
@@ -175,7 +176,7 @@ impl<T: SetType> IpSet<T> {
     pub fn check(&self) -> Result<()> {
         self.options
             .check(self.definition())
-            .map_err(|refusal| Error::refused("create set", refusal.0).object(self))
+            .map_err(|refusal| Error::refused("create set", refusal.0).object(self.name()))
     }
 
     /// Checks an entry without asking the kernel, which answers "not in the set" when it is
@@ -314,13 +315,6 @@ impl<T: SizeType> IpSet<T> {
     pub fn size(mut self, members: u32) -> Self {
         self.options.size = Some(members);
         self
-    }
-}
-
-impl<T: SetType> fmt::Display for IpSet<T> {
-    /// The name.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.name.fmt(f)
     }
 }
 

@@ -5,7 +5,7 @@ mod arbitrary;
 mod batch;
 #[cfg(all(test, target_endian = "little"))]
 mod captured;
-mod client;
+pub(crate) mod client;
 mod daemon;
 mod decode;
 mod encode;
@@ -17,6 +17,7 @@ mod operation;
 mod operations;
 mod outcome;
 mod persistence;
+pub mod proc;
 #[cfg(test)]
 mod properties;
 mod query;

@@ -69,7 +69,7 @@ pub(crate) use sealed::Sealed;
 pub trait SetType: Sealed + Clone + PartialEq + std::fmt::Debug + Send + Sync + 'static {
     /// What its entries are made of.
     #[allow(private_bounds)]
-    type Value: Elements + Clone + PartialEq + Eq + std::fmt::Debug + Send + Sync + 'static;
+    type Value: Elements + Clone + PartialEq + Eq + Ord + std::fmt::Debug + Send + Sync + 'static;
 
     #[doc(hidden)]
     fn definition(&self) -> &'static Definition;
@@ -198,6 +198,18 @@ impl Definition {
         options: Takes::empty(),
         ..Self::HASH
     };
+
+    /// Whether entries have an interface.
+    pub(crate) fn has_interface(&self) -> bool {
+        let interface = |it: &Dimension| matches!(it, Dimension::Interface);
+        self.dimensions.iter().any(interface)
+    }
+
+    /// Whether entries are sets.
+    pub(crate) fn has_members(&self) -> bool {
+        let member = |it: &Dimension| matches!(it, Dimension::Member);
+        self.dimensions.iter().any(member)
+    }
 
     /// The type of this name or older name.
     pub(crate) fn named(name: &str) -> Option<&'static Self> {

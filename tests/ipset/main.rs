@@ -1,0 +1,15 @@
+//! All kernel tests of ipset, on a kernel that has all sixteen types of set.
+
+mod cases;
+mod common;
+mod elements;
+mod options;
+mod suite;
+
+use std::process::ExitCode;
+
+use lab::Needs;
+
+fn main() -> ExitCode {
+    lab::test::main(&Needs::sets(suite::ALL), suite::tests(suite::ALL, true))
+}
