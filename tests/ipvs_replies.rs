@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use ipvset::ipvs::{Ipvs, OnFailure, Operation, ServiceKey, SyncDaemon, SyncRole, VirtualService};
+use ipvset::ipvs::{Ipvs, OnFailure, ServiceKey, SyncDaemon, SyncRole, VirtualService};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -19,8 +19,8 @@ fn a_daemon_stopped_in_the_datagram_that_starts_it() -> Result {
     lab::tool("ip", ["link", "set", "lo", "up"])?;
     let mut ipvs = Ipvs::connect()?;
     let mut batch = ipvs.batch();
-    batch.push(Operation::StartDaemon(SyncDaemon::master("lo")));
-    batch.push(Operation::StopDaemon(SyncRole::Master));
+    batch.start_daemon(&SyncDaemon::master("lo"));
+    batch.stop_daemon(SyncRole::Master);
     assert!(batch.send()?.is_success());
     assert_eq!(ipvs.daemons()?, []);
     Ok(())
