@@ -327,10 +327,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
     }
 
     fn command(&self) -> Command {
-        match self.purpose {
-            Purpose::Remove => Command::Remove,
-            _ => Command::Add,
-        }
+        self.purpose.into()
     }
 
     fn operation(&self) -> &'static str {

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use super::client::{Client, NFGENMSG, attributes, malformed_reply};
+use super::answer::attributes;
+use super::body::NFGENMSG;
+use super::client::{Client, malformed_reply};
 use super::code::Command;
 use super::info::Listed;
 use super::{AnyEntry, AnyType, Entry, IpSet, SetInfo, SetName, SetType};

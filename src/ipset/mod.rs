@@ -1,7 +1,9 @@
 //! Sets of addresses, networks, ports and more that firewall rules match on: ipset.
 
+mod answer;
 mod attr;
 mod batch;
+mod body;
 mod bulk;
 pub(crate) mod client;
 pub(crate) mod code;
@@ -10,7 +12,7 @@ pub(crate) mod encode;
 mod entry;
 mod info;
 pub(crate) mod listing;
-mod messages;
+mod message;
 mod name;
 mod options;
 mod replace;
@@ -28,7 +30,9 @@ pub use element::{
 pub use entry::{Entry, EntryOptions, SkbMark, SkbPriority};
 pub use info::SetInfo;
 pub use listing::{Entries, Everything, Item};
-pub use messages::{BulkMessages, ListedEntries};
+pub use message::{
+    BulkMessages, EncodedEntries, IpsetMessage, ListedEntries, Part, Reply, Request,
+};
 pub use name::{Named, SetName};
 pub use options::{CreateOptions, Family, MAX_TIMEOUT, SetRange};
 pub use set::{AnyEntry, AnySet, IpSet};

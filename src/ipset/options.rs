@@ -38,9 +38,27 @@ impl fmt::Display for Family {
 
 /// `AF_INET`, `AF_INET6`, `AF_UNSPEC`
 pub(crate) mod number {
+    use super::Family;
+
     pub(crate) const UNSPECIFIED: u8 = 0;
     pub(crate) const INET: u8 = 2;
     pub(crate) const INET6: u8 = 10;
+
+    pub(crate) const fn of(family: Option<Family>) -> u8 {
+        match family {
+            None => UNSPECIFIED,
+            Some(Family::Inet) => INET,
+            Some(Family::Inet6) => INET6,
+        }
+    }
+
+    pub(crate) const fn family(number: u8) -> Option<Family> {
+        match number {
+            INET => Some(Family::Inet),
+            INET6 => Some(Family::Inet6),
+            _ => None,
+        }
+    }
 }
 
 /// The range in which all entries of a bitmap lie.

@@ -204,11 +204,8 @@ impl<T: SetType> IpSet<T> {
 
     /// The family as the kernel numbers it.
     pub(crate) fn family_number(&self) -> u8 {
-        match (self.definition().families, self.options.family) {
-            (Families::Unspecified, _) => number::UNSPECIFIED,
-            (Families::Inet, _) | (Families::Both, Family::Inet) => number::INET,
-            (Families::Both, Family::Inet6) => number::INET6,
-        }
+        let families = self.definition().families;
+        number::of(families.first().map(|_| self.family()))
     }
 }
 

@@ -29,8 +29,8 @@ impl<T: Transport> Netlink<T> {
 
     /// Carries out one operation.
     pub(super) async fn execute(&mut self, operation: &Operation) -> Result<(), Failure> {
-        if may_stay_unanswered(operation) {
-            return self.execute_in_packet(operation).await;
+        if let Operation::StopDaemon(_) = operation {
+            return self.execute_unanswered(operation).await;
         }
         self.connection
             .command(self.family, 0, |writer| {
@@ -40,9 +40,10 @@ impl<T: Transport> Netlink<T> {
             .await
     }
 
-    /// Carries out an operation whose success may be silence: what ends a packet is answered
-    /// whatever the operations in it are.
-    async fn execute_in_packet(&mut self, operation: &Operation) -> Result<(), Failure> {
+    /// Carries out an operation that the kernel may carry out without a word: see
+    /// [`Ipvs::stop_daemon`](super::Ipvs::stop_daemon). A packet does not wait for the answers
+    /// to what is in it.
+    async fn execute_unanswered(&mut self, operation: &Operation) -> Result<(), Failure> {
         let mut packet = self.packet();
         self.push(&mut packet, operation)?;
         let outcome = self.send(&mut packet).await?;
@@ -101,17 +102,6 @@ impl<T: Transport> Netlink<T> {
     pub(super) async fn send(&mut self, packet: &mut Packet) -> Result<Outcome, Failure> {
         self.connection.send_packet(packet).await
     }
-}
-
-/// Whether the kernel may carry the operation out and say nothing, not even if it is asked for
-/// an ACK.
-///
-/// A sync daemon that is stopped before its thread has run for the first time gives EINTR
-/// (`stop_sync_thread`, net/netfilter/ipvs/ip_vs_sync.c, gives what `kthread` in
-/// kernel/kthread.c does), though it is stopped; and to a request that gives EINTR there is no
-/// answer (`netlink_rcv_skb`, net/netlink/af_netlink.c).
-fn may_stay_unanswered(operation: &Operation) -> bool {
-    matches!(operation, Operation::StopDaemon(_))
 }
 
 fn report(payload: &[u8], service: Option<Family>) -> Result<Report, Malformed> {

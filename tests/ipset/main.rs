@@ -1,9 +1,5 @@
 //! All kernel tests of ipset, on a kernel that has all sixteen types of set.
 
-mod cases;
-mod common;
-mod elements;
-mod options;
 mod suite;
 
 use std::process::ExitCode;

@@ -79,22 +79,7 @@ fn round_trip<T: SetType>(set: IpSet<T>, entries: Vec<Entry<T>>, expected: &[&st
     let there = sets.info(&set)?.set.expect("a type that the crate knows");
     same("the options", given(&there), given(&set.untype()));
     let untyped = listed(&mut sets, &there)?;
-    let text = |entries: &[String]| entries.join("\n");
-    same(
-        "untyped entries",
-        text(
-            &untyped
-                .iter()
-                .map(|it| format!("{it:?}"))
-                .collect::<Vec<_>>(),
-        ),
-        text(
-            &sorted
-                .iter()
-                .map(|it| format!("{it:?}"))
-                .collect::<Vec<_>>(),
-        ),
-    );
+    same("untyped entries", texts(&untyped), texts(&sorted));
     for entry in &untyped {
         assert!(sets.test(&there, entry.clone())?, "{entry} is in the set");
         sets.remove(&there, entry.clone())?;
@@ -129,6 +114,13 @@ fn round_trip<T: SetType>(set: IpSet<T>, entries: Vec<Entry<T>>, expected: &[&st
     same("the tool's options", given(&there), given(&set.untype()));
     sets.destroy(&set)?;
     Ok(())
+}
+
+/// Entries as the tool writes them, in order.
+fn texts<T: SetType>(entries: &[Entry<T>]) -> Vec<String> {
+    let mut texts: Vec<_> = entries.iter().map(Entry::to_string).collect();
+    texts.sort();
+    texts
 }
 
 /// A set with the kernel's defaults in place of what is not given.

@@ -8,6 +8,7 @@ use bitflags::bitflags;
 
 pub use any::AnyType;
 
+use super::Family;
 use super::element::Dimension;
 use super::value::Elements;
 
@@ -41,6 +42,16 @@ pub(crate) enum Families {
     Inet,
     /// None: entries have no addresses, or need not say of which family they are.
     Unspecified,
+}
+
+impl Families {
+    /// One that every kernel which has the type has for it.
+    pub(crate) fn first(self) -> Option<Family> {
+        match self {
+            Self::Both | Self::Inet => Some(Family::Inet),
+            Self::Unspecified => None,
+        }
+    }
 }
 
 bitflags! {
@@ -211,6 +222,12 @@ impl Definition {
         self.dimensions.iter().any(member)
     }
 
+    /// The kernel module that brings the type: `ip_set_hash_ipport` for `hash:ip,port`.
+    pub(crate) fn module(&self) -> String {
+        let (method, elements) = self.name.split_once(':').unwrap_or((self.name, ""));
+        format!("ip_set_{method}_{}", elements.replace(',', ""))
+    }
+
     /// The type of this name or older name.
     pub(crate) fn named(name: &str) -> Option<&'static Self> {
         ALL.iter()
@@ -243,6 +260,14 @@ mod tests {
         assert_eq!((ALL.len(), names.len()), (16, count));
         assert_eq!(Definition::named("iphash").unwrap().name, "hash:ip");
         assert!(Definition::named("hash:ip,ip").is_none());
+    }
+
+    #[test]
+    fn modules_are_named_after_their_types() {
+        let module = |name| Definition::named(name).unwrap().module();
+        assert_eq!(module("hash:net,port,net"), "ip_set_hash_netportnet");
+        assert_eq!(module("bitmap:ip,mac"), "ip_set_bitmap_ipmac");
+        assert_eq!(module("list:set"), "ip_set_list_set");
     }
 
     #[test]

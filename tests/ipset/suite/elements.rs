@@ -9,12 +9,12 @@ use ipvset::ipset::{
     protocol, tcp, udp,
 };
 
-use crate::common::{Outcome, has_family, kernel_is_at_least, restore};
-use crate::suite::{self, needs};
+use super::common::{Outcome, has_family, kernel_is_at_least, restore};
+use super::{ALL, Test, needs};
 
-pub fn tests() -> Vec<suite::Entry> {
+pub(crate) fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
-    for name in suite::ALL {
+    for name in ALL {
         let families: &[Family] = match has_family(name) {
             true => &[Family::Inet, Family::Inet6],
             false => &[Family::Inet],

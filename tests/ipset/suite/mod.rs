@@ -1,11 +1,20 @@
 //! The tests of both binaries, each with what it needs from the kernel.
 
-use lab::test::Test;
+mod cases;
+mod common;
+mod elements;
+mod nomatch;
+mod nulls;
+mod options;
+mod peers;
+mod ranges;
+mod readd;
+mod replace;
 
-use crate::common::Outcome;
+use common::Outcome;
 
 /// The types of set, all of them.
-pub const ALL: &[&str] = &[
+pub(crate) const ALL: &[&str] = &[
     "bitmap:ip",
     "bitmap:ip,mac",
     "bitmap:port",
@@ -24,54 +33,46 @@ pub const ALL: &[&str] = &[
     "list:set",
 ];
 
-/// Those that most kernels have.
-pub const COMMON: &[&str] = &[
-    "bitmap:ip",
-    "bitmap:ip,mac",
-    "bitmap:port",
-    "hash:ip",
-    "hash:ip,port",
-    "hash:ip,port,ip",
-    "hash:ip,port,net",
-    "hash:net",
-    "hash:net,port",
-    "list:set",
-];
-
 /// A test with the types of set that it needs, and whether it needs firewall rules.
-pub struct Entry {
+pub(crate) struct Test {
     types: &'static [&'static str],
     rules: bool,
-    test: Test,
+    test: lab::test::Test,
 }
 
 /// A test that needs these types of set.
-pub fn needs(
+pub(crate) fn needs(
     types: &'static [&'static str],
     name: &str,
     run: impl FnOnce() -> Outcome + Send + 'static,
-) -> Entry {
-    Entry {
+) -> Test {
+    Test {
         types,
         rules: false,
-        test: Test::new(name, run),
+        test: lab::test::Test::new(name, run),
     }
 }
 
-impl Entry {
+impl Test {
     /// It needs `iptables-legacy` with `-m set` too.
-    pub fn with_rules(mut self) -> Entry {
+    pub(crate) fn with_rules(mut self) -> Test {
         self.rules = true;
         self
     }
 }
 
 /// The tests that a kernel with these types, and with or without rules, can run.
-pub fn tests(types: &[&str], rules: bool) -> Vec<Test> {
+pub(crate) fn tests(types: &[&str], rules: bool) -> Vec<lab::test::Test> {
     let all = [
-        crate::cases::tests(),
-        crate::elements::tests(),
-        crate::options::tests(),
+        cases::tests(),
+        elements::tests(),
+        options::tests(),
+        nulls::tests(),
+        ranges::tests(),
+        nomatch::tests(),
+        readd::tests(),
+        peers::tests(),
+        replace::tests(),
     ];
     all.into_iter()
         .flatten()

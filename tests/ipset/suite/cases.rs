@@ -1,21 +1,18 @@
 //! Every type and family: what the crate writes is what the tool reads, and the other way round.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-use ipnet::IpNet;
 use ipvset::ipset::{
     AnyEntry, AnyValue, BitmapIp, BitmapIpMac, BitmapPort, Entry, FamilyType, FromParts, HashIp,
     HashIpMac, HashIpMark, HashIpPort, HashIpPortIp, HashIpPortNet, HashMac, HashNet, HashNetIface,
     HashNetNet, HashNetPort, HashNetPortNet, Interface, IpSet, IpSets, Ipv4Range, Item, ListSet,
-    MacAddress, Mark, MaybeMac, Member, PortRange, SetName, SetType, icmp, icmpv6, protocol, sctp,
-    tcp, udp, udplite,
+    Mark, MaybeMac, Member, PortRange, SetName, SetType, icmp, icmpv6, protocol, sctp, tcp, udp,
+    udplite,
 };
 
-use crate::common::{
-    Line, Outcome, create_line, create_text, entry_line, entry_options, kept, listed, restore,
-    saved_all, sort,
+use super::common::{
+    Line, Outcome, create_line, create_text, entry_line, entry_options, ip, kept, listed, mac, net,
+    restore, saved_all, sort, v4, v6,
 };
-use crate::suite::{self, needs};
+use super::{Test, needs};
 
 /// An entry, typed and untyped, and as the tool writes it.
 struct Sample<T: SetType> {
@@ -64,26 +61,6 @@ impl<T: SetType + Default> Case<T> {
         }
         self
     }
-}
-
-fn v4(text: &str) -> Ipv4Addr {
-    text.parse().unwrap()
-}
-
-fn v6(text: &str) -> Ipv6Addr {
-    text.parse().unwrap()
-}
-
-fn ip(text: &str) -> IpAddr {
-    text.parse().unwrap()
-}
-
-fn net(text: &str) -> IpNet {
-    text.parse().unwrap()
-}
-
-fn mac(text: &str) -> MacAddress {
-    text.parse().unwrap()
 }
 
 fn set<T: SetType + Default>() -> IpSet<T> {
@@ -419,7 +396,7 @@ fn list_set() -> Case<ListSet> {
         .entry(name("c"), "c")
 }
 
-pub fn tests() -> Vec<suite::Entry> {
+pub(crate) fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
     macro_rules! cases {
         ($($name:literal: $($case:ident $family:literal),+;)+) => {$($(

@@ -1,13 +1,13 @@
 //! Messages as bytes, for programs that run a netlink connection of their own.
 
-use super::attr::{command, message, top};
-use super::batch::{Batch, Filled};
-use super::client::{PROTOCOLS, attributes, begin, name};
-use super::code::Command;
-use super::encode::Purpose;
-use super::info::Listed;
-use super::{Bulk, Entry, IpSet, SetType};
 use crate::error::Cause;
+use crate::ipset::answer::attributes;
+use crate::ipset::batch::{Batch, Filled};
+use crate::ipset::body;
+use crate::ipset::code::Command;
+use crate::ipset::encode::Purpose;
+use crate::ipset::info::Listed;
+use crate::ipset::{Bulk, Entry, IpSet, SetType};
 use crate::netlink::flag;
 use crate::netlink::message as netlink;
 use crate::wire::{Attributes, Malformed, Writer};
@@ -108,7 +108,7 @@ impl<T: SetType> IpSet<T> {
         entries: I,
         how: Bulk,
     ) -> BulkMessages<'_, T, I::IntoIter> {
-        let (exclusive, protocol) = (!how.is_tolerant(), *PROTOCOLS.start());
+        let (exclusive, protocol) = (!how.is_tolerant(), body::PROTOCOL);
         BulkMessages {
             set: self,
             purpose,
@@ -125,9 +125,8 @@ impl<T: SetType> IpSet<T> {
     pub fn list_message(&self) -> Vec<u8> {
         let mut writer = Writer::default();
         let flags = flag::REQUEST | flag::DUMP;
-        netlink::write(&mut writer, message(command::LIST), flags, 0, |writer| {
-            begin(writer, *PROTOCOLS.start());
-            name(writer, top::SETNAME, self.name());
+        netlink::write(&mut writer, Command::List.message(), flags, 0, |writer| {
+            body::list(writer, body::PROTOCOL, Some(self.name()), 0);
         });
         writer.bytes().to_vec()
     }

@@ -8,14 +8,14 @@ use ipvset::ipset::{
     AnySet, AnyType, CreateOptions, Family, IpSets, Ipv4Range, MAX_TIMEOUT, PortRange, SetRange,
 };
 
-use crate::common::{
+use super::common::{
     Line, Outcome, create_line, create_text, has_family, kernel_is_at_least, restore, saved_all,
 };
-use crate::suite::{self, needs};
+use super::{ALL, Test, needs};
 
-pub fn tests() -> Vec<suite::Entry> {
+pub(crate) fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
-    for name in suite::ALL {
+    for name in ALL {
         let families: &[Family] = match has_family(name) {
             true => &[Family::Inet, Family::Inet6],
             false => &[Family::Inet],

@@ -2,22 +2,62 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipvset::ipset::{CreateOptions, Entry, EntryOptions, Family, IpSet, IpSets, SetType};
+use ipnet::IpNet;
+use ipvset::ipset::{
+    CreateOptions, Entry, EntryOptions, Family, IpSet, IpSets, Ipv4Range, MacAddress, SetType,
+};
+
+pub(crate) fn v4(text: &str) -> Ipv4Addr {
+    text.parse().unwrap()
+}
+
+pub(crate) fn v6(text: &str) -> Ipv6Addr {
+    text.parse().unwrap()
+}
+
+pub(crate) fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+pub(crate) fn net(text: &str) -> IpNet {
+    text.parse().unwrap()
+}
+
+pub(crate) fn range(first: &str, last: &str) -> Ipv4Range {
+    Ipv4Range::new(v4(first), v4(last))
+}
+
+pub(crate) fn mac(text: &str) -> MacAddress {
+    text.parse().unwrap()
+}
+
+/// A set of the name `s` with the kernel's defaults.
+pub(crate) fn set<T: SetType + Default>() -> IpSet<T> {
+    IpSet::new("s").unwrap()
+}
+
+/// Creates a set on a new connection.
+pub(crate) fn created<T: SetType>(set: IpSet<T>) -> Outcome<(IpSets, IpSet<T>)> {
+    let mut sets = IpSets::connect()?;
+    sets.create(&set)?;
+    Ok((sets, set))
+}
 
 /// What a test gives.
-pub type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// A part of a line of `ipset save`: what stands first, and the options by name.
-pub type Line = (String, BTreeMap<String, String>);
+pub(crate) type Line = (String, BTreeMap<String, String>);
 
 /// Runs the real `ipset`.
-pub fn ipset<'a>(arguments: impl IntoIterator<Item = &'a str>) -> lab::Result<String> {
+pub(crate) fn ipset<'a>(arguments: impl IntoIterator<Item = &'a str>) -> lab::Result<String> {
     lab::tool("ipset", arguments)
 }
 
 /// Runs the real `ipset restore`.
-pub fn restore(text: &str) -> lab::Result<()> {
+pub(crate) fn restore(text: &str) -> lab::Result<()> {
     lab::tool_with_input("ipset", ["restore"], text).map(drop)
 }
 
@@ -61,25 +101,25 @@ fn options(words: &[String], creating: bool) -> BTreeMap<String, String> {
 
 /// The timeouts of these tests are whole thousands of seconds, so that what is left of one after
 /// a moment tells what it was.
-pub fn rounded(timeout: u32) -> u32 {
+pub(crate) fn rounded(timeout: u32) -> u32 {
     timeout.div_ceil(1000) * 1000
 }
 
 /// An entry in the tool's syntax, without the set's name.
-pub fn entry_line(text: &str) -> Line {
+pub(crate) fn entry_line(text: &str) -> Line {
     let words = words(text);
     (words[0].clone(), options(&words[1..], false))
 }
 
 /// A set in the tool's syntax from its type on.
-pub fn create_line(text: &str) -> Line {
+pub(crate) fn create_line(text: &str) -> Line {
     let words = words(text);
     (words[0].clone(), options(&words[1..], true))
 }
 
 /// What the tool's `ipset save` says of each set: how it was created, and its entries in the
 /// kernel's order.
-pub fn saved_all() -> lab::Result<BTreeMap<String, (Line, Vec<Line>)>> {
+pub(crate) fn saved_all() -> lab::Result<BTreeMap<String, (Line, Vec<Line>)>> {
     let mut sets = BTreeMap::new();
     for line in ipset(["save"])?.lines() {
         let mut parts = line.splitn(3, ' ');
@@ -96,27 +136,30 @@ pub fn saved_all() -> lab::Result<BTreeMap<String, (Line, Vec<Line>)>> {
 }
 
 /// The same of one set.
-pub fn saved(name: &str) -> lab::Result<(Line, Vec<Line>)> {
+pub(crate) fn saved(name: &str) -> lab::Result<(Line, Vec<Line>)> {
     let mut sets = saved_all()?;
     Ok(sets.remove(name).unwrap_or_default())
 }
 
 /// The entries that the tool sees, in an order that does not depend on the kernel.
-pub fn saved_entries(name: &str) -> lab::Result<Vec<Line>> {
+pub(crate) fn saved_entries(name: &str) -> lab::Result<Vec<Line>> {
     let (_, mut entries) = saved(name)?;
     entries.sort();
     Ok(entries)
 }
 
 /// The entries that the crate sees, in an order that does not depend on the kernel.
-pub fn listed<T: SetType>(sets: &mut IpSets, set: &IpSet<T>) -> ipvset::Result<Vec<Entry<T>>> {
+pub(crate) fn listed<T: SetType>(
+    sets: &mut IpSets,
+    set: &IpSet<T>,
+) -> ipvset::Result<Vec<Entry<T>>> {
     let mut entries = listed_in_order(sets, set)?;
     sort(&mut entries);
     Ok(entries)
 }
 
 /// The entries that the crate sees, in the kernel's order.
-pub fn listed_in_order<T: SetType>(
+pub(crate) fn listed_in_order<T: SetType>(
     sets: &mut IpSets,
     set: &IpSet<T>,
 ) -> ipvset::Result<Vec<Entry<T>>> {
@@ -130,7 +173,7 @@ pub fn listed_in_order<T: SetType>(
 }
 
 /// The values that the crate sees, in the tool's syntax and ordered as text.
-pub fn values<T: SetType>(sets: &mut IpSets, set: &IpSet<T>) -> ipvset::Result<Vec<String>> {
+pub(crate) fn values<T: SetType>(sets: &mut IpSets, set: &IpSet<T>) -> ipvset::Result<Vec<String>> {
     let mut values = Vec::new();
     for entry in sets.list(set)? {
         values.push(entry?.to_string());
@@ -140,12 +183,12 @@ pub fn values<T: SetType>(sets: &mut IpSets, set: &IpSet<T>) -> ipvset::Result<V
 }
 
 /// Orders entries by their text.
-pub fn sort<T: SetType>(entries: &mut [Entry<T>]) {
+pub(crate) fn sort<T: SetType>(entries: &mut [Entry<T>]) {
     entries.sort_by_cached_key(|entry| format!("{entry:?} {:?}", entry.value()));
 }
 
 /// An entry as the kernel keeps it in a set: what was not given has its default.
-pub fn kept<T: SetType>(mut entry: Entry<T>, set: &CreateOptions) -> Entry<T> {
+pub(crate) fn kept<T: SetType>(mut entry: Entry<T>, set: &CreateOptions) -> Entry<T> {
     let options = entry.options_mut();
     options.timeout = options.timeout.or(set.timeout);
     if set.counters {
@@ -156,7 +199,7 @@ pub fn kept<T: SetType>(mut entry: Entry<T>, set: &CreateOptions) -> Entry<T> {
 }
 
 /// The options of an entry in the tool's syntax.
-pub fn entry_options(options: &EntryOptions) -> String {
+pub(crate) fn entry_options(options: &EntryOptions) -> String {
     let mut text = String::new();
     let mut add = |word: String| text = format!("{text} {word}");
     if options.nomatch {
@@ -190,7 +233,7 @@ pub fn entry_options(options: &EntryOptions) -> String {
 }
 
 /// How a set is created, in the tool's syntax from its type on.
-pub fn create_text<T: SetType>(set: &IpSet<T>) -> String {
+pub(crate) fn create_text<T: SetType>(set: &IpSet<T>) -> String {
     let options = set.options();
     let mut text = set.type_name().to_owned();
     let mut add = |word: String| text = format!("{text} {word}");
@@ -240,12 +283,12 @@ pub fn create_text<T: SetType>(set: &IpSet<T>) -> String {
 }
 
 /// Whether the tool takes and prints a family for a type of set.
-pub fn has_family(type_name: &str) -> bool {
+pub(crate) fn has_family(type_name: &str) -> bool {
     type_name.starts_with("hash:") && type_name != "hash:mac"
 }
 
 /// Whether the running kernel is this one or a later one.
-pub fn kernel_is_at_least(major: u32, minor: u32) -> bool {
+pub(crate) fn kernel_is_at_least(major: u32, minor: u32) -> bool {
     let release = lab::sysctl::read("kernel.osrelease").unwrap();
     let mut numbers = release.split(|letter: char| !letter.is_ascii_digit());
     let mut number = || numbers.next().unwrap().parse::<u32>().unwrap();
