@@ -165,6 +165,13 @@ macro_rules! tuple {
 tuple!(2: A a X, B b Y);
 tuple!(3: A a X, B b Y, C c Z);
 
+impl From<AnyValue> for super::AnyEntry {
+    /// So that elements which are only known at run time can be added and tested.
+    fn from(value: AnyValue) -> Self {
+        Self::new(value)
+    }
+}
+
 /// What a single element can be made from, so that a set of networks takes an address as it is.
 macro_rules! single {
     ($($element:ty: $($part:ty),*;)*) => {$($(

@@ -1,8 +1,6 @@
 //! The example `ipset` beside the real tool, on a kernel that has all types of sets.
 
-#[path = "ipset/mod.rs"]
 mod common;
-#[path = "ipset/tool.rs"]
 mod tool;
 
 use std::process::ExitCode;
