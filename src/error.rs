@@ -68,6 +68,12 @@ pub(crate) enum Cause {
         column: usize,
         message: Cow<'static, str>,
     },
+    #[error("the kernel's table is malformed: line {line}, column {column}: {message}")]
+    Report {
+        line: usize,
+        column: usize,
+        message: Cow<'static, str>,
+    },
     #[error(transparent)]
     Kernel(Kernel),
     #[error("{0}")]
@@ -164,13 +170,8 @@ impl Error {
             },
             Cause::RepliesLost => ErrorKind::RepliesLost,
             Cause::Inconsistent => ErrorKind::Inconsistent,
-            Cause::CutOff | Cause::Malformed(_) => ErrorKind::MalformedReply,
+            Cause::CutOff | Cause::Malformed(_) | Cause::Report { .. } => ErrorKind::MalformedReply,
         }
-    }
-
-    /// The cause alone, in words.
-    pub(crate) fn reason(&self) -> String {
-        self.0.cause.to_string()
     }
 
     /// What the operation was for does not exist. See [`ErrorKind::NotFound`].
@@ -229,6 +230,14 @@ impl Error {
         self.0.object.as_deref()
     }
 
+    /// Why, without the operation, the object and the position in a text.
+    pub fn reason(&self) -> String {
+        match &self.0.cause {
+            Cause::Text { message, .. } => message.to_string(),
+            cause => cause.to_string(),
+        }
+    }
+
     /// The kernel's errno, where it or a system call gave one.
     pub fn errno(&self) -> Option<i32> {
         match &self.0.cause {
@@ -254,10 +263,13 @@ impl Error {
         }
     }
 
-    /// Line and column, both from 1, where the error is in a text.
+    /// Line and column, both from 1, where the error is in a text: what was to be read, or what
+    /// the kernel has in a file.
     pub fn position(&self) -> Option<(usize, usize)> {
         match self.0.cause {
-            Cause::Text { line, column, .. } => Some((line, column)),
+            Cause::Text { line, column, .. } | Cause::Report { line, column, .. } => {
+                Some((line, column))
+            }
             _ => None,
         }
     }

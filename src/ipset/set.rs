@@ -99,7 +99,8 @@ impl<T: SetType> IpSet<T> {
         self.definition().name
     }
 
-    pub(crate) fn kind(&self) -> &T {
+    /// The type.
+    pub fn kind(&self) -> &T {
         &self.kind
     }
 
@@ -175,7 +176,7 @@ impl<T: SetType> IpSet<T> {
     pub fn check(&self) -> Result<()> {
         self.options
             .check(self.definition())
-            .map_err(|refusal| Error::refused("create set", refusal.0).object(self))
+            .map_err(|refusal| Error::refused("create set", refusal.0).object(self.name()))
     }
 
     /// Checks an entry without asking the kernel, which answers "not in the set" when it is
@@ -203,11 +204,8 @@ impl<T: SetType> IpSet<T> {
 
     /// The family as the kernel numbers it.
     pub(crate) fn family_number(&self) -> u8 {
-        match (self.definition().families, self.options.family) {
-            (Families::Unspecified, _) => number::UNSPECIFIED,
-            (Families::Inet, _) | (Families::Both, Family::Inet) => number::INET,
-            (Families::Both, Family::Inet6) => number::INET6,
-        }
+        let families = self.definition().families;
+        number::of(families.first().map(|_| self.family()))
     }
 }
 
@@ -314,13 +312,6 @@ impl<T: SizeType> IpSet<T> {
     pub fn size(mut self, members: u32) -> Self {
         self.options.size = Some(members);
         self
-    }
-}
-
-impl<T: SetType> fmt::Display for IpSet<T> {
-    /// The name.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.name.fmt(f)
     }
 }
 

@@ -1,4 +1,4 @@
-//! IPVS on a real kernel: the crate against the kernel, against `ipvsadm`, and against traffic.
+// IPVS on a real kernel: the crate against the kernel, against `ipvsadm`, and against traffic.
 
 mod child;
 mod daemons;

@@ -384,8 +384,8 @@ fn servers_of_marks() -> Result {
         );
         ipvs.add_server(four, &one)?;
         ipvs.add_server(six, &other)?;
-        assert_eq!(configured(ipvs.servers(four)?), [one.clone()]);
-        assert_eq!(configured(ipvs.servers(six)?), [other.clone()]);
+        assert_eq!(configured(ipvs.servers(four)?), std::slice::from_ref(&one));
+        assert_eq!(configured(ipvs.servers(six)?), std::slice::from_ref(&other));
         let again = ipvs.add_server(four, &one);
         assert!(again.is_err_and(|it| it.already_exists()));
         let wrong_port = ipvs.remove_server(four, at("10.1.0.1:1"));

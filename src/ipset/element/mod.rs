@@ -3,11 +3,13 @@
 
 mod address;
 mod any;
+mod bits;
 mod fields;
 mod interface;
 mod mac;
 mod mark;
 mod member;
+mod network;
 mod port;
 
 use std::fmt;
@@ -15,6 +17,7 @@ use std::fmt;
 pub use address::{Addresses, Ipv4Range};
 pub(crate) use address::{Ip, Slot, Span, ipv4_nest, ipv6_nest};
 pub use any::AnyElement;
+pub(crate) use bits::Bits;
 pub(crate) use fields::{Fields, address};
 pub use interface::Interface;
 pub use mac::{MacAddress, MaybeMac};
@@ -23,10 +26,11 @@ pub use member::{Member, Place};
 pub use port::{Port, PortRange, Protocol, icmp, icmpv6, protocol, sctp, tcp, udp, udplite};
 
 use super::encode::{Encoder, Refusal};
+use super::text::Text;
 use crate::wire::Malformed;
 
 /// One part of an entry.
-pub(crate) trait Element: Sized + Clone + PartialEq + fmt::Debug {
+pub(crate) trait Element: Text + Clone + PartialEq + fmt::Debug {
     /// Writes its attributes, or refuses a value that the type of set does not take.
     fn write(&self, dimension: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal>;
 
