@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ipvset::ipvs::{
-    Family, Ipvs, RealServer, Scheduler, Server, ServiceKey, Statistics, Timeouts, VirtualService,
+    Family, Ipvs, RealServer, Scheduler, Server, ServiceKey, Statistics, VirtualService,
 };
 use lab::sysctl;
 
