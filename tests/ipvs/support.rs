@@ -19,13 +19,18 @@ macro_rules! tests {
     ($($test:ident),+ $(,)?) => {
         pub(crate) fn tests() -> Vec<lab::test::Test> {
             vec![$(lab::test::Test::new(
-                concat!(module_path!(), "::", stringify!($test)).trim_start_matches("ipvs::"),
+                crate::support::inside(concat!(module_path!(), "::", stringify!($test))),
                 $test,
             )),+]
         }
     };
 }
 pub(crate) use tests;
+
+/// A path without the name of the crate.
+pub(crate) fn inside(path: &'static str) -> &'static str {
+    path.split_once("::").map_or(path, |(_, rest)| rest)
+}
 
 /// All the tests of several modules.
 pub(crate) fn all(modules: impl IntoIterator<Item = Vec<Test>>) -> Vec<Test> {
