@@ -174,11 +174,6 @@ impl Error {
         }
     }
 
-    /// The cause alone, in words.
-    pub(crate) fn reason(&self) -> String {
-        self.0.cause.to_string()
-    }
-
     /// What the operation was for does not exist. See [`ErrorKind::NotFound`].
     pub fn is_not_found(&self) -> bool {
         self.kind() == ErrorKind::NotFound
@@ -233,6 +228,14 @@ impl Error {
     /// What it was for: a service, a set, an entry, in the syntax of the tools.
     pub fn object_name(&self) -> Option<&str> {
         self.0.object.as_deref()
+    }
+
+    /// Why, without the operation, the object and the position in a text.
+    pub fn reason(&self) -> String {
+        match &self.0.cause {
+            Cause::Text { message, .. } => message.to_string(),
+            cause => cause.to_string(),
+        }
     }
 
     /// The kernel's errno, where it or a system call gave one.

@@ -8,6 +8,14 @@ pub(crate) const fn message(command: u8) -> u16 {
     SUBSYSTEM << 8 | command as u16
 }
 
+/// The command that a netlink message of this type carries, if it is one of ipset.
+pub(crate) const fn command_of(message: u16) -> Option<u8> {
+    match message >> 8 {
+        SUBSYSTEM => Some(message as u8),
+        _ => None,
+    }
+}
+
 /// `IPSET_CMD_*`
 pub(crate) mod command {
     pub(crate) const PROTOCOL: u8 = 1;
@@ -17,6 +25,7 @@ pub(crate) mod command {
     pub(crate) const RENAME: u8 = 5;
     pub(crate) const SWAP: u8 = 6;
     pub(crate) const LIST: u8 = 7;
+    pub(crate) const SAVE: u8 = 8;
     pub(crate) const ADD: u8 = 9;
     pub(crate) const DEL: u8 = 10;
     pub(crate) const TEST: u8 = 11;

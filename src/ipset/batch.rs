@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
-use super::attr::{command, data, message, top};
-use super::client;
+use super::answer::{self, attributes};
+use super::attr::{data, top};
+use super::body;
+use super::code::Command;
 use super::encode::{Purpose, Refusal};
 use super::{Entry, IpSet, SetType};
 use crate::netlink::message as netlink;
@@ -57,14 +59,9 @@ impl Batch {
         limit: usize,
     ) -> Self {
         let mut writer = Writer::with_capacity(MOST + 256);
-        let number = match purpose {
-            Purpose::Remove => command::DEL,
-            _ => command::ADD,
-        };
         let flags = flag::REQUEST | flag::ACK | if exclusive { flag::EXCL } else { 0 };
-        netlink::begin(&mut writer, message(number), flags, 0);
-        client::begin(&mut writer, protocol);
-        client::name(&mut writer, top::SETNAME, set.name());
+        netlink::begin(&mut writer, Command::from(purpose).message(), flags, 0);
+        body::names(&mut writer, protocol, Some(set.name()), None);
         // The kernel overwrites it with the number of the entry that it refuses. A zero that
         // comes back means that it refused the message.
         writer.u32_net(top::LINENO, 0);
@@ -90,6 +87,11 @@ impl Batch {
     /// Where the entries are.
     pub(crate) fn entries(&self) -> Range<usize> {
         self.header.len()..self.writer.len()
+    }
+
+    /// Their bytes.
+    pub(crate) fn content(&self) -> &[u8] {
+        &self.writer.bytes()[self.entries()]
     }
 
     /// Empties it.
@@ -119,13 +121,15 @@ impl Batch {
             };
             let entry = entry.into();
             *position += 1;
-            let start = self.writer.len();
-            self.writer.raw(&entry_header(line + 1));
-            if let Err(refusal) = entry.write(set, purpose, &mut self.writer) {
-                self.writer.truncate(start);
+            let written = self.writer.in_room(|mut room| {
+                room.raw(&entry_header(line + 1));
+                let mut room = entry.write_in(set, purpose, room)?;
+                room.close(0);
+                Ok(room)
+            });
+            if let Err(refusal) = written {
                 return Filled::Refused(*position - 1, entry, refusal);
             }
-            self.writer.close(start);
             self.count += 1;
         }
         Filled::Full
@@ -172,12 +176,9 @@ impl Batch {
     /// The entry that a rejection is about, of those from `start` on; `None` if it is about the
     /// whole message.
     pub(crate) fn culprit(&self, start: usize, rejection: &Rejection) -> Option<Culprit> {
-        let echo = client::attributes(&rejection.echo).ok()?;
-        let line = echo
-            .map_while(Result::ok)
-            .find(|attribute| attribute.kind() == top::LINENO)?
-            .u32_be()
-            .ok()?;
+        let echo = attributes(&rejection.echo).ok()?;
+        // The echo may be cut off behind it.
+        let line = answer::find(echo, top::LINENO).ok()??.u32_be().ok()?;
         let mut walk = self.walk(start).enumerate();
         let (before, (_, place)) = walk.find(|(_, (number, _))| *number == line)?;
         Some(Culprit {

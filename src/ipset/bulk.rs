@@ -50,6 +50,10 @@ impl Bulk {
         self
     }
 
+    pub(super) fn is_tolerant(self) -> bool {
+        self.tolerant
+    }
+
     /// Goes on after an entry that is refused. What concerns all that follow ends it nonetheless:
     /// the set is full or gone, the connection is broken.
     #[must_use]
@@ -323,10 +327,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
     }
 
     fn command(&self) -> Command {
-        match self.purpose {
-            Purpose::Remove => Command::Remove,
-            _ => Command::Add,
-        }
+        self.purpose.into()
     }
 
     fn operation(&self) -> &'static str {

@@ -6,6 +6,8 @@ use std::borrow::Cow;
 
 use nix::libc;
 
+use super::attr::{command, message};
+use super::encode::Purpose;
 use super::options::CreateOptions;
 use super::types::{Definition, Takes};
 use crate::ErrorKind;
@@ -20,15 +22,53 @@ pub(crate) enum Command {
     Rename,
     Swap,
     List,
+    Save,
     Add,
     Remove,
     Test,
     Header,
     Type,
-    Find,
+    Index,
+    Name,
+}
+
+impl From<Purpose> for Command {
+    fn from(purpose: Purpose) -> Self {
+        match purpose {
+            Purpose::Add => Self::Add,
+            Purpose::Remove => Self::Remove,
+            Purpose::Test => Self::Test,
+        }
+    }
 }
 
 impl Command {
+    /// `IPSET_CMD_*`
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Self::Connect => command::PROTOCOL,
+            Self::Create => command::CREATE,
+            Self::Destroy => command::DESTROY,
+            Self::Flush => command::FLUSH,
+            Self::Rename => command::RENAME,
+            Self::Swap => command::SWAP,
+            Self::List => command::LIST,
+            Self::Save => command::SAVE,
+            Self::Add => command::ADD,
+            Self::Remove => command::DEL,
+            Self::Test => command::TEST,
+            Self::Header => command::HEADER,
+            Self::Type => command::TYPE,
+            Self::Index => command::GET_BYNAME,
+            Self::Name => command::GET_BYINDEX,
+        }
+    }
+
+    /// The type of the netlink message that carries it.
+    pub(crate) const fn message(self) -> u16 {
+        message(self.number())
+    }
+
     /// How an error names it.
     pub(crate) fn operation(self) -> &'static str {
         match self {
@@ -38,13 +78,13 @@ impl Command {
             Self::Flush => "flush set",
             Self::Rename => "rename set",
             Self::Swap => "swap sets",
-            Self::List => "list set",
+            Self::List | Self::Save => "list set",
             Self::Add => "add entry",
             Self::Remove => "remove entry",
             Self::Test => "test entry",
             Self::Header => "get set",
             Self::Type => "get set type",
-            Self::Find => "find set",
+            Self::Index | Self::Name => "find set",
         }
     }
 }
@@ -163,13 +203,17 @@ fn type_specific(about: About<'_>, code: i32) -> Meaning {
         ("bitmap", 1) => (InvalidInput, "the range has more than 65536 elements"),
         ("hash", 0) => {
             let maxelem = about.options.and_then(|options| options.maxelem);
-            return match maxelem {
-                Some(maxelem) => (
-                    Full,
-                    Some(format!("the set is full: maxelem {maxelem}").into()),
-                ),
-                None => (Full, Some("the set is full (maxelem)".into())),
+            let full = match maxelem {
+                Some(maxelem) => format!("the set is full: maxelem {maxelem}"),
+                None => "the set is full (maxelem)".into(),
             };
+            // Those of one network share a bucket: AHASH_MAX_TUNED in ip_set_hash_gen.h.
+            let name = about.definition.map(|definition| definition.name);
+            let bucket = match name {
+                Some("hash:net,iface") => ", or the network has 64 interfaces",
+                _ => "",
+            };
+            return (Full, Some((full + bucket).into()));
         }
         ("hash", 1) => (InvalidInput, "a zero element is none that the set takes"),
         ("hash", 2) => (InvalidInput, "no protocol that the set takes"),

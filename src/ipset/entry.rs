@@ -7,7 +7,7 @@ use super::encode::{Encoder, Purpose, Refusal};
 use super::types::Definition;
 use super::value::{Elements, FromParts};
 use super::{IpSet, MAX_TIMEOUT, SetName, SetType};
-use crate::wire::{Attributes, Malformed, Writer};
+use crate::wire::{Attributes, Malformed, Room, Writer};
 
 /// An entry of a set of type `T`: its value, and what the set keeps beside it.
 ///
@@ -20,7 +20,7 @@ use crate::wire::{Attributes, Malformed, Writer};
 ///
 /// let web = (Ipv4Addr::new(10, 0, 0, 11), tcp(8080));
 /// let entry = Entry::<HashIpPort>::new(web).timeout(300).comment("web");
-/// assert_eq!(entry.to_string(), "10.0.0.11,tcp:8080");
+/// assert_eq!(entry.to_string(), "10.0.0.11,tcp:8080 timeout 300 comment \"web\"");
 /// ```
 ///
 /// Adding an entry again with [`add_or_update`](super::IpSets::add_or_update) resets what is
@@ -117,11 +117,20 @@ impl EntryOptions {
         }
         if zeros || self.packets.is_some() || self.bytes.is_some() {
             let (bytes, packets) = (self.bytes.unwrap_or(0), self.packets.unwrap_or(0));
+            // `ip_set_init_counter` in include/linux/netfilter/ipset/ip_set.h.
+            if bytes == u64::MAX || packets == u64::MAX {
+                return Err(Refusal::new(format!(
+                    "a counter of {}: the kernel takes that for none; {} is the limit",
+                    u64::MAX,
+                    u64::MAX - 1
+                )));
+            }
             encoder.writer.u64_net(data::BYTES, bytes);
             encoder.writer.u64_net(data::PACKETS, packets);
         }
         if let Some(comment) = &self.comment {
-            write_comment(comment, encoder.writer)?;
+            check_comment(comment)?;
+            encoder.writer.c_string(data::COMMENT, comment);
         }
         if let Some(SkbMark { mark, mask }) = self.skbmark {
             let both = u64::from(mark) << 32 | u64::from(mask);
@@ -198,7 +207,7 @@ impl Refusal {
 }
 
 #[cold]
-fn write_comment(comment: &[u8], writer: &mut Writer) -> Result<(), Refusal> {
+fn check_comment(comment: &[u8]) -> Result<(), Refusal> {
     if comment.len() > MAX_COMMENT {
         return Err(Refusal::new(format!(
             "the comment is {} bytes long, {MAX_COMMENT} is the limit",
@@ -214,7 +223,6 @@ fn write_comment(comment: &[u8], writer: &mut Writer) -> Result<(), Refusal> {
             char::from(*bad)
         )));
     }
-    writer.c_string(data::COMMENT, comment);
     Ok(())
 }
 
@@ -297,9 +305,13 @@ impl<T: SetType> Entry<T> {
         self
     }
 
-    /// As an error names it.
+    pub(crate) fn from_parts(value: T::Value, options: EntryOptions) -> Self {
+        Self { value, options }
+    }
+
+    /// As an error names it: without options.
     pub(crate) fn in_set(&self, set: &SetName) -> String {
-        format!("{self} in {set}")
+        format!("{} in {set}", ValueText(&self.value))
     }
 
     /// Writes what goes into the entry's nest.
@@ -310,15 +322,25 @@ impl<T: SetType> Entry<T> {
         purpose: Purpose,
         writer: &mut Writer,
     ) -> Result<(), Refusal> {
+        writer.in_room(|room| self.write_in(set, purpose, room))
+    }
+
+    /// As [`Entry::write`], into room that the caller has.
+    #[inline(always)]
+    pub(crate) fn write_in<'a>(
+        &self,
+        set: &IpSet<T>,
+        purpose: Purpose,
+        room: Writer<Room<'a>>,
+    ) -> Result<Writer<Room<'a>>, Refusal> {
         let definition = set.definition();
-        let mut encoder = Encoder::new(writer, set.family(), purpose);
+        let mut encoder = Encoder::new(room, set.family(), purpose);
         self.value.encode(definition.dimensions, &mut encoder)?;
         if self.options.nomatch && !definition.nomatch {
             return Err(Refusal::no_exceptions(definition));
         }
         self.options.write(set.options().counters, &mut encoder)?;
-        encoder.finish();
-        Ok(())
+        Ok(encoder.finish())
     }
 
     /// Reads what is in the entry's nest.
@@ -346,17 +368,19 @@ impl<T: super::NoMatchType> Entry<T> {
     }
 }
 
-impl<T: SetType> fmt::Display for Entry<T> {
-    /// The value, in the syntax of the tool.
+/// The elements alone, in the syntax of the tool.
+struct ValueText<'a, V>(&'a V);
+
+impl<V: Elements> fmt::Display for ValueText<'_, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.value.text(f)
+        self.0.text(f)
     }
 }
 
 impl<T: SetType> fmt::Debug for Entry<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Entry")
-            .field("value", &format_args!("{self}"))
+            .field("value", &format_args!("{}", ValueText(&self.value)))
             .field("options", &self.options)
             .finish()
     }

@@ -1,10 +1,12 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
+use ipnet::Ipv4Net;
+
 use super::attr::{cadt_flag, create, data, top};
 use super::element::address;
 use super::options::number;
-use super::{AnySet, AnyType, CreateOptions, Family, Ipv4Range, PortRange, SetName, SetRange};
+use super::{AnySet, AnyType, CreateOptions, Ipv4Range, PortRange, SetName, SetRange};
 use crate::wire::{ATTRIBUTE_HEADER, Attributes, Malformed};
 
 /// What the kernel says of a set beside its entries.
@@ -105,19 +107,17 @@ impl Header<'_> {
 
     fn options(&self, info: &mut SetInfo) -> Result<CreateOptions, Malformed> {
         let mut options = CreateOptions {
-            family: match self.family {
-                number::INET6 => Family::Inet6,
-                _ => Family::Inet,
-            },
+            family: number::family(self.family).unwrap_or_default(),
             ..Default::default()
         };
-        let (mut first, mut last) = (None, None);
+        let (mut first, mut last, mut prefix) = (None, None, None);
         let (mut first_port, mut last_port) = (None, None);
         for attribute in self.data {
             let attribute = attribute?;
             match attribute.kind() {
                 data::IP => first = Some(address(&attribute)?),
                 data::IP_TO => last = Some(address(&attribute)?),
+                data::CIDR => prefix = Some(attribute.u8()?),
                 data::PORT => first_port = Some(attribute.u16_be()?),
                 data::PORT_TO => last_port = Some(attribute.u16_be()?),
                 data::TIMEOUT => options.timeout = Some(attribute.u32_flagged()?),
@@ -139,6 +139,11 @@ impl Header<'_> {
         options.range = match (first, last, first_port, last_port) {
             (Some(IpAddr::V4(first)), Some(IpAddr::V4(last)), ..) => {
                 Some(Ipv4Range::new(first, last).into())
+            }
+            // A request may have the network instead; the kernel never tells it so.
+            (Some(IpAddr::V4(first)), None, ..) => {
+                let network = prefix.and_then(|prefix| Ipv4Net::new(first, prefix).ok());
+                network.map(SetRange::from)
             }
             (.., Some(first), Some(last)) => Some(SetRange::Ports(PortRange::new(first, last))),
             _ => None,

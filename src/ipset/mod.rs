@@ -1,20 +1,24 @@
 //! Sets of addresses, networks, ports and more that firewall rules match on: ipset.
 
+mod answer;
 mod attr;
 mod batch;
+mod body;
 mod bulk;
-mod client;
-mod code;
+pub(crate) mod client;
+pub(crate) mod code;
 mod element;
-mod encode;
+pub(crate) mod encode;
 mod entry;
 mod info;
-mod listing;
+pub(crate) mod listing;
+mod message;
 mod name;
 mod options;
 mod replace;
 mod set;
 mod sets;
+pub mod text;
 mod types;
 mod value;
 
@@ -26,6 +30,9 @@ pub use element::{
 pub use entry::{Entry, EntryOptions, SkbMark, SkbPriority};
 pub use info::SetInfo;
 pub use listing::{Entries, Everything, Item};
+pub use message::{
+    BulkMessages, EncodedEntries, IpsetMessage, ListedEntries, Part, Reply, Request,
+};
 pub use name::{Named, SetName};
 pub use options::{CreateOptions, Family, MAX_TIMEOUT, SetRange};
 pub use set::{AnyEntry, AnySet, IpSet};

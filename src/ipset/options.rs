@@ -38,9 +38,27 @@ impl fmt::Display for Family {
 
 /// `AF_INET`, `AF_INET6`, `AF_UNSPEC`
 pub(crate) mod number {
+    use super::Family;
+
     pub(crate) const UNSPECIFIED: u8 = 0;
     pub(crate) const INET: u8 = 2;
     pub(crate) const INET6: u8 = 10;
+
+    pub(crate) const fn of(family: Option<Family>) -> u8 {
+        match family {
+            None => UNSPECIFIED,
+            Some(Family::Inet) => INET,
+            Some(Family::Inet6) => INET6,
+        }
+    }
+
+    pub(crate) const fn family(number: u8) -> Option<Family> {
+        match number {
+            INET => Some(Family::Inet),
+            INET6 => Some(Family::Inet6),
+            _ => None,
+        }
+    }
 }
 
 /// The range in which all entries of a bitmap lie.
@@ -193,7 +211,7 @@ impl CreateOptions {
                 return Err(Refusal::new("a bitmask of no bits"));
             }
             if bitmask.is_ipv4() != (self.family == Family::Inet) {
-                return Err(Refusal::other_family(bitmask, self.family));
+                return Err(Refusal::other_family(bitmask.into(), self.family));
             }
             if self.netmask.is_some() {
                 return Err(Refusal::new("netmask and bitmask exclude each other"));
@@ -235,6 +253,17 @@ impl CreateOptions {
             let netmask = 32 - shift;
             return Err(Refusal::new(format!(
                 "the range {range} is not made of whole networks of prefix length {netmask}"
+            )));
+        }
+        // `bitmap_ip_create` takes the shortest network that begins with the range and has all
+        // of it, which has to have a shorter prefix than the networks in it.
+        let common = (first ^ last).leading_zeros();
+        let aligned = first.checked_shl(common).unwrap_or(0) == 0;
+        if shift > 0 && (elements < 2 || !aligned) {
+            let netmask = 32 - shift;
+            return Err(Refusal::new(format!(
+                "the range {range} has to begin with the network of a shorter prefix than \
+                 netmask {netmask} which has all of it"
             )));
         }
         Ok(())

@@ -99,7 +99,8 @@ impl<T: SetType> IpSet<T> {
         self.definition().name
     }
 
-    pub(crate) fn kind(&self) -> &T {
+    /// The type.
+    pub fn kind(&self) -> &T {
         &self.kind
     }
 
@@ -175,7 +176,7 @@ impl<T: SetType> IpSet<T> {
     pub fn check(&self) -> Result<()> {
         self.options
             .check(self.definition())
-            .map_err(|refusal| Error::refused("create set", refusal.0).object(self))
+            .map_err(|refusal| Error::refused("create set", refusal.0).object(self.name()))
     }
 
     /// Checks an entry without asking the kernel, which answers "not in the set" when it is
@@ -203,11 +204,8 @@ impl<T: SetType> IpSet<T> {
 
     /// The family as the kernel numbers it.
     pub(crate) fn family_number(&self) -> u8 {
-        match (self.definition().families, self.options.family) {
-            (Families::Unspecified, _) => number::UNSPECIFIED,
-            (Families::Inet, _) | (Families::Both, Family::Inet) => number::INET,
-            (Families::Both, Family::Inet6) => number::INET6,
-        }
+        let families = self.definition().families;
+        number::of(families.first().map(|_| self.family()))
     }
 }
 
@@ -237,7 +235,8 @@ impl<T: HashType> IpSet<T> {
         self
     }
 
-    /// The most entries that the set takes: 65,536 if nothing is said.
+    /// The most entries that the set takes: 65,536 if nothing is said. A table of more than
+    /// 1024 buckets is counted in parts (ip_set_hash_gen.h), so that some entries more may get in.
     #[must_use]
     pub fn maxelem(mut self, entries: u32) -> Self {
         self.options.maxelem = Some(entries);
@@ -313,13 +312,6 @@ impl<T: SizeType> IpSet<T> {
     pub fn size(mut self, members: u32) -> Self {
         self.options.size = Some(members);
         self
-    }
-}
-
-impl<T: SetType> fmt::Display for IpSet<T> {
-    /// The name.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.name.fmt(f)
     }
 }
 

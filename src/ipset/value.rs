@@ -5,6 +5,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::element::{Dimension, Element, Fields};
 use super::encode::{Encoder, Refusal};
+use super::text::{Flaw, Parts, Text};
 use super::{
     Addresses, AnyElement, Interface, Ipv4Range, MacAddress, Mark, MaybeMac, Member, Port,
     PortRange, SetName,
@@ -19,6 +20,15 @@ pub(crate) trait Elements: Sized {
 
     /// In the syntax of the tool.
     fn text(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+
+    /// From the syntax of the tool.
+    fn from_text(dimensions: &[Dimension], parts: &mut Parts<'_>) -> Result<Self, Flaw>;
+
+    /// See [`Text::is_plain`].
+    fn has_plain_text(&self) -> bool;
+
+    /// See [`Text::is_wildcard`].
+    fn has_wildcard(&self) -> bool;
 }
 
 /// What the value of an entry can be made from: whatever its elements can be made from.
@@ -37,7 +47,7 @@ fn wrong_count(found: usize, dimensions: &[Dimension]) -> Refusal {
     Refusal::new(format!("{found} elements stand where {meant} are meant"))
 }
 
-impl<A: Element + fmt::Display> Elements for A {
+impl<A: Element> Elements for A {
     #[inline(always)]
     fn encode(&self, dimensions: &[Dimension], encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         let [dimension] = dimensions else {
@@ -55,13 +65,29 @@ impl<A: Element + fmt::Display> Elements for A {
     }
 
     fn text(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        Text::print(self, f)
+    }
+
+    #[inline]
+    fn from_text(dimensions: &[Dimension], parts: &mut Parts<'_>) -> Result<Self, Flaw> {
+        match dimensions {
+            [dimension] => Text::parse(parts, dimension),
+            _ => Err(parts.miscounted()),
+        }
+    }
+
+    fn has_plain_text(&self) -> bool {
+        Text::is_plain(self)
+    }
+
+    fn has_wildcard(&self) -> bool {
+        Text::is_wildcard(self)
     }
 }
 
 macro_rules! tuple {
     ($count:literal: $($element:ident $part:ident $from:ident),*) => {
-        impl<$($element: Element + fmt::Display),*> Elements for ($($element),*) {
+        impl<$($element: Element),*> Elements for ($($element),*) {
             #[inline(always)]
             #[allow(non_snake_case)]
             fn encode(
@@ -90,11 +116,33 @@ macro_rules! tuple {
                 let ($($element),*) = self;
                 let mut separator = "";
                 $(if $element.is_present() {
-                    write!(f, "{separator}{}", $element)?;
+                    f.write_str(separator)?;
+                    $element.print(f)?;
                     separator = ",";
                 })*
                 let _ = separator;
                 Ok(())
+            }
+
+            #[inline]
+            #[allow(non_snake_case)]
+            fn from_text(dimensions: &[Dimension], parts: &mut Parts<'_>) -> Result<Self, Flaw> {
+                let [$($part),*] = dimensions else {
+                    return Err(parts.miscounted());
+                };
+                Ok(($($element::parse(parts, $part)?),*))
+            }
+
+            #[allow(non_snake_case)]
+            fn has_plain_text(&self) -> bool {
+                let ($($element),*) = self;
+                true $(&& $element.is_plain())*
+            }
+
+            #[allow(non_snake_case)]
+            fn has_wildcard(&self) -> bool {
+                let ($($element),*) = self;
+                false $(|| $element.is_wildcard())*
             }
         }
 
@@ -116,6 +164,13 @@ macro_rules! tuple {
 
 tuple!(2: A a X, B b Y);
 tuple!(3: A a X, B b Y, C c Z);
+
+impl From<AnyValue> for super::AnyEntry {
+    /// So that elements which are only known at run time can be added and tested.
+    fn from(value: AnyValue) -> Self {
+        Self::new(value)
+    }
+}
 
 /// What a single element can be made from, so that a set of networks takes an address as it is.
 macro_rules! single {
@@ -180,7 +235,7 @@ const MOST: usize = 3;
 /// let value: AnyValue = [AnyElement::from(address), tcp(80).into()].into_iter().collect();
 /// assert_eq!(value.to_string(), "10.0.0.11,tcp:80");
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AnyValue {
     elements: [Option<AnyElement>; MOST],
     /// How many there were; more than `MOST` are too many for every type of set.
@@ -210,6 +265,13 @@ impl<E: Into<AnyElement>> FromIterator<E> for AnyValue {
     }
 }
 
+impl FromParts<Self> for AnyValue {
+    #[inline]
+    fn from_parts(value: Self) -> Self {
+        value
+    }
+}
+
 impl<E: Into<AnyElement>> FromParts<E> for AnyValue {
     #[inline]
     fn from_parts(part: E) -> Self {
@@ -218,7 +280,7 @@ impl<E: Into<AnyElement>> FromParts<E> for AnyValue {
 }
 
 impl Elements for AnyValue {
-    #[inline]
+    #[inline(always)]
     fn encode(&self, dimensions: &[Dimension], encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         // The MAC address of a bitmap:ip,mac entry may be left out.
         let least = dimensions
@@ -249,10 +311,31 @@ impl Elements for AnyValue {
     fn text(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
         for element in self.elements().filter(|element| element.is_present()) {
-            write!(f, "{separator}{element}")?;
+            f.write_str(separator)?;
+            element.print(f)?;
             separator = ",";
         }
         Ok(())
+    }
+
+    #[inline]
+    fn from_text(dimensions: &[Dimension], parts: &mut Parts<'_>) -> Result<Self, Flaw> {
+        let mut value = Self {
+            elements: [None, None, None],
+            count: dimensions.len(),
+        };
+        for (place, dimension) in value.elements.iter_mut().zip(dimensions) {
+            *place = Some(AnyElement::parse(parts, dimension)?);
+        }
+        Ok(value)
+    }
+
+    fn has_plain_text(&self) -> bool {
+        self.elements().all(Text::is_plain)
+    }
+
+    fn has_wildcard(&self) -> bool {
+        self.elements().any(Text::is_wildcard)
     }
 }
 

@@ -3,7 +3,7 @@
 mod batch;
 #[cfg(all(test, target_endian = "little"))]
 mod captured;
-mod client;
+pub(crate) mod client;
 mod daemon;
 mod decode;
 mod encode;

@@ -104,7 +104,7 @@ impl Operations {
         self.0.is_empty()
     }
 
-    pub(super) fn take(&mut self) -> Vec<Operation> {
+    pub(crate) fn take(&mut self) -> Vec<Operation> {
         std::mem::take(&mut self.0)
     }
 }

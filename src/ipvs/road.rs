@@ -7,6 +7,7 @@ use super::key::Family;
 use super::message::Report;
 use super::operation::Operation;
 use super::query::Query;
+use super::timeouts::Timeouts;
 use super::uapi::{FAMILY, VERSION};
 use crate::netlink::{Connection, DumpStep, Failure, Outcome, Packet, Transport, generic};
 use crate::wire::{Malformed, Oversized};
@@ -29,12 +30,30 @@ impl<T: Transport> Netlink<T> {
 
     /// Carries out one operation.
     pub(super) async fn execute(&mut self, operation: &Operation) -> Result<(), Failure> {
+        if may_stay_unanswered(operation) {
+            return self.execute_with_barrier(operation).await;
+        }
         self.connection
             .command(self.family, 0, |writer| {
                 generic::header(writer, encode::operation_command(operation), VERSION);
                 encode::operation(writer, operation);
             })
             .await
+    }
+
+    /// Carries out an operation whose success may be silence: the answer to what is sent behind
+    /// it, in the same datagram, says that it is done.
+    async fn execute_with_barrier(&mut self, operation: &Operation) -> Result<(), Failure> {
+        const NOTHING: Operation = Operation::SetTimeouts(Timeouts::NONE);
+        let mut packet = self.packet();
+        self.push(&mut packet, operation)?;
+        self.push(&mut packet, &NOTHING)?;
+        let outcome = self.send(&mut packet).await?;
+        match outcome.failures.into_iter().next() {
+            Some((_, rejection)) => Err(Failure::Rejected(rejection)),
+            None if outcome.replies_lost => Err(Failure::RepliesLost),
+            None => Ok(()),
+        }
     }
 
     /// Asks, and gives each report to `each` as it comes.
@@ -85,6 +104,16 @@ impl<T: Transport> Netlink<T> {
     pub(super) async fn send(&mut self, packet: &mut Packet) -> Result<Outcome, Failure> {
         self.connection.send_packet(packet).await
     }
+}
+
+/// Whether the kernel may carry the operation out and say nothing, not even if it is asked for
+/// an ACK.
+///
+/// A sync daemon that is stopped before its thread has run for the first time gives EINTR
+/// (`kthread_stop`, kernel/kthread.c), though it is stopped; and to a request that gives EINTR
+/// there is no answer (`netlink_rcv_skb`, net/netlink/af_netlink.c).
+fn may_stay_unanswered(operation: &Operation) -> bool {
+    matches!(operation, Operation::StopDaemon(_))
 }
 
 fn report(payload: &[u8], service: Option<Family>) -> Result<Report, Malformed> {

@@ -21,6 +21,9 @@ pub(crate) trait Transport {
     /// Waits until at least one datagram is there, and puts what is there into the inbox.
     async fn receive(&mut self, inbox: &mut Inbox) -> Result<(), Failure>;
 
+    /// Sends one datagram if that needs no waiting; false if it would.
+    fn try_send(&mut self, datagram: &[u8]) -> Result<bool, Failure>;
+
     /// Puts what is there into the inbox without waiting; false if nothing was.
     fn try_receive(&mut self, inbox: &mut Inbox) -> Result<bool, Failure>;
 
@@ -40,6 +43,9 @@ pub(crate) fn ready<F: Future>(future: F) -> F::Output {
 }
 
 /// A socket with its sequence numbers and buffers. One exchange at a time.
+///
+/// A future of its methods may be dropped at any time: what is still to come for the request is
+/// passed over by those that follow, and a dump is ended by the next request.
 pub(crate) struct Connection<T> {
     transport: T,
     inbox: Inbox,
@@ -138,29 +144,33 @@ impl<T: Transport> Connection<T> {
     ///
     /// An interrupted dump is given to its end, and then is an error instead of an end.
     pub(crate) async fn dump_next(&mut self) -> Result<DumpStep, Failure> {
-        let Some(mut dump) = self.dump.take() else {
+        let Some(mut dump) = self.dump else {
             return Ok(DumpStep::End);
         };
         loop {
+            // The dump stays noted while this waits, in case that nobody waits for it any more.
             let event = match self.event().await {
                 Ok(event) => event,
                 Err(failure) => {
                     // Whether more of it is coming is unknown: drop what comes later.
-                    self.dump = Some(dump);
                     self.abandon_dump();
                     return Err(failure);
                 }
             };
-            match dump.event(event)? {
-                None => {}
-                Some(Dumped::Data(payload)) => {
-                    self.dump = Some(dump);
-                    return Ok(DumpStep::Data(payload));
+            match dump.event(event) {
+                Ok(None) => {}
+                Ok(Some(Dumped::Data(payload))) => return Ok(DumpStep::Data(payload)),
+                Ok(Some(Dumped::End)) => {
+                    self.dump = None;
+                    if self.inbox.take_interrupted() {
+                        return Err(Failure::Interrupted);
+                    }
+                    return Ok(DumpStep::End);
                 }
-                Some(Dumped::End) if self.inbox.take_interrupted() => {
-                    return Err(Failure::Interrupted);
+                Err(failure) => {
+                    self.dump = None;
+                    return Err(failure);
                 }
-                Some(Dumped::End) => return Ok(DumpStep::End),
             }
         }
     }
@@ -191,6 +201,16 @@ impl<T: Transport> Connection<T> {
             }
         }
         self.inbox.take_interrupted();
+    }
+
+    /// Sends a request that is to be carried out as far as it can be, without waiting for what
+    /// comes of it: for those who clean up and can't do anything about a failure.
+    pub(crate) fn send_and_forget(&mut self, kind: u16, content: impl FnOnce(&mut Writer)) {
+        self.abandon_dump();
+        self.write_one(kind, 0, content);
+        if let Ok(datagram) = self.writer.finish() {
+            let _ = self.transport.try_send(datagram);
+        }
     }
 
     /// An empty packet for as many requests as one datagram can take.
@@ -260,12 +280,17 @@ impl<T: Transport> Connection<T> {
         content: impl FnOnce(&mut Writer),
     ) -> Result<u32, Failure> {
         self.abandon_dump();
+        self.write_one(kind, flags, content);
+        self.transport.send(self.writer.finish()?).await?;
+        Ok(self.sequence)
+    }
+
+    /// Writes a request with the next sequence number.
+    fn write_one(&mut self, kind: u16, flags: u16, content: impl FnOnce(&mut Writer)) {
         self.sequence = self.sequence.wrapping_add(1);
         self.writer.truncate(0);
         let flags = flags | flag::REQUEST;
         message::write(&mut self.writer, kind, flags, self.sequence, content);
-        self.transport.send(self.writer.finish()?).await?;
-        Ok(self.sequence)
     }
 
     async fn event(&mut self) -> Result<Event, Failure> {

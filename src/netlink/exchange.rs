@@ -39,7 +39,7 @@ impl Single {
 }
 
 /// One request and a stream of messages up to `NLMSG_DONE`.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Dump {
     pub(crate) sequence: u32,
 }

@@ -70,9 +70,10 @@ impl Socket {
         Ok(self.inner.set_non_blocking(true)?)
     }
 
-    pub(super) fn send_now(&self, datagram: &[u8]) -> nix::Result<()> {
+    /// Sends a datagram, waiting as `flags` says.
+    pub(super) fn send_now(&self, datagram: &[u8], flags: MsgFlags) -> nix::Result<()> {
         loop {
-            match socket::send(self.inner.as_raw_fd(), datagram, MsgFlags::empty()) {
+            match socket::send(self.inner.as_raw_fd(), datagram, flags) {
                 Ok(_) => return Ok(()),
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Err(errno),
@@ -137,13 +138,21 @@ struct Received {
 
 impl Transport for Socket {
     async fn send(&mut self, datagram: &[u8]) -> Result<(), Failure> {
-        Ok(self.send_now(datagram)?)
+        Ok(self.send_now(datagram, MsgFlags::empty())?)
     }
 
     async fn receive(&mut self, inbox: &mut Inbox) -> Result<(), Failure> {
         // Waits for the first datagram only.
         self.receive_now(inbox, MsgFlags::MSG_WAITFORONE)
             .map_err(receive_failure)
+    }
+
+    fn try_send(&mut self, datagram: &[u8]) -> Result<bool, Failure> {
+        match self.send_now(datagram, MsgFlags::MSG_DONTWAIT) {
+            Ok(()) => Ok(true),
+            Err(Errno::EAGAIN) => Ok(false),
+            Err(errno) => Err(errno.into()),
+        }
     }
 
     fn try_receive(&mut self, inbox: &mut Inbox) -> Result<bool, Failure> {

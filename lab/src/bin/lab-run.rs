@@ -1,4 +1,4 @@
-//! Runs a command, or a shell, on the kernel that examples and tests would run on: `cargo run -p lab --bin lab-run ipvsadm -Ln`. The lab's own
+//! Runs a command, or a shell, on the kernel that examples and tests would run on: `cargo run -p lab -- ipvsadm -Ln`. The lab's own
 //! tests use it too.
 
 use std::os::unix::process::ExitStatusExt;

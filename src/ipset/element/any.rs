@@ -9,10 +9,11 @@ use super::{
 };
 use crate::ipset::SetName;
 use crate::ipset::encode::{Encoder, Refusal};
+use crate::ipset::text::Text;
 use crate::wire::Malformed;
 
 /// An element whose kind is only known at run time.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum AnyElement {
     /// An address, a range of addresses, or a network.
@@ -70,15 +71,7 @@ impl Element for AnyElement {
 
 impl fmt::Display for AnyElement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Addresses(addresses) => addresses.fmt(f),
-            Self::Port(port) => port.fmt(f),
-            Self::Ports(ports) => ports.fmt(f),
-            Self::Mac(mac) => mac.fmt(f),
-            Self::Mark(mark) => mark.fmt(f),
-            Self::Interface(interface) => interface.fmt(f),
-            Self::Member(member) => member.fmt(f),
-        }
+        self.print(f)
     }
 }
 

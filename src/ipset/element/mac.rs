@@ -31,38 +31,50 @@ impl FromStr for MacAddress {
 
     /// Six pairs of hexadecimal digits with colons between them.
     fn from_str(text: &str) -> Result<Self> {
-        let pair = |pair: &str| match pair.len() {
-            1 | 2 if !pair.starts_with('+') => u8::from_str_radix(pair, 16).ok(),
-            _ => None,
-        };
-        let bytes: Option<Vec<u8>> = text.split(':').map(pair).collect();
-        bytes
-            .and_then(|bytes| bytes.try_into().ok())
-            .map(Self)
-            .ok_or_else(|| {
-                Error::refused(
-                    "read a MAC address",
-                    "six pairs of hexadecimal digits are meant",
-                )
-                .object(format_args!("{text:?}"))
-            })
+        read(text).ok_or_else(|| {
+            Error::refused(
+                "read a MAC address",
+                "six pairs of hexadecimal digits are meant",
+            )
+            .object(format_args!("{text:?}"))
+        })
     }
 }
 
-impl Element for MacAddress {
-    #[inline]
-    fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
-        if self.0 == [0; 6] {
-            return Err(Refusal::new(
-                "00:00:00:00:00:00 is the MAC address that no set takes",
-            ));
+fn read(text: &str) -> Option<MacAddress> {
+    let mut bytes = [0; 6];
+    let mut pairs = text.split(':');
+    for byte in &mut bytes {
+        let pair = pairs.next()?;
+        if !matches!(pair.len(), 1 | 2) || pair.starts_with('+') {
+            return None;
         }
+        *byte = u8::from_str_radix(pair, 16).ok()?;
+    }
+    pairs.next().is_none().then_some(MacAddress(bytes))
+}
+
+impl MacAddress {
+    #[inline]
+    fn attribute(&self, encoder: &mut Encoder<'_>) {
         const TOTAL: usize = align(10);
         let mut attribute = [0; TOTAL];
         attribute[..2].copy_from_slice(&10u16.to_ne_bytes());
         attribute[2..4].copy_from_slice(&data::ETHER.to_ne_bytes());
         attribute[4..10].copy_from_slice(&self.0);
         encoder.writer.raw(&attribute);
+    }
+}
+
+impl Element for MacAddress {
+    #[inline(always)]
+    fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
+        if self.0 == [0; 6] {
+            return Err(Refusal::new(
+                "00:00:00:00:00:00 is the MAC address that no set takes",
+            ));
+        }
+        self.attribute(encoder);
         Ok(())
     }
 
@@ -76,7 +88,7 @@ impl Element for MacAddress {
 }
 
 /// The MAC address of a `bitmap:ip,mac` entry, which may be left for the first packet to tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MaybeMac(pub Option<MacAddress>);
 
 impl From<MacAddress> for MaybeMac {
@@ -98,10 +110,13 @@ impl fmt::Display for MaybeMac {
 }
 
 impl Element for MaybeMac {
-    #[inline]
+    #[inline(always)]
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
-        self.0
-            .map_or(Ok(()), |mac| mac.write(&Dimension::Mac, encoder))
+        // Unlike a hash, a bitmap takes 00:00:00:00:00:00.
+        if let Some(mac) = self.0 {
+            mac.attribute(encoder);
+        }
+        Ok(())
     }
 
     #[inline]

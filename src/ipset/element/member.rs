@@ -17,14 +17,14 @@ use crate::wire::Malformed;
 /// assert_eq!(first.to_string(), "allowed before blocked");
 /// # Ok::<(), ipvset::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Member {
     name: SetName,
     place: Option<Place>,
 }
 
 /// Where a [`Member`] goes when it is added. A list of members has none: they come in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Place {
     /// Right before this member.
     Before(SetName),
@@ -57,6 +57,11 @@ impl Member {
     pub fn after(mut self, other: impl Named) -> Result<Self> {
         self.place = Some(Place::After(other.set_name()?));
         Ok(self)
+    }
+
+    pub(crate) fn with_place(mut self, place: Option<Place>) -> Self {
+        self.place = place;
+        self
     }
 
     /// The set.

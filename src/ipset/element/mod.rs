@@ -23,10 +23,11 @@ pub use member::{Member, Place};
 pub use port::{Port, PortRange, Protocol, icmp, icmpv6, protocol, sctp, tcp, udp, udplite};
 
 use super::encode::{Encoder, Refusal};
+use super::text::Text;
 use crate::wire::Malformed;
 
 /// One part of an entry.
-pub(crate) trait Element: Sized + Clone + PartialEq + fmt::Debug {
+pub(crate) trait Element: Text + Clone + PartialEq + fmt::Debug {
     /// Writes its attributes, or refuses a value that the type of set does not take.
     fn write(&self, dimension: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal>;
 

@@ -8,6 +8,7 @@ use bitflags::bitflags;
 
 pub use any::AnyType;
 
+use super::Family;
 use super::element::Dimension;
 use super::value::Elements;
 
@@ -43,6 +44,16 @@ pub(crate) enum Families {
     Unspecified,
 }
 
+impl Families {
+    /// One that every kernel which has the type has for it.
+    pub(crate) fn first(self) -> Option<Family> {
+        match self {
+            Self::Both | Self::Inet => Some(Family::Inet),
+            Self::Unspecified => None,
+        }
+    }
+}
+
 bitflags! {
     /// The create options that a type takes beside timeout, counters, comment and skbinfo.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +80,7 @@ pub(crate) use sealed::Sealed;
 pub trait SetType: Sealed + Clone + PartialEq + std::fmt::Debug + Send + Sync + 'static {
     /// What its entries are made of.
     #[allow(private_bounds)]
-    type Value: Elements + Clone + PartialEq + Eq + std::fmt::Debug + Send + Sync + 'static;
+    type Value: Elements + Clone + PartialEq + Eq + Ord + std::fmt::Debug + Send + Sync + 'static;
 
     #[doc(hidden)]
     fn definition(&self) -> &'static Definition;
@@ -199,6 +210,24 @@ impl Definition {
         ..Self::HASH
     };
 
+    /// Whether entries have an interface.
+    pub(crate) fn has_interface(&self) -> bool {
+        let interface = |it: &Dimension| matches!(it, Dimension::Interface);
+        self.dimensions.iter().any(interface)
+    }
+
+    /// Whether entries are sets.
+    pub(crate) fn has_members(&self) -> bool {
+        let member = |it: &Dimension| matches!(it, Dimension::Member);
+        self.dimensions.iter().any(member)
+    }
+
+    /// The kernel module that brings the type: `ip_set_hash_ipport` for `hash:ip,port`.
+    pub(crate) fn module(&self) -> String {
+        let (method, elements) = self.name.split_once(':').unwrap_or((self.name, ""));
+        format!("ip_set_{method}_{}", elements.replace(',', ""))
+    }
+
     /// The type of this name or older name.
     pub(crate) fn named(name: &str) -> Option<&'static Self> {
         ALL.iter()
@@ -231,6 +260,14 @@ mod tests {
         assert_eq!((ALL.len(), names.len()), (16, count));
         assert_eq!(Definition::named("iphash").unwrap().name, "hash:ip");
         assert!(Definition::named("hash:ip,ip").is_none());
+    }
+
+    #[test]
+    fn modules_are_named_after_their_types() {
+        let module = |name| Definition::named(name).unwrap().module();
+        assert_eq!(module("hash:net,port,net"), "ip_set_hash_netportnet");
+        assert_eq!(module("bitmap:ip,mac"), "ip_set_bitmap_ipmac");
+        assert_eq!(module("list:set"), "ip_set_list_set");
     }
 
     #[test]

@@ -1,0 +1,71 @@
+//! What the request of each command has behind the netlink header.
+
+use super::attr::top;
+use super::options::number;
+use super::{IpSet, SetName, SetType};
+use crate::wire::Writer;
+
+/// `struct nfgenmsg` (include/uapi/linux/netfilter/nfnetlink.h). Its family is not looked at.
+pub(super) const NFGENMSG: [u8; 4] = [number::INET, 0, 0, 0];
+
+/// The highest version of the protocol that this crate speaks.
+pub(super) const PROTOCOL: u8 = 7;
+
+/// Begins every request: the fixed header and the protocol's version.
+pub(super) fn begin(writer: &mut Writer, protocol: u8) {
+    writer.raw(&NFGENMSG);
+    writer.u8(top::PROTOCOL, protocol);
+}
+
+pub(super) fn name(writer: &mut Writer, kind: u16, name: &SetName) {
+    writer.attribute(kind, name.with_zero());
+}
+
+/// A request whose arguments are the names of no set, of one, or of two.
+pub(super) fn names(
+    writer: &mut Writer,
+    protocol: u8,
+    first: Option<&SetName>,
+    second: Option<&SetName>,
+) {
+    begin(writer, protocol);
+    if let Some(first) = first {
+        name(writer, top::SETNAME, first);
+    }
+    if let Some(second) = second {
+        name(writer, top::SETNAME2, second);
+    }
+}
+
+pub(super) fn create<T: SetType>(writer: &mut Writer, protocol: u8, set: &IpSet<T>, revision: u8) {
+    begin(writer, protocol);
+    name(writer, top::SETNAME, set.name());
+    writer.string(top::TYPENAME, set.type_name());
+    writer.u8(top::REVISION, revision);
+    writer.u8(top::FAMILY, set.family_number());
+    writer.nest(top::DATA, |writer| set.options().write(writer));
+}
+
+pub(super) fn list(writer: &mut Writer, protocol: u8, set: Option<&SetName>, flags: u32) {
+    names(writer, protocol, set, None);
+    if flags != 0 {
+        writer.u32_net(top::FLAGS, flags);
+    }
+}
+
+/// The request of a single entry, whose attributes are there already.
+pub(super) fn entry(writer: &mut Writer, protocol: u8, set: &SetName, entry: &[u8]) {
+    names(writer, protocol, Some(set), None);
+    writer.nest(top::DATA, |writer| writer.raw(entry));
+}
+
+pub(super) fn revisions(writer: &mut Writer, protocol: u8, type_name: &str, family: u8) {
+    begin(writer, protocol);
+    writer.string(top::TYPENAME, type_name);
+    writer.u8(top::FAMILY, family);
+}
+
+pub(super) fn index(writer: &mut Writer, protocol: u8, index: u16) {
+    begin(writer, protocol);
+    writer.u16_net(top::INDEX, index);
+}

@@ -1,0 +1,111 @@
+//! Commands on sets and entries, answered by an ACK.
+
+use super::{Client, about, error};
+use crate::ipset::body;
+use crate::ipset::code::{self, About, Command};
+use crate::ipset::encode::Purpose;
+use crate::ipset::{Entry, IpSet, Named, SetName, SetType};
+use crate::netlink::{Failure, Transport, flag};
+use crate::{Error, Result};
+
+impl<T: Transport> Client<T> {
+    /// A command whose only argument is a set.
+    pub(crate) async fn with_set(
+        &mut self,
+        command: Command,
+        exclusive: bool,
+        set: &(impl Named + ?Sized),
+    ) -> Result<()> {
+        let set = set.set_name()?;
+        self.with_names(command, exclusive, Some(&set), None)
+            .await
+            .map_err(|error| error.object(set))
+    }
+
+    /// Destroys a set without waiting for what comes of it.
+    pub(crate) fn destroy_and_forget(&mut self, set: &SetName) {
+        let protocol = self.protocol;
+        self.connection
+            .send_and_forget(Command::Destroy.message(), |writer| {
+                body::names(writer, protocol, Some(set), None);
+            });
+    }
+
+    /// A command on every set.
+    pub(crate) async fn with_all(&mut self, command: Command) -> Result<()> {
+        self.with_names(command, true, None, None).await
+    }
+
+    /// Renames or swaps.
+    pub(crate) async fn with_two(
+        &mut self,
+        command: Command,
+        first: &(impl Named + ?Sized),
+        second: &(impl Named + ?Sized),
+    ) -> Result<()> {
+        let (first, second) = (first.set_name()?, second.set_name()?);
+        let conjunction = if command == Command::Swap {
+            "and"
+        } else {
+            "to"
+        };
+        self.with_names(command, true, Some(&first), Some(&second))
+            .await
+            .map_err(|error| error.object(format_args!("{first} {conjunction} {second}")))
+    }
+
+    async fn with_names(
+        &mut self,
+        command: Command,
+        exclusive: bool,
+        first: Option<&SetName>,
+        second: Option<&SetName>,
+    ) -> Result<()> {
+        let flags = if exclusive { flag::EXCL } else { 0 };
+        let protocol = self.protocol;
+        self.connection
+            .command(command.message(), flags, |writer| {
+                body::names(writer, protocol, first, second);
+            })
+            .await
+            .map_err(|failure| error(command, About::default(), failure))
+    }
+
+    /// Adds, removes or tests one entry; false if it is a test and the entry is not there.
+    pub(crate) async fn entry<K: SetType>(
+        &mut self,
+        purpose: Purpose,
+        exclusive: bool,
+        set: &IpSet<K>,
+        entry: &Entry<K>,
+    ) -> Result<bool> {
+        let command = Command::from(purpose);
+        let flags = if exclusive { flag::EXCL } else { 0 };
+        let protocol = self.protocol;
+        // Written beside the request first: what is refused must not be sent.
+        self.scratch.truncate(0);
+        entry
+            .write(set, purpose, &mut self.scratch)
+            .map_err(|refusal| {
+                Error::refused(command.operation(), refusal.0).object(entry.in_set(set.name()))
+            })?;
+        let scratch = &self.scratch;
+        let sent = self
+            .connection
+            .command(command.message(), flags, |writer| {
+                body::entry(writer, protocol, set.name(), scratch.bytes());
+            })
+            .await;
+        match sent {
+            Ok(()) => Ok(true),
+            Err(Failure::Rejected(rejection))
+                if purpose == Purpose::Test && rejection.code == code::EXIST =>
+            {
+                Ok(false)
+            }
+            Err(failure) => {
+                Err(error(command, about(set), failure).object(entry.in_set(set.name())))
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Creates sets, and negotiates the revisions of their types.
+
+use nix::libc;
+
+use super::{Client, about, error, malformed_reply};
+use crate::error::Cause;
+use crate::ipset::answer::{self, attributes};
+use crate::ipset::body;
+use crate::ipset::code::{self, About, Command};
+use crate::ipset::options::number;
+use crate::ipset::types::{Definition, Takes};
+use crate::ipset::{AnyType, IpSet, SetInfo, SetType};
+use crate::netlink::{Failure, Transport, flag};
+use crate::{Error, ErrorKind, Result};
+
+impl<T: Transport> Client<T> {
+    /// The lowest and the highest revision of a type that the kernel has.
+    pub(crate) async fn revisions(&mut self, kind: AnyType) -> Result<(u8, u8)> {
+        let definition = kind.definition();
+        let family = number::of(definition.families.first());
+        self.revisions_of(definition, family).await
+    }
+
+    async fn revisions_of(&mut self, definition: &Definition, family: u8) -> Result<(u8, u8)> {
+        let protocol = self.protocol;
+        let answer = self
+            .connection
+            .query(Command::Type.message(), 0, |writer| {
+                body::revisions(writer, protocol, definition.name, family);
+            })
+            .await;
+        let payload = answer.map_err(|failure| match failure {
+            Failure::Rejected(rejection) if rejection.code == code::FIND_TYPE => {
+                let why = format!(
+                    "this kernel does not have the set type {}; its module {} may be missing",
+                    definition.name,
+                    definition.module()
+                );
+                let cause = Cause::Unavailable(why.into());
+                Error::new(Command::Type.operation(), cause).object(definition.name)
+            }
+            failure => error(Command::Type, About::default(), failure).object(definition.name),
+        })?;
+        attributes(payload)
+            .and_then(answer::revisions)
+            .map_err(|malformed| malformed_reply(Command::Type, malformed))
+    }
+
+    /// The revision to create a set with.
+    async fn revision<K: SetType>(&mut self, set: &IpSet<K>) -> Result<u8> {
+        let definition = set.definition();
+        let (least, most) = self
+            .revisions_of(definition, set.family_number())
+            .await
+            .map_err(|error| error.during(Command::Create.operation()).object(set.name()))?;
+        let unavailable = |why: String| {
+            let cause = Cause::Unavailable(why.into());
+            Err(Error::new(Command::Create.operation(), cause).object(set.name()))
+        };
+        if least > definition.revision {
+            let known = definition.revision;
+            return unavailable(format!(
+                "the kernel's revisions of {} begin with {least}, this crate's end with {known}",
+                definition.name
+            ));
+        }
+        let options = set.options();
+        let late = options.bitmask.is_some()
+            || options.netmask.is_some() && definition.options.contains(Takes::NETMASK_LATE);
+        if late && most < definition.bitmask_since {
+            let option = match options.bitmask {
+                Some(_) => "bitmask",
+                None => "netmask",
+            };
+            return unavailable(format!("{option} needs Linux 6.2 or later"));
+        }
+        let spread = options.bucketsize.is_some() || options.initval.is_some();
+        if spread && most < definition.bucketsize_since {
+            return unavailable("bucketsize and initval need Linux 5.11 or later".into());
+        }
+        Ok(most.min(definition.revision))
+    }
+
+    /// Creates a set that does not exist.
+    pub(crate) async fn create<K: SetType>(&mut self, set: &IpSet<K>) -> Result<()> {
+        set.check()?;
+        let revision = self.revision(set).await?;
+        let protocol = self.protocol;
+        self.connection
+            .command(Command::Create.message(), flag::EXCL, |writer| {
+                body::create(writer, protocol, set, revision);
+            })
+            .await
+            .map_err(|failure| error(Command::Create, about(set), failure).object(set.name()))
+    }
+
+    /// Creates a set, or makes sure that one exists which is the same; true if it was created.
+    pub(crate) async fn create_or_same<K: SetType>(&mut self, set: &IpSet<K>) -> Result<bool> {
+        loop {
+            match self.create(set).await {
+                Ok(()) => return Ok(true),
+                Err(error) if error.already_exists() => {}
+                Err(error) => return Err(error),
+            }
+            match self.info(set).await {
+                Ok(there) => return same(set, &there).map(|()| false),
+                // Destroyed in between.
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Whether a set that exists is the one that was to be created.
+fn same<K: SetType>(set: &IpSet<K>, there: &SetInfo) -> Result<()> {
+    let difference = match &there.set {
+        Some(there) if there.type_name() == set.type_name() => {
+            set.options().difference(there.options(), set.definition())
+        }
+        _ => Some(format!(
+            "type {} instead of {}",
+            there.type_name,
+            set.type_name()
+        )),
+    };
+    match difference {
+        None => Ok(()),
+        Some(difference) => Err(Error::new(
+            Command::Create.operation(),
+            Cause::Kernel(crate::error::Kernel {
+                kind: ErrorKind::AlreadyExists,
+                code: libc::EEXIST,
+                words: Some(format!("it exists with {difference}").into()),
+                extended: None,
+            }),
+        )
+        .object(set.name())),
+    }
+}

@@ -1,0 +1,108 @@
+//! What a handle does, for every kind of connection.
+
+mod command;
+mod create;
+mod query;
+
+use nix::libc;
+
+use super::answer::{self, attributes};
+use super::body;
+use super::code::{self, About, Command};
+use super::{IpSet, SetType};
+use crate::error::Cause;
+use crate::netlink::{Connection, Failure, Transport};
+use crate::wire::{Malformed, Writer};
+use crate::{Error, Result};
+
+/// The versions of the protocol that this crate speaks: 7 has indices beside what 6 has.
+const PROTOCOLS: std::ops::RangeInclusive<u8> = 6..=body::PROTOCOL;
+
+/// A connection that speaks ipset.
+#[derive(Debug)]
+pub(crate) struct Client<T> {
+    pub(super) connection: Connection<T>,
+    pub(super) protocol: u8,
+    /// An entry on its way into a request.
+    scratch: Writer,
+}
+
+/// The error of a socket that could not be opened.
+pub(crate) fn connect_failed(failure: Failure) -> Error {
+    match failure {
+        Failure::Io(error) if error.raw_os_error() == Some(libc::EPROTONOSUPPORT) => {
+            unavailable("this kernel has no netfilter netlink")
+        }
+        failure => error(Command::Connect, About::default(), failure),
+    }
+}
+
+impl<T: Transport> Client<T> {
+    /// Asks for the protocol's version.
+    pub(crate) async fn connect(transport: T) -> Result<Self> {
+        let mut client = Self {
+            connection: Connection::new(transport),
+            protocol: *PROTOCOLS.end(),
+            scratch: Writer::default(),
+        };
+        let (least, most) = client.versions().await?;
+        client.protocol = most.min(*PROTOCOLS.end());
+        if !PROTOCOLS.contains(&client.protocol) || client.protocol < least {
+            let why = format!(
+                "the kernel speaks versions {least} to {most} of the protocol, this crate 6 and 7"
+            );
+            return Err(unavailable(why));
+        }
+        Ok(client)
+    }
+
+    /// The least and the highest version of the protocol that the kernel speaks.
+    async fn versions(&mut self) -> Result<(u8, u8)> {
+        let version = *PROTOCOLS.end();
+        let answer = self
+            .connection
+            .query(Command::Connect.message(), 0, |writer| {
+                body::begin(writer, version);
+            })
+            .await;
+        let payload = match answer {
+            Ok(payload) => payload,
+            // What nfnetlink says about a subsystem that nobody registered.
+            Err(Failure::Rejected(rejection)) if rejection.code == libc::EINVAL => {
+                return Err(unavailable(
+                    "this kernel has no ipset; its module ip_set may be missing",
+                ));
+            }
+            Err(failure) => return Err(error(Command::Connect, About::default(), failure)),
+        };
+        attributes(payload)
+            .and_then(answer::versions)
+            .map_err(|malformed| malformed_reply(Command::Connect, malformed))
+    }
+
+    pub(crate) fn protocol(&self) -> u8 {
+        self.protocol
+    }
+}
+
+/// Makes an error of a failed exchange.
+pub(super) fn error(command: Command, about: About<'_>, failure: Failure) -> Error {
+    let cause = Cause::from_failure(failure, |code| code::interpret(command, about, code));
+    Error::new(command.operation(), cause)
+}
+
+/// What an error about a set can tell of it.
+pub(super) fn about<K: SetType>(set: &IpSet<K>) -> About<'_> {
+    About {
+        definition: Some(set.definition()),
+        options: Some(set.options()),
+    }
+}
+
+pub(super) fn malformed_reply(command: Command, malformed: Malformed) -> Error {
+    Error::new(command.operation(), Cause::Malformed(malformed))
+}
+
+pub(super) fn unavailable(why: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(Command::Connect.operation(), Cause::Unavailable(why.into()))
+}

@@ -1,0 +1,188 @@
+use netlink_packet_core::ErrorMessage;
+
+use super::Request;
+use crate::error::Cause;
+use crate::ipset::answer::{attributes, find};
+use crate::ipset::attr::top;
+use crate::ipset::batch::{Batch, Filled};
+use crate::ipset::body::PROTOCOL;
+use crate::ipset::code::Command;
+use crate::ipset::encode::Purpose;
+use crate::ipset::{Entry, IpSet, SetName, SetType};
+use crate::netlink::message::HEADER;
+use crate::wire::{Attributes, Malformed, Writer};
+use crate::{Error, Result};
+
+/// Entries as they lie in a message. It does not say of which type their set is: who reads them
+/// has to know. [`Request::add`] and its kin make them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EncodedEntries {
+    bytes: Vec<u8>,
+    many: bool,
+}
+
+impl EncodedEntries {
+    pub(super) fn one<T: SetType>(
+        set: &IpSet<T>,
+        purpose: Purpose,
+        entry: &Entry<T>,
+    ) -> Result<Self> {
+        let mut writer = Writer::default();
+        match entry.write(set, purpose, &mut writer) {
+            Ok(()) => Ok(Self::alone(writer.bytes())),
+            Err(refusal) => {
+                let error = Error::refused(Command::from(purpose).operation(), refusal.0);
+                Err(error.object(entry.in_set(set.name())))
+            }
+        }
+    }
+
+    /// Those of a request.
+    pub(super) fn find(message: Attributes<'_>) -> Result<Self, Malformed> {
+        if let Some(many) = find(message, top::ADT)? {
+            return Ok(Self::many(many.payload()));
+        }
+        match find(message, top::DATA)? {
+            Some(alone) => Ok(Self::alone(alone.payload())),
+            None => Err(Malformed::Missing("an entry")),
+        }
+    }
+
+    /// The content of a request's `DATA`.
+    fn alone(bytes: &[u8]) -> Self {
+        Self {
+            bytes: bytes.to_vec(),
+            many: false,
+        }
+    }
+
+    /// The content of an `ADT`.
+    pub(super) fn many(bytes: &[u8]) -> Self {
+        Self {
+            bytes: bytes.to_vec(),
+            many: true,
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.many && self.bytes.is_empty()
+    }
+
+    /// The entries, of a set of this type: a marker such as [`HashIp`](crate::ipset::HashIp), or
+    /// an [`AnyType`](crate::ipset::AnyType).
+    ///
+    /// # Errors
+    /// `MalformedReply` for those that cannot be of such a set; where the end of one cannot be
+    /// made out, nothing follows.
+    pub fn read<T: SetType>(&self, kind: &T) -> impl Iterator<Item = Result<Entry<T>>> {
+        let alone = (!self.many).then_some(Ok(Attributes::new(&self.bytes)));
+        let many = if self.many { &self.bytes[..] } else { &[] };
+        let many = Attributes::new(many).map(|it| it.map(|entry| entry.nested()));
+        alone.into_iter().chain(many).map(|entry| {
+            entry
+                .and_then(|entry| Entry::read(kind, entry))
+                .map_err(|it| Error::new("read entry", Cause::Malformed(it)))
+        })
+    }
+
+    pub(super) fn write(&self, writer: &mut Writer) {
+        if !self.many {
+            writer.nest(top::DATA, |writer| writer.raw(&self.bytes));
+            return;
+        }
+        // The kernel overwrites it with the number of the entry that it refuses.
+        writer.u32_net(top::LINENO, 0);
+        self.write_listed(writer);
+    }
+
+    /// As a listing has them.
+    pub(super) fn write_listed(&self, writer: &mut Writer) {
+        writer.nest(top::ADT, |writer| writer.raw(&self.bytes));
+    }
+}
+
+impl std::fmt::Debug for EncodedEntries {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let form = if self.many { "Many" } else { "One" };
+        write!(f, "{form}({} bytes)", self.bytes.len())
+    }
+}
+
+/// The requests for many entries.
+pub(super) struct Requests<'a, T: SetType, I> {
+    set: &'a IpSet<T>,
+    purpose: Purpose,
+    entries: I,
+    batch: Batch,
+    position: u64,
+    refused: Option<Error>,
+    over: bool,
+}
+
+impl<'a, T: SetType, I> Requests<'a, T, I> {
+    pub(super) fn new(set: &'a IpSet<T>, purpose: Purpose, entries: I) -> Self {
+        Self {
+            set,
+            purpose,
+            entries,
+            batch: Batch::new(set, purpose, true, PROTOCOL, usize::MAX),
+            position: 0,
+            refused: None,
+            over: false,
+        }
+    }
+
+    fn request(&self) -> Request {
+        let set: SetName = *self.set.name();
+        let entries = EncodedEntries::many(self.batch.content());
+        let exclusive = true;
+        match self.purpose {
+            Purpose::Remove => Request::Remove {
+                set,
+                entries,
+                exclusive,
+            },
+            _ => Request::Add {
+                set,
+                entries,
+                exclusive,
+            },
+        }
+    }
+}
+
+impl<T: SetType, E: Into<Entry<T>>, I: Iterator<Item = E>> Iterator for Requests<'_, T, I> {
+    type Item = Result<Request>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.batch.clear();
+        if !self.over {
+            let filled = self.batch.fill(
+                self.set,
+                self.purpose,
+                &mut self.position,
+                &mut self.entries,
+            );
+            self.over = !matches!(filled, Filled::Full);
+            if let Filled::Refused(position, entry, refusal) = filled {
+                let operation = Command::from(self.purpose).operation();
+                let entry = entry.in_set(self.set.name());
+                let error = Error::refused(operation, refusal.0);
+                self.refused = Some(error.object(format!("{entry} (position {position})")));
+            }
+        }
+        if self.batch.is_empty() {
+            return self.refused.take().map(Err);
+        }
+        Some(Ok(self.request()))
+    }
+}
+
+/// Which entry a request was refused for, from the line number that the kernel writes into what
+/// it echoes of the request.
+pub(super) fn refused(error: &ErrorMessage) -> Option<usize> {
+    let echo = attributes(error.header.get(HEADER..)?).ok()?;
+    let line = find(echo, top::LINENO).ok()??.u32_be().ok()?;
+    usize::try_from(line).ok()?.checked_sub(1)
+}

@@ -1,0 +1,147 @@
+//! Messages for programs that have a netlink connection of their own.
+
+mod bytes;
+mod codec;
+mod encoded;
+mod reply;
+mod request;
+
+pub use bytes::{BulkMessages, ListedEntries};
+pub use encoded::EncodedEntries;
+use netlink_packet_core::{
+    DecodeError, NetlinkDeserializable, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+    NetlinkSerializable,
+};
+pub use reply::Reply;
+pub use request::{Part, Request};
+
+use super::answer;
+use super::attr;
+use super::code::Command;
+use crate::netlink::flag;
+use crate::wire::{Malformed, Writer};
+
+/// A message of ipset, for programs that have a netlink connection of their own to the protocol
+/// `NETLINK_NETFILTER`, such as one of `netlink-proto`. [`IpSets`](super::IpSets) does not need
+/// it.
+///
+/// Messages are of version 7 of ipset's protocol (Linux 4.20 or later).
+///
+/// ```
+/// use ipvset::ipset::{HashIpPort, IpSet, IpsetMessage, Request, tcp};
+/// use netlink_packet_core::NetlinkMessage;
+/// use std::net::Ipv4Addr;
+///
+/// let web = IpSet::<HashIpPort>::new("web")?;
+/// let server = Ipv4Addr::new(10, 0, 0, 11);
+/// // The netlink header has the flags that the request wants.
+/// let mut message: NetlinkMessage<IpsetMessage> = Request::add(&web, (server, tcp(80)))?.into();
+/// message.header.sequence_number = 1;
+/// let mut bytes = vec![0; message.buffer_len()];
+/// message.serialize(&mut bytes);
+/// assert_eq!(NetlinkMessage::deserialize(&bytes)?, message);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum IpsetMessage {
+    /// What a program asks for.
+    Request(Request),
+    /// What the kernel answers.
+    Reply(Reply),
+}
+
+impl IpsetMessage {
+    fn command(&self) -> Command {
+        match self {
+            Self::Request(request) => request.command(),
+            Self::Reply(reply) => reply.command(),
+        }
+    }
+
+    fn write(&self) -> Writer {
+        let mut writer = Writer::default();
+        match self {
+            Self::Request(request) => request.write(&mut writer),
+            Self::Reply(reply) => reply.write(&mut writer),
+        }
+        writer
+    }
+
+    fn read(header: &NetlinkHeader, payload: &[u8]) -> Result<Option<Self>, Malformed> {
+        let Some(command) = attr::command_of(header.message_type) else {
+            return Ok(None);
+        };
+        let message = answer::attributes(payload)?;
+        // A request and its answer have the same command.
+        if header.flags & flag::REQUEST != 0 {
+            let request = Request::read(command, header.flags, message)?;
+            Ok(request.map(Self::Request))
+        } else {
+            Ok(Reply::read(command, message)?.map(Self::Reply))
+        }
+    }
+}
+
+impl From<Request> for IpsetMessage {
+    fn from(request: Request) -> Self {
+        Self::Request(request)
+    }
+}
+
+impl From<Reply> for IpsetMessage {
+    fn from(reply: Reply) -> Self {
+        Self::Reply(reply)
+    }
+}
+
+impl From<Request> for NetlinkMessage<IpsetMessage> {
+    /// With the flags that the request wants.
+    fn from(request: Request) -> Self {
+        let mut header = NetlinkHeader::default();
+        header.flags = request.flags();
+        let payload = NetlinkPayload::InnerMessage(request.into());
+        let mut message = Self::new(header, payload);
+        message.finalize();
+        message
+    }
+}
+
+impl NetlinkSerializable for IpsetMessage {
+    fn message_type(&self) -> u16 {
+        self.command().message()
+    }
+
+    fn buffer_len(&self) -> usize {
+        self.write().len()
+    }
+
+    fn serialize(&self, buffer: &mut [u8]) {
+        // The trait leaves no room for an error; a buffer of another length than it was told is
+        // filled as far as it goes.
+        let writer = self.write();
+        for (to, from) in buffer.iter_mut().zip(writer.bytes()) {
+            *to = *from;
+        }
+    }
+}
+
+impl NetlinkDeserializable for IpsetMessage {
+    type Error = DecodeError;
+
+    /// A message with the flag `NLM_F_REQUEST` is a [`Request`], every other a [`Reply`].
+    fn deserialize(header: &NetlinkHeader, payload: &[u8]) -> Result<Self, DecodeError> {
+        let read = Self::read(header, payload);
+        let read = read.map_err(|it| DecodeError::from(it.to_string()))?;
+        read.ok_or_else(|| {
+            let kind = header.message_type;
+            DecodeError::from(format!("{kind:#06x} is no type of ipset's messages"))
+        })
+    }
+}
+
+impl From<IpsetMessage> for NetlinkPayload<IpsetMessage> {
+    fn from(message: IpsetMessage) -> Self {
+        Self::InnerMessage(message)
+    }
+}

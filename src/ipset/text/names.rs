@@ -1,0 +1,211 @@
+//! Names that stand for numbers.
+
+use std::net::IpAddr;
+
+use crate::ipset::Family;
+
+/// Finds what a name stands for, where the text has the name of a host or a service in place of
+/// an address or a port.
+///
+/// Without one, names are refused: this crate opens no files and asks no resolver on its own.
+/// `()` knows no names.
+pub trait Names {
+    /// The address of a host, of this family if one is needed.
+    fn address(&self, host: &str, family: Option<Family>) -> Option<IpAddr> {
+        let _ = (host, family);
+        None
+    }
+
+    /// The port of a service, such as `domain` of the protocol `udp`.
+    fn port(&self, service: &str, protocol: &str) -> Option<u16> {
+        let _ = (service, protocol);
+        None
+    }
+}
+
+impl Names for () {}
+
+/// The names that Debian's /etc/protocols gives to the numbers assigned by IANA.
+static PROTOCOLS: &[(u8, &str)] = &[
+    (1, "icmp"),
+    (2, "igmp"),
+    (3, "ggp"),
+    (4, "ipencap"),
+    (5, "st"),
+    (6, "tcp"),
+    (8, "egp"),
+    (9, "igp"),
+    (12, "pup"),
+    (17, "udp"),
+    (20, "hmp"),
+    (22, "xns-idp"),
+    (27, "rdp"),
+    (29, "iso-tp4"),
+    (33, "dccp"),
+    (36, "xtp"),
+    (37, "ddp"),
+    (38, "idpr-cmtp"),
+    (41, "ipv6"),
+    (43, "ipv6-route"),
+    (44, "ipv6-frag"),
+    (45, "idrp"),
+    (46, "rsvp"),
+    (47, "gre"),
+    (50, "esp"),
+    (51, "ah"),
+    (57, "skip"),
+    (58, "ipv6-icmp"),
+    (59, "ipv6-nonxt"),
+    (60, "ipv6-opts"),
+    (73, "rspf"),
+    (81, "vmtp"),
+    (88, "eigrp"),
+    (89, "ospf"),
+    (93, "ax.25"),
+    (94, "ipip"),
+    (97, "etherip"),
+    (98, "encap"),
+    (103, "pim"),
+    (108, "ipcomp"),
+    (112, "vrrp"),
+    (115, "l2tp"),
+    (124, "isis"),
+    (132, "sctp"),
+    (133, "fc"),
+    (135, "mobility-header"),
+    (136, "udplite"),
+    (137, "mpls-in-ip"),
+    (138, "manet"),
+    (139, "hip"),
+    (140, "shim6"),
+    (141, "wesp"),
+    (142, "rohc"),
+    (143, "ethernet"),
+];
+
+/// The name of a protocol.
+pub(crate) fn protocol_name(number: u8) -> Option<&'static str> {
+    let place = PROTOCOLS.binary_search_by_key(&number, |(it, _)| *it);
+    PROTOCOLS.get(place.ok()?).map(|(_, name)| *name)
+}
+
+/// The protocol of a name.
+pub(crate) fn protocol_number(name: &str) -> Option<u8> {
+    if name.eq_ignore_ascii_case("icmpv6") {
+        return Some(58);
+    }
+    PROTOCOLS
+        .iter()
+        .find(|(_, it)| it.eq_ignore_ascii_case(name))
+        .map(|(number, _)| *number)
+}
+
+/// Type, code, name. Of several names for one message the first is the one that is written.
+type Message = (u8, u8, &'static str);
+
+static ICMP: &[Message] = &[
+    (0, 0, "echo-reply"),
+    (0, 0, "pong"),
+    (3, 0, "network-unreachable"),
+    (3, 1, "host-unreachable"),
+    (3, 2, "protocol-unreachable"),
+    (3, 3, "port-unreachable"),
+    (3, 4, "fragmentation-needed"),
+    (3, 5, "source-route-failed"),
+    (3, 6, "network-unknown"),
+    (3, 7, "host-unknown"),
+    (3, 9, "network-prohibited"),
+    (3, 10, "host-prohibited"),
+    (3, 11, "TOS-network-unreachable"),
+    (3, 12, "TOS-host-unreachable"),
+    (3, 13, "communication-prohibited"),
+    (3, 14, "host-precedence-violation"),
+    (3, 15, "precedence-cutoff"),
+    (4, 0, "source-quench"),
+    (5, 0, "network-redirect"),
+    (5, 1, "host-redirect"),
+    (5, 2, "TOS-network-redirect"),
+    (5, 3, "TOS-host-redirect"),
+    (8, 0, "echo-request"),
+    (8, 0, "ping"),
+    (9, 0, "router-advertisement"),
+    (10, 0, "router-solicitation"),
+    (11, 0, "ttl-zero-during-transit"),
+    (11, 1, "ttl-zero-during-reassembly"),
+    (12, 0, "ip-header-bad"),
+    (12, 1, "required-option-missing"),
+    (13, 0, "timestamp-request"),
+    (14, 0, "timestamp-reply"),
+    (17, 0, "address-mask-request"),
+    (18, 0, "address-mask-reply"),
+];
+
+static ICMPV6: &[Message] = &[
+    (1, 0, "no-route"),
+    (1, 1, "communication-prohibited"),
+    (1, 3, "address-unreachable"),
+    (1, 4, "port-unreachable"),
+    (2, 0, "packet-too-big"),
+    (3, 0, "ttl-zero-during-transit"),
+    (3, 1, "ttl-zero-during-reassembly"),
+    (4, 0, "bad-header"),
+    (4, 1, "unknown-header-type"),
+    (4, 2, "unknown-option"),
+    (128, 0, "echo-request"),
+    (128, 0, "ping"),
+    (129, 0, "echo-reply"),
+    (129, 0, "pong"),
+    (133, 0, "router-solicitation"),
+    (134, 0, "router-advertisement"),
+    (135, 0, "neighbour-solicitation"),
+    // As the tool spells it, too.
+    (135, 0, "neigbour-solicitation"),
+    (136, 0, "neighbour-advertisement"),
+    (136, 0, "neigbour-advertisement"),
+    (137, 0, "redirect"),
+];
+
+fn messages(version6: bool) -> &'static [Message] {
+    if version6 { ICMPV6 } else { ICMP }
+}
+
+/// The name of an ICMP message.
+pub(crate) fn icmp_name(version6: bool, kind: u8, code: u8) -> Option<&'static str> {
+    messages(version6)
+        .iter()
+        .find(|(k, c, _)| (*k, *c) == (kind, code))
+        .map(|(.., name)| *name)
+}
+
+/// Type and code of a named ICMP message.
+pub(crate) fn icmp_message(version6: bool, name: &str) -> Option<(u8, u8)> {
+    messages(version6)
+        .iter()
+        .find(|(.., it)| it.eq_ignore_ascii_case(name))
+        .map(|(kind, code, _)| (*kind, *code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_numbers_belong_together() {
+        assert!(PROTOCOLS.is_sorted_by(|(a, _), (b, _)| a < b));
+        for (number, name) in PROTOCOLS {
+            assert_eq!(protocol_name(*number), Some(*name));
+            assert_eq!(protocol_number(name), Some(*number));
+        }
+        for version6 in [false, true] {
+            for (kind, code, name) in messages(version6) {
+                assert_eq!(icmp_message(version6, name), Some((*kind, *code)));
+                let written = icmp_name(version6, *kind, *code).unwrap();
+                assert_eq!(icmp_message(version6, written), Some((*kind, *code)));
+            }
+        }
+        assert_eq!((ICMP.len(), ICMPV6.len()), (34, 21));
+        assert_eq!(icmp_name(false, 3, 200), None);
+        assert_eq!(protocol_name(253), None);
+        assert_eq!(protocol_number("icmpv6"), Some(58));
+    }
+}

@@ -1,0 +1,324 @@
+//! Sets and entries as text. No kernel is needed.
+
+use std::io::Write as _;
+
+use ipvset::ipset::text::{Line, Reader, Writer};
+use ipvset::ipset::{AnySet, Entry, HashIp, HashIpPort, HashNetIface, HashNetPort, IpSet, ListSet};
+use ipvset::ipset::{AnyType, Family, Interface, MacAddress, Member, icmp, protocol, tcp, udp};
+
+/// What the tool printed, and the commands that led to it.
+const SAVED: [&str; 2] = [
+    include_str!("data/ipset-save-linux-6.1.txt"),
+    include_str!("data/ipset-save-linux-6.18.txt"),
+];
+
+#[test]
+fn what_the_tool_prints_is_read_and_printed_back() {
+    let mut types = std::collections::BTreeSet::new();
+    for saved in SAVED {
+        let mut writer = Writer::new(Vec::new());
+        for line in Reader::new(saved.as_bytes()) {
+            match line.unwrap() {
+                Line::Create(set) => {
+                    set.check().unwrap();
+                    types.insert((set.type_name(), set.options().family == Family::Inet6));
+                    writer.create(&set).unwrap();
+                }
+                Line::Add(set, entry) => writer.add(&set, &entry).unwrap(),
+                other => panic!("{other:?}"),
+            }
+        }
+        let lines = |text: &str| -> Vec<String> {
+            let lines = text.lines().map(str::to_owned);
+            let said = |line: &String| !line.is_empty() && !line.starts_with('#');
+            lines.filter(said).collect()
+        };
+        let written = String::from_utf8(writer.into_inner()).unwrap();
+        let (written, meant) = (lines(&written), lines(saved));
+        for (written, meant) in written.iter().zip(&meant) {
+            assert_eq!(written, meant);
+        }
+        assert_eq!(written.len(), meant.len());
+        assert!(meant.len() > 10);
+    }
+    // Twelve types have both families, three bitmaps, hash:mac and list:set have one.
+    let named: std::collections::BTreeSet<_> = types.iter().map(|(name, _)| *name).collect();
+    let all: std::collections::BTreeSet<_> = AnyType::all().map(|it| it.name()).collect();
+    assert_eq!(named, all);
+    assert_eq!(types.len(), 16 + 11);
+}
+
+/// The commands that made the sets are text in the tool's syntax too.
+#[test]
+fn what_the_tool_takes_is_read() {
+    let mut entries = 0;
+    for saved in SAVED {
+        let commands = saved
+            .lines()
+            .filter_map(|line| line.strip_prefix("# ipset "));
+        let refused: Vec<_> = saved
+            .lines()
+            .zip(saved.lines().skip(1))
+            .filter(|(_, next)| next.starts_with("#   ("))
+            .map(|(line, _)| line)
+            .collect();
+        let mut set: Option<AnySet> = None;
+        for command in commands {
+            if refused.iter().any(|line| line.ends_with(command)) {
+                continue;
+            }
+            if let Some(create) = command.strip_prefix("create ") {
+                // The kernel would clamp or round what this crate refuses.
+                if !create.contains("hashsize 1000") || !create.contains("maxelem 0") {
+                    set = Some(create.parse().unwrap());
+                }
+            } else if let Some(add) = command.strip_prefix("add ") {
+                let (_, entry) = add.split_once(' ').unwrap();
+                set.as_ref().unwrap().parse_entry(entry).unwrap();
+                entries += 1;
+            }
+        }
+    }
+    assert!(entries > 100, "{entries}");
+}
+
+#[test]
+fn typed_text_is_what_the_builders_make() {
+    let set: IpSet<HashNetPort> = "web hash:net,port family inet6 maxelem 10 timeout 5 comment \
+                                   forceadd bucketsize 4 initval 0x1"
+        .parse()
+        .unwrap();
+    let built = IpSet::<HashNetPort>::new("web").unwrap();
+    let built = built.inet6().maxelem(10).timeout(5).comments().forceadd();
+    let built = built.bucketsize(4).initval(1);
+    assert!(set == built);
+    assert_eq!(
+        set.to_string(),
+        "web hash:net,port family inet6 maxelem 10 timeout 5 comment forceadd bucketsize 4 \
+         initval 0x00000001"
+    );
+
+    let entry = |text: &str| text.parse::<Entry<HashIpPort>>().unwrap();
+    let address = std::net::Ipv4Addr::new(10, 0, 0, 1);
+    assert_eq!(entry("10.0.0.1,80"), Entry::new((address, tcp(80))));
+    assert_eq!(entry("10.0.0.1,udp:9-7"), Entry::new((address, udp(7..=9))));
+    assert_eq!(
+        entry("10.0.0.1,icmp:ping"),
+        Entry::new((address, icmp(8, 0)))
+    );
+    assert_eq!(entry("10.0.0.1,gre:0"), Entry::new((address, protocol(47))));
+    assert_eq!(
+        entry("10.0.0.1,TCP:80 timeout 0x10 comment \"\" skbmark 0x1/0x3 skbprio 1:a0"),
+        Entry::new((address, tcp(80)))
+            .timeout(16)
+            .comment("")
+            .skbmark(ipvset::ipset::SkbMark { mark: 1, mask: 3 })
+            .skbprio(1, 0xa0)
+    );
+
+    let entry: Entry<HashNetIface> = "0.0.0.0/0,physdev:veth nomatch wildcard".parse().unwrap();
+    let veth = Interface::new("veth").unwrap().physdev().wildcard();
+    let all: ipnet::Ipv4Net = "0.0.0.0/0".parse().unwrap();
+    assert_eq!(entry, Entry::new((all, veth)).nomatch());
+    assert_eq!(entry.to_string(), "0.0.0.0/0,physdev:veth nomatch wildcard");
+
+    let entry: Entry<ListSet> = "a before b timeout 3".parse().unwrap();
+    let member = Member::new("a").unwrap().before("b").unwrap();
+    assert_eq!(entry, Entry::new(member).timeout(3));
+    assert_eq!(
+        "a,before,b timeout 3".parse::<Entry<ListSet>>().unwrap(),
+        entry
+    );
+    assert_eq!(entry.to_string(), "a before b timeout 3");
+
+    let mac: MacAddress = "1:2:3:4:5:6".parse().unwrap();
+    assert_eq!(mac, MacAddress([1, 2, 3, 4, 5, 6]));
+}
+
+#[test]
+fn a_set_of_another_type_is_refused() {
+    let error = "web hash:net".parse::<IpSet<HashIp>>().unwrap_err();
+    assert_eq!(error.position(), Some((1, 5)));
+    assert_eq!(error.reason(), "the type is hash:net, not hash:ip");
+}
+
+#[test]
+fn garbage_names_line_and_column() {
+    let head = "create ip hash:ip\ncreate n hash:net,iface family inet6\n\
+                create p hash:ip,port timeout 0\ncreate l list:set\ncreate m bitmap:ip,mac range 10.0.0.0/24\n";
+    let cases = [
+        ("foo", 1, "'foo' is neither"),
+        ("del ip 1.1.1.1", 1, "neither"),
+        ("add", 4, "the set's name is missing"),
+        ("add ip", 7, "the entry is missing"),
+        ("add nosuch 1.1.1.1", 5, "creates the set nosuch"),
+        ("add ip 1.1.1.x", 8, "cannot parse '1.1.1.x' as an address"),
+        ("add ip 1.1.1.1/33", 16, "'33' is out of range 0-32"),
+        ("add ip 1.1.1.1-x", 16, "cannot parse 'x'"),
+        ("add ip ::1", 8, "IPv4"),
+        ("add ip 1.1.1.1,80", 16, "'80' is more than"),
+        ("add ip 0.0.0.0", 8, "0.0.0.0"),
+        ("add ip 1.1.1.1 timeout", 23, "the timeout is missing"),
+        ("add ip 1.1.1.1 timeout 2147484", 24, "0-2147483"),
+        (
+            "add ip 1.1.1.1 timeout 1 timeout 2",
+            26,
+            "timeout already specified",
+        ),
+        (
+            "add ip 1.1.1.1 nomatch",
+            16,
+            "hash:ip has no option 'nomatch'",
+        ),
+        (
+            "add ip 1.1.1.1 comment \"ü\"x",
+            27,
+            "white space is missing",
+        ),
+        ("add ip 1.1.1.1 comment \"abc", 24, "not closed"),
+        ("add ip 1.1.1.1 comment a\"b", 24, "around a whole word"),
+        ("add ip 1.1.1.1 skbmark 5", 24, "skbmark"),
+        ("add ip 1.1.1.1 skbmark 0x100000000", 24, "skbmark"),
+        ("add ip 1.1.1.1 skbprio 10000:0", 24, "skbprio"),
+        ("add ip 1.1.1.1 skbprio +1:0", 24, "skbprio"),
+        ("add ip 1.1.1.1 skbqueue 65536", 25, "0-65535"),
+        ("add ip 1.1.1.1 wildcard", 16, "wildcard"),
+        (
+            "add p 1.1.1.1",
+            14,
+            "Second element is missing from 1.1.1.1",
+        ),
+        ("add p 1.1.1.1,", 15, "Second element is missing"),
+        ("add p ,80", 10, "First element is missing"),
+        ("add p 1.1.1.1,http", 15, "'http' is invalid as number"),
+        ("add p 1.1.1.1,65536", 15, "0-65535"),
+        ("add p 1.1.1.1,gre:1", 19, "pseudo port value 0"),
+        ("add p 1.1.1.1,foo:1", 15, "'foo' as a protocol"),
+        ("add p 1.1.1.1,0:0", 15, "'0' as a protocol"),
+        ("add p 1.1.1.1,icmp:8", 20, "type/code"),
+        ("add p 1.1.1.1,icmp:8/256", 22, "0-255"),
+        ("add p 1.1.1.1,icmpv6:8/0", 7, "keeps no type and code"),
+        ("add n ::/0,", 12, "Second element is missing"),
+        ("add n ::/129,eth0", 10, "0-128"),
+        ("add n ::1-::2,eth0", 7, "IPv4"),
+        ("add n ::1,sixteen-letters-", 11, "16 bytes"),
+        ("add l a before", 15, "the other set's name is missing"),
+        ("add l a,beside,b", 9, "'before' or 'after'"),
+        ("add l a,before,b after c", 9, "mixed syntax"),
+        ("add m 10.0.0.1,1:2:3:4:5", 16, "ethernet"),
+        ("add m 10.0.0.0/30,1:2:3:4:5:6", 7, "plain IP address"),
+        ("create", 7, "the set's name is missing"),
+        ("create x", 9, "the set's type is missing"),
+        ("create x hash:foo", 10, "typename 'hash:foo' is unknown"),
+        ("create x hash:ip maxelem", 25, "the value is missing"),
+        ("create x hash:ip maxelem -1", 26, "out of range"),
+        ("create x hash:ip size 8", 18, "no option 'size'"),
+        ("create x hash:net netmask 8", 19, "no option 'netmask'"),
+        ("create x hash:ip netmask 33", 18, "netmask 33: 1 to 32"),
+        ("create x hash:ip family foo", 25, "unknown inet family foo"),
+        ("create x hash:mac family inet", 19, "no option 'family'"),
+        ("create x bitmap:ip", 19, "needs a range"),
+        ("create x bitmap:ip range 10.0.0.1", 26, "IP/cidr or IP-IP"),
+        ("create x bitmap:port range 1-65536", 30, "0-65535"),
+        ("create x hash:ip bitmask ffff::", 18, "IPv4"),
+        (
+            "create aaaaaaaaaabbbbbbbbbbccccccccccdd hash:ip",
+            8,
+            "32 bytes",
+        ),
+        ("create -x hash:ip", 8, "dash"),
+        ("create \"a\tb\" hash:ip", 9, "cannot carry"),
+    ];
+    for (line, column, words) in cases {
+        let file = format!("{head}# ünd\n{line}\nadd ip 9.9.9.9\n");
+        let lines: Vec<_> = Reader::new(file.as_bytes()).collect();
+        let error = lines[5].as_ref().expect_err(line);
+        assert_eq!(error.position(), Some((7, column)), "{line}: {error}");
+        assert!(error.to_string().contains(words), "{line}: {error}");
+        assert!(error.is_invalid_input());
+        // The line behind it is read.
+        assert!(matches!(lines[6], Ok(Line::Add(..))), "{line}");
+    }
+}
+
+#[test]
+fn bytes_that_are_not_utf8_are_named() {
+    let error = Reader::new(&b"create x hash:ip\n\xc3\xa4 \xff\n"[..]).nth(1);
+    let error = error.unwrap().unwrap_err();
+    assert_eq!(error.position(), Some((2, 3)));
+}
+
+#[test]
+fn names_with_blanks_stand_in_quotes() {
+    let file = "create \"two words\" hash:ip family inet\nadd \"two words\" 1.1.1.1\n";
+    let mut writer = Writer::new(Vec::new());
+    for line in Reader::new(file.as_bytes()) {
+        match line.unwrap() {
+            Line::Create(set) => writer.create(&set).unwrap(),
+            Line::Add(set, entry) => writer.add(&set, &entry).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(writer.into_inner(), file.as_bytes());
+}
+
+#[test]
+fn comments_that_a_line_cannot_carry_are_refused() {
+    let set = IpSet::<HashIp>::new("s").unwrap();
+    let address = std::net::Ipv4Addr::new(10, 0, 0, 1);
+    for comment in [
+        "a\"b",
+        "a\nb",
+        "a\r",
+        "x\" skbqueue 3 comment \"y",
+        "\"",
+        "\" timeout 3 \"",
+    ] {
+        let entry = Entry::<HashIp>::new(address).comment(comment);
+        let mut writer = Writer::new(Vec::new());
+        let error = writer.add(set.name(), &entry).unwrap_err();
+        assert!(error.is_invalid_input());
+        assert_eq!(writer.into_inner(), b"");
+        // What is shown in its place is not read as something else.
+        let shown = entry.to_string();
+        assert!(shown.parse::<Entry<HashIp>>().is_err(), "{shown}");
+    }
+}
+
+#[test]
+fn entries_for_sets_that_exist_are_read() {
+    let set: AnySet = "old hash:ip family inet6".parse().unwrap();
+    let mut lines = Reader::new(&b"add old ::1\n"[..]).with_set(set);
+    assert!(matches!(lines.next(), Some(Ok(Line::Add(..)))));
+    assert!(lines.next().is_none());
+}
+
+#[test]
+fn an_input_that_breaks_is_an_error() {
+    struct Broken;
+    impl std::io::Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::ConnectionReset.into())
+        }
+    }
+    let error = Reader::new(std::io::BufReader::new(Broken)).next();
+    let error = error.unwrap().unwrap_err();
+    assert!(error.to_string().starts_with("read save file: "), "{error}");
+}
+
+#[test]
+fn a_million_lines_are_read_in_seconds() {
+    let mut file = Vec::from(&b"create s hash:ip,port,ip\n"[..]);
+    for number in 0..1_000_000u32 {
+        let address = std::net::Ipv4Addr::from_bits(0x0a00_0000 + number / 1000);
+        writeln!(file, "add s {address},tcp:{},10.0.0.1", number % 1000).unwrap();
+    }
+    let start = std::time::Instant::now();
+    let lines = Reader::new(&file[..])
+        .inspect(|line| assert!(line.is_ok()))
+        .count();
+    assert_eq!(lines, 1_000_001);
+    // A debug build needs about ten times as long as a release build.
+    assert!(start.elapsed() < std::time::Duration::from_secs(60));
+    println!("{:?}", start.elapsed());
+}

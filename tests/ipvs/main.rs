@@ -1,0 +1,31 @@
+//! IPVS on a real kernel: the crate against the kernel, against `ipvsadm`, and against traffic.
+
+mod child;
+mod daemons;
+mod errors;
+mod servers;
+mod services;
+mod settings;
+mod support;
+
+use std::process::ExitCode;
+
+use child::Role;
+use lab::Needs;
+
+fn main() -> ExitCode {
+    if let Some(role) = Role::of_this_process() {
+        return role.play();
+    }
+    let needs = Needs::ipvs().and_devices(&["veth", "bridge", "dummy"]);
+    lab::test::main(
+        &needs,
+        support::all([
+            errors::tests(),
+            services::tests(),
+            daemons::tests(),
+            servers::tests(),
+            settings::tests(),
+        ]),
+    )
+}
