@@ -1,5 +1,7 @@
 //! IPVS: the kernel's layer-4 load balancer.
 
+#[cfg(test)]
+mod arbitrary;
 mod batch;
 #[cfg(all(test, target_endian = "little"))]
 mod captured;
@@ -16,6 +18,8 @@ mod operations;
 mod outcome;
 mod persistence;
 pub mod proc;
+#[cfg(test)]
+mod properties;
 mod query;
 mod reason;
 mod report;

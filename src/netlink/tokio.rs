@@ -42,7 +42,7 @@ impl Transport for AsyncSocket {
 
     async fn receive(&mut self, inbox: &mut Inbox) -> Result<(), Failure> {
         // The reactor need not be asked for what is there; but a long listing lets others run.
-        tokio::task::consume_budget().await;
+        tokio::task::coop::consume_budget().await;
         if self.try_receive(inbox)? {
             return Ok(());
         }

@@ -7,6 +7,7 @@ mod servers;
 mod services;
 mod settings;
 mod support;
+mod traffic;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
             daemons::tests(),
             servers::tests(),
             settings::tests(),
+            traffic::tests(),
         ]),
     )
 }

@@ -1,7 +1,9 @@
 //! What all the tests of this binary use.
 
+use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
 
 use ipvset::Error;
 use ipvset::ipvs::{
@@ -124,7 +126,7 @@ pub(crate) fn predicates(error: &Error) -> Vec<&'static str> {
 /// Fails unless it is an error of which this predicate holds and no other, and which begins
 /// with the operation and the object and says each of `words`.
 #[track_caller]
-pub(crate) fn expect_error<T: std::fmt::Debug>(
+pub(crate) fn expect_error<T: Debug>(
     outcome: std::result::Result<T, Error>,
     predicate: &str,
     operation: &str,
@@ -160,10 +162,34 @@ impl Drop for StopDaemons {
     }
 }
 
-/// A device that a sync daemon can use: it needs an address.
+/// A device that a sync daemon can use: it needs an address of the group's family. (The
+/// link-local one that comes by itself cannot be used at once.)
 pub(crate) fn multicast_device(name: &str) -> Result {
     lab::link::dummy(name)?;
     lab::link::up(name)?;
-    lab::tool("ip", ["address", "add", "192.0.2.1/24", "dev", name])?;
+    lab::address::add("192.0.2.1/24", name)?;
+    lab::address::add("fd00:99::1/64", name)?;
     Ok(())
+}
+
+/// Waits for what the kernel does in its own time, such as gathering counters every two seconds:
+/// tries until it gives no error, and gives the last one if it takes far too long.
+pub(crate) fn eventually<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    let patience = Duration::from_secs(60);
+    let begun = Instant::now();
+    loop {
+        match attempt() {
+            Err(error) if begun.elapsed() > patience => return Err(error),
+            Err(_) => std::thread::sleep(Duration::from_millis(50)),
+            done => return done,
+        }
+    }
+}
+
+/// An error for [`eventually`] to try again.
+pub(crate) fn equal<T: PartialEq + Debug>(is: T, should_be: T, of: &dyn Debug) -> Result {
+    match is == should_be {
+        true => Ok(()),
+        false => Err(format!("{is:?} instead of {should_be:?}: {of:?}").into()),
+    }
 }

@@ -12,7 +12,7 @@ use super::common::{
     Line, Outcome, create_line, create_text, entry_line, entry_options, ip, kept, listed, mac, net,
     restore, saved_all, sort, v4, v6,
 };
-use super::{ALL, Test, needs};
+use super::{Test, needs};
 
 /// An entry, typed and untyped, and as the tool writes it.
 struct Sample<T: SetType> {

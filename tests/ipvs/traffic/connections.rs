@@ -1,0 +1,3 @@
+use crate::support::tests;
+tests![nothing];
+fn nothing() {}
