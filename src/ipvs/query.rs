@@ -3,6 +3,8 @@ use super::key::ServiceKey;
 /// A question about the IPVS of a network namespace, which changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Query {
     /// One service.
     Service(ServiceKey),
