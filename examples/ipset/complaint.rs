@@ -4,7 +4,7 @@ use std::io;
 
 use ipvset::{Error, ErrorKind};
 
-use crate::arguments::Command;
+use crate::arguments::{Command, is_quiet};
 
 /// The version of the tool that this stands in for.
 pub const VERSION: &str = "7.17";
@@ -16,6 +16,8 @@ pub struct Complaint {
     text: String,
     /// Printed as it is, without the program's name.
     bare: bool,
+    /// Not printed, since the command has `-quiet`.
+    silent: bool,
 }
 
 impl Complaint {
@@ -24,6 +26,15 @@ impl Complaint {
             status: 1,
             text: text.into(),
             bare: false,
+            silent: false,
+        }
+    }
+
+    /// Not printed if the words have `-quiet` among them.
+    pub fn unless_quiet(self, words: &[String]) -> Self {
+        Self {
+            silent: self.silent || is_quiet(words),
+            ..self
         }
     }
 
@@ -48,10 +59,9 @@ impl Complaint {
 
     /// Names the line of `restore`'s input.
     pub fn in_line(self, number: usize) -> Self {
-        match self.status {
-            1 => Self {
+        match (self.status, self.bare) {
+            (1, false) => Self {
                 text: format!("Error in line {number}: {}", self.text),
-                bare: false,
                 ..self
             },
             _ => self,
@@ -60,6 +70,7 @@ impl Complaint {
 
     pub fn print(&self) {
         match (self.bare, self.status) {
+            _ if self.silent => {}
             (true, _) => eprintln!("{}", self.text),
             (false, 2) => {
                 eprintln!("ipset v{VERSION}: {}", self.text);

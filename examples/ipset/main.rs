@@ -42,14 +42,11 @@ fn main() -> ExitCode {
         .skip(1)
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
-    let quiet = arguments::is_quiet(&words);
-    let result = Call::parse(&words).and_then(run);
-    match result {
+    match Call::parse(&words).and_then(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(complaint) => {
-            if !quiet {
-                complaint.print();
-            }
+            let complaint = complaint.unless_quiet(&words);
+            complaint.print();
             ExitCode::from(complaint.status)
         }
     }
@@ -85,7 +82,6 @@ fn interactive(session: &mut Session) -> Result<(), Complaint> {
         if words.first().is_none_or(|word| word.starts_with('#')) {
             continue;
         }
-        let quiet = arguments::is_quiet(&words);
         let result = Call::parse(&words).and_then(|call| match call.command {
             Command::Quit => Ok(true),
             Command::Restore | Command::Interactive => Err(Complaint::usage(
@@ -97,8 +93,7 @@ fn interactive(session: &mut Session) -> Result<(), Complaint> {
         match result {
             Ok(true) => return Ok(()),
             Ok(false) => {}
-            Err(complaint) if quiet => drop(complaint),
-            Err(complaint) => complaint.print(),
+            Err(complaint) => complaint.unless_quiet(&words).print(),
         }
     }
 }

@@ -28,11 +28,14 @@ pub fn restore(session: &mut Session, call: &Call) -> Result<(), Complaint> {
         line: String::new(),
         number: 0,
         again: false,
+        odd: false,
     };
     let exist = call.flags.exist;
     while lines.advance()? {
         let number = lines.number;
-        let Some(Plain { command, set, .. }) = Plain::read(&lines.line) else {
+        let plain = Plain::read(&lines.line).filter(|_| !lines.odd);
+        lines.odd = false;
+        let Some(Plain { command, set, .. }) = plain else {
             match other(session, &lines.line, exist) {
                 Ok(true) => return Ok(()),
                 Ok(false) => continue,
@@ -55,6 +58,8 @@ struct Lines {
     number: usize,
     /// The line is still to be dealt with.
     again: bool,
+    /// And not as one of many: something is wrong with it.
+    odd: bool,
 }
 
 impl Lines {
@@ -183,9 +188,8 @@ impl Iterator for &mut Run<'_> {
                 self.count += 1;
                 Some(entry)
             }
-            Err(error) => {
-                let complaint = Complaint::syntax(&error);
-                self.stopped = Some(complaint.in_line(self.lines.number));
+            Err(_) => {
+                (self.lines.again, self.lines.odd) = (true, true);
                 None
             }
         }
@@ -201,7 +205,11 @@ fn other(session: &mut Session, line: &str, exist: bool) -> Result<bool, Complai
         Some(word) if word.starts_with('#') => return Ok(false),
         _ => {}
     }
-    let mut call = Call::parse(&words)?;
+    command(session, &words, exist).map_err(|complaint| complaint.unless_quiet(&words))
+}
+
+fn command(session: &mut Session, words: &[String], exist: bool) -> Result<bool, Complaint> {
+    let mut call = Call::parse(words)?;
     call.flags.exist |= exist;
     match call.command {
         Command::Quit => Ok(true),

@@ -96,16 +96,17 @@ impl Session {
             .map_err(|error| Complaint::syntax(&error))?;
         let sets = self.sets()?;
         let result = match exist {
-            true => sets.create_or_same(&set).map(drop),
+            true => create_or_alike(sets, &set),
             false => sets.create(&set),
         };
         result.map_err(|error| {
-            // The kernel is older than what the options need.
-            let masks = set.options().bitmask.is_some() || set.options().netmask.is_some();
-            match error.is_unavailable() {
-                true if masks => Complaint::usage(error.reason()),
-                true => Complaint::new("Kernel error received: set type not supported"),
-                false => Complaint::from_error(Command::Create, Some(kind.name()), &error),
+            if !error.is_unavailable() {
+                return Complaint::from_error(Command::Create, Some(kind.name()), &error);
+            }
+            // If the kernel has the type, it is older than what the options need.
+            match sets.revisions(kind) {
+                Ok(_) => Complaint::usage(error.reason()),
+                Err(_) => Complaint::new("Kernel error received: set type not supported"),
             }
         })?;
         self.known.insert(*set.name(), set);
@@ -208,6 +209,20 @@ impl Session {
             _ => sets.remove_all_with(set, entries, how),
         })
     }
+}
+
+/// Creates a set, unless there is one that the kernel takes for the same: the crate looks at the
+/// family and at forceadd too.
+fn create_or_alike(sets: &mut IpSets, set: &AnySet) -> ipvset::Result<()> {
+    let error = match sets.create_or_same(set) {
+        Err(error) if error.already_exists() => error,
+        result => return result.map(drop),
+    };
+    let there = sets.info(set.name())?.set.ok_or(error)?;
+    let mut alike = set.clone();
+    let (options, others) = (alike.options_mut(), there.options());
+    (options.family, options.forceadd) = (others.family, others.forceadd);
+    sets.create_or_same(&alike).map(drop)
 }
 
 pub fn set_name(name: &str) -> Result<SetName, Complaint> {

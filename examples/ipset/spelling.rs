@@ -58,15 +58,7 @@ pub fn of_create(kind: AnyType, words: &[String]) -> Result<Vec<String>, Complai
                 let value = number.map_or_else(|_| value.clone(), |number| number.to_string());
                 new.extend([name.to_owned(), value]);
             }
-            _ => {
-                new.push(name.to_owned());
-                if kind
-                    .create_options()
-                    .any(|it| it.name == name && it.has_value)
-                {
-                    new.extend(words.next().cloned());
-                }
-            }
+            _ => option(word, &mut words, &mut new, kind.create_options()),
         }
     }
     if bitmap && !new.iter().any(|word| word == "range") {

@@ -92,8 +92,10 @@ fn apart(arguments: Vec<String>) -> Result<Vec<String>, Failure> {
             "-r" | "--real-server" => Some(protocol),
             _ => None,
         };
-        words.push(option);
+        words.push(option.clone());
         match named {
+            // A value may begin with a dash, and is no options then.
+            None if takes_value(&option) => words.extend(value.or_else(|| rest.next())),
             None => words.extend(value),
             Some(of) => {
                 protocol = of;
@@ -112,6 +114,11 @@ fn apart(arguments: Vec<String>) -> Result<Vec<String>, Failure> {
             "`{wrong}` has spaces in it, or nothing, which no option has"
         ))),
     }
+}
+
+fn takes_value(option: &str) -> bool {
+    let short = option.strip_prefix('-').filter(|it| it.len() == 1);
+    short.is_some_and(|it| WITH_VALUE.contains(it)) || option == "--fwmark-service"
 }
 
 /// Puts the options of a word like `-Lnt10.0.0.1:80` apart, up to the last one, which is given
@@ -137,8 +144,13 @@ fn list(words: &[String]) -> Result<Wish, Failure> {
     let mut wish = Wish::default();
     let mut key: Vec<&str> = Vec::new();
     let mut what: Option<(&str, What)> = None;
+    let mut given = Vec::new();
     let mut rest = words.iter().map(String::as_str);
     while let Some(word) = rest.next() {
+        if given.contains(&word) {
+            return Err(Failure::Usage(format!("`{word}` is given twice")));
+        }
+        given.push(word);
         let chosen = match word {
             "-n" | "--numeric" => {
                 wish.numeric = true;

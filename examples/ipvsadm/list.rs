@@ -46,23 +46,21 @@ pub(crate) fn list(wish: &Wish, out: &mut impl Write) -> Result<(), Failure> {
 
 fn services(wish: &Wish, out: &mut impl Write) -> Result<(), Failure> {
     let mut ipvs = Ipvs::connect()?;
-    let table = match wish.service {
+    let mut table = match wish.service {
         Some(key) => {
-            let service = ipvs
-                .service(key)
-                .map_err(|error| match error.is_not_found() {
-                    true => Failure::NotListed(error),
-                    false => error.into(),
-                })?;
-            vec![(service, ipvs.servers(key)?)]
+            let service = ipvs.service(key).map_err(not_listed)?;
+            vec![(service, ipvs.servers(key).map_err(not_listed)?)]
         }
         None => {
             let info = ipvs.info()?;
             let (version, size) = (info.version, info.connection_table_size);
             writeln!(out, "IP Virtual Server version {version} (size={size})")?;
-            table(&mut ipvs, !wish.unsorted)?
+            table(&mut ipvs)?
         }
     };
+    if !wish.unsorted {
+        sort(&mut table);
+    }
     let mut columns = Columns::new(wish, Names::new(wish.numeric));
     columns.headings(out)?;
     for (service, servers) in &table {
@@ -74,25 +72,28 @@ fn services(wish: &Wish, out: &mut impl Write) -> Result<(), Failure> {
     Ok(())
 }
 
-/// All services with their servers: those of addresses before those of firewall marks, IPv4
-/// before IPv6, then by protocol, address and port; servers by address and port.
-pub(crate) fn table(ipvs: &mut Ipvs, sorted: bool) -> Result<Vec<(Service, Vec<Server>)>, Failure> {
-    let mut table = Vec::new();
-    for service in ipvs.services()? {
-        match ipvs.servers(&service) {
-            Ok(servers) => table.push((service, servers)),
-            // Removed meanwhile.
-            Err(error) if error.is_not_found() => {}
-            Err(error) => return Err(error.into()),
-        }
+fn not_listed(error: ipvset::Error) -> Failure {
+    match error.is_not_found() {
+        true => Failure::NotListed(error),
+        false => error.into(),
     }
-    if sorted {
-        table.sort_by_key(|(service, _)| order(&service.key()));
-        for (_, servers) in &mut table {
-            servers.sort_by_key(|server| server.config.address);
-        }
+}
+
+/// Services with their servers.
+pub(crate) type Table = Vec<(Service, Vec<Server>)>;
+
+pub(crate) fn table(ipvs: &mut Ipvs) -> Result<Table, Failure> {
+    let entries = ipvs.table()?.into_iter();
+    Ok(entries.map(|it| (it.service, it.servers)).collect())
+}
+
+/// Services of addresses before those of firewall marks, IPv4 before IPv6, then by protocol,
+/// address and port; servers by address and port.
+pub(crate) fn sort(table: &mut Table) {
+    table.sort_by_key(|(service, _)| order(&service.key()));
+    for (_, servers) in table {
+        servers.sort_by_key(|server| server.config.address);
     }
-    Ok(table)
 }
 
 fn order(key: &ServiceKey) -> impl Ord + use<> {

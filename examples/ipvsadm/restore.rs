@@ -64,10 +64,15 @@ fn carry_out(
         return Ok(());
     }
     let mut ipvs = Ipvs::connect()?;
+    let mut batch = ipvs.batch();
+    let mut numbers = Vec::new();
     for (number, operation) in operations.drain(..) {
-        if let Err(error) = ipvs.execute(&operation) {
-            failed.push((number, error.into()));
-        }
+        numbers.push(number);
+        batch.push(operation);
+    }
+    for failure in batch.send()?.into_failures() {
+        let number = numbers.get(failure.index).copied().unwrap_or_default();
+        failed.push((number, failure.error.into()));
     }
     Ok(())
 }

@@ -5,12 +5,14 @@ use std::io::Write;
 use ipvset::ipvs::{Ipvs, ServiceKey};
 
 use super::failure::Failure;
-use super::list::table;
+use super::list::{sort, table};
 use super::names::Names;
 
 pub(crate) fn save(numeric: bool, out: &mut impl Write) -> Result<(), Failure> {
     let mut names = Names::new(numeric);
-    for (service, servers) in table(&mut Ipvs::connect()?, true)? {
+    let mut table = table(&mut Ipvs::connect()?)?;
+    sort(&mut table);
+    for (service, servers) in table {
         let key = service.key();
         let named = name(&key, &mut names);
         writeln!(out, "-A {named}{}", behind(&service, &key.to_string()))?;

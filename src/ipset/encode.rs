@@ -1,10 +1,11 @@
 //! Writes entries, and refuses those that the type of set does not take.
 
 use std::borrow::Cow;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use super::Family;
 use super::attr::data;
+use super::element::Bits;
 use crate::wire::{Room, Writer};
 
 /// Why a value is refused before the kernel is asked.
@@ -37,33 +38,6 @@ impl Refusal {
             )
             .into(),
         )
-    }
-}
-
-/// An address as a number. A function that is not inlined and is given an `IpAddr`, which is
-/// passed in memory, would keep the whole entry there, for those that are fine too.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Bits {
-    V4(u32),
-    V6(u128),
-}
-
-impl From<IpAddr> for Bits {
-    #[inline(always)]
-    fn from(address: IpAddr) -> Self {
-        match address {
-            IpAddr::V4(address) => Self::V4(address.to_bits()),
-            IpAddr::V6(address) => Self::V6(address.to_bits()),
-        }
-    }
-}
-
-impl From<Bits> for IpAddr {
-    fn from(bits: Bits) -> Self {
-        match bits {
-            Bits::V4(bits) => Ipv4Addr::from_bits(bits).into(),
-            Bits::V6(bits) => Ipv6Addr::from_bits(bits).into(),
-        }
     }
 }
 

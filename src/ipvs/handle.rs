@@ -413,6 +413,14 @@ impl Ipvs {
 
     /// Stops the sync daemon with this role.
     ///
+    /// The kernel does not answer such a request at all if the daemon was started so shortly
+    /// before that its thread did not run yet: it stops the daemon, and the outcome is `EINTR`
+    /// (`stop_sync_thread` in net/netfilter/ipvs/ip_vs_sync.c and `kthread` in
+    /// kernel/kthread.c), of which netlink tells nobody (`netlink_rcv_skb` in
+    /// net/netlink/af_netlink.c). This method and a batch are not held up by it. A program
+    /// that sends [`Operation::StopDaemon`] over a connection of its own should not wait for an
+    /// answer to it alone.
+    ///
     /// # Errors
     /// Not found if none runs.
     pub fn stop_daemon(&mut self, role: SyncRole) -> Result<()> {

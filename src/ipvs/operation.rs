@@ -56,7 +56,8 @@ pub enum Operation {
     SetTimeouts(Timeouts),
     /// Starts a sync daemon.
     StartDaemon(SyncDaemon),
-    /// Stops the sync daemon with this role.
+    /// Stops the sync daemon with this role. The kernel may do so without an answer: see
+    /// [`Ipvs::stop_daemon`](super::Ipvs::stop_daemon).
     StopDaemon(SyncRole),
 }
 

@@ -47,6 +47,18 @@ pub struct Server {
 }
 
 /// A virtual service with its servers.
+///
+/// ```no_run
+/// # use ipvset::ipvs::Ipvs;
+/// for entry in Ipvs::connect()?.table()? {
+///     let bytes = entry.service.statistics.incoming_bytes;
+///     println!("{}: {} servers, {bytes} bytes", entry.service.key(), entry.servers.len());
+///     for server in entry.servers {
+///         println!("  {}: {} open", server.config.address, server.active_connections);
+///     }
+/// }
+/// # Ok::<(), ipvset::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

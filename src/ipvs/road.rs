@@ -7,7 +7,6 @@ use super::key::Family;
 use super::message::Report;
 use super::operation::Operation;
 use super::query::Query;
-use super::timeouts::Timeouts;
 use super::uapi::{FAMILY, VERSION};
 use crate::netlink::{Connection, DumpStep, Failure, Outcome, Packet, Transport, generic};
 use crate::wire::{Malformed, Oversized};
@@ -30,8 +29,8 @@ impl<T: Transport> Netlink<T> {
 
     /// Carries out one operation.
     pub(super) async fn execute(&mut self, operation: &Operation) -> Result<(), Failure> {
-        if may_stay_unanswered(operation) {
-            return self.execute_with_barrier(operation).await;
+        if let Operation::StopDaemon(_) = operation {
+            return self.execute_unanswered(operation).await;
         }
         self.connection
             .command(self.family, 0, |writer| {
@@ -41,13 +40,12 @@ impl<T: Transport> Netlink<T> {
             .await
     }
 
-    /// Carries out an operation whose success may be silence: the answer to what is sent behind
-    /// it, in the same datagram, says that it is done.
-    async fn execute_with_barrier(&mut self, operation: &Operation) -> Result<(), Failure> {
-        const NOTHING: Operation = Operation::SetTimeouts(Timeouts::NONE);
+    /// Carries out an operation that the kernel may carry out without a word: see
+    /// [`Ipvs::stop_daemon`](super::Ipvs::stop_daemon). A packet does not wait for the answers
+    /// to what is in it.
+    async fn execute_unanswered(&mut self, operation: &Operation) -> Result<(), Failure> {
         let mut packet = self.packet();
         self.push(&mut packet, operation)?;
-        self.push(&mut packet, &NOTHING)?;
         let outcome = self.send(&mut packet).await?;
         match outcome.failures.into_iter().next() {
             Some((_, rejection)) => Err(Failure::Rejected(rejection)),
@@ -104,16 +102,6 @@ impl<T: Transport> Netlink<T> {
     pub(super) async fn send(&mut self, packet: &mut Packet) -> Result<Outcome, Failure> {
         self.connection.send_packet(packet).await
     }
-}
-
-/// Whether the kernel may carry the operation out and say nothing, not even if it is asked for
-/// an ACK.
-///
-/// A sync daemon that is stopped before its thread has run for the first time gives EINTR
-/// (`kthread_stop`, kernel/kthread.c), though it is stopped; and to a request that gives EINTR
-/// there is no answer (`netlink_rcv_skb`, net/netlink/af_netlink.c).
-fn may_stay_unanswered(operation: &Operation) -> bool {
-    matches!(operation, Operation::StopDaemon(_))
 }
 
 fn report(payload: &[u8], service: Option<Family>) -> Result<Report, Malformed> {

@@ -5,6 +5,17 @@ use super::tunnel::Tunnel;
 use crate::{Error, Result};
 
 /// How packets get from the director to a real server.
+///
+/// ```
+/// use ipvset::ipvs::{ForwardingMethod, RealServer, Tunnel};
+///
+/// let server = RealServer::new("10.0.0.11:80".parse()?);
+/// assert_eq!(server.forwarding, ForwardingMethod::Masquerade);
+/// assert_eq!(server.clone().direct_routing().to_string(), "-r 10.0.0.11:80 -g -w 1");
+/// let far = server.tunnel(Tunnel::Ipip); // the one that may lead to another family
+/// assert_eq!(far.to_string(), "-r 10.0.0.11:80 -i -w 1 --tun-type ipip");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

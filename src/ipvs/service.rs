@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::key::{Family, Protocol, ServiceKey};
 use super::persistence::Persistence;
 use super::scheduler::{PersistenceEngine, Scheduler, SchedulerFlags};
+use super::uapi::service::OWN_FLAGS;
 use crate::{Error, Result};
 
 /// A virtual service as it is configured: an address and port (or a firewall mark) that clients
@@ -167,7 +168,8 @@ impl VirtualService {
     /// - a protocol other than TCP, UDP and SCTP,
     /// - port 0 without persistence: no connection would be scheduled,
     /// - one-packet scheduling on anything but UDP and firewall marks,
-    /// - scheduler flags on a scheduler that has none of them,
+    /// - scheduler flags on a scheduler that has none of them, and bits that are no
+    ///   scheduler's,
     /// - a persistence timeout that is no whole number of seconds or out of bounds, and a
     ///   granularity that its family does not have,
     /// - an IPv6 address with a scope, which the kernel has no field for.
@@ -204,8 +206,15 @@ impl VirtualService {
     }
 }
 
-/// Refuses flags that the scheduler is known to ignore.
+/// Refuses flags that are no scheduler's, and those that this one is known to ignore.
 pub(super) fn check_flags(scheduler: Scheduler, flags: SchedulerFlags) -> Result<(), String> {
+    let others = flags.bits() & OWN_FLAGS;
+    if others != 0 {
+        return Err(format!(
+            "the flags {others:#x} are no scheduler's but the service's own: persistence and \
+             one-packet scheduling set them"
+        ));
+    }
     let Some(known) = scheduler.flags() else {
         return Ok(());
     };
@@ -289,6 +298,10 @@ mod tests {
             .scheduler(Scheduler::MaglevHashing)
             .scheduler_flags(SchedulerFlags::FLAG_3);
         assert!(refusal(flags).contains("would ignore 0x20"));
+        let flags = tcp()
+            .scheduler(Scheduler::new("unheard-of").unwrap())
+            .scheduler_flags(SchedulerFlags::from_bits_retain(0x1));
+        assert!(refusal(flags).contains("0x1 are no scheduler's"));
         let protocol = Protocol::from_number(50);
         let key = ServiceKey::address(protocol, "10.0.0.1:80".parse().unwrap());
         assert!(refusal(VirtualService::new(key)).contains("protocol 50"));

@@ -54,12 +54,6 @@ impl Timeouts {
     /// second in 31 bits. About 24 days.
     pub const MAX: Duration = Duration::from_secs(2_147_483);
 
-    pub(super) const NONE: Self = Self {
-        tcp: None,
-        tcp_fin: None,
-        udp: None,
-    };
-
     /// A change of nothing.
     pub fn new() -> Self {
         Self::default()

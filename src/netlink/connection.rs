@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use super::exchange::{Answer, Dump, Dumped, Pipeline, Single};
-use super::inbox::{Event, Inbox};
+use super::inbox::{Event, Expected, Inbox};
 use super::message::{self, flag};
 use super::{Failure, Outcome, Packet};
 use crate::wire::Writer;
@@ -184,6 +184,8 @@ impl<T: Transport> Connection<T> {
     /// a set that is being dumped cannot be destroyed. The kernel has no request for that, so
     /// the rest is received and dropped; it never has to be waited for.
     pub(crate) fn abandon_dump(&mut self) {
+        // A future that waited for short replies may have been dropped.
+        self.inbox.expect(Expected::Anything);
         let Some(mut dump) = self.dump.take() else {
             return;
         };
@@ -228,17 +230,19 @@ impl<T: Transport> Connection<T> {
         self.transport.send_limit()
     }
 
-    /// Sends the requests of a packet, waits until the last is answered, and empties it.
+    /// Sends the requests of a packet, waits until all of them are done, and empties it.
     pub(crate) async fn send_packet(&mut self, packet: &mut Packet) -> Result<Outcome, Failure> {
         if packet.is_empty() {
             return Ok(Outcome::default());
         }
         self.abandon_dump();
-        let (first, count) = (packet.first(), packet.count());
-        self.sequence = first.wrapping_add(count - 1);
-        self.transport.send(packet.datagram()).await?;
-        packet.clear(self.sequence.wrapping_add(1));
-        let mut pipeline = Pipeline::new(first, count);
+        let (first, last) = (packet.first(), packet.last());
+        let replies = packet.count().saturating_add(1);
+        self.sequence = last;
+        self.transport.send(packet.close()).await?;
+        packet.clear(last.wrapping_add(1));
+        self.inbox.expect(Expected::Replies(replies));
+        let mut pipeline = Pipeline::new(first, last);
         loop {
             match self.event().await {
                 Ok(event) => {

@@ -99,12 +99,6 @@ pub(crate) fn set_sequence(bytes: &mut [u8], sequence: u32) {
     }
 }
 
-/// Adds a flag to the message that begins at `start`.
-pub(crate) fn add_flag(writer: &mut Writer, start: usize, flag: u16) {
-    let flags = u16::from_ne_bytes([writer.bytes()[start + 6], writer.bytes()[start + 7]]);
-    writer.patch(start + 6, (flags | flag).to_ne_bytes());
-}
-
 /// A message as it lies in a buffer: its header, and where its payload is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Frame {

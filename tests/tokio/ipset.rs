@@ -239,7 +239,7 @@ async fn on_many_tasks() -> Result {
         .map(|task| {
             tokio::spawn(async move {
                 let mut sets = IpSets::connect().await?;
-                let set = IpSet::<HashIp>::new(&format!("set{task}"))?;
+                let set = IpSet::<HashIp>::new(format!("set{task}"))?;
                 sets.create(&set).await?;
                 sets.add_all(&set, (0..5000 + task).map(address)).await?;
                 let mut entries = sets.list(&set).await?;

@@ -4,10 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::{Dimension, Element, Fields};
+use super::{Bits, Dimension, Element, Fields, network};
 use crate::ipset::Family;
 use crate::ipset::attr::{address, data};
-use crate::ipset::encode::{Bits, Encoder, Purpose, Refusal};
+use crate::ipset::encode::{Encoder, Purpose, Refusal};
 use crate::ipset::text::Text;
 use crate::wire::{Malformed, NESTED, NET_BYTE_ORDER};
 
@@ -95,7 +95,10 @@ impl Addresses {
         match *self {
             Self::One(address) => (address, address, false),
             Self::Range(Ipv4Range { first, last }) => (first.into(), last.into(), true),
-            Self::Network(network) => (network.network(), network.broadcast(), false),
+            Self::Network(network) => {
+                let (first, last) = network::bounds(&network);
+                (first, last, false)
+            }
         }
     }
 
@@ -161,10 +164,12 @@ impl From<Ipv4Range> for Addresses {
 impl From<IpNet> for Addresses {
     #[inline]
     fn from(network: IpNet) -> Self {
-        if network.prefix_len() == network.max_prefix_len() {
-            return network.addr().into();
+        let (address, prefix) = network::parts(&network);
+        if prefix == width(address) {
+            return address.into();
         }
-        Self::Network(network.trunc())
+        // What is a network already has a possible prefix length.
+        network::network(address.into(), prefix).map_or(Self::One(address), Self::Network)
     }
 }
 
@@ -321,15 +326,16 @@ impl Encoder<'_> {
                 self.see(rule, range.first.into(), range.last.into())
             }
             Addresses::Network(network) => {
-                let network = network.trunc();
-                if !rule.takes_network(&network, self.purpose) {
-                    return Err(rule.refuses_network(network.addr().into(), network.prefix_len()));
+                let (_, prefix) = network::parts(network);
+                let (first, last) = network::bounds(network);
+                if !rule.takes_network(first, prefix, self.purpose) {
+                    return Err(rule.refuses_network(first.into(), prefix));
                 }
-                self.address(rule.slot.from(), network.addr())?;
-                if network.prefix_len() != network.max_prefix_len() {
-                    self.writer.u8(rule.slot.cidr(), network.prefix_len());
+                self.address(rule.slot.from(), first)?;
+                if prefix != width(first) {
+                    self.writer.u8(rule.slot.cidr(), prefix);
                 }
-                self.see(rule, network.addr(), network.broadcast())
+                self.see(rule, first, last)
             }
         }
     }
@@ -377,15 +383,14 @@ impl Ip {
     }
 
     #[inline(always)]
-    fn takes_network(&self, network: &IpNet, purpose: Purpose) -> bool {
+    fn takes_network(&self, address: IpAddr, prefix: u8, purpose: Purpose) -> bool {
         match self.span {
             Span::One => false,
             Span::Each => {
-                let prefix = network.prefix_len();
-                prefix == network.max_prefix_len()
-                    || prefix != 0 && network.addr().is_ipv4() && purpose != Purpose::Test
+                prefix == width(address)
+                    || prefix != 0 && address.is_ipv4() && purpose != Purpose::Test
             }
-            Span::Network { everything } => everything || network.prefix_len() != 0,
+            Span::Network { everything } => everything || prefix != 0,
         }
     }
 
@@ -407,6 +412,12 @@ impl Ip {
     }
 }
 
+/// The bits of an address.
+#[inline(always)]
+fn width(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
+}
+
 impl Element for Addresses {
     #[inline(always)]
     fn write(&self, dimension: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
@@ -420,20 +431,32 @@ impl Element for Addresses {
             Slot::Second => (fields.ip2, fields.ip2_to, fields.cidr2),
         };
         let address = address.ok_or(Malformed::Missing("an entry's address"))?;
-        match (address, to, cidr) {
-            (address, None, None) => Ok(address.into()),
-            (IpAddr::V4(first), Some(IpAddr::V4(last)), _) => {
-                Ok(Ipv4Range::new(first, last).into())
-            }
-            (address, _, cidr) => {
-                let prefix = cidr.unwrap_or_default();
-                let network = IpNet::new(address, prefix).map_err(|_| Malformed::Value {
-                    what: "a prefix length",
-                    value: prefix.into(),
-                })?;
-                Ok(network.into())
-            }
-        }
+        let (Bits::V4(first), Some(Bits::V4(last))) = (address, to) else {
+            return match cidr {
+                None => Ok(Self::One(address.into())),
+                Some(prefix) => network(address, prefix),
+            };
+        };
+        let (first, last) = (Ipv4Addr::from_bits(first), Ipv4Addr::from_bits(last));
+        Ok(Ipv4Range::new(first, last).into())
+    }
+}
+
+/// A network of the kernel's.
+#[inline(always)]
+fn network(address: Bits, prefix: u8) -> Result<Addresses, Malformed> {
+    let possible = match address {
+        Bits::V4(_) if prefix == 32 => return Ok(Addresses::One(address.into())),
+        Bits::V6(_) if prefix == 128 => return Ok(Addresses::One(address.into())),
+        Bits::V4(_) => 32,
+        Bits::V6(_) => 128,
+    };
+    match network::network(address, prefix) {
+        Some(network) if prefix < possible => Ok(Addresses::Network(network)),
+        _ => Err(Malformed::Value {
+            what: "a prefix length",
+            value: prefix.into(),
+        }),
     }
 }
 
@@ -449,6 +472,7 @@ impl Element for IpAddr {
             Slot::First => fields.ip,
             Slot::Second => fields.ip2,
         };
-        address.ok_or(Malformed::Missing("an entry's address"))
+        let address = address.ok_or(Malformed::Missing("an entry's address"))?;
+        Ok(address.into())
     }
 }

@@ -1,18 +1,18 @@
 //! Every type and family: what the crate writes is what the tool reads, and the other way round.
 
 use ipvset::ipset::{
-    AnyEntry, AnyValue, BitmapIp, BitmapIpMac, BitmapPort, Entry, FamilyType, FromParts, HashIp,
-    HashIpMac, HashIpMark, HashIpPort, HashIpPortIp, HashIpPortNet, HashMac, HashNet, HashNetIface,
-    HashNetNet, HashNetPort, HashNetPortNet, Interface, IpSet, IpSets, Ipv4Range, Item, ListSet,
-    Mark, MaybeMac, Member, PortRange, SetName, SetType, icmp, icmpv6, protocol, sctp, tcp, udp,
-    udplite,
+    AnyEntry, AnyValue, BitmapIp, BitmapIpMac, BitmapPort, Bulk, Entry, FamilyType, FromParts,
+    HashIp, HashIpMac, HashIpMark, HashIpPort, HashIpPortIp, HashIpPortNet, HashMac, HashNet,
+    HashNetIface, HashNetNet, HashNetPort, HashNetPortNet, Interface, IpSet, IpSets, Ipv4Range,
+    Item, ListSet, Mark, MaybeMac, Member, PortRange, SetName, SetType, icmp, icmpv6, protocol,
+    sctp, tcp, udp, udplite,
 };
 
 use super::common::{
     Line, Outcome, create_line, create_text, entry_line, entry_options, ip, kept, listed, mac, net,
-    restore, saved_all, sort, v4, v6,
+    restore, saved_all, saved_by_the_crate, sort, v4, v6,
 };
-use super::{ALL, Test, needs};
+use super::{Test, needs};
 
 /// An entry, typed and untyped, and as the tool writes it.
 struct Sample<T: SetType> {
@@ -556,6 +556,7 @@ fn written_by_the_crate<T: SetType + Default>(case: Case<T>) -> Outcome {
         written.push(set);
     }
     let saved = saved_all()?;
+    assert_eq!(saved_by_the_crate(&mut sets)?, saved);
     for (set, variant) in written.iter().zip(VARIANTS) {
         let (create, mut lines) = saved[variant.name].clone();
         lines.sort();
@@ -599,7 +600,39 @@ fn written_plainly<T: SetType + Default>(sets: &mut IpSets, case: &Case<T>) -> O
         assert!(!sets.test(set, sample.typed.clone())?, "{}", sample.text);
     }
     assert_eq!(sets.info(set)?.entries, Some(0));
+    at_once(sets, case)?;
     sets.destroy(set)?;
+    Ok(())
+}
+
+/// All samples in a single call, each way.
+fn at_once<T: SetType + Default>(sets: &mut IpSets, case: &Case<T>) -> Outcome {
+    let Case { set, samples } = case;
+    let typed = || samples.iter().map(|it| it.typed.clone());
+    let untyped = || samples.iter().map(|it| it.untyped.clone());
+    let count = samples.len() as u64;
+    let mut sorted: Vec<_> = typed().collect();
+    sort(&mut sorted);
+    assert_eq!(sets.add_all(set, typed())?, count);
+    assert_eq!(listed(sets, set)?, sorted);
+    let again = sets.add_all_with(&set.untype(), untyped(), Bulk::new().keep_going());
+    let refused = again.failures().iter();
+    assert!(refused.clone().map(|it| it.position).eq(0..count));
+    for (failed, entry) in refused.zip(untyped()) {
+        assert_eq!(failed.entry, entry);
+        assert!(failed.error.already_exists(), "{}", failed.error);
+    }
+    assert_eq!(sets.replace(set, typed().take(1))?, 1);
+    assert_eq!(listed(sets, set)?, typed().take(1).collect::<Vec<_>>());
+    let rest = sets.remove_all_with(set, typed(), Bulk::new().keep_going());
+    assert_eq!(
+        (rest.applied(), rest.failures().len() as u64),
+        (1, count - 1)
+    );
+    assert_eq!(sets.replace(&set.untype(), untyped())?, count);
+    assert_eq!(listed(sets, set)?, sorted);
+    assert_eq!(sets.remove_all(set, typed())?, count);
+    assert_eq!(listed(sets, set)?, []);
     Ok(())
 }
 
@@ -672,6 +705,7 @@ fn written_by_the_tool<T: SetType + Default>(case: Case<T>) -> Outcome {
     }
     restore(&text).map_err(|error| format!("{error} in\n{text}"))?;
     let saved = saved_all()?;
+    assert_eq!(saved_by_the_crate(&mut sets)?, saved);
     for variant in VARIANTS {
         let found = sets.get::<T>(variant.name)?;
         assert_eq!(create_line(&create_text(&found)), saved[variant.name].0);

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fmt::Debug;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
+use ipvset::ipset::text::{self, Reader, Writer};
 use ipvset::ipset::{
-    CreateOptions, Entry, EntryOptions, Family, IpSet, IpSets, Ipv4Range, MacAddress, SetType,
+    CreateOptions, Entry, EntryOptions, Family, IpSet, IpSets, Ipv4Range, Item, MacAddress, SetType,
 };
 
 pub(crate) fn v4(text: &str) -> Ipv4Addr {
@@ -50,6 +52,15 @@ pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// A part of a line of `ipset save`: what stands first, and the options by name.
 pub(crate) type Line = (String, BTreeMap<String, String>);
+
+/// Asserts that two things are the same; for those that take several lines to show.
+#[track_caller]
+pub(crate) fn same<T: PartialEq + Debug>(what: &str, found: T, expected: T) {
+    assert!(
+        found == expected,
+        "{what}:\n   found {found:#?}\nexpected {expected:#?}"
+    );
+}
 
 /// Runs the real `ipset`.
 pub(crate) fn ipset<'a>(arguments: impl IntoIterator<Item = &'a str>) -> lab::Result<String> {
@@ -117,11 +128,48 @@ pub(crate) fn create_line(text: &str) -> Line {
     (words[0].clone(), options(&words[1..], true))
 }
 
-/// What the tool's `ipset save` says of each set: how it was created, and its entries in the
-/// kernel's order.
-pub(crate) fn saved_all() -> lab::Result<BTreeMap<String, (Line, Vec<Line>)>> {
-    let mut sets = BTreeMap::new();
-    for line in ipset(["save"])?.lines() {
+/// How sets were created, and their entries in the kernel's order, by name.
+pub(crate) type Saved = BTreeMap<String, (Line, Vec<Line>)>;
+
+/// What the tool's `ipset save` says of each set. The crate has to read and write it as it is.
+pub(crate) fn saved_all() -> lab::Result<Saved> {
+    let text = ipset(["save"])?;
+    let mut writer = Writer::new(Vec::new());
+    for line in Reader::new(text.as_bytes()) {
+        match line.unwrap() {
+            text::Line::Create(set) => writer.create(&set).unwrap(),
+            text::Line::Add(set, entry) => writer.add(&set, &entry).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+    let written = String::from_utf8(writer.into_inner()).unwrap();
+    for (written, meant) in written.lines().zip(text.lines()) {
+        assert_eq!(written, meant);
+    }
+    assert_eq!(written.len(), text.len());
+    Ok(read(&text))
+}
+
+/// The same, listed and written by the crate.
+pub(crate) fn saved_by_the_crate(sets: &mut IpSets) -> ipvset::Result<Saved> {
+    let mut writer = Writer::new(Vec::new());
+    let mut name = None;
+    for item in sets.list_all()? {
+        match (item?, name) {
+            (Item::Set(info), _) => {
+                name = Some(info.name);
+                writer.create(&info.set.expect("a type that the crate knows"))?;
+            }
+            (Item::Entry(entry), Some(name)) => writer.add(&name, &entry)?,
+            other => panic!("{other:?}"),
+        }
+    }
+    Ok(read(&String::from_utf8(writer.into_inner()).unwrap()))
+}
+
+fn read(text: &str) -> Saved {
+    let mut sets = Saved::new();
+    for line in text.lines() {
         let mut parts = line.splitn(3, ' ');
         let (command, name) = (parts.next(), parts.next().unwrap_or_default());
         let rest = parts.next().unwrap_or_default();
@@ -132,7 +180,7 @@ pub(crate) fn saved_all() -> lab::Result<BTreeMap<String, (Line, Vec<Line>)>> {
             entries.push(entry_line(rest));
         }
     }
-    Ok(sets)
+    sets
 }
 
 /// The same of one set.
@@ -172,11 +220,12 @@ pub(crate) fn listed_in_order<T: SetType>(
     Ok(entries)
 }
 
-/// The values that the crate sees, in the tool's syntax and ordered as text.
+/// The values that the crate sees, in the tool's syntax without options and ordered as text.
 pub(crate) fn values<T: SetType>(sets: &mut IpSets, set: &IpSet<T>) -> ipvset::Result<Vec<String>> {
     let mut values = Vec::new();
     for entry in sets.list(set)? {
-        values.push(entry?.to_string());
+        let (value, _) = entry_line(&entry?.to_string());
+        values.push(value);
     }
     values.sort();
     Ok(values)

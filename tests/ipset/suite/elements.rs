@@ -138,13 +138,16 @@ fn value(entry: &[AnyElement]) -> AnyEntry {
 }
 
 fn refused(sets: &mut IpSets, set: &AnySet, entry: &[AnyElement]) -> Outcome {
-    let errors = [
-        ("add entry", set.check_entry(value(entry)).err()),
-        ("add entry", sets.add(set, value(entry)).err()),
-        ("add entry", sets.add_or_update(set, value(entry)).err()),
-        ("remove entry", sets.remove(set, value(entry)).err()),
-        ("test entry", sets.test(set, value(entry)).err()),
-    ];
+    let mut errors = vec![("add entry", sets.add(set, value(entry)).err())];
+    // There are tens of thousands of three elements, and they are refused for one of them.
+    if entry.len() < 3 {
+        errors.extend([
+            ("add entry", set.check_entry(value(entry)).err()),
+            ("add entry", sets.add_or_update(set, value(entry)).err()),
+            ("remove entry", sets.remove(set, value(entry)).err()),
+            ("test entry", sets.test(set, value(entry)).err()),
+        ]);
+    }
     for (operation, error) in errors {
         let Some(error) = error else {
             panic!("{operation} {entry:?} was not refused");

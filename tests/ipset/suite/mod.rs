@@ -1,8 +1,10 @@
 //! The tests of both binaries, each with what it needs from the kernel.
 
+mod bulk;
 mod cases;
 mod common;
 mod elements;
+mod errors;
 mod nomatch;
 mod nulls;
 mod options;
@@ -73,6 +75,8 @@ pub(crate) fn tests(types: &[&str], rules: bool) -> Vec<lab::test::Test> {
         readd::tests(),
         peers::tests(),
         replace::tests(),
+        bulk::tests(),
+        errors::tests(),
     ];
     all.into_iter()
         .flatten()

@@ -458,7 +458,7 @@ fn the_revision_is_the_kernels() -> Outcome {
         assert_eq!(tool.type_name, *name);
         let set = AnySet::untyped(format!("crate-{number}"), name.parse()?)?;
         let mut set = set;
-        set.options_mut().range = sets.info(&tool.name)?.set.and_then(|it| it.options().range);
+        set.options_mut().range = sets.info(tool.name)?.set.and_then(|it| it.options().range);
         sets.create(&set)?;
         assert_eq!(sets.header(&set)?.revision, tool.revision, "{name}");
         assert_eq!(tool.revision, expected[number], "{name}");

@@ -1,30 +1,47 @@
 //! Many entries at once: what was applied and what was not is always known.
 
-#[path = "ipset/mod.rs"]
-mod common;
-
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use common::{Result, listed, same};
 use ipvset::ErrorKind;
 use ipvset::ipset::*;
 
-lab::tests![
-    lab::Needs::sets(common::COMMON);
-    a_million_entries_with_a_thousand_duplicates,
-    every_entry_a_duplicate,
-    the_first_refusal_ends_it,
-    duplicates_are_fine_if_one_says_so,
-    what_the_type_does_not_take_is_a_failure_of_its_own,
-    a_full_set_says_from_which_entry_on,
-    a_set_removed_midway,
-    removing_what_is_not_there,
-    untyped_entries_with_options,
-    a_range_of_65536_ports_and_no_entries,
-    replaced_at_once,
-    a_replacement_that_fails_leaves_the_old_content,
-    a_replaced_set_keeps_its_options,
+use super::common::{Outcome as Result, listed, same};
+use super::{Test, needs};
+
+/// What these tests need.
+const TYPES: &[&str] = &[
+    "bitmap:ip",
+    "bitmap:port",
+    "hash:ip",
+    "hash:ip,port",
+    "hash:ip,port,ip",
+    "hash:net",
+    "hash:net,port",
+    "list:set",
 ];
+
+pub(crate) fn tests() -> Vec<Test> {
+    macro_rules! tests {
+        ($($test:ident,)*) => {
+            vec![$(needs(TYPES, concat!("bulk::", stringify!($test)), $test)),*]
+        };
+    }
+    tests![
+        a_million_entries_with_a_thousand_duplicates,
+        every_entry_a_duplicate,
+        the_first_refusal_ends_it,
+        duplicates_are_fine_if_one_says_so,
+        what_the_type_does_not_take_is_a_failure_of_its_own,
+        a_full_set_says_from_which_entry_on,
+        a_set_removed_midway,
+        removing_what_is_not_there,
+        untyped_entries_with_options,
+        a_range_of_65536_ports_and_no_entries,
+        replaced_at_once,
+        a_replacement_that_fails_leaves_the_old_content,
+        a_replaced_set_keeps_its_options,
+    ]
+}
 
 fn address(number: u32) -> Ipv4Addr {
     Ipv4Addr::from_bits(0x0a00_0000 + number)

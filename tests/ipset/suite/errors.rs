@@ -1,34 +1,53 @@
 //! What a refusal says: its kind, and the operation and the object in its text.
 
-#[path = "ipset/mod.rs"]
-mod common;
-
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use common::{Result, listed, same};
 use ipvset::ipset::*;
 use ipvset::{Error, ErrorKind};
 
-lab::tests![
-    lab::Needs::sets(common::COMMON);
-    a_set_that_exists,
-    the_same_set_is_fine_and_another_is_named,
-    an_entry_twice,
-    an_entry_that_is_not_there,
-    an_entry_for_no_set,
-    commands_on_no_set,
-    a_set_in_use,
-    a_set_being_listed,
-    swapping_unlike_sets,
-    renaming_onto_a_set,
-    options_that_the_set_was_created_without,
-    a_full_set,
-    lists_and_their_members,
-    names_and_indices,
-    a_name_that_text_cannot_carry,
-    no_permission,
-    what_is_refused_leaves_the_handle_usable,
+use super::common::{Outcome as Result, listed, same};
+use super::{Test, needs};
+
+/// What these tests need.
+const TYPES: &[&str] = &[
+    "bitmap:ip",
+    "bitmap:port",
+    "hash:ip",
+    "hash:ip,port",
+    "hash:ip,port,ip",
+    "hash:net",
+    "hash:net,port",
+    "list:set",
 ];
+
+pub(crate) fn tests() -> Vec<Test> {
+    macro_rules! tests {
+        ($($test:ident,)*) => {
+            vec![$(needs(TYPES, concat!("errors::", stringify!($test)), $test)),*]
+        };
+    }
+    tests![
+        a_set_that_exists,
+        the_same_set_is_fine_and_another_is_named,
+        an_entry_twice,
+        an_entry_that_is_not_there,
+        an_entry_for_no_set,
+        commands_on_no_set,
+        a_set_in_use,
+        a_set_being_listed,
+        swapping_unlike_sets,
+        renaming_onto_a_set,
+        options_that_the_set_was_created_without,
+        a_full_set,
+        lists_and_their_members,
+        names_and_indices,
+        a_name_that_text_cannot_carry,
+        no_permission,
+        a_handle_that_lost_its_permission,
+        types_that_the_kernel_or_the_crate_lacks,
+        what_is_refused_leaves_the_handle_usable,
+    ]
+}
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 11);
 
@@ -342,6 +361,70 @@ fn no_permission() -> Result {
     assert!(connected.as_ref().is_err_and(Error::permission_denied));
     let parts = ["connect to ipset", "CAP_NET_ADMIN"];
     says(connected, ErrorKind::PermissionDenied, &parts);
+    Ok(())
+}
+
+/// The kernel looks at who sends, not only at who opened the socket.
+fn a_handle_that_lost_its_permission() -> Result {
+    let (mut sets, set) = connected::<HashIp>("web")?;
+    sets.add(&set, SERVER)?;
+    caps::clear(None, caps::CapSet::Effective)?;
+    let kind = ErrorKind::PermissionDenied;
+    let other = set.with_name("other")?;
+    let capability = "CAP_NET_ADMIN";
+    says(sets.create(&other), kind, &["create set other", capability]);
+    says(sets.destroy(&set), kind, &["destroy set web", capability]);
+    says(sets.flush(&set), kind, &["flush set web", capability]);
+    says(sets.rename(&set, "x"), kind, &["rename set web to x"]);
+    says(sets.swap(&set, "x"), kind, &["swap sets web and x"]);
+    says(sets.info(&set), kind, &["list set web", capability]);
+    says(sets.names(), kind, &["list set", capability]);
+    says(sets.header(&set), kind, &["get set web", capability]);
+    says(sets.index(&set), kind, &["find set web", capability]);
+    says(sets.list(&set).map(drop), kind, &["list set web"]);
+    let all = sets
+        .list_all()
+        .and_then(|all| all.collect::<ipvset::Result<Vec<_>>>());
+    says(all, kind, &["list set"]);
+    let parts = ["entry 10.0.0.11 in web", capability];
+    says(sets.add(&set, SERVER), kind, &parts);
+    says(sets.remove(&set, SERVER), kind, &parts);
+    says(sets.test(&set, SERVER), kind, &parts);
+    let outcome = sets.add_all_with(&set, [SERVER], Bulk::new().keep_going());
+    same("applied", outcome.applied(), 0);
+    says(outcome.into_result(), kind, &["web", capability]);
+    says(sets.replace(&set, [SERVER]), kind, &["web", capability]);
+    Ok(())
+}
+
+/// Each type is there, or the error says that it is not, and which module would bring it.
+fn types_that_the_kernel_or_the_crate_lacks() -> Result {
+    let mut sets = IpSets::connect()?;
+    for kind in AnyType::all() {
+        let revisions = sets.revisions(kind);
+        let mut set = AnySet::untyped("web", kind)?;
+        set.options_mut().range = match kind.name() {
+            "bitmap:port" => Some(PortRange::new(1, 9).into()),
+            name if name.starts_with("bitmap:") => Some(Ipv4Range::new(SERVER, SERVER).into()),
+            _ => None,
+        };
+        let created = sets.create(&set);
+        if revisions.is_ok() {
+            created?;
+            sets.destroy(&set)?;
+            continue;
+        }
+        let module = kind.name().replace(':', "_").replace(',', "");
+        let parts = [kind.name(), &format!("ip_set_{module}")];
+        says(revisions, ErrorKind::Unavailable, &parts);
+        says(
+            created,
+            ErrorKind::Unavailable,
+            &["create set web", parts[1]],
+        );
+    }
+    let unknown = "hash:ip,ip".parse::<AnyType>();
+    says(unknown, ErrorKind::InvalidInput, &["hash:ip,ip"]);
     Ok(())
 }
 
