@@ -30,6 +30,8 @@ use crate::{Error, Result};
 /// # Ok::<(), ipvset::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Bulk {
     tolerant: bool,
     keep_going: bool,
