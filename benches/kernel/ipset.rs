@@ -204,7 +204,7 @@ impl<T: Shape> Contest<T> {
                 let path = format!("/tmp/{SET}.txt");
                 let mut file = BufWriter::new(File::create(&path)?);
                 for entry in entries {
-                    writeln!(file, "{verb} {SET} {}", tool_line(&entry))?;
+                    writeln!(file, "{verb} {SET} {entry}")?;
                 }
                 file.into_inner()?.sync_data()?;
                 let run = time_tool(&["ipset", "restore"], &path);
@@ -271,20 +271,4 @@ impl<T: Shape> Contest<T> {
         let count = self.count.to_string();
         time_tool(&["python3", "-c", script, SET, &count], "/dev/null")
     }
-}
-
-/// An entry as `ipset restore` takes it.
-fn tool_line<T: SetType>(entry: &Entry<T>) -> String {
-    let mut line = entry.to_string();
-    let options = entry.options();
-    if let Some(timeout) = options.timeout {
-        line.push_str(&format!(" timeout {timeout}"));
-    }
-    if let (Some(packets), Some(bytes)) = (options.packets, options.bytes) {
-        line.push_str(&format!(" packets {packets} bytes {bytes}"));
-    }
-    if let Some(comment) = options.comment() {
-        line.push_str(&format!(" comment \"{comment}\""));
-    }
-    line
 }
