@@ -114,6 +114,18 @@ fn address(number: u32) -> Ipv4Addr {
     Ipv4Addr::from_bits(0x0a00_0001 + number)
 }
 
+/// Does a little of everything, so that the kernel has loaded its modules, and both this program
+/// and the tool lie in memory.
+fn warm_up<T: Shape>(sets: &mut IpSets) -> Outcome {
+    let set = IpSet::<T>::new(SET)?;
+    sets.create(&set)?;
+    sets.add_all(&set, [T::entry(0)])?;
+    sets.list(&set)?.sorted()?;
+    sets.remove_all(&set, [T::entry(0)])?;
+    time_tool(&["ipset", "save", SET], "/dev/null")?;
+    Ok(sets.destroy(SET)?)
+}
+
 /// All that an entry can have beside its elements in a set with timeout, counters and comments.
 fn with_everything<T: Shape>(number: u32) -> Entry<T> {
     T::entry(number)
@@ -135,7 +147,7 @@ impl<T: Shape> Contest<T> {
             .hashsize(count.next_power_of_two())
             .maxelem(count + count / 2);
         let mut sets = IpSets::connect()?;
-        sets.destroy_if_present(SET)?;
+        warm_up::<T>(&mut sets)?;
         Ok(Self { set, sets, count })
     }
 
