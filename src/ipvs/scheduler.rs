@@ -51,8 +51,8 @@ impl Scheduler {
     pub const NeverQueue: Self = Self(Name::literal("nq"));
     /// `fo`: the available server with the highest weight (Linux 3.18).
     pub const WeightedFailover: Self = Self(Name::literal("fo"));
-    /// `ovf`: the server with the highest weight that has fewer connections than its weight
-    /// (Linux 4.3).
+    /// `ovf`: the server with the highest weight that has no more active connections than its
+    /// weight (Linux 4.3). UDP's are never active, so that it never overflows for them.
     pub const WeightedOverflow: Self = Self(Name::literal("ovf"));
     /// `twos`: the better of two random servers (Linux 5.12).
     pub const PowerOfTwoChoices: Self = Self(Name::literal("twos"));

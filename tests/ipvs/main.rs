@@ -1,12 +1,15 @@
 // IPVS on a real kernel: the crate against the kernel, against `ipvsadm`, and against traffic.
 
+mod batches;
 mod child;
 mod daemons;
 mod errors;
+mod namespaces;
 mod servers;
 mod services;
 mod settings;
 mod support;
+mod tables;
 mod traffic;
 
 use std::process::ExitCode;
@@ -27,6 +30,9 @@ fn main() -> ExitCode {
             daemons::tests(),
             servers::tests(),
             settings::tests(),
+            batches::tests(),
+            tables::tests(),
+            namespaces::tests(),
             traffic::tests(),
         ]),
     )
