@@ -114,6 +114,18 @@ fn address(number: u32) -> Ipv4Addr {
     Ipv4Addr::from_bits(0x0a00_0001 + number)
 }
 
+/// Does a little of everything, so that the kernel has loaded its modules, and both this program
+/// and the tool lie in memory.
+fn warm_up<T: Shape>(sets: &mut IpSets) -> Outcome {
+    let set = IpSet::<T>::new(SET)?;
+    sets.create(&set)?;
+    sets.add_all(&set, [T::entry(0)])?;
+    sets.list(&set)?.sorted()?;
+    sets.remove_all(&set, [T::entry(0)])?;
+    time_tool(&["ipset", "save", SET], "/dev/null")?;
+    Ok(sets.destroy(SET)?)
+}
+
 /// All that an entry can have beside its elements in a set with timeout, counters and comments.
 fn with_everything<T: Shape>(number: u32) -> Entry<T> {
     T::entry(number)
@@ -135,7 +147,7 @@ impl<T: Shape> Contest<T> {
             .hashsize(count.next_power_of_two())
             .maxelem(count + count / 2);
         let mut sets = IpSets::connect()?;
-        sets.destroy_if_present(SET)?;
+        warm_up::<T>(&mut sets)?;
         Ok(Self { set, sets, count })
     }
 
@@ -204,7 +216,7 @@ impl<T: Shape> Contest<T> {
                 let path = format!("/tmp/{SET}.txt");
                 let mut file = BufWriter::new(File::create(&path)?);
                 for entry in entries {
-                    writeln!(file, "{verb} {SET} {}", tool_line(&entry))?;
+                    writeln!(file, "{verb} {SET} {entry}")?;
                 }
                 file.into_inner()?.sync_data()?;
                 let run = time_tool(&["ipset", "restore"], &path);
@@ -271,20 +283,4 @@ impl<T: Shape> Contest<T> {
         let count = self.count.to_string();
         time_tool(&["python3", "-c", script, SET, &count], "/dev/null")
     }
-}
-
-/// An entry as `ipset restore` takes it.
-fn tool_line<T: SetType>(entry: &Entry<T>) -> String {
-    let mut line = entry.to_string();
-    let options = entry.options();
-    if let Some(timeout) = options.timeout {
-        line.push_str(&format!(" timeout {timeout}"));
-    }
-    if let (Some(packets), Some(bytes)) = (options.packets, options.bytes) {
-        line.push_str(&format!(" packets {packets} bytes {bytes}"));
-    }
-    if let Some(comment) = options.comment() {
-        line.push_str(&format!(" comment \"{comment}\""));
-    }
-    line
 }

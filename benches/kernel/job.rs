@@ -44,12 +44,18 @@ impl Job {
         } = self;
         eprintln!("{name}, {what}, {count}");
         let mut runs: Vec<Vec<Run>> = vec![Vec::new(); self.contenders.len()];
+        let mut place_of_all = String::new();
         let rounds = self.contenders.iter().map(|it| it.rounds).max();
         for round in 0..rounds.unwrap_or_default() {
-            for (contender, runs) in self.contenders.iter().zip(&mut runs) {
+            // Each begins a round in its turn: what one leaves behind meets another each time.
+            for place in 0..self.contenders.len() {
+                let place = (place + round) % self.contenders.len();
+                let (contender, runs) = (&self.contenders[place], &mut runs[place]);
                 if round < contender.rounds {
                     let count = count.to_string();
-                    runs.push(in_child(&[contender.name, name, what, &count])?);
+                    let (run, on) = in_child(&[contender.name, name, what, &count])?;
+                    runs.push(run);
+                    place_of_all = on;
                 }
             }
         }
@@ -59,7 +65,13 @@ impl Job {
             json!({ "name": contender.name, "runs": runs })
         });
         let contenders: Vec<_> = contenders.collect();
-        Ok(json!({ "name": name, "what": what, "count": count, "contenders": contenders }))
+        Ok(json!({
+            "name": name,
+            "what": what,
+            "count": count,
+            "place": place_of_all,
+            "contenders": contenders,
+        }))
     }
 }
 

@@ -14,7 +14,7 @@ mod measure;
 
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde_json::Value;
 
 /// The benchmark gives up on the first thing that goes wrong: half a table helps nobody.
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
@@ -23,7 +23,6 @@ pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 pub(crate) const CONTENDER: &str = "contender";
 
 /// What to time.
-#[derive(Debug, Clone, Copy)]
 struct Choice {
     ipvs: bool,
     ipset: bool,
@@ -32,25 +31,20 @@ struct Choice {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let Some((first, rest)) = arguments.split_first()
-        && first == CONTENDER
-    {
-        return report(contender::run(rest));
+    let contender = arguments.first().is_some_and(|first| first == CONTENDER);
+    // On a kernel of its own, where the lab has to boot one. Its init is this program too,
+    // without arguments.
+    if contender || std::process::id() == 1 {
+        let rest = arguments.get(1..).unwrap_or_default();
+        return lab::main(&contender::needs(rest), || report(contender::run(rest)));
     }
     let has = |word: &str| arguments.iter().any(|argument| argument == word);
     let both = has("ipvs") == has("ipset");
-    let choice = Choice {
+    report(run(&Choice {
         ipvs: both || has("ipvs"),
         ipset: both || has("ipset"),
         quick: has("quick"),
-    };
-    let types: &[&str] = if choice.ipset { &ipset::TYPES } else { &[] };
-    let needs = if choice.ipvs {
-        lab::Needs::ipvs().and_sets(types)
-    } else {
-        lab::Needs::sets(types)
-    };
-    lab::main(&needs, || report(run(choice)))
+    }))
 }
 
 fn report(outcome: Outcome) -> ExitCode {
@@ -63,7 +57,7 @@ fn report(outcome: Outcome) -> ExitCode {
     }
 }
 
-fn run(choice: Choice) -> Outcome {
+fn run(choice: &Choice) -> Outcome {
     let mut jobs = Vec::new();
     if choice.ipvs {
         jobs.extend(ipvs::jobs(choice.quick));
@@ -71,27 +65,7 @@ fn run(choice: Choice) -> Outcome {
     if choice.ipset {
         jobs.extend(ipset::jobs(choice.quick));
     }
-    let mut results = Vec::new();
-    for job in &jobs {
-        results.push(job.run()?);
-    }
-    let document = json!({
-        "kernel": std::fs::read_to_string("/proc/sys/kernel/osrelease")?.trim(),
-        "machine": machine()?,
-        "jobs": results,
-    });
-    println!("{document}");
+    let results: Outcome<Vec<_>> = jobs.iter().map(job::Job::run).collect();
+    println!("{}", Value::from(results?));
     Ok(())
-}
-
-/// The kind of machine, as /proc/cpuinfo has it.
-fn machine() -> Outcome<String> {
-    let text = std::fs::read_to_string("/proc/cpuinfo")?;
-    let models = text.lines().filter_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        (name.trim() == "model name").then(|| value.trim())
-    });
-    let models: Vec<_> = models.collect();
-    let model = models.first().copied().unwrap_or("unknown");
-    Ok(format!("{} x {model}", models.len().max(1)))
 }

@@ -31,8 +31,9 @@ impl Run {
     }
 }
 
-/// Runs this program again as a contender: `arguments` say which, for which job.
-pub(crate) fn in_child(arguments: &[&str]) -> Outcome<Run> {
+/// Runs this program again as a contender: `arguments` say which, for which job. Gives the
+/// place too, which is the kernel and the machine.
+pub(crate) fn in_child(arguments: &[&str]) -> Outcome<(Run, String)> {
     let output = Command::new("/proc/self/exe")
         .arg(crate::CONTENDER)
         .args(arguments)
@@ -42,7 +43,9 @@ pub(crate) fn in_child(arguments: &[&str]) -> Outcome<Run> {
         return Err(format!("{} ended with {}", arguments.join(" "), output.status).into());
     }
     let value: Value = serde_json::from_slice(&output.stdout)?;
-    Run::from_json(&value).ok_or_else(|| format!("no run: {value}").into())
+    let place = value["place"].as_str().unwrap_or_default().to_owned();
+    let run = Run::from_json(&value).ok_or_else(|| format!("no run: {value}"))?;
+    Ok((run, place))
 }
 
 /// Times `work` in this process.

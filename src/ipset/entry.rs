@@ -35,22 +35,38 @@ pub struct Entry<T: SetType> {
 /// set does not keep it" in what was listed.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct EntryOptions {
     /// Seconds until the entry vanishes; 0 is never. At most [`MAX_TIMEOUT`].
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub timeout: Option<u32>,
     /// Packets that matched.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub packets: Option<u64>,
     /// Bytes of the packets that matched.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub bytes: Option<u64>,
     /// A comment of at most 255 bytes; see [`Entry::comment`].
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            with = "crate::serde::optional_text_or_bytes",
+            skip_serializing_if = "Option::is_none"
+        )
+    )]
     comment: Option<Box<[u8]>>,
     /// The mark that a rule can copy to the packet.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub skbmark: Option<SkbMark>,
     /// The traffic control class that a rule can copy to the packet.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub skbprio: Option<SkbPriority>,
     /// The hardware queue that a rule can copy to the packet.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub skbqueue: Option<u16>,
     /// The entry is an exception: what it matches is not in the set.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
     pub nomatch: bool,
 }
 

@@ -206,6 +206,8 @@ impl<T: SetType> Iterator for Entries<'_, T> {
 /// What a listing of all sets gives: each set, followed by its entries.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Item {
     /// A set. Lists come after the sets that are in them.
     Set(Box<SetInfo>),

@@ -7,6 +7,8 @@ mod body;
 mod bulk;
 pub(crate) mod client;
 pub(crate) mod code;
+#[cfg(doctest)]
+mod compile_fail;
 mod element;
 pub(crate) mod encode;
 mod entry;

@@ -19,6 +19,8 @@ const MAX_BITMAP: u64 = 0x1_0000;
 
 /// The address family of a set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum Family {
     /// IPv4
     #[default]
@@ -103,36 +105,52 @@ impl fmt::Display for SetRange {
 /// The builder methods of [`IpSet`](super::IpSet) set them and say more.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct CreateOptions {
     /// The family of the addresses.
     pub family: Family,
     /// Buckets at first (1024).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub hashsize: Option<u32>,
     /// The most entries (65,536).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub maxelem: Option<u32>,
     /// Prefix length to which addresses are cut.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub netmask: Option<u8>,
     /// Mask for addresses.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub bitmask: Option<IpAddr>,
     /// Mask for marks (all bits).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub markmask: Option<u32>,
     /// The most entries in a bucket (12).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub bucketsize: Option<u8>,
     /// The hash function's start value (random).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub initval: Option<u32>,
     /// Whether a full set makes room by forgetting entries.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
     pub forceadd: bool,
     /// The range of a bitmap.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub range: Option<SetRange>,
     /// The size of a list (8).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub size: Option<u32>,
     /// Seconds that an entry stays if it does not say otherwise; 0 is for ever.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub timeout: Option<u32>,
     /// Whether entries have counters.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
     pub counters: bool,
     /// Whether entries have comments.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
     pub comment: bool,
     /// Whether entries have packet metadata.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
     pub skbinfo: bool,
 }
 

@@ -5,6 +5,8 @@ use crate::{Error, Result};
 
 /// What a batch does once an operation failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum OnFailure {
     /// Goes on with the others.
     #[default]

@@ -21,19 +21,25 @@ use crate::wire::Malformed;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Persistence {
+    #[cfg_attr(feature = "serde", serde(with = "crate::serde::seconds"))]
     timeout: Duration,
     granularity: Granularity,
 }
 
 /// The part of a client's address that counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(untagged))]
 enum Granularity {
     /// The kernel takes any mask for IPv4.
     Ipv4(Ipv4Addr),
     /// A prefix length.
     Ipv6(u8),
     /// A prefix length that IPv4 has not, kept for [`Persistence::check`] to name.
+    #[cfg_attr(feature = "serde", serde(skip))]
     Impossible(u8),
 }
 

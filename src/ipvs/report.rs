@@ -7,6 +7,7 @@ use super::service::VirtualService;
 /// A virtual service as the kernel reports it: what is configured and what was counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Service {
     /// What is configured.
     pub config: VirtualService,
@@ -30,6 +31,7 @@ impl From<&Service> for ServiceKey {
 /// A real server as the kernel reports it: what is configured and what was counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Server {
     /// What is configured.
     pub config: RealServer,
@@ -59,6 +61,7 @@ pub struct Server {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TableEntry {
     /// The service.
     pub service: Service,
@@ -72,6 +75,7 @@ pub struct TableEntry {
 /// all of it in 64 bits. With the sysctl `net.ipv4.vs.run_estimation` at 0, nothing is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Statistics {
     /// Connections scheduled.
     pub connections: u64,
@@ -90,6 +94,7 @@ pub struct Statistics {
 /// How fast [`Statistics`] grow: averages that the kernel renews every two seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Rates {
     /// Connections per second.
     pub connections: u64,
@@ -106,6 +111,7 @@ pub struct Rates {
 /// What IPVS says about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Info {
     /// Its version, 1.2.1 for many years now. It says nothing about what this kernel can do.
     pub version: Version,

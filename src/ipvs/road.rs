@@ -11,6 +11,10 @@ use super::uapi::{FAMILY, VERSION};
 use crate::netlink::{Connection, DumpStep, Failure, Outcome, Packet, Transport, generic};
 use crate::wire::{Malformed, Oversized};
 
+/// The most bytes of operations in a datagram: some 500 of them. More are not faster, and take
+/// memory that was not touched before.
+const PACKET: usize = 64 * 1024;
+
 /// A connection to the family `IPVS`.
 #[derive(Debug)]
 pub(super) struct Netlink<T> {
@@ -91,7 +95,7 @@ impl<T: Transport> Netlink<T> {
         if self.connection.is_full(packet) {
             return Ok(false);
         }
-        let room = self.connection.send_limit();
+        let room = self.connection.send_limit().min(PACKET);
         packet.push(room, self.family, 0, |writer| {
             generic::header(writer, encode::operation_command(operation), VERSION);
             encode::operation(writer, operation);

@@ -25,19 +25,38 @@ use crate::{Error, Result};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct VirtualService {
     /// Which service it is.
     pub key: ServiceKey,
     /// How it chooses a server. At first [`Scheduler::WeightedLeastConnection`].
+    #[cfg_attr(feature = "serde", serde(default))]
     pub scheduler: Scheduler,
     /// What the scheduler is told beside its name. At first nothing.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "SchedulerFlags::is_empty")
+    )]
     pub scheduler_flags: SchedulerFlags,
     /// Whether, how long and for whom connections stay with the server of the first. At first
     /// they don't.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub persistence: Option<Persistence>,
     /// Who tells connections apart for persistence, if not addresses and ports alone.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub persistence_engine: Option<PersistenceEngine>,
     /// Each packet is scheduled on its own. At first it is not.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "std::ops::Not::not")
+    )]
     pub one_packet: bool,
 }
 

@@ -286,6 +286,18 @@ impl Ipvs {
         self.client.server(service.into(), server).await
     }
 
+    /// Carries out operations as they come, without holding more of them than go into one
+    /// datagram.
+    ///
+    /// See [`Ipvs::execute_all`](crate::ipvs::Ipvs::execute_all).
+    pub async fn execute_all(
+        &mut self,
+        operations: impl IntoIterator<Item = Operation>,
+        on_failure: OnFailure,
+    ) -> Result<Outcome> {
+        self.client.execute_all(operations, on_failure).await
+    }
+
     /// Reads the whole table: every service with its servers.
     ///
     /// See [`Ipvs::table`](crate::ipvs::Ipvs::table).
@@ -396,7 +408,7 @@ impl Batch<'_> {
     /// See [`ipvs::Batch::send`](crate::ipvs::Batch::send).
     pub async fn send(&mut self) -> Result<Outcome> {
         let operations = self.operations.take();
-        self.client.execute_all(operations, self.on_failure).await
+        self.client.execute_batch(operations, self.on_failure).await
     }
 }
 

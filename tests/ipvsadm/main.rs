@@ -12,15 +12,16 @@ use std::time::Duration;
 
 use lab::test::Test;
 
+const LIMIT: Duration = Duration::from_secs(600);
+
 fn main() -> ExitCode {
-    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
     let tests = vec![
         Test::new("services", commands::services),
         Test::new("servers", commands::servers),
         Test::new("timeouts_zero_and_clear", commands::timeouts_zero_and_clear),
         Test::new("daemons", commands::daemons),
-        Test::new("differences", commands::differences).limit(minutes(4)),
-        Test::new("which_option_goes_with_which_command", options::matrix).limit(minutes(10)),
+        Test::new("differences", commands::differences),
+        Test::new("which_option_goes_with_which_command", options::matrix),
         Test::new("listings", listings::of_a_table),
         Test::new("listings_of_one_service", listings::of_one_service),
         Test::new("listings_of_traffic", listings::of_traffic),
@@ -34,5 +35,7 @@ fn main() -> ExitCode {
         Test::new("what_fails_to_be_restored", restore::failures),
         Test::new("nothing_half", restore::nothing_half),
     ];
+    // Hundreds of processes each, which start slowly on User Mode Linux.
+    let tests = tests.into_iter().map(|test| test.limit(LIMIT)).collect();
     lab::test::main(&lab::Needs::ipvs().and_devices(&["veth"]), tests)
 }

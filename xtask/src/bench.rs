@@ -91,13 +91,9 @@ impl Figures {
     fn read(documents: &[Value]) -> Result<Self, String> {
         let mut jobs = Vec::new();
         for document in documents {
-            let place = format!(
-                "Linux {}, {}",
-                text(document, "kernel")?,
-                text(document, "machine")?
-            );
-            for job in list(document, "jobs")? {
-                jobs.push(Job::read(job, &place)?);
+            let list = document.as_array().ok_or("the benchmark wrote no list")?;
+            for job in list {
+                jobs.push(Job::read(job)?);
             }
         }
         Ok(Self { jobs })
@@ -105,10 +101,10 @@ impl Figures {
 }
 
 impl Job {
-    fn read(job: &Value, place: &str) -> Result<Self, String> {
+    fn read(job: &Value) -> Result<Self, String> {
         let contenders = list(job, "contenders")?.iter().map(Contender::read);
         Ok(Self {
-            place: place.to_owned(),
+            place: text(job, "place")?.to_owned(),
             name: text(job, "name")?.to_owned(),
             what: text(job, "what")?.to_owned(),
             count: job["count"].as_u64().ok_or("a job without its count")?,

@@ -89,6 +89,8 @@ impl Element for MacAddress {
 
 /// The MAC address of a `bitmap:ip,mac` entry, which may be left for the first packet to tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(transparent))]
 pub struct MaybeMac(pub Option<MacAddress>);
 
 impl From<MacAddress> for MaybeMac {

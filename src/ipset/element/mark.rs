@@ -8,6 +8,8 @@ use crate::wire::Malformed;
 
 /// A packet's mark, as `hash:ip,mark` stores it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(transparent))]
 pub struct Mark(pub u32);
 
 impl From<u32> for Mark {

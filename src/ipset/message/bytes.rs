@@ -84,8 +84,8 @@ impl<T: SetType, E: Into<Entry<T>>, I: Iterator<Item = E>> BulkMessages<'_, T, I
 }
 
 impl<T: SetType> IpSet<T> {
-    /// The messages that add entries: those that [`IpSets::add_all_with`]
-    /// (super::IpSets::add_all_with) sends.
+    /// The messages that add entries: those that
+    /// [`IpSets::add_all_with`](crate::ipset::IpSets::add_all_with) sends.
     pub fn add_messages<I>(&self, entries: I, how: Bulk) -> BulkMessages<'_, T, I::IntoIter>
     where
         I: IntoIterator<Item: Into<Entry<T>>>,
@@ -93,8 +93,8 @@ impl<T: SetType> IpSet<T> {
         self.messages(Purpose::Add, entries, how)
     }
 
-    /// The messages that remove entries: those that [`IpSets::remove_all_with`]
-    /// (super::IpSets::remove_all_with) sends.
+    /// The messages that remove entries: those that
+    /// [`IpSets::remove_all_with`](crate::ipset::IpSets::remove_all_with) sends.
     pub fn remove_messages<I>(&self, entries: I, how: Bulk) -> BulkMessages<'_, T, I::IntoIter>
     where
         I: IntoIterator<Item: Into<Entry<T>>>,

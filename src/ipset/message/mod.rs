@@ -1,6 +1,8 @@
 //! Messages for programs that have a netlink connection of their own.
 
 mod bytes;
+#[cfg(test)]
+mod captured;
 mod codec;
 mod encoded;
 mod reply;

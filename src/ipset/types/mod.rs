@@ -154,6 +154,9 @@ macro_rules! set_type {
             }
         }
 
+        #[cfg(feature = "serde")]
+        $crate::serde::as_type_name!($marker);
+
         $($(impl $crate::ipset::types::$kind for $marker {})+)?
         $(impl $crate::ipset::types::RangeType for $marker {
             type Range = $range;

@@ -11,6 +11,7 @@ use crate::ipvs::{PersistenceEngine, Protocol};
 /// until it expires.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Connection {
     /// The transport protocol; number 0 (IP) in the templates of a firewall mark's service.
     pub protocol: Protocol,
@@ -25,6 +26,7 @@ pub struct Connection {
     /// How far the connection has got.
     pub state: ConnectionState,
     /// When the connection is forgotten if nothing happens on it: whole seconds, rounded down.
+    #[cfg_attr(feature = "serde", serde(with = "crate::serde::seconds"))]
     pub expires_in: Duration,
     /// Where the connection comes from: only in what
     /// [`Proc::synced_connections`](super::Proc::synced_connections) gives.
@@ -36,6 +38,8 @@ pub struct Connection {
 
 /// Where a director knows a connection from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Origin {
     /// Its own traffic.
     Local,
@@ -46,11 +50,13 @@ pub enum Origin {
 /// What a persistence engine tells connections apart by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct EngineData {
     /// The engine.
     pub engine: PersistenceEngine,
     /// What it found in the traffic, as it was there: for `sip`, the Call-ID. It comes from the
     /// client, so that it may be anything, even bytes that are no text.
+    #[cfg_attr(feature = "serde", serde(with = "crate::serde::text_or_bytes"))]
     pub data: Vec<u8>,
 }
 
@@ -95,6 +101,12 @@ impl ConnectionState {
     /// The kernel's name.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
+    }
+
+    /// The state of this name.
+    #[cfg(feature = "serde")]
+    pub(crate) fn new(name: &str) -> Result<Self, String> {
+        Name::new(name).map(Self)
     }
 
     fn read(word: &[u8]) -> Option<Self> {

@@ -6,6 +6,7 @@ use super::snapshot::{Snapshot, SnapshotKey, SnapshotServer, SnapshotService};
 /// shown.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Difference {
     /// Services that only the newer one has.
     pub added: Vec<SnapshotKey>,

@@ -55,6 +55,7 @@ pub(super) struct Row {
 /// What a [`Snapshot`] shows of a virtual service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SnapshotService {
     /// Which service it is.
     pub key: SnapshotKey,
@@ -70,6 +71,8 @@ pub struct SnapshotService {
 /// What a [`Snapshot`] shows of a service's key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum SnapshotKey {
     /// A protocol, an address and a port.
     #[non_exhaustive]
@@ -90,6 +93,7 @@ pub enum SnapshotKey {
 /// What a [`Snapshot`] shows of a service's persistence, good for comparing only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SnapshotPersistence {
     /// The timeout in the kernel's ticks, 100 to 1000 of which make a second.
     pub ticks: u32,
@@ -101,6 +105,7 @@ pub struct SnapshotPersistence {
 /// What a [`Snapshot`] shows of a real server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SnapshotServer {
     /// The server's address and port.
     pub address: SocketAddr,
@@ -117,6 +122,8 @@ pub struct SnapshotServer {
 /// How packets get to a server, without what a [`Snapshot`] does not show of a tunnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum SnapshotForwarding {
     /// See [`ForwardingMethod::Masquerade`].
     Masquerade,
@@ -170,6 +177,25 @@ impl Snapshot {
         let mut snapshot = Self::default();
         table::read(&mut snapshot, text)?;
         Ok(snapshot)
+    }
+
+    /// Puts a snapshot together from services with their servers.
+    #[cfg(feature = "serde")]
+    pub(crate) fn from_parts(
+        info: Info,
+        parts: impl Iterator<Item = (SnapshotService, Vec<SnapshotServer>)>,
+    ) -> Self {
+        let (mut services, mut servers) = (Vec::new(), Vec::new());
+        for (service, its) in parts {
+            servers.extend(its);
+            let end = servers.len();
+            services.push(Row { service, end });
+        }
+        Self {
+            info,
+            services,
+            servers,
+        }
     }
 
     /// IPVS's version and the size of its table of connections.

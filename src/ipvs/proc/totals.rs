@@ -5,6 +5,7 @@ use crate::ipvs::{Rates, Statistics};
 /// What one CPU counted for all services of a network namespace together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CpuCounters {
     /// The CPU's number, from 0.
     pub cpu: u32,

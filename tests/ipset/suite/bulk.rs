@@ -32,8 +32,10 @@ pub(crate) fn tests() -> Vec<Test> {
         the_first_refusal_ends_it,
         duplicates_are_fine_if_one_says_so,
         what_the_type_does_not_take_is_a_failure_of_its_own,
+        what_the_kernel_cannot_make_out_is_found,
         a_full_set_says_from_which_entry_on,
         a_set_removed_midway,
+        lost_replies_are_in_doubt,
         removing_what_is_not_there,
         untyped_entries_with_options,
         a_range_of_65536_ports_and_no_entries,
@@ -157,6 +159,64 @@ fn what_the_type_does_not_take_is_a_failure_of_its_own() -> Result {
     Ok(())
 }
 
+/// The kernel gives no line number for an entry that it cannot make out: here an exception, where
+/// the program takes a hash:ip for a hash:net.
+fn what_the_kernel_cannot_make_out_is_found() -> Result {
+    const COUNT: u32 = 5000;
+    let mut sets = IpSets::connect()?;
+    let there = set::<HashIp>(&mut sets)?;
+    let wrong = IpSet::<HashNet>::new(there.name())?;
+    let odd = [0, 1, 700, 701, 4999];
+    let entries = || {
+        (0..COUNT).map(|number| {
+            let entry = Entry::<HashNet>::new(address(number));
+            match odd.contains(&number) {
+                true => entry.nomatch(),
+                false => entry,
+            }
+        })
+    };
+    let going_on = Bulk::new().keep_going();
+    for remove in [false, true] {
+        let outcome = match remove {
+            false => sets.add_all_with(&wrong, entries(), going_on),
+            true => sets.remove_all_with(&wrong, entries(), going_on),
+        };
+        let failures = outcome.failures().iter();
+        let positions: Vec<_> = failures.map(|failed| failed.position as u32).collect();
+        same("positions", positions, odd.to_vec());
+        same("done", outcome.applied(), u64::from(COUNT) - 5);
+        same("in doubt", outcome.in_doubt(), 0..0);
+        assert!(outcome.failures()[2].error.is_invalid_input());
+        same(
+            "the entry",
+            &outcome.failures()[2].entry,
+            &entries().nth(700).unwrap(),
+        );
+        let left = listed(&mut sets, &there)?.len();
+        same("entries", left, if remove { 0 } else { 4995 });
+    }
+
+    // The first ends it: what stands before it is added, what stands behind it is not.
+    let outcome = sets.add_all_with(&wrong, entries().skip(2), Bulk::new());
+    same("added", outcome.applied(), 698);
+    same("untried", outcome.untried_from(), Some(699));
+    same("in doubt", outcome.in_doubt(), 0..0);
+    same("entries", listed(&mut sets, &there)?.len(), 698);
+
+    // What is there already is refused as ever, before and behind.
+    let outcome = sets.add_all_with(&wrong, entries().skip(600), going_on);
+    let known = |failed: &&Failed<HashNet>| failed.error.already_exists();
+    same(
+        "known",
+        outcome.failures().iter().filter(known).count(),
+        100,
+    );
+    same("not known", outcome.failures().len(), 103);
+    same("added", outcome.applied(), 4400 - 103);
+    Ok(())
+}
+
 fn a_full_set_says_from_which_entry_on() -> Result {
     let mut sets = IpSets::connect()?;
     let set = IpSet::<HashIp>::new("bulk")?.maxelem(2345);
@@ -192,6 +252,52 @@ fn a_set_removed_midway() -> Result {
     same("applied", Some(outcome.applied()), kept);
     same("untried", outcome.untried_from(), kept);
     assert!(outcome.in_doubt().is_empty() && outcome.failures().is_empty());
+    Ok(())
+}
+
+/// Another program fills the handle's receive buffer, so that the kernel has no room to answer.
+fn lost_replies_are_in_doubt() -> Result {
+    let mut sets = IpSets::connect()?;
+    let set = set::<HashIp>(&mut sets)?;
+    // The only netfilter socket of this test's network namespace.
+    let table = std::fs::read_to_string("/proc/thread-self/net/netlink")?;
+    let ports = table.lines().filter_map(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let netfilter = words.next() == Some("12");
+        words.next().filter(|port| netfilter && *port != "0")
+    });
+    let ports: Vec<u32> = ports
+        .map(str::parse)
+        .collect::<std::result::Result<_, _>>()?;
+    same("the handle's socket", ports.len(), 1);
+    let fill = || -> Result {
+        let spammer = netlink_sys::Socket::new(netlink_sys::protocols::NETLINK_NETFILTER)?;
+        spammer.set_non_blocking(true)?;
+        let to = netlink_sys::SocketAddr::new(ports[0], 0);
+        for size in [8192, 1] {
+            while spammer.send_to(&[0; 8192][..size], &to, 0).is_ok() {}
+        }
+        Ok(())
+    };
+
+    fill()?;
+    let outcome = sets.add_all_with(&set, (0..100).map(address), Bulk::new().keep_going());
+    same("for certain", outcome.applied(), 0);
+    same("in doubt", outcome.in_doubt(), 0..100);
+    same("untried", outcome.untried_from(), Some(100));
+    let stopped = outcome.stopped().expect("what ended it");
+    assert!(stopped.replies_lost(), "{stopped}");
+    // It is told, and over: the next answer comes.
+    same("entries", listed(&mut sets, &set)?.len(), 100);
+
+    fill()?;
+    let error = sets.add(&set, address(100)).unwrap_err();
+    assert!(error.replies_lost(), "{error}");
+    assert!(sets.test(&set, address(100))?);
+    fill()?;
+    let lost = sets.list(&set).err().expect("no room for the listing");
+    assert!(lost.replies_lost(), "{lost}");
+    same("entries", listed(&mut sets, &set)?.len(), 101);
     Ok(())
 }
 

@@ -260,7 +260,10 @@ impl Rules {
                     && port.protocol() != Protocol(0)
                     && (port.protocol() != other || port.icmp() == Some((0, 0)))
             }
-            ("mac", AnyElement::Mac(MaybeMac(Some(mac)))) => mac.0 != [0; 6],
+            // A bitmap takes the address of zeros.
+            ("mac", AnyElement::Mac(MaybeMac(Some(mac)))) => {
+                mac.0 != [0; 6] || self.name == "bitmap:ip,mac"
+            }
             ("mac", AnyElement::Mac(MaybeMac(None))) => self.name == "bitmap:ip,mac",
             ("mark", AnyElement::Mark(_)) => true,
             ("iface", AnyElement::Interface(_)) => true,

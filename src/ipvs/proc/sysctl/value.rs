@@ -151,6 +151,8 @@ impl Value for String {
 
 /// When a defence against floods is active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum DefenseMode {
     /// 0: never.
     Off,
@@ -218,6 +220,8 @@ impl Value for ConnectionReuse {
 /// With which of its packets a connection is told to backups: those whose number, modulo the
 /// period, is the threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct SyncThreshold {
     /// The number of the first packet that does; less than the period, if that is not 0.
     pub threshold: u32,
