@@ -16,6 +16,7 @@ lab::tests![
     the_first_refusal_ends_it,
     duplicates_are_fine_if_one_says_so,
     what_the_type_does_not_take_is_a_failure_of_its_own,
+    what_the_kernel_cannot_make_out_is_found,
     a_full_set_says_from_which_entry_on,
     a_set_removed_midway,
     removing_what_is_not_there,
@@ -137,6 +138,64 @@ fn what_the_type_does_not_take_is_a_failure_of_its_own() -> Result {
     same("added", outcome.applied(), 1500);
     same("position", outcome.failures()[0].position, 1500);
     same("untried", outcome.untried_from(), Some(1501));
+    Ok(())
+}
+
+/// The kernel gives no line number for an entry that it cannot make out: here an exception, where
+/// the program takes a hash:ip for a hash:net.
+fn what_the_kernel_cannot_make_out_is_found() -> Result {
+    const COUNT: u32 = 5000;
+    let mut sets = IpSets::connect()?;
+    let there = set::<HashIp>(&mut sets)?;
+    let wrong = IpSet::<HashNet>::new(there.name())?;
+    let odd = [0, 1, 700, 701, 4999];
+    let entries = || {
+        (0..COUNT).map(|number| {
+            let entry = Entry::<HashNet>::new(address(number));
+            match odd.contains(&number) {
+                true => entry.nomatch(),
+                false => entry,
+            }
+        })
+    };
+    let going_on = Bulk::new().keep_going();
+    for remove in [false, true] {
+        let outcome = match remove {
+            false => sets.add_all_with(&wrong, entries(), going_on),
+            true => sets.remove_all_with(&wrong, entries(), going_on),
+        };
+        let failures = outcome.failures().iter();
+        let positions: Vec<_> = failures.map(|failed| failed.position as u32).collect();
+        same("positions", positions, odd.to_vec());
+        same("done", outcome.applied(), u64::from(COUNT) - 5);
+        same("in doubt", outcome.in_doubt(), 0..0);
+        assert!(outcome.failures()[2].error.is_invalid_input());
+        same(
+            "the entry",
+            &outcome.failures()[2].entry,
+            &entries().nth(700).unwrap(),
+        );
+        let left = listed(&mut sets, &there)?.len();
+        same("entries", left, if remove { 0 } else { 4995 });
+    }
+
+    // The first ends it: what stands before it is added, what stands behind it is not.
+    let outcome = sets.add_all_with(&wrong, entries().skip(2), Bulk::new());
+    same("added", outcome.applied(), 698);
+    same("untried", outcome.untried_from(), Some(699));
+    same("in doubt", outcome.in_doubt(), 0..0);
+    same("entries", listed(&mut sets, &there)?.len(), 698);
+
+    // What is there already is refused as ever, before and behind.
+    let outcome = sets.add_all_with(&wrong, entries().skip(600), going_on);
+    let known = |failed: &&Failed<HashNet>| failed.error.already_exists();
+    same(
+        "known",
+        outcome.failures().iter().filter(known).count(),
+        100,
+    );
+    same("not known", outcome.failures().len(), 103);
+    same("added", outcome.applied(), 4400 - 103);
     Ok(())
 }
 

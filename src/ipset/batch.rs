@@ -165,10 +165,12 @@ impl Batch {
         self.base + u64::from(line.saturating_sub(1))
     }
 
-    /// The position of the last entry.
-    pub(crate) fn last_position(&self) -> u64 {
-        let last = self.walk(self.header.len()).last();
-        self.base + u64::from(last.map_or(0, |(line, _)| line.saturating_sub(1)))
+    /// The positions of the entries at these places.
+    pub(crate) fn positions(&self, entries: Range<usize>) -> Range<u64> {
+        let lines = self.walk(entries.start);
+        let lines = lines.take_while(|(_, place)| place.end <= entries.end);
+        let end = lines.last().map_or(0, |(line, _)| line);
+        self.position(entries.start)..self.base + u64::from(end)
     }
 
     /// The entry that a rejection is about, of those from `start` on; `None` if it is about the
@@ -202,7 +204,7 @@ impl Batch {
             let length = usize::from(u16::from_ne_bytes([entry[0], entry[1]]));
             let line = u32::from_be_bytes([entry[8], entry[9], entry[10], entry[11]]);
             let place = at..at + length;
-            at += length;
+            at += length.max(entry.len());
             Some((line, place))
         })
     }

@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use super::batch::{Batch, Filled};
+use super::batch::{Batch, Culprit, Filled};
 use super::client::{Client, about, error};
-use super::code::Command;
+use super::code::{self, Command};
 use super::encode::Purpose;
 use super::{Entry, IpSet, SetName, SetType};
 use crate::error::Cause;
-use crate::netlink::{Connection, Failure, Rejection, Transport};
+use crate::netlink::{Connection, Failure, Transport, flag, message as netlink};
 use crate::{Error, Result};
 
 /// How many entries are added or removed.
@@ -241,11 +241,11 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
                     (end, count) = self.batch.window(at, count.saturating_mul(2));
                 }
                 Err(failure) => {
-                    let run = self.refused(at..end, failure)?;
-                    at = run.end;
+                    let culprit = self.refused(at..end, count, failure).await?;
+                    at = culprit.place.end;
                     // The kernel echoes the whole message with each refusal: where many are
                     // refused, small ones are faster.
-                    let window = (run.start * 2).max(LEAST_WINDOW);
+                    let window = (culprit.before * 2).max(LEAST_WINDOW);
                     (end, count) = self.batch.window(at, window);
                 }
             }
@@ -254,14 +254,24 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         Ok(())
     }
 
-    /// Says what a failed message did. If it makes sense to go on: how many entries were applied
-    /// before the one that was refused, and where that one ends.
-    fn refused(&mut self, entries: Range<usize>, failure: Failure) -> Result<Range<usize>, Stop> {
+    /// Says what a failed message did. If it makes sense to go on: which entry was refused.
+    async fn refused(
+        &mut self,
+        entries: Range<usize>,
+        count: usize,
+        failure: Failure,
+    ) -> Result<Culprit, Stop> {
         let Failure::Rejected(rejection) = failure else {
-            return Err(self.broken(entries, failure));
+            return Err(self.broken(self.batch.positions(entries), failure));
         };
-        let Some(culprit) = self.batch.culprit(entries.start, &rejection) else {
-            return Err(self.message_refused(entries, rejection));
+        let culprit = match self.batch.culprit(entries.start, &rejection) {
+            Some(culprit) => culprit,
+            None if rejection.code == code::MALFORMED => self.search(entries, count).await?,
+            // The set is gone, say: the kernel looks for that before it looks at an entry.
+            None => {
+                self.outcome.untried = Some(self.batch.position(entries.start));
+                return Err(self.stop(Failure::Rejected(rejection)));
+            }
         };
         self.outcome.applied += culprit.before as u64;
         let cause = self.cause(Failure::Rejected(rejection));
@@ -274,29 +284,43 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
             self.outcome.untried = Some(culprit.position + 1);
             return Err(Stop);
         }
-        Ok(culprit.before..culprit.place.end)
+        Ok(culprit)
     }
 
-    /// The kernel refused the message: the set is gone, say. It looks for that before it looks at
-    /// an entry; but where it cannot make out an entry, those before it are applied.
-    fn message_refused(&mut self, entries: Range<usize>, rejection: Rejection) -> Stop {
-        const MALFORMED: i32 = 4097;
-        if rejection.code == MALFORMED {
-            return self.broken(entries, Failure::Rejected(rejection));
+    /// Finds the entry that the kernel could not make out: of such a one it does not tell the
+    /// line. Those before it were applied and those behind it not, so halves are sent again,
+    /// and what is there already is fine: never is anything applied that stands behind it.
+    async fn search(&mut self, entries: Range<usize>, count: usize) -> Result<Culprit, Stop> {
+        let all = self.batch.positions(entries.clone());
+        let (mut place, mut left, mut before) = (entries, count, 0);
+        while left > 1 {
+            let (middle, half) = self.batch.window(place.start, left / 2);
+            let message = self.batch.message(place.start..middle);
+            let again = netlink::without_flag(message, flag::EXCL);
+            match self.connection.send_ready(again).await {
+                Ok(()) => {
+                    place.start = middle;
+                    left -= half;
+                    before += half;
+                }
+                Err(Failure::Rejected(rejection)) if rejection.code == code::MALFORMED => {
+                    place.end = middle;
+                    left = half;
+                }
+                Err(failure) => return Err(self.broken(all, failure)),
+            }
         }
-        self.outcome.untried = Some(self.batch.position(entries.start));
-        self.stop(Failure::Rejected(rejection))
+        Ok(Culprit {
+            position: self.batch.position(place.start),
+            before,
+            place,
+        })
     }
 
     /// What became of these entries is unknown.
-    fn broken(&mut self, entries: Range<usize>, failure: Failure) -> Stop {
-        let first = self.batch.position(entries.start);
-        let end = match entries.end {
-            end if end < self.batch.entries().end => self.batch.position(end),
-            _ => self.batch.last_position() + 1,
-        };
-        self.outcome.in_doubt = first..end;
-        self.outcome.untried = Some(end);
+    fn broken(&mut self, entries: Range<u64>, failure: Failure) -> Stop {
+        self.outcome.untried = Some(entries.end);
+        self.outcome.in_doubt = entries;
         self.stop(failure)
     }
 
@@ -319,7 +343,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
 
     fn cause(&self, failure: Failure) -> Cause {
         let (command, about) = (self.command(), about(self.set));
-        Cause::from_failure(failure, |code| super::code::interpret(command, about, code))
+        Cause::from_failure(failure, |code| code::interpret(command, about, code))
     }
 
     fn command(&self) -> Command {

@@ -96,6 +96,7 @@ pub(crate) struct About<'a> {
     pub(crate) options: Option<&'a CreateOptions>,
 }
 
+pub(crate) const MALFORMED: i32 = 4097;
 pub(crate) const FIND_TYPE: i32 = 4098;
 pub(crate) const EXIST: i32 = 4103;
 /// Here the codes begin that each type of set has for itself.
@@ -147,7 +148,7 @@ fn errno(command: Command, about: About<'_>, code: i32) -> (ErrorKind, &'static 
 fn private(command: Command, code: i32) -> (ErrorKind, &'static str) {
     use ErrorKind::*;
     match (code, command) {
-        (4097, _) => (
+        (MALFORMED, _) => (
             InvalidInput,
             "this kernel's version of the set type does not take one of the options or elements",
         ),

@@ -99,6 +99,15 @@ pub(crate) fn set_sequence(bytes: &mut [u8], sequence: u32) {
     }
 }
 
+/// Takes a flag from the message at the start of `bytes`.
+pub(crate) fn without_flag(bytes: &mut [u8], flag: u16) -> &mut [u8] {
+    if let Some(field) = bytes.get_mut(6..8) {
+        let flags = u16::from_ne_bytes([field[0], field[1]]) & !flag;
+        field.copy_from_slice(&flags.to_ne_bytes());
+    }
+    bytes
+}
+
 /// Adds a flag to the message that begins at `start`.
 pub(crate) fn add_flag(writer: &mut Writer, start: usize, flag: u16) {
     let flags = u16::from_ne_bytes([writer.bytes()[start + 6], writer.bytes()[start + 7]]);

@@ -1,5 +1,7 @@
 //! Messages for programs that have a netlink connection of their own.
 
+#[cfg(test)]
+mod captured;
 mod codec;
 mod encoded;
 mod reply;
