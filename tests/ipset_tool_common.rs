@@ -1,16 +1,18 @@
 //! The example `ipset` beside the real tool, with the types of sets that the running kernel is
 //! likely to have.
 
-#[path = "ipset/mod.rs"]
+#[path = "ipset/basics.rs"]
 mod common;
 #[path = "ipset/tool.rs"]
 mod tool;
+#[path = "ipset/tool_files.rs"]
+mod tool_files;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    lab::test::main(
-        &lab::Needs::sets(common::COMMON),
-        tool::tests(common::COMMON),
-    )
+    let common = |needed: &[&str]| needed.iter().all(|kind| common::COMMON.contains(kind));
+    let mut tests = tool::tests(common);
+    tests.extend(tool_files::tests());
+    lab::test::main(&lab::Needs::sets(common::COMMON), tests)
 }
