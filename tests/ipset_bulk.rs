@@ -19,6 +19,7 @@ lab::tests![
     what_the_kernel_cannot_make_out_is_found,
     a_full_set_says_from_which_entry_on,
     a_set_removed_midway,
+    lost_replies_are_in_doubt,
     removing_what_is_not_there,
     untyped_entries_with_options,
     a_range_of_65536_ports_and_no_entries,
@@ -234,6 +235,52 @@ fn a_set_removed_midway() -> Result {
     same("applied", Some(outcome.applied()), kept);
     same("untried", outcome.untried_from(), kept);
     assert!(outcome.in_doubt().is_empty() && outcome.failures().is_empty());
+    Ok(())
+}
+
+/// Another program fills the handle's receive buffer, so that the kernel has no room to answer.
+fn lost_replies_are_in_doubt() -> Result {
+    let mut sets = IpSets::connect()?;
+    let set = set::<HashIp>(&mut sets)?;
+    // The only netfilter socket of this test's network namespace.
+    let table = std::fs::read_to_string("/proc/thread-self/net/netlink")?;
+    let ports = table.lines().filter_map(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let netfilter = words.next() == Some("12");
+        words.next().filter(|port| netfilter && *port != "0")
+    });
+    let ports: Vec<u32> = ports
+        .map(str::parse)
+        .collect::<std::result::Result<_, _>>()?;
+    same("the handle's socket", ports.len(), 1);
+    let fill = || -> Result {
+        let spammer = netlink_sys::Socket::new(netlink_sys::protocols::NETLINK_NETFILTER)?;
+        spammer.set_non_blocking(true)?;
+        let to = netlink_sys::SocketAddr::new(ports[0], 0);
+        for size in [8192, 1] {
+            while spammer.send_to(&[0; 8192][..size], &to, 0).is_ok() {}
+        }
+        Ok(())
+    };
+
+    fill()?;
+    let outcome = sets.add_all_with(&set, (0..100).map(address), Bulk::new().keep_going());
+    same("for certain", outcome.applied(), 0);
+    same("in doubt", outcome.in_doubt(), 0..100);
+    same("untried", outcome.untried_from(), Some(100));
+    let stopped = outcome.stopped().expect("what ended it");
+    assert!(stopped.replies_lost(), "{stopped}");
+    // It is told, and over: the next answer comes.
+    same("entries", listed(&mut sets, &set)?.len(), 100);
+
+    fill()?;
+    let error = sets.add(&set, address(100)).unwrap_err();
+    assert!(error.replies_lost(), "{error}");
+    assert!(sets.test(&set, address(100))?);
+    fill()?;
+    let lost = sets.list(&set).err().expect("no room for the listing");
+    assert!(lost.replies_lost(), "{lost}");
+    same("entries", listed(&mut sets, &set)?.len(), 101);
     Ok(())
 }
 

@@ -6,6 +6,8 @@ mod batch;
 mod body;
 mod bulk;
 mod client;
+#[cfg(doctest)]
+mod compile_fail;
 mod code;
 mod element;
 mod encode;

@@ -116,7 +116,14 @@ impl<T: Transport> Connection<T> {
     async fn answer(&mut self, sequence: u32) -> Result<Answer, Failure> {
         let mut single = Single { sequence };
         loop {
-            let event = self.event().await?;
+            let event = match self.event().await {
+                Err(Failure::RepliesLost) => {
+                    // The kernel tells it once, and loses replies until the buffer is empty.
+                    self.read_what_is_left(drop);
+                    return Err(Failure::RepliesLost);
+                }
+                event => event?,
+            };
             if let Some(answer) = single.event(event)? {
                 return Ok(answer);
             }
@@ -228,7 +235,9 @@ impl<T: Transport> Connection<T> {
                 }
                 Err(Failure::RepliesLost) => {
                     pipeline.replies_lost();
-                    self.read_what_is_left(&mut pipeline);
+                    self.read_what_is_left(|event| {
+                        pipeline.event(event);
+                    });
                     return Ok(pipeline.outcome());
                 }
                 Err(failure) => return Err(failure),
@@ -238,12 +247,10 @@ impl<T: Transport> Connection<T> {
 
     /// After replies were lost: those that were not are in the socket by now, since the kernel
     /// answers before sending returns; whether the last one is among them is unknown.
-    fn read_what_is_left(&mut self, pipeline: &mut Pipeline) {
+    fn read_what_is_left(&mut self, mut take: impl FnMut(Event)) {
         loop {
             match self.inbox.next() {
-                Ok(Some(event)) => {
-                    pipeline.event(event);
-                }
+                Ok(Some(event)) => take(event),
                 Ok(None) => match self.transport.try_receive(&mut self.inbox) {
                     Ok(true) | Err(Failure::RepliesLost) => {}
                     Ok(false) | Err(_) => return,

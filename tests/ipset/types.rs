@@ -34,6 +34,9 @@ pub(crate) fn tests() -> Vec<(&'static str, Test)> {
         "hash:net,port" hash_net_port,
         "hash:net,port,net" hash_net_port_net,
         "list:set" list_set,
+        "hash:ip" masks_of_hash_ip,
+        "hash:ip,port" masks_of_hash_ip_port,
+        "hash:net,net" masks_of_hash_net_net,
         "hash:ip" a_set_with_forceadd_makes_room,
         "hash:ip,port" untyped_values_are_checked_at_run_time,
     ]
@@ -580,6 +583,91 @@ fn list_set() -> Result {
 }
 
 /// The tool does not show forceadd (7.17), so it is not part of the round trips.
+/// Masks that came with Linux 6.2: they work, or are refused before the kernel is asked.
+fn masks<T>(since: u8, masked: impl Into<Entry<T>>, entry: impl Into<Entry<T>>) -> Result
+where
+    T: NetmaskType + BitmaskType + Default,
+{
+    let mut sets = IpSets::connect()?;
+    let set = IpSet::<T>::new("masked")?;
+    let bitmask = set.clone().bitmask(v4("255.255.0.255"));
+    let netmask = set.clone().netmask(24);
+    let (_, most) = sets.revisions(AnyType::of(&T::default()))?;
+    if most < since {
+        let mut late = vec![("bitmask", bitmask)];
+        if set.type_name() != "hash:ip" {
+            late.push(("netmask", netmask));
+        }
+        for (option, set) in late {
+            let error = sets.create(&set).unwrap_err();
+            assert!(error.is_unavailable(), "{error}");
+            let text = error.to_string();
+            let said = format!("{option} needs Linux 6.2 or later");
+            assert!(text.contains(&said), "{text}");
+        }
+        return Ok(());
+    }
+    let entry = entry.into();
+    sets.create(&bitmask)?;
+    sets.add(&bitmask, entry.clone())?;
+    assert!(
+        sets.test(&bitmask, entry)?,
+        "it is masked when it is tested too"
+    );
+    same(
+        "what is listed",
+        listed(&mut sets, &bitmask)?,
+        vec![masked.into()],
+    );
+    let saved = saved("masked")?;
+    assert!(saved[0].contains(" bitmask 255.255.0.255"), "{saved:?}");
+    let there = sets.get::<T>("masked")?;
+    same(
+        "the mask",
+        there.options().bitmask,
+        bitmask.options().bitmask,
+    );
+    assert!(!sets.create_or_same(&bitmask)?, "it is the same");
+    let other = sets.create_or_same(&set).unwrap_err();
+    assert!(other.already_exists(), "{other}");
+    sets.destroy("masked")?;
+    lab::tool_with_input("ipset", ["restore"], &saved.join("\n"))?;
+    same(
+        "the tool's mask",
+        sets.get::<T>("masked")?.options().bitmask,
+        bitmask.options().bitmask,
+    );
+    sets.destroy("masked")?;
+    sets.create(&netmask)?;
+    same(
+        "the netmask",
+        sets.get::<T>("masked")?.options().netmask,
+        Some(24),
+    );
+
+    let both = netmask.bitmask(v4("255.255.0.255"));
+    assert!(sets.create(&both).unwrap_err().is_invalid_input());
+    Ok(())
+}
+
+fn masks_of_hash_ip() -> Result {
+    masks::<HashIp>(6, v4("10.0.0.7"), v4("10.0.9.7"))
+}
+
+fn masks_of_hash_ip_port() -> Result {
+    let entry = |address| (v4(address), tcp(80));
+    masks::<HashIpPort>(7, entry("10.0.0.7"), entry("10.0.9.7"))
+}
+
+fn masks_of_hash_net_net() -> Result {
+    let entry = |one, other| (v4(one), v4(other));
+    masks::<HashNetNet>(
+        4,
+        entry("10.0.0.7", "10.1.0.7"),
+        entry("10.0.9.7", "10.1.9.7"),
+    )
+}
+
 fn a_set_with_forceadd_makes_room() -> Result {
     let mut sets = IpSets::connect()?;
     let set = IpSet::<HashIp>::new("s")?

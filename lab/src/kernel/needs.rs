@@ -17,6 +17,7 @@ pub struct Needs {
     sets: Vec<String>,
     devices: Vec<String>,
     memory: u32,
+    guest: bool,
 }
 
 impl Needs {
@@ -30,6 +31,7 @@ impl Needs {
             sets: Vec::new(),
             devices: Vec::new(),
             memory: Needs::MEMORY,
+            guest: false,
         }
     }
 
@@ -68,6 +70,17 @@ impl Needs {
     pub fn memory(mut self, mebibytes: u32) -> Needs {
         self.memory = mebibytes;
         self
+    }
+
+    /// Only a guest will do: for programs that change the kernel itself, for example which modules it can load.
+    #[must_use]
+    pub fn guest(mut self) -> Needs {
+        self.guest = true;
+        self
+    }
+
+    pub(crate) fn wants_guest(&self) -> bool {
+        self.guest
     }
 
     pub(crate) fn wants_ipvs(&self) -> bool {

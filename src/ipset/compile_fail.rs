@@ -1,0 +1,125 @@
+//! What must not compile, each after the like of it that does, so that it fails for no other
+//! reason. The tests are of documentation, because they need not be told what the compiler says,
+//! which changes with its version.
+
+/// An entry has the elements of its set's type.
+///
+/// ```
+/// use ipvset::ipset::*;
+/// let server = std::net::Ipv4Addr::new(10, 0, 0, 11);
+/// let mac = MacAddress([2, 0, 0x5e, 0x10, 0, 1]);
+/// IpSet::<HashIpPortIp>::new("web")?.check_entry((server, tcp(8080), server))?;
+/// IpSet::<HashIpMac>::new("web")?.check_entry((server, mac))?;
+/// # Ok::<(), ipvset::Error>(())
+/// ```
+///
+/// ```compile_fail
+/// use ipvset::ipset::*;
+/// let server = std::net::Ipv4Addr::new(10, 0, 0, 11);
+/// let mac = MacAddress([2, 0, 0x5e, 0x10, 0, 1]);
+/// IpSet::<HashIpPortIp>::new("web")?.check_entry((server, tcp(8080), mac))?;
+/// # Ok::<(), ipvset::Error>(())
+/// ```
+///
+/// ```compile_fail
+/// use ipvset::ipset::*;
+/// let server = std::net::Ipv4Addr::new(10, 0, 0, 11);
+/// let mac = MacAddress([2, 0, 0x5e, 0x10, 0, 1]);
+/// IpSet::<HashIpPortIp>::new("web")?.check_entry((server, mac))?;
+/// # Ok::<(), ipvset::Error>(())
+/// ```
+mod another_element {}
+
+/// The elements come in order.
+///
+/// ```
+/// use ipvset::ipset::{Entry, HashIpPort, tcp};
+/// Entry::<HashIpPort>::new((std::net::Ipv4Addr::LOCALHOST, tcp(80)));
+/// ```
+///
+/// ```compile_fail
+/// use ipvset::ipset::{Entry, HashIpPort, tcp};
+/// Entry::<HashIpPort>::new((tcp(80), std::net::Ipv4Addr::LOCALHOST));
+/// ```
+mod another_order {}
+
+/// A network has no place where a single address is meant, nor a range in `hash:ip,mac`.
+///
+/// ```
+/// use ipvset::ipset::*;
+/// let (one, other) = ("10.0.0.1".parse().unwrap(), "10.0.0.9".parse().unwrap());
+/// Entry::<HashIpMark>::new((Ipv4Range::new(one, other), Mark(1)));
+/// Entry::<HashIpMac>::new((one, MacAddress([2, 0, 0, 0, 0, 1])));
+/// ```
+///
+/// ```compile_fail
+/// use ipvset::ipset::*;
+/// let (one, other) = ("10.0.0.1".parse().unwrap(), "10.0.0.9".parse().unwrap());
+/// Entry::<HashIpMac>::new((Ipv4Range::new(one, other), MacAddress([2, 0, 0, 0, 0, 1])));
+/// ```
+mod several_addresses {}
+
+/// Options that the type does not take, and a range of another kind.
+///
+/// ```
+/// use ipvset::ipset::{BitmapPort, HashIp, HashNet, IpSet};
+/// IpSet::<HashIp>::new("set")?.maxelem(100).netmask(24);
+/// IpSet::<BitmapPort>::new("set")?.range(1..=1024);
+/// IpSet::<HashNet>::new("set")?.inet6();
+/// # Ok::<(), ipvset::Error>(())
+/// ```
+///
+/// ```compile_fail
+/// use ipvset::ipset::{BitmapPort, IpSet};
+/// IpSet::<BitmapPort>::new("set")?.maxelem(100);
+/// # Ok::<(), ipvset::Error>(())
+/// ```
+///
+/// ```compile_fail
+/// use ipvset::ipset::{HashNet, IpSet};
+/// IpSet::<HashNet>::new("set")?.netmask(24);
+/// # Ok::<(), ipvset::Error>(())
+/// ```
+///
+/// ```compile_fail
+/// use ipvset::ipset::{BitmapPort, IpSet};
+/// IpSet::<BitmapPort>::new("set")?.inet6();
+/// # Ok::<(), ipvset::Error>(())
+/// ```
+///
+/// ```compile_fail
+/// use ipvset::ipset::{BitmapIp, IpSet};
+/// IpSet::<BitmapIp>::new("set")?.range(1..=1024);
+/// # Ok::<(), ipvset::Error>(())
+/// ```
+mod another_option {}
+
+/// Exceptions where the type has none.
+///
+/// ```
+/// use ipvset::ipset::{Entry, HashNet};
+/// Entry::<HashNet>::new(std::net::Ipv4Addr::LOCALHOST).nomatch();
+/// ```
+///
+/// ```compile_fail
+/// use ipvset::ipset::{Entry, HashIp};
+/// Entry::<HashIp>::new(std::net::Ipv4Addr::LOCALHOST).nomatch();
+/// ```
+mod no_exceptions {}
+
+/// An entry for a set of another type.
+///
+/// ```
+/// use ipvset::ipset::{Entry, HashIp, HashNet, IpSet};
+/// let entry = Entry::<HashNet>::new(std::net::Ipv4Addr::LOCALHOST);
+/// IpSet::<HashNet>::new("set")?.check_entry(entry)?;
+/// # Ok::<(), ipvset::Error>(())
+/// ```
+///
+/// ```compile_fail
+/// use ipvset::ipset::{Entry, HashIp, HashNet, IpSet};
+/// let entry = Entry::<HashNet>::new(std::net::Ipv4Addr::LOCALHOST);
+/// IpSet::<HashIp>::new("set")?.check_entry(entry)?;
+/// # Ok::<(), ipvset::Error>(())
+/// ```
+mod another_set {}
