@@ -192,6 +192,9 @@ fn garbage_names_line_and_column() {
         ("add p ,80", 10, "First element is missing"),
         ("add p 1.1.1.1,http", 15, "'http' is invalid as number"),
         ("add p 1.1.1.1,65536", 15, "0-65535"),
+        ("add p 1.1.1.1,-1", 15, "'-1' is out of range"),
+        ("add p 1.1.1.1,1,2", 17, "Two elem separators"),
+        ("create x bitmap:port range 5", 28, "FROM-TO"),
         ("add p 1.1.1.1,gre:1", 19, "pseudo port value 0"),
         ("add p 1.1.1.1,foo:1", 15, "'foo' as a protocol"),
         ("add p 1.1.1.1,0:0", 15, "'0' as a protocol"),
@@ -260,6 +263,15 @@ fn names_with_blanks_stand_in_quotes() {
         }
     }
     assert_eq!(writer.into_inner(), file.as_bytes());
+}
+
+/// A bitmap takes the MAC address that hashes refuse, and the tool prints it.
+#[test]
+fn a_bitmap_has_the_zero_mac_address() {
+    let set: AnySet = "x bitmap:ip,mac range 10.0.0.0/24".parse().unwrap();
+    let text = "10.0.0.1,00:00:00:00:00:00";
+    assert_eq!(set.parse_entry(text).unwrap().to_string(), text);
+    assert_eq!(set.parse_entry("10.0.0.1").unwrap().to_string(), "10.0.0.1");
 }
 
 #[test]

@@ -3,24 +3,13 @@
 
 mod common;
 mod tool;
+mod tool_files;
 
 use std::process::ExitCode;
 
-/// The types of sets that most kernels have; the running one has to do for tests of these.
-const COMMON: &[&str] = &[
-    "bitmap:ip",
-    "bitmap:ip,mac",
-    "bitmap:port",
-    "hash:ip",
-    "hash:ip,port",
-    "hash:ip,port,ip",
-    "hash:ip,port,net",
-    "hash:net",
-    "hash:net,port",
-    "hash:net,iface",
-    "list:set",
-];
-
 fn main() -> ExitCode {
-    lab::test::main(&lab::Needs::sets(COMMON), tool::tests(COMMON))
+    let common = |needed: &[&str]| needed.iter().all(|kind| common::COMMON.contains(kind));
+    let mut tests = tool::tests(common);
+    tests.extend(tool_files::tests());
+    lab::test::main(&lab::Needs::sets(common::COMMON), tests)
 }
