@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
 use serde_json::{Value, json};
 
 use crate::Outcome;
@@ -14,18 +15,25 @@ use crate::Outcome;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Run {
     pub(crate) seconds: f64,
+    /// What of it a processor worked for this, which others on the machine disturb less.
+    pub(crate) cpu_seconds: f64,
     /// The most memory that was resident while the clock ran, in KiB.
     pub(crate) peak: u64,
 }
 
 impl Run {
     pub(crate) fn to_json(self) -> Value {
-        json!({ "seconds": self.seconds, "peak_kib": self.peak })
+        json!({
+            "seconds": self.seconds,
+            "cpu_seconds": self.cpu_seconds,
+            "peak_kib": self.peak,
+        })
     }
 
     fn from_json(value: &Value) -> Option<Self> {
         Some(Self {
             seconds: value.get("seconds")?.as_f64()?,
+            cpu_seconds: value.get("cpu_seconds")?.as_f64()?,
             peak: value.get("peak_kib")?.as_u64()?,
         })
     }
@@ -52,19 +60,24 @@ pub(crate) fn in_child(arguments: &[&str]) -> Outcome<(Run, String)> {
 pub(crate) fn time<R>(work: impl FnOnce() -> Outcome<R>) -> Outcome<Run> {
     // Forgets the peak that preparing had (proc(5), `clear_refs`).
     fs::write("/proc/self/clear_refs", "5")?;
-    let start = Instant::now();
+    let (start, cpu) = (Instant::now(), cpu_seconds(UsageWho::RUSAGE_SELF)?);
     let result = work()?;
     let seconds = start.elapsed().as_secs_f64();
+    let cpu_seconds = cpu_seconds(UsageWho::RUSAGE_SELF)? - cpu;
     let peak = peak()?;
     drop(result);
-    Ok(Run { seconds, peak })
+    Ok(Run {
+        seconds,
+        cpu_seconds,
+        peak,
+    })
 }
 
 /// Times a tool from its start to its end. It reads the file `input` and its output is dropped.
 pub(crate) fn time_tool(line: &[&str], input: &str) -> Outcome<Run> {
     let (program, arguments) = line.split_first().ok_or("no tool")?;
     let input = fs::File::open(input)?;
-    let start = Instant::now();
+    let (start, cpu) = (Instant::now(), cpu_seconds(UsageWho::RUSAGE_CHILDREN)?);
     let status = Command::new(program)
         .args(arguments)
         .stdin(input)
@@ -74,12 +87,20 @@ pub(crate) fn time_tool(line: &[&str], input: &str) -> Outcome<Run> {
     if !status.success() {
         return Err(format!("{} ended with {status}", line.join(" ")).into());
     }
-    // The largest of this process' children, and this is the only one.
+    let cpu_seconds = cpu_seconds(UsageWho::RUSAGE_CHILDREN)? - cpu;
+    // The largest of this process' children: the others had less to do.
     let peak = getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss();
     Ok(Run {
         seconds,
+        cpu_seconds,
         peak: u64::try_from(peak)?,
     })
+}
+
+fn cpu_seconds(who: UsageWho) -> Outcome<f64> {
+    let usage = getrusage(who)?;
+    let micros = [usage.user_time(), usage.system_time()].map(|it| it.num_microseconds());
+    Ok(micros.iter().sum::<i64>() as f64 / 1e6)
 }
 
 fn peak() -> Outcome<u64> {

@@ -103,6 +103,9 @@ struct Progress {
     broken: bool,
 }
 
+/// About as many operations as go into a datagram.
+const OPERATIONS: usize = 512;
+
 /// The operations of one datagram, each with its place in the batch.
 type Window = Vec<(usize, Operation)>;
 
@@ -135,7 +138,7 @@ impl<T: Transport> Client<T> {
         let mut next = 0;
         let mut progress = Progress::default();
         let mut packet = self.road.packet();
-        let mut window = Window::new();
+        let mut window = Window::with_capacity(OPERATIONS);
         loop {
             window.clear();
             let mut pending = Pending::default();

@@ -83,7 +83,7 @@ impl<T: Transport> Netlink<T> {
 
     /// An empty packet for operations.
     pub(super) fn packet(&self) -> Packet {
-        self.connection.packet()
+        self.connection.packet(PACKET)
     }
 
     /// Puts an operation into the packet; false if it has no room left.

@@ -223,8 +223,8 @@ impl<T: Transport> Connection<T> {
     }
 
     /// An empty packet for as many requests as one datagram can take.
-    pub(crate) fn packet(&self) -> Packet {
-        Packet::new(self.sequence.wrapping_add(1))
+    pub(crate) fn packet(&self, capacity: usize) -> Packet {
+        Packet::new(self.sequence.wrapping_add(1), capacity)
     }
 
     /// Whether `packet` should be sent before more is put in, so that no reply is lost.

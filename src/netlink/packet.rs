@@ -26,10 +26,11 @@ pub(crate) struct Outcome {
 }
 
 impl Packet {
-    /// An empty packet whose requests are numbered from `first` on.
-    pub(crate) fn new(first: u32) -> Self {
+    /// An empty packet whose requests are numbered from `first` on, and which need not grow for
+    /// so many bytes of them.
+    pub(crate) fn new(first: u32, capacity: usize) -> Self {
         Self {
-            writer: Writer::default(),
+            writer: Writer::with_capacity(capacity),
             first,
             count: 0,
         }
@@ -103,7 +104,7 @@ mod tests {
 
     #[test]
     fn requests_are_numbered_and_only_what_is_behind_them_asks_for_an_ack() {
-        let mut packet = Packet::new(10);
+        let mut packet = Packet::new(10, 0);
         for fits in [true, true, false] {
             let pushed = packet.push(64, 20, 0, |writer| writer.u32(1, 5));
             assert_eq!(pushed, Ok(fits));
@@ -123,7 +124,7 @@ mod tests {
 
     #[test]
     fn an_oversized_request_leaves_the_others() {
-        let mut packet = Packet::new(1);
+        let mut packet = Packet::new(1, 0);
         packet.push(1000, 20, 0, |_| {}).unwrap();
         let oversized = packet.push(1000, 20, 0, |writer| writer.attribute(3, &[0; 65536]));
         assert!(oversized.is_err());
