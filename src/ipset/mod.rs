@@ -6,9 +6,9 @@ mod batch;
 mod body;
 mod bulk;
 mod client;
+mod code;
 #[cfg(doctest)]
 mod compile_fail;
-mod code;
 mod element;
 mod encode;
 mod entry;
