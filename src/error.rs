@@ -29,6 +29,8 @@ struct Inner {
 /// The kinds of [`Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum ErrorKind {
     /// What the operation was for does not exist: a service, a server, a set, an entry, a
     /// scheduler.
@@ -64,6 +66,12 @@ pub(crate) enum Cause {
     Refused(Cow<'static, str>),
     #[error("line {line}, column {column}: {message}")]
     Text {
+        line: usize,
+        column: usize,
+        message: Cow<'static, str>,
+    },
+    #[error("the kernel's table is malformed: line {line}, column {column}: {message}")]
+    Report {
         line: usize,
         column: usize,
         message: Cow<'static, str>,
@@ -164,7 +172,7 @@ impl Error {
             },
             Cause::RepliesLost => ErrorKind::RepliesLost,
             Cause::Inconsistent => ErrorKind::Inconsistent,
-            Cause::CutOff | Cause::Malformed(_) => ErrorKind::MalformedReply,
+            Cause::CutOff | Cause::Malformed(_) | Cause::Report { .. } => ErrorKind::MalformedReply,
         }
     }
 
@@ -257,10 +265,13 @@ impl Error {
         }
     }
 
-    /// Line and column, both from 1, where the error is in a text.
+    /// Line and column, both from 1, where the error is in a text: what was to be read, or what
+    /// the kernel has in a file.
     pub fn position(&self) -> Option<(usize, usize)> {
         match self.0.cause {
-            Cause::Text { line, column, .. } => Some((line, column)),
+            Cause::Text { line, column, .. } | Cause::Report { line, column, .. } => {
+                Some((line, column))
+            }
             _ => None,
         }
     }

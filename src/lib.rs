@@ -7,6 +7,10 @@ mod error;
 pub mod ipset;
 pub mod ipvs;
 mod netlink;
+#[cfg(feature = "serde")]
+mod serde;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod wire;
 
 pub use error::{Error, ErrorKind, Result};

@@ -60,6 +60,14 @@ fn every_row_of_the_walkthrough_goes_as_it_must() {
 }
 
 #[test]
+fn messages_go_over_a_connection_of_another_crate() {
+    let output = run("genetlink_services", &[]);
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{out}\n{err}");
+    assert_eq!(out, "-t 10.100.100.100:8080 -s rr\n", "{err}");
+}
+
+#[test]
 fn each_example_ends_at_its_own_step() {
     for (name, rows) in [
         ("environment", 4),

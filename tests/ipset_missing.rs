@@ -12,7 +12,7 @@ const LOADER: &str = "/proc/sys/kernel/modprobe";
 fn neither_ipset_nor_a_type_of_set() -> Result {
     let loader = std::fs::read_to_string(LOADER)?;
     std::fs::write(LOADER, "/bin/false")?;
-    let error = IpSets::connect().err().expect("no netfilter");
+    let error = IpSets::connect().expect_err("no netfilter");
     assert!(error.is_unavailable(), "{error}");
     let text = error.to_string();
     assert!(
@@ -21,7 +21,7 @@ fn neither_ipset_nor_a_type_of_set() -> Result {
     );
 
     lab::tool(loader.trim(), ["nfnetlink"])?;
-    let error = IpSets::connect().err().expect("no ipset");
+    let error = IpSets::connect().expect_err("no ipset");
     assert!(error.is_unavailable(), "{error}");
     let text = error.to_string();
     assert!(

@@ -156,7 +156,7 @@ fn garbage_names_line_and_column() {
         ("add ip 1.1.1.1/33", 16, "'33' is out of range 0-32"),
         ("add ip 1.1.1.1-x", 16, "cannot parse 'x'"),
         ("add ip ::1", 8, "IPv4"),
-        ("add ip 1.1.1.1,80", 16, "'80' is more than"),
+        ("add ip 1.1.1.1,80", 16, "settype hash:ip supports none"),
         ("add ip 0.0.0.0", 8, "0.0.0.0"),
         ("add ip 1.1.1.1 timeout", 23, "the timeout is missing"),
         ("add ip 1.1.1.1 timeout 2147484", 24, "0-2147483"),

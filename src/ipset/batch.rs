@@ -121,13 +121,15 @@ impl Batch {
             };
             let entry = entry.into();
             *position += 1;
-            let start = self.writer.len();
-            self.writer.raw(&entry_header(line + 1));
-            if let Err(refusal) = entry.write(set, purpose, &mut self.writer) {
-                self.writer.truncate(start);
+            let written = self.writer.in_room(|mut room| {
+                room.raw(&entry_header(line + 1));
+                let mut room = entry.write_in(set, purpose, room)?;
+                room.close(0);
+                Ok(room)
+            });
+            if let Err(refusal) = written {
                 return Filled::Refused(*position - 1, entry, refusal);
             }
-            self.writer.close(start);
             self.count += 1;
         }
         Filled::Full

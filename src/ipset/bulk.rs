@@ -30,6 +30,8 @@ use crate::{Error, Result};
 /// # Ok::<(), ipvset::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Bulk {
     tolerant: bool,
     keep_going: bool,
@@ -48,6 +50,10 @@ impl Bulk {
     pub fn tolerant(mut self) -> Self {
         self.tolerant = true;
         self
+    }
+
+    pub(super) fn is_tolerant(self) -> bool {
+        self.tolerant
     }
 
     /// Goes on after an entry that is refused. What concerns all that follow ends it nonetheless:

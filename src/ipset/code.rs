@@ -204,13 +204,17 @@ fn type_specific(about: About<'_>, code: i32) -> Meaning {
         ("bitmap", 1) => (InvalidInput, "the range has more than 65536 elements"),
         ("hash", 0) => {
             let maxelem = about.options.and_then(|options| options.maxelem);
-            return match maxelem {
-                Some(maxelem) => (
-                    Full,
-                    Some(format!("the set is full: maxelem {maxelem}").into()),
-                ),
-                None => (Full, Some("the set is full (maxelem)".into())),
+            let full = match maxelem {
+                Some(maxelem) => format!("the set is full: maxelem {maxelem}"),
+                None => "the set is full (maxelem)".into(),
             };
+            // Those of one network share a bucket: AHASH_MAX_TUNED in ip_set_hash_gen.h.
+            let name = about.definition.map(|definition| definition.name);
+            let bucket = match name {
+                Some("hash:net,iface") => ", or the network has 64 interfaces",
+                _ => "",
+            };
+            return (Full, Some((full + bucket).into()));
         }
         ("hash", 1) => (InvalidInput, "a zero element is none that the set takes"),
         ("hash", 2) => (InvalidInput, "no protocol that the set takes"),

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use super::Family;
 use super::attr::data;
-use crate::wire::Writer;
+use super::element::Bits;
+use crate::wire::{Room, Writer};
 
 /// Why a value is refused before the kernel is asked.
 #[derive(Debug)]
@@ -23,8 +24,20 @@ impl Refusal {
     }
 
     #[cold]
-    pub(crate) fn other_family(address: IpAddr, family: Family) -> Self {
-        Self(format!("{address}: the set holds {family} addresses").into())
+    pub(crate) fn zero_address(address: Bits) -> Self {
+        let why = "is the address that this type of set does not take";
+        Self(format!("{} {why}", IpAddr::from(address)).into())
+    }
+
+    #[cold]
+    pub(crate) fn other_family(address: Bits, family: Family) -> Self {
+        Self(
+            format!(
+                "{}: the set holds {family} addresses",
+                IpAddr::from(address)
+            )
+            .into(),
+        )
     }
 }
 
@@ -37,8 +50,11 @@ pub(crate) enum Purpose {
 }
 
 /// Writes the elements of one entry.
+///
+/// What every entry passes is inlined, and nothing that is not gets a reference to it: so it is
+/// kept in registers, and what the type of set does not ask for is dropped.
 pub(crate) struct Encoder<'a> {
-    pub(crate) writer: &'a mut Writer,
+    pub(crate) writer: Writer<Room<'a>>,
     pub(crate) family: Family,
     pub(crate) purpose: Purpose,
     /// The `CADT_FLAGS` that elements and options ask for.
@@ -56,8 +72,8 @@ pub(crate) struct Seen {
 }
 
 impl<'a> Encoder<'a> {
-    #[inline]
-    pub(crate) fn new(writer: &'a mut Writer, family: Family, purpose: Purpose) -> Self {
+    #[inline(always)]
+    pub(crate) fn new(writer: Writer<Room<'a>>, family: Family, purpose: Purpose) -> Self {
         Self {
             writer,
             family,
@@ -67,7 +83,7 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn testing(&self) -> bool {
         self.purpose == Purpose::Test
     }
@@ -86,10 +102,11 @@ impl<'a> Encoder<'a> {
     }
 
     /// Writes the flags, when everything that sets one was written.
-    #[inline]
-    pub(crate) fn finish(self) {
+    #[inline(always)]
+    pub(crate) fn finish(mut self) -> Writer<Room<'a>> {
         if self.flags != 0 {
             self.writer.u32_net(data::CADT_FLAGS, self.flags);
         }
+        self.writer
     }
 }

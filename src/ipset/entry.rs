@@ -7,7 +7,7 @@ use super::encode::{Encoder, Purpose, Refusal};
 use super::types::Definition;
 use super::value::{Elements, FromParts};
 use super::{IpSet, MAX_TIMEOUT, SetName, SetType};
-use crate::wire::{Attributes, Malformed, Writer};
+use crate::wire::{Attributes, Malformed, Room, Writer};
 
 /// An entry of a set of type `T`: its value, and what the set keeps beside it.
 ///
@@ -35,22 +35,38 @@ pub struct Entry<T: SetType> {
 /// set does not keep it" in what was listed.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct EntryOptions {
     /// Seconds until the entry vanishes; 0 is never. At most [`MAX_TIMEOUT`].
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub timeout: Option<u32>,
     /// Packets that matched.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub packets: Option<u64>,
     /// Bytes of the packets that matched.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub bytes: Option<u64>,
     /// A comment of at most 255 bytes; see [`Entry::comment`].
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            with = "crate::serde::optional_text_or_bytes",
+            skip_serializing_if = "Option::is_none"
+        )
+    )]
     comment: Option<Box<[u8]>>,
     /// The mark that a rule can copy to the packet.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub skbmark: Option<SkbMark>,
     /// The traffic control class that a rule can copy to the packet.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub skbprio: Option<SkbPriority>,
     /// The hardware queue that a rule can copy to the packet.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub skbqueue: Option<u16>,
     /// The entry is an exception: what it matches is not in the set.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
     pub nomatch: bool,
 }
 
@@ -117,11 +133,20 @@ impl EntryOptions {
         }
         if zeros || self.packets.is_some() || self.bytes.is_some() {
             let (bytes, packets) = (self.bytes.unwrap_or(0), self.packets.unwrap_or(0));
+            // `ip_set_init_counter` in include/linux/netfilter/ipset/ip_set.h.
+            if bytes == u64::MAX || packets == u64::MAX {
+                return Err(Refusal::new(format!(
+                    "a counter of {}: the kernel takes that for none; {} is the limit",
+                    u64::MAX,
+                    u64::MAX - 1
+                )));
+            }
             encoder.writer.u64_net(data::BYTES, bytes);
             encoder.writer.u64_net(data::PACKETS, packets);
         }
         if let Some(comment) = &self.comment {
-            write_comment(comment, encoder.writer)?;
+            check_comment(comment)?;
+            encoder.writer.c_string(data::COMMENT, comment);
         }
         if let Some(SkbMark { mark, mask }) = self.skbmark {
             let both = u64::from(mark) << 32 | u64::from(mask);
@@ -198,7 +223,7 @@ impl Refusal {
 }
 
 #[cold]
-fn write_comment(comment: &[u8], writer: &mut Writer) -> Result<(), Refusal> {
+fn check_comment(comment: &[u8]) -> Result<(), Refusal> {
     if comment.len() > MAX_COMMENT {
         return Err(Refusal::new(format!(
             "the comment is {} bytes long, {MAX_COMMENT} is the limit",
@@ -214,7 +239,6 @@ fn write_comment(comment: &[u8], writer: &mut Writer) -> Result<(), Refusal> {
             char::from(*bad)
         )));
     }
-    writer.c_string(data::COMMENT, comment);
     Ok(())
 }
 
@@ -314,15 +338,25 @@ impl<T: SetType> Entry<T> {
         purpose: Purpose,
         writer: &mut Writer,
     ) -> Result<(), Refusal> {
+        writer.in_room(|room| self.write_in(set, purpose, room))
+    }
+
+    /// As [`Entry::write`], into room that the caller has.
+    #[inline(always)]
+    pub(crate) fn write_in<'a>(
+        &self,
+        set: &IpSet<T>,
+        purpose: Purpose,
+        room: Writer<Room<'a>>,
+    ) -> Result<Writer<Room<'a>>, Refusal> {
         let definition = set.definition();
-        let mut encoder = Encoder::new(writer, set.family(), purpose);
+        let mut encoder = Encoder::new(room, set.family(), purpose);
         self.value.encode(definition.dimensions, &mut encoder)?;
         if self.options.nomatch && !definition.nomatch {
             return Err(Refusal::no_exceptions(definition));
         }
         self.options.write(set.options().counters, &mut encoder)?;
-        encoder.finish();
-        Ok(())
+        Ok(encoder.finish())
     }
 
     /// Reads what is in the entry's nest.

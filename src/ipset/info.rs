@@ -12,6 +12,7 @@ use crate::wire::{ATTRIBUTE_HEADER, Attributes, Malformed};
 /// What the kernel says of a set beside its entries.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SetInfo {
     /// The name.
     pub name: SetName,

@@ -26,7 +26,7 @@ fn malformed(malformed: Malformed) -> Error {
 }
 
 /// What a [`Reader`] comes across.
-pub(crate) enum Step {
+enum Step {
     /// The first message of a set.
     Set(Box<SetInfo>),
     /// An entry; [`Reader::entry`] reads it.
@@ -46,7 +46,7 @@ impl<'a, T: Transport> Reader<'a, T> {
 
     /// What comes next; nothing after an error.
     #[inline]
-    pub(crate) async fn next(&mut self) -> Option<Result<Step>> {
+    async fn next(&mut self) -> Option<Result<Step>> {
         match self.step().await {
             Ok(step) => step.map(Ok),
             Err(error) => {
@@ -92,9 +92,40 @@ impl<'a, T: Transport> Reader<'a, T> {
         }
     }
 
+    /// The next entry of a listing of one set.
+    #[inline]
+    pub(crate) async fn next_entry<K: SetType>(&mut self, kind: &K) -> Option<Result<Entry<K>>> {
+        loop {
+            match self.next().await? {
+                Ok(Step::Entry(at)) => return Some(self.entry(kind, at)),
+                // The set's name was given to another set meanwhile; never seen.
+                Ok(Step::Set(_)) => {}
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+
+    /// The next set or entry of a listing of all; `kind` is the type of the set that came last.
+    pub(crate) async fn next_item(&mut self, kind: &mut Option<AnyType>) -> Option<Result<Item>> {
+        loop {
+            match self.next().await? {
+                Ok(Step::Set(info)) => {
+                    *kind = info.set.as_ref().map(|set| *set.kind());
+                    return Some(Ok(Item::Set(info)));
+                }
+                Ok(Step::Entry(at)) => {
+                    if let Some(kind) = kind {
+                        return Some(self.entry(kind, at).map(Item::Entry));
+                    }
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+
     /// Reads an entry that [`Reader::next`] found.
     #[inline]
-    pub(crate) fn entry<K: SetType>(&self, kind: &K, at: Range<usize>) -> Result<Entry<K>> {
+    fn entry<K: SetType>(&self, kind: &K, at: Range<usize>) -> Result<Entry<K>> {
         let attributes = Attributes::new(self.client.connection.payload(at));
         Entry::read(kind, attributes).map_err(malformed)
     }
@@ -128,6 +159,17 @@ impl<'a, T: SetType> Entries<'a, T> {
         })
     }
 
+    /// All that are left, sorted by their elements: addresses, networks and ports by number,
+    /// names by their letters. The kernel gives them in the order of its table.
+    ///
+    /// # Errors
+    /// The first that is met.
+    pub fn sorted(self) -> Result<Vec<Entry<T>>> {
+        let mut entries = self.collect::<Result<Vec<_>>>()?;
+        entries.sort_unstable_by(|one, other| one.value().cmp(other.value()));
+        Ok(entries)
+    }
+
     /// What the kernel says of the set beside its entries.
     pub fn info(&self) -> &SetInfo {
         &self.info
@@ -157,20 +199,15 @@ impl<T: SetType> Iterator for Entries<'_, T> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            match ready(self.reader.next())? {
-                Ok(Step::Entry(at)) => return Some(self.reader.entry(&self.kind, at)),
-                // The set's name was given to another set meanwhile; never seen.
-                Ok(Step::Set(_)) => {}
-                Err(error) => return Some(Err(error)),
-            }
-        }
+        ready(self.reader.next_entry(&self.kind))
     }
 }
 
 /// What a listing of all sets gives: each set, followed by its entries.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Item {
     /// A set. Lists come after the sets that are in them.
     Set(Box<SetInfo>),
@@ -199,19 +236,6 @@ impl Iterator for Everything<'_> {
     type Item = Result<Item>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            match ready(self.reader.next())? {
-                Ok(Step::Set(info)) => {
-                    self.kind = info.set.as_ref().map(|set| *set.kind());
-                    return Some(Ok(Item::Set(info)));
-                }
-                Ok(Step::Entry(at)) => {
-                    if let Some(kind) = &self.kind {
-                        return Some(self.reader.entry(kind, at).map(Item::Entry));
-                    }
-                }
-                Err(error) => return Some(Err(error)),
-            }
-        }
+        ready(self.reader.next_item(&mut self.kind))
     }
 }

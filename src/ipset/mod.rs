@@ -5,15 +5,15 @@ mod attr;
 mod batch;
 mod body;
 mod bulk;
-mod client;
-mod code;
+pub(crate) mod client;
+pub(crate) mod code;
 #[cfg(doctest)]
 mod compile_fail;
 mod element;
-mod encode;
+pub(crate) mod encode;
 mod entry;
 mod info;
-mod listing;
+pub(crate) mod listing;
 mod message;
 mod name;
 mod options;
@@ -32,7 +32,9 @@ pub use element::{
 pub use entry::{Entry, EntryOptions, SkbMark, SkbPriority};
 pub use info::SetInfo;
 pub use listing::{Entries, Everything, Item};
-pub use message::{EncodedEntries, IpsetMessage, Part, Reply, Request};
+pub use message::{
+    BulkMessages, EncodedEntries, IpsetMessage, ListedEntries, Part, Reply, Request,
+};
 pub use name::{Named, SetName};
 pub use options::{CreateOptions, Family, MAX_TIMEOUT, SetRange};
 pub use set::{AnyEntry, AnySet, IpSet};

@@ -63,7 +63,7 @@ impl SetName {
 
     /// A name as the kernel gives it, whatever bytes it has.
     pub(crate) fn from_kernel(name: &[u8]) -> Result<Self, Malformed> {
-        if name.is_empty() || name.len() > Self::MAX_LENGTH {
+        if name.len() > Self::MAX_LENGTH {
             return Err(Malformed::Value {
                 what: "the length of a set's name",
                 value: name.len() as u64,

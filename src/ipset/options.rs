@@ -19,6 +19,8 @@ const MAX_BITMAP: u64 = 0x1_0000;
 
 /// The address family of a set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum Family {
     /// IPv4
     #[default]
@@ -103,36 +105,52 @@ impl fmt::Display for SetRange {
 /// The builder methods of [`IpSet`](super::IpSet) set them and say more.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct CreateOptions {
     /// The family of the addresses.
     pub family: Family,
     /// Buckets at first (1024).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub hashsize: Option<u32>,
     /// The most entries (65,536).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub maxelem: Option<u32>,
     /// Prefix length to which addresses are cut.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub netmask: Option<u8>,
     /// Mask for addresses.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub bitmask: Option<IpAddr>,
     /// Mask for marks (all bits).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub markmask: Option<u32>,
     /// The most entries in a bucket (12).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub bucketsize: Option<u8>,
     /// The hash function's start value (random).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub initval: Option<u32>,
     /// Whether a full set makes room by forgetting entries.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
     pub forceadd: bool,
     /// The range of a bitmap.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub range: Option<SetRange>,
     /// The size of a list (8).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub size: Option<u32>,
     /// Seconds that an entry stays if it does not say otherwise; 0 is for ever.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub timeout: Option<u32>,
     /// Whether entries have counters.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
     pub counters: bool,
     /// Whether entries have comments.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
     pub comment: bool,
     /// Whether entries have packet metadata.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
     pub skbinfo: bool,
 }
 
@@ -211,7 +229,7 @@ impl CreateOptions {
                 return Err(Refusal::new("a bitmask of no bits"));
             }
             if bitmask.is_ipv4() != (self.family == Family::Inet) {
-                return Err(Refusal::other_family(bitmask, self.family));
+                return Err(Refusal::other_family(bitmask.into(), self.family));
             }
             if self.netmask.is_some() {
                 return Err(Refusal::new("netmask and bitmask exclude each other"));
@@ -253,6 +271,17 @@ impl CreateOptions {
             let netmask = 32 - shift;
             return Err(Refusal::new(format!(
                 "the range {range} is not made of whole networks of prefix length {netmask}"
+            )));
+        }
+        // `bitmap_ip_create` takes the shortest network that begins with the range and has all
+        // of it, which has to have a shorter prefix than the networks in it.
+        let common = (first ^ last).leading_zeros();
+        let aligned = first.checked_shl(common).unwrap_or(0) == 0;
+        if shift > 0 && (elements < 2 || !aligned) {
+            let netmask = 32 - shift;
+            return Err(Refusal::new(format!(
+                "the range {range} has to begin with the network of a shorter prefix than \
+                 netmask {netmask} which has all of it"
             )));
         }
         Ok(())

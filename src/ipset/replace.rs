@@ -29,10 +29,17 @@ impl<T: Transport> Client<T> {
             options.initval = None;
         }
         let new = IpSet::from_parts(temporary_name()?, set.kind().clone(), options);
-        self.create(&new).await?;
-        let filled = self.fill_and_swap(set, &new, entries).await;
+        let mut temporary = Temporary {
+            client: self,
+            name: Some(*new.name()),
+        };
+        if let Err(error) = temporary.client.create(&new).await {
+            temporary.name = None;
+            return Err(error);
+        }
+        let filled = temporary.client.fill_and_swap(set, &new, entries).await;
         // It holds the old content now, or as much of the new one as went well.
-        let destroyed = self.with_set(Command::Destroy, false, &new).await;
+        let destroyed = temporary.destroy().await;
         let count = filled?;
         destroyed.map(|()| count)
     }
@@ -63,6 +70,32 @@ impl<T: Transport> Client<T> {
                 let why = format!("its type is {}, not {}", info.type_name, set.type_name());
                 Err(crate::Error::refused("replace set", why).object(set.name()))
             }
+        }
+    }
+}
+
+/// A set that is not to outlive the replacement, even if nobody waits for its end or the
+/// caller's iterator panics.
+struct Temporary<'a, T: Transport> {
+    client: &'a mut Client<T>,
+    name: Option<SetName>,
+}
+
+impl<T: Transport> Temporary<'_, T> {
+    async fn destroy(mut self) -> Result<()> {
+        let Some(name) = self.name else {
+            return Ok(());
+        };
+        let destroyed = self.client.with_set(Command::Destroy, false, &name).await;
+        self.name = None;
+        destroyed
+    }
+}
+
+impl<T: Transport> Drop for Temporary<'_, T> {
+    fn drop(&mut self) {
+        if let Some(name) = &self.name {
+            self.client.destroy_and_forget(name);
         }
     }
 }

@@ -99,7 +99,8 @@ impl<T: SetType> IpSet<T> {
         self.definition().name
     }
 
-    pub(crate) fn kind(&self) -> &T {
+    /// The type.
+    pub fn kind(&self) -> &T {
         &self.kind
     }
 
@@ -134,8 +135,9 @@ impl<T: SetType> IpSet<T> {
         IpSet::from_parts(self.name, AnyType::of(&self.kind), self.options.clone())
     }
 
-    /// Entries can have a timeout: after so many seconds, at most [`MAX_TIMEOUT`]
-    /// (super::MAX_TIMEOUT), they vanish. 0: those that have none of their own stay.
+    /// Entries can have a timeout: after so many seconds, at most
+    /// [`MAX_TIMEOUT`](crate::ipset::MAX_TIMEOUT),
+    /// they vanish. 0: those that have none of their own stay.
     #[must_use]
     pub fn timeout(mut self, seconds: u32) -> Self {
         self.options.timeout = Some(seconds);

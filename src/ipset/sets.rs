@@ -1,9 +1,8 @@
-use super::client::{Client, unavailable};
-use super::code::{About, Command};
+use super::client::{Client, connect_failed};
+use super::code::Command;
 use super::encode::Purpose;
 use super::{
     AnyType, Bulk, Entries, Entry, Everything, IpSet, Named, Outcome, SetInfo, SetName, SetType,
-    client,
 };
 use crate::netlink::{Failure, Namespace, Protocol, Socket, ready};
 use crate::{Error, Result};
@@ -50,12 +49,7 @@ impl IpSets {
     }
 
     fn over(socket: Result<Socket, Failure>) -> Result<Self> {
-        let socket = socket.map_err(|failure| match failure {
-            Failure::Io(error) if error.raw_os_error() == Some(nix::libc::EPROTONOSUPPORT) => {
-                unavailable("this kernel has no netfilter netlink")
-            }
-            failure => client::error(Command::Connect, About::default(), failure),
-        })?;
+        let socket = socket.map_err(connect_failed)?;
         Ok(Self {
             client: ready(Client::connect(socket))?,
         })

@@ -165,6 +165,13 @@ macro_rules! tuple {
 tuple!(2: A a X, B b Y);
 tuple!(3: A a X, B b Y, C c Z);
 
+impl From<AnyValue> for super::AnyEntry {
+    /// So that elements which are only known at run time can be added and tested.
+    fn from(value: AnyValue) -> Self {
+        Self::new(value)
+    }
+}
+
 /// What a single element can be made from, so that a set of networks takes an address as it is.
 macro_rules! single {
     ($($element:ty: $($part:ty),*;)*) => {$($(
@@ -228,7 +235,7 @@ const MOST: usize = 3;
 /// let value: AnyValue = [AnyElement::from(address), tcp(80).into()].into_iter().collect();
 /// assert_eq!(value.to_string(), "10.0.0.11,tcp:80");
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AnyValue {
     elements: [Option<AnyElement>; MOST],
     /// How many there were; more than `MOST` are too many for every type of set.
@@ -258,6 +265,13 @@ impl<E: Into<AnyElement>> FromIterator<E> for AnyValue {
     }
 }
 
+impl FromParts<Self> for AnyValue {
+    #[inline]
+    fn from_parts(value: Self) -> Self {
+        value
+    }
+}
+
 impl<E: Into<AnyElement>> FromParts<E> for AnyValue {
     #[inline]
     fn from_parts(part: E) -> Self {
@@ -265,14 +279,8 @@ impl<E: Into<AnyElement>> FromParts<E> for AnyValue {
     }
 }
 
-impl From<AnyValue> for super::AnyEntry {
-    fn from(value: AnyValue) -> Self {
-        Self::from_parts(value, super::EntryOptions::default())
-    }
-}
-
 impl Elements for AnyValue {
-    #[inline]
+    #[inline(always)]
     fn encode(&self, dimensions: &[Dimension], encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         // The MAC address of a bitmap:ip,mac entry may be left out.
         let least = dimensions

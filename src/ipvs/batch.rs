@@ -75,7 +75,7 @@ impl<'a> Batch<'a> {
     /// of each operation.
     pub fn send(&mut self) -> Result<Outcome> {
         let operations = self.operations.take();
-        ready(self.ipvs.client.execute_all(operations, self.on_failure))
+        ready(self.ipvs.client.execute_batch(operations, self.on_failure))
     }
 }
 
@@ -96,122 +96,143 @@ impl DerefMut for Batch<'_> {
 /// What is known of the operations of a batch while it runs.
 #[derive(Default)]
 struct Progress {
-    failures: Vec<(usize, Error)>,
+    failures: Vec<BatchFailure>,
     /// Something reached the kernel.
     sent: bool,
     /// The socket failed: there is no way on.
     broken: bool,
 }
 
+/// The operations of one datagram, each with its place in the batch.
+type Window = Vec<(usize, Operation)>;
+
 impl<T: Transport> Client<T> {
-    pub(crate) async fn execute_all(
+    /// Carries out a batch.
+    pub(crate) async fn execute_batch(
         &mut self,
         operations: Vec<Operation>,
         on_failure: OnFailure,
     ) -> Result<Outcome> {
-        let count = operations.len();
-        let mut progress = Progress::default();
-        let mut next = 0;
         if on_failure == OnFailure::Stop {
-            progress.failures = refusals(&operations);
-        }
-        if progress.failures.is_empty() {
-            let mut packet = self.road.packet();
-            while next < count {
-                let indices = self.fill(&mut packet, &operations, &mut next, &mut progress);
-                self.send_round(&mut packet, &operations, &indices, &mut progress)
-                    .await?;
-                let failed = !progress.failures.is_empty();
-                if progress.broken || (failed && on_failure == OnFailure::Stop) {
-                    break;
-                }
+            let failures = refusals(&operations);
+            if !failures.is_empty() {
+                let not_sent = 0..operations.len();
+                return Ok(Outcome { failures, not_sent });
             }
         }
-        Ok(progress.outcome(operations, next..count))
+        self.execute_all(operations, on_failure).await
     }
 
-    /// Puts operations from `next` on into the packet; gives their indices.
-    fn fill(
+    /// Carries out operations as they come, of which it holds no more than go into a datagram.
+    pub(crate) async fn execute_all(
         &mut self,
-        packet: &mut Packet,
-        operations: &[Operation],
-        next: &mut usize,
-        progress: &mut Progress,
-    ) -> Vec<usize> {
-        let mut indices = Vec::new();
-        let mut pending = Pending::default();
-        while let Some(operation) = operations.get(*next) {
-            if pending.comes_before(operation) {
+        operations: impl IntoIterator<Item = Operation>,
+        on_failure: OnFailure,
+    ) -> Result<Outcome> {
+        let mut operations = operations.into_iter();
+        // What came but has to wait for the next datagram.
+        let mut waiting = None;
+        let mut next = 0;
+        let mut progress = Progress::default();
+        let mut packet = self.road.packet();
+        let mut window = Window::new();
+        loop {
+            window.clear();
+            let mut pending = Pending::default();
+            let end = loop {
+                let Some(operation) = waiting.take().or_else(|| operations.next()) else {
+                    break true;
+                };
+                if pending.comes_before(&operation) {
+                    waiting = Some(operation);
+                    break false;
+                }
+                let pushed = match operation.check() {
+                    Ok(()) => self.road.push(&mut packet, &operation),
+                    Err(why) => {
+                        let error = operation_refused(&operation, why);
+                        progress.refuse(next, operation, error);
+                        next += 1;
+                        continue;
+                    }
+                };
+                match pushed {
+                    Ok(false) => {
+                        waiting = Some(operation);
+                        break false;
+                    }
+                    Ok(true) => {
+                        pending.add(&operation);
+                        window.push((next, operation));
+                    }
+                    Err(oversized) => progress.fail(next, &operation, oversized.into()),
+                }
+                next += 1;
+            };
+            if !window.is_empty() {
+                self.send_round(&mut packet, &window, &mut progress).await?;
+            }
+            let failed = !progress.failures.is_empty();
+            if end || progress.broken || (failed && on_failure == OnFailure::Stop) {
                 break;
             }
-            if let Err(why) = operation.check() {
-                progress.fail(*next, operation_refused(operation, why));
-            } else {
-                match self.road.push(packet, operation) {
-                    Ok(true) => {
-                        indices.push(*next);
-                        pending.add(operation);
-                    }
-                    Ok(false) => break,
-                    Err(oversized) => {
-                        progress.fail(*next, operation_failed(operation, oversized.into()));
-                    }
-                }
-            }
-            *next += 1;
         }
-        indices
+        let left = usize::from(waiting.is_some()) + operations.count();
+        Ok(progress.outcome(next..next + left))
     }
 
     /// Sends a packet, and then the changes of what was tried as an addition and is there.
     async fn send_round(
         &mut self,
         packet: &mut Packet,
-        operations: &[Operation],
-        indices: &[usize],
+        window: &[(usize, Operation)],
         progress: &mut Progress,
     ) -> Result<()> {
-        let failed = self.send_packet(packet, indices, progress).await?;
+        // The changes, each with the place of the operation that it is for.
         let mut updates = Vec::new();
-        for (index, failure) in failed {
-            let Some(operation) = operations.get(index) else {
+        for (place, failure) in self.send_packet(packet, window.len(), progress).await? {
+            let Some((index, operation)) = window.get(place) else {
                 continue;
             };
             if is_settled(operation, &failure) {
                 continue;
             }
             match operation.as_update() {
-                Some(update) if wants_update(operation, &failure) => updates.push((index, update)),
-                _ => progress.fail(index, operation_failed(operation, failure)),
+                Some(update) if wants_update(operation, &failure) => updates.push((place, update)),
+                _ => progress.fail(*index, operation, failure),
             }
         }
         let mut updates = updates.into_iter().peekable();
         while updates.peek().is_some() && !progress.broken {
-            let mut indices = Vec::new();
-            while let Some((index, update)) = updates.peek() {
+            let mut places = Vec::new();
+            while let Some((place, update)) = updates.peek() {
                 match self.road.push(packet, update) {
-                    Ok(true) => indices.push(*index),
+                    Ok(true) => places.push(*place),
                     Ok(false) => break,
                     Err(oversized) => {
-                        progress.fail(*index, operation_failed(update, oversized.into()));
+                        if let Some((index, operation)) = window.get(*place) {
+                            progress.fail(*index, operation, oversized.into());
+                        }
                     }
                 }
                 updates.next();
             }
-            for (index, failure) in self.send_packet(packet, &indices, progress).await? {
-                if let Some(operation) = operations.get(index) {
-                    progress.fail(index, operation_failed(operation, failure));
+            for (place, failure) in self.send_packet(packet, places.len(), progress).await? {
+                let operation = places.get(place).and_then(|place| window.get(*place));
+                if let Some((index, operation)) = operation {
+                    progress.fail(*index, operation, failure);
                 }
             }
         }
         Ok(())
     }
 
-    /// Sends a packet; gives the index of each operation in it that failed or is in doubt.
+    /// Sends a packet of `count` operations; gives the place in it of each that failed or is in
+    /// doubt.
     async fn send_packet(
         &mut self,
         packet: &mut Packet,
-        indices: &[usize],
+        count: usize,
         progress: &mut Progress,
     ) -> Result<Vec<(usize, Failure)>> {
         let outcome = match self.road.send(packet).await {
@@ -222,56 +243,55 @@ impl<T: Transport> Client<T> {
             }
             Err(failure) => {
                 progress.broken = true;
-                return Ok(indices.iter().map(|it| (*it, failure.again())).collect());
+                return Ok((0..count).map(|it| (it, failure.again())).collect());
             }
         };
         progress.sent = true;
-        let mut failed: Vec<_> = outcome
-            .failures
-            .into_iter()
-            .filter_map(|(place, rejection)| {
-                let index = indices.get(usize::try_from(place).ok()?)?;
-                Some((*index, Failure::Rejected(rejection)))
-            })
+        let rejections = outcome.failures.into_iter();
+        let mut failed: Vec<_> = rejections
+            .filter_map(|(place, it)| Some((usize::try_from(place).ok()?, Failure::Rejected(it))))
             .collect();
         if outcome.replies_lost {
-            let answered: HashSet<_> = failed.iter().map(|(index, _)| *index).collect();
-            let lost = indices.iter().filter(|it| !answered.contains(it));
-            failed.extend(lost.map(|it| (*it, Failure::RepliesLost)));
+            let answered: HashSet<_> = failed.iter().map(|(place, _)| *place).collect();
+            let lost = (0..count).filter(|it| !answered.contains(it));
+            failed.extend(lost.map(|it| (it, Failure::RepliesLost)));
         }
         Ok(failed)
     }
 }
 
-fn refusals(operations: &[Operation]) -> Vec<(usize, Error)> {
+fn refusals(operations: &[Operation]) -> Vec<BatchFailure> {
     let refusal = |(index, operation): (usize, &Operation)| {
         let why = operation.check().err()?;
-        Some((index, operation_refused(operation, why)))
+        Some(BatchFailure {
+            index,
+            operation: operation.clone(),
+            error: operation_refused(operation, why),
+        })
     };
     operations.iter().enumerate().filter_map(refusal).collect()
 }
 
 impl Progress {
-    fn fail(&mut self, index: usize, error: Error) {
-        self.failures.push((index, error));
+    fn fail(&mut self, index: usize, operation: &Operation, failure: Failure) {
+        let error = operation_failed(operation, failure);
+        self.refuse(index, operation.clone(), error);
     }
 
-    fn outcome(mut self, operations: Vec<Operation>, not_sent: std::ops::Range<usize>) -> Outcome {
-        self.failures.sort_by_key(|(index, _)| *index);
-        let mut failures = self.failures.into_iter().peekable();
-        let failures = operations
-            .into_iter()
-            .enumerate()
-            .filter_map(|(index, operation)| {
-                let (_, error) = failures.next_if(|(failed, _)| *failed == index)?;
-                Some(BatchFailure {
-                    index,
-                    operation,
-                    error,
-                })
-            })
-            .collect();
-        Outcome { failures, not_sent }
+    fn refuse(&mut self, index: usize, operation: Operation, error: Error) {
+        self.failures.push(BatchFailure {
+            index,
+            operation,
+            error,
+        });
+    }
+
+    fn outcome(mut self, not_sent: std::ops::Range<usize>) -> Outcome {
+        self.failures.sort_by_key(|it| it.index);
+        Outcome {
+            failures: self.failures,
+            not_sent,
+        }
     }
 }
 

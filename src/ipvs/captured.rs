@@ -44,15 +44,11 @@ fn run(arguments: &str) -> Run {
 }
 
 fn read(bytes: &[u8]) -> IpvsMessage {
-    try_read(bytes).unwrap()
-}
-
-fn try_read(bytes: &[u8]) -> Result<IpvsMessage, netlink_packet_core::DecodeError> {
     let header = GenlHeader {
         cmd: bytes[0],
         version: bytes[1],
     };
-    IpvsMessage::parse_with_param(&bytes[4..], header)
+    IpvsMessage::parse_with_param(&bytes[4..], header).unwrap()
 }
 
 fn write(message: &IpvsMessage) -> Vec<u8> {
@@ -204,25 +200,5 @@ fn questions_read_back() {
     ] {
         let message = IpvsMessage::Query(query);
         assert_eq!(read(&write(&message)), message);
-    }
-}
-
-/// Whatever a kernel sends, there is a value or an error, and nothing else.
-#[test]
-fn no_prefix_and_no_changed_byte_panics() {
-    for run in runs() {
-        for bytes in run.sent.iter().chain(&run.received) {
-            for end in 4..bytes.len() {
-                let _ = try_read(&bytes[..end]);
-            }
-            let mut changed = bytes.clone();
-            for at in 0..bytes.len() {
-                for value in 0..=255 {
-                    changed[at] = value;
-                    let _ = try_read(&changed);
-                }
-                changed[at] = bytes[at];
-            }
-        }
     }
 }

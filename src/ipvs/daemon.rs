@@ -3,6 +3,8 @@ use std::net::IpAddr;
 
 /// What a sync daemon does: the kernel has at most one of each in a network namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum SyncRole {
     /// Tells other directors about this one's connections.
     Master,
@@ -37,6 +39,8 @@ impl fmt::Display for SyncRole {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct SyncDaemon {
     /// What it does.
     pub role: SyncRole,
@@ -44,18 +48,35 @@ pub struct SyncDaemon {
     pub interface: String,
     /// Which connections it exchanges, 0 to 255: a backup takes those of masters with the same
     /// id, and with 0 those of all. At first 0.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub sync_id: u8,
     /// The most bytes that a message may have. If not given, what a packet on the interface
     /// holds: 1500 less the headers for a master, the interface's MTU (1500 to 65,535) less
     /// the headers for a backup. The kernel clamps what is given: a master's to what a UDP
     /// packet can have, a backup's to 1024 at least. Not 0.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub max_length: Option<u16>,
     /// The multicast group. If not given, 224.0.0.81.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub group: Option<IpAddr>,
     /// The UDP port, and the first of as many as the sysctl `net.ipv4.vs.sync_ports` says. If
     /// not given, 8848. Not 0.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub port: Option<u16>,
     /// How many routers a message may pass. If not given, 1. Not 0.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub ttl: Option<u8>,
 }
 

@@ -5,10 +5,12 @@ use super::client::{Client, connect_failed};
 use super::daemon::{SyncDaemon, SyncRole};
 use super::key::ServiceKey;
 use super::operation::Operation;
+use super::outcome::{OnFailure, Outcome};
 use super::report::{Info, Server, Service, TableEntry};
 use super::scheduler::{Scheduler, SchedulerFlags};
 use super::server::RealServer;
 use super::service::VirtualService;
+use super::table::Entries;
 use super::timeouts::Timeouts;
 use crate::netlink::{Protocol, Socket, ready};
 use crate::{Namespace, Result};
@@ -314,6 +316,40 @@ impl Ipvs {
         ready(self.client.server(service.into(), server))
     }
 
+    /// Carries out operations as they come, as a [`Batch`] does, but without holding more of
+    /// them than go into one datagram. So with [`OnFailure::Stop`], what comes before an
+    /// operation that is refused is carried out.
+    ///
+    /// ```no_run
+    /// use ipvset::ipvs::{Ipvs, OnFailure, Operation, RealServer, VirtualService};
+    ///
+    /// let web = VirtualService::tcp("10.100.100.100:8080".parse()?);
+    /// let servers = (1..=200).map(|it| RealServer::new(([10, 0, 0, it], 8080).into()));
+    /// let servers = servers.map(|it| Operation::AddServer(web.key, it));
+    /// let outcome = Ipvs::connect()?.execute_all(servers, OnFailure::GoOn)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As with [`Batch::send`].
+    pub fn execute_all(
+        &mut self,
+        operations: impl IntoIterator<Item = Operation>,
+        on_failure: OnFailure,
+    ) -> Result<Outcome> {
+        ready(self.client.execute_all(operations, on_failure))
+    }
+
+    /// Reads the table service by service, each with its servers: [`Ipvs::table`] without
+    /// holding more than the services and the servers of one.
+    ///
+    /// # Errors
+    /// Only those of every method.
+    pub fn entries(&mut self) -> Result<Entries<'_>> {
+        let services = ready(self.client.services())?;
+        Ok(Entries::new(&mut self.client, services))
+    }
+
     /// Reads the whole table: every service with its servers.
     ///
     /// It is read in many steps, one for the services and one for each of them, between which
@@ -412,6 +448,14 @@ impl Ipvs {
     }
 
     /// Stops the sync daemon with this role.
+    ///
+    /// The kernel does not answer such a request at all if the daemon was started so shortly
+    /// before that its thread did not run yet: it stops the daemon, and the outcome is `EINTR`
+    /// (`stop_sync_thread` in net/netfilter/ipvs/ip_vs_sync.c and `kthread` in
+    /// kernel/kthread.c), of which netlink tells nobody (`netlink_rcv_skb` in
+    /// net/netlink/af_netlink.c). This method and a batch are not held up by it. A program
+    /// that sends [`Operation::StopDaemon`] over a connection of its own should not wait for an
+    /// answer to it alone.
     ///
     /// # Errors
     /// Not found if none runs.

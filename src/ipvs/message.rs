@@ -13,6 +13,8 @@ use crate::wire::{Attributes, Writer};
 /// What the kernel answers to a [`Query`], one message of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Report {
     /// A service.
     Service(Service),
@@ -54,6 +56,8 @@ pub enum Report {
 /// server without its service, timeouts, a sync daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum IpvsMessage {
     /// Something to be done.
     Operation(Operation),

@@ -1,9 +1,38 @@
 //! IPVS: the kernel's layer-4 load balancer.
+//!
+//! A [`VirtualService`] is an address and port that clients connect to, or a firewall mark; its
+//! [`RealServer`]s answer them. [`Ipvs`] is the handle with which both are added, changed, read
+//! and removed, one at a time or many in a [`Batch`]. What is configured and what the kernel
+//! reports of it are different types: a [`Service`] is a [`VirtualService`] with what was
+//! counted.
+//!
+//! ```no_run
+//! use ipvset::ipvs::{Ipvs, RealServer, Scheduler, VirtualService};
+//!
+//! let mut ipvs = Ipvs::connect()?;
+//! let web = VirtualService::tcp("10.100.100.100:8080".parse()?).scheduler(Scheduler::RoundRobin);
+//! ipvs.put_service(&web)?; // added, or changed if it is there
+//! for server in ["10.0.0.11:8080", "10.0.0.12:8080"] {
+//!     ipvs.put_server(&web, &RealServer::new(server.parse()?).masquerade())?;
+//! }
+//! ipvs.set_weight(&web, "10.0.0.11:8080".parse()?, 0)?; // drained: no new connections
+//! for entry in ipvs.table()? {
+//!     print!("{entry}"); // as `ipvsadm -S -n` does
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Everything that can be done is an [`Operation`] too, and everything that can be asked a
+//! [`Query`]: values that can be kept, compared, written and read as text ([`text`]), and sent
+//! over a netlink connection of one's own ([`IpvsMessage`]). What IPVS tells in files,
+//! connections above all, is in [`proc`].
 
+#[cfg(test)]
+mod arbitrary;
 mod batch;
 #[cfg(all(test, target_endian = "little"))]
 mod captured;
-mod client;
+pub(crate) mod client;
 mod daemon;
 mod decode;
 mod encode;
@@ -15,6 +44,9 @@ mod operation;
 mod operations;
 mod outcome;
 mod persistence;
+pub mod proc;
+#[cfg(test)]
+mod properties;
 mod query;
 mod reason;
 mod report;
@@ -43,5 +75,6 @@ pub use report::{Info, Rates, Server, Service, Statistics, TableEntry, Version};
 pub use scheduler::{PersistenceEngine, Scheduler, SchedulerFlags};
 pub use server::{ForwardingMethod, RealServer};
 pub use service::VirtualService;
+pub use table::Entries;
 pub use timeouts::Timeouts;
 pub use tunnel::{Tunnel, TunnelFlags};

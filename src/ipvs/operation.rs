@@ -23,6 +23,8 @@ use super::timeouts::Timeouts;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Operation {
     /// Adds a service; it must not be there.
     AddService(VirtualService),
@@ -54,7 +56,8 @@ pub enum Operation {
     SetTimeouts(Timeouts),
     /// Starts a sync daemon.
     StartDaemon(SyncDaemon),
-    /// Stops the sync daemon with this role.
+    /// Stops the sync daemon with this role. The kernel may do so without an answer: see
+    /// [`Ipvs::stop_daemon`](super::Ipvs::stop_daemon).
     StopDaemon(SyncRole),
 }
 

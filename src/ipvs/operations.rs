@@ -1,12 +1,33 @@
 use std::net::SocketAddr;
 
+use super::daemon::{SyncDaemon, SyncRole};
 use super::key::ServiceKey;
 use super::operation::Operation;
 use super::server::RealServer;
 use super::service::VirtualService;
+use super::timeouts::Timeouts;
 
 /// Operations in order, gathered to be carried out together. A [`Batch`](super::Batch) is one
 /// with a handle to carry it out.
+///
+/// ```no_run
+/// use ipvset::ipvs::{Ipvs, Operations, RealServer, VirtualService};
+///
+/// let web = VirtualService::tcp("10.0.0.1:80".parse()?);
+/// let mut change = Operations::new();
+/// change
+///     .put_service(&web)
+///     .put_server(&web, &RealServer::new("10.1.0.1:80".parse()?))
+///     .remove_server_if_present(&web, "10.1.0.2:80".parse()?);
+/// for operation in change.as_slice() {
+///     println!("ipvsadm {operation}");
+/// }
+/// let mut ipvs = Ipvs::connect()?;
+/// let mut batch = ipvs.batch();
+/// batch.extend(change);
+/// batch.send()?.into_result()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Operations(Vec<Operation>);
 
@@ -89,6 +110,31 @@ impl Operations {
         self.push(Operation::Flush)
     }
 
+    /// Appends [`Operation::Zero`]: zeroes all counters.
+    pub fn zero(&mut self) -> &mut Self {
+        self.push(Operation::Zero)
+    }
+
+    /// Appends [`Operation::ZeroService`]: zeroes the counters of a service and its servers.
+    pub fn zero_service(&mut self, service: impl Into<ServiceKey>) -> &mut Self {
+        self.push(Operation::ZeroService(service.into()))
+    }
+
+    /// Appends [`Operation::SetTimeouts`]: changes those timeouts that are given.
+    pub fn set_timeouts(&mut self, timeouts: &Timeouts) -> &mut Self {
+        self.push(Operation::SetTimeouts(*timeouts))
+    }
+
+    /// Appends [`Operation::StartDaemon`].
+    pub fn start_daemon(&mut self, daemon: &SyncDaemon) -> &mut Self {
+        self.push(Operation::StartDaemon(daemon.clone()))
+    }
+
+    /// Appends [`Operation::StopDaemon`].
+    pub fn stop_daemon(&mut self, role: SyncRole) -> &mut Self {
+        self.push(Operation::StopDaemon(role))
+    }
+
     /// The operations, in order.
     pub fn as_slice(&self) -> &[Operation] {
         &self.0
@@ -104,7 +150,7 @@ impl Operations {
         self.0.is_empty()
     }
 
-    pub(super) fn take(&mut self) -> Vec<Operation> {
+    pub(crate) fn take(&mut self) -> Vec<Operation> {
         std::mem::take(&mut self.0)
     }
 }

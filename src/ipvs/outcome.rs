@@ -5,6 +5,8 @@ use crate::{Error, Result};
 
 /// What a batch does once an operation failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum OnFailure {
     /// Goes on with the others.
     #[default]
@@ -16,6 +18,23 @@ pub enum OnFailure {
 }
 
 /// What became of a batch.
+///
+/// ```no_run
+/// # use ipvset::ipvs::{Ipvs, OnFailure};
+/// # let mut ipvs = Ipvs::connect()?;
+/// let mut batch = ipvs.batch();
+/// batch.on_failure(OnFailure::Stop);
+/// // … operations
+/// let outcome = batch.send()?;
+/// for failure in outcome.failures() {
+///     // "operation 3: add server -t 10.0.0.1:80 -r 10.1.0.1:80: the service has …"
+///     eprintln!("operation {}: {}", failure.index, failure.error);
+/// }
+/// if outcome.in_doubt().next().is_some() {
+///     eprintln!("replies were lost: this is what is there now: {:?}", ipvs.table()?);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "operations may have failed"]
 pub struct Outcome {

@@ -6,20 +6,40 @@ use crate::wire::Malformed;
 
 /// How long, and for which clients together, connections stay with one server. Set through
 /// [`VirtualService::persistent`](super::VirtualService::persistent) and its neighbours.
+///
+/// ```
+/// use std::time::Duration;
+/// use ipvset::ipvs::VirtualService;
+///
+/// let web = VirtualService::tcp("10.0.0.1:443".parse()?)
+///     .persistent(Duration::from_secs(600))
+///     .persistence_granularity(24); // a /24 is one client
+/// let persistence = web.persistence.unwrap();
+/// assert_eq!(persistence.prefix_length(), Some(24));
+/// assert_eq!(persistence.mask(), Some("255.255.255.0".parse()?));
+/// assert_eq!(web.to_string(), "-t 10.0.0.1:443 -s wlc -p 600 -M 255.255.255.0");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Persistence {
+    #[cfg_attr(feature = "serde", serde(with = "crate::serde::seconds"))]
     timeout: Duration,
     granularity: Granularity,
 }
 
 /// The part of a client's address that counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(untagged))]
 enum Granularity {
     /// The kernel takes any mask for IPv4.
     Ipv4(Ipv4Addr),
     /// A prefix length.
     Ipv6(u8),
     /// A prefix length that IPv4 has not, kept for [`Persistence::check`] to name.
+    #[cfg_attr(feature = "serde", serde(skip))]
     Impossible(u8),
 }
 

@@ -1,8 +1,21 @@
 use super::key::ServiceKey;
 
-/// A question about the IPVS of a network namespace, which changes nothing.
+/// A question about the IPVS of a network namespace, which changes nothing. The methods of
+/// [`Ipvs`](super::Ipvs) ask it and give the answer; as a value it is for programs with a netlink
+/// connection of their own:
+///
+/// ```
+/// use ipvset::ipvs::{IpvsMessage, Query, ServiceKey};
+///
+/// let web = ServiceKey::tcp("10.0.0.1:80".parse()?);
+/// let message = IpvsMessage::from(Query::Servers(web));
+/// assert!(message.is_dump()); // so it wants NLM_F_DUMP, and several answers may come
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Query {
     /// One service.
     Service(ServiceKey),

@@ -7,6 +7,7 @@ use super::service::VirtualService;
 /// A virtual service as the kernel reports it: what is configured and what was counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Service {
     /// What is configured.
     pub config: VirtualService,
@@ -30,6 +31,7 @@ impl From<&Service> for ServiceKey {
 /// A real server as the kernel reports it: what is configured and what was counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Server {
     /// What is configured.
     pub config: RealServer,
@@ -45,8 +47,21 @@ pub struct Server {
 }
 
 /// A virtual service with its servers.
+///
+/// ```no_run
+/// # use ipvset::ipvs::Ipvs;
+/// for entry in Ipvs::connect()?.table()? {
+///     let bytes = entry.service.statistics.incoming_bytes;
+///     println!("{}: {} servers, {bytes} bytes", entry.service.key(), entry.servers.len());
+///     for server in entry.servers {
+///         println!("  {}: {} open", server.config.address, server.active_connections);
+///     }
+/// }
+/// # Ok::<(), ipvset::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TableEntry {
     /// The service.
     pub service: Service,
@@ -60,6 +75,7 @@ pub struct TableEntry {
 /// all of it in 64 bits. With the sysctl `net.ipv4.vs.run_estimation` at 0, nothing is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Statistics {
     /// Connections scheduled.
     pub connections: u64,
@@ -78,6 +94,7 @@ pub struct Statistics {
 /// How fast [`Statistics`] grow: averages that the kernel renews every two seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Rates {
     /// Connections per second.
     pub connections: u64,
@@ -94,6 +111,7 @@ pub struct Rates {
 /// What IPVS says about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Info {
     /// Its version, 1.2.1 for many years now. It says nothing about what this kernel can do.
     pub version: Version,

@@ -11,6 +11,10 @@ use super::uapi::{FAMILY, VERSION};
 use crate::netlink::{Connection, DumpStep, Failure, Outcome, Packet, Transport, generic};
 use crate::wire::{Malformed, Oversized};
 
+/// The most bytes of operations in a datagram: some 500 of them. More are not faster, and take
+/// memory that was not touched before.
+const PACKET: usize = 64 * 1024;
+
 /// A connection to the family `IPVS`.
 #[derive(Debug)]
 pub(super) struct Netlink<T> {
@@ -29,12 +33,29 @@ impl<T: Transport> Netlink<T> {
 
     /// Carries out one operation.
     pub(super) async fn execute(&mut self, operation: &Operation) -> Result<(), Failure> {
+        if let Operation::StopDaemon(_) = operation {
+            return self.execute_unanswered(operation).await;
+        }
         self.connection
             .command(self.family, 0, |writer| {
                 generic::header(writer, encode::operation_command(operation), VERSION);
                 encode::operation(writer, operation);
             })
             .await
+    }
+
+    /// Carries out an operation that the kernel may carry out without a word: see
+    /// [`Ipvs::stop_daemon`](super::Ipvs::stop_daemon). A packet does not wait for the answers
+    /// to what is in it.
+    async fn execute_unanswered(&mut self, operation: &Operation) -> Result<(), Failure> {
+        let mut packet = self.packet();
+        self.push(&mut packet, operation)?;
+        let outcome = self.send(&mut packet).await?;
+        match outcome.failures.into_iter().next() {
+            Some((_, rejection)) => Err(Failure::Rejected(rejection)),
+            None if outcome.replies_lost => Err(Failure::RepliesLost),
+            None => Ok(()),
+        }
     }
 
     /// Asks, and gives each report to `each` as it comes.
@@ -74,7 +95,7 @@ impl<T: Transport> Netlink<T> {
         if self.connection.is_full(packet) {
             return Ok(false);
         }
-        let room = self.connection.send_limit();
+        let room = self.connection.send_limit().min(PACKET);
         packet.push(room, self.family, 0, |writer| {
             generic::header(writer, encode::operation_command(operation), VERSION);
             encode::operation(writer, operation);

@@ -51,8 +51,8 @@ impl Scheduler {
     pub const NeverQueue: Self = Self(Name::literal("nq"));
     /// `fo`: the available server with the highest weight (Linux 3.18).
     pub const WeightedFailover: Self = Self(Name::literal("fo"));
-    /// `ovf`: the server with the highest weight that has fewer connections than its weight
-    /// (Linux 4.3).
+    /// `ovf`: the server with the highest weight that has no more active connections than its
+    /// weight (Linux 4.3). UDP's are never active, so that it never overflows for them.
     pub const WeightedOverflow: Self = Self(Name::literal("ovf"));
     /// `twos`: the better of two random servers (Linux 5.12).
     pub const PowerOfTwoChoices: Self = Self(Name::literal("twos"));
@@ -139,6 +139,17 @@ bitflags::bitflags! {
     /// them on the schedulers that it knows.
     ///
     /// Bits that the kernel reports and that have no name here are kept.
+    ///
+    /// ```
+    /// use ipvset::ipvs::{Scheduler, SchedulerFlags, VirtualService};
+    ///
+    /// let web = VirtualService::tcp("10.0.0.1:80".parse()?).scheduler(Scheduler::MaglevHashing);
+    /// let web = web.scheduler_flags(SchedulerFlags::MH_PORT | SchedulerFlags::MH_FALLBACK);
+    /// assert_eq!(web.to_string(), "-t 10.0.0.1:80 -s mh -b mh-fallback,mh-port");
+    /// let wrong = web.scheduler(Scheduler::RoundRobin); // which would ignore them
+    /// assert!(wrong.validate().unwrap_err().is_invalid_input());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
     pub struct SchedulerFlags: u32 {
         /// `flag-1`: the first flag, whatever the scheduler takes it for.
@@ -163,6 +174,17 @@ bitflags::bitflags! {
 
 /// Who tells connections apart where address and port do not suffice, by the kernel's name.
 /// The kernel has one, `sip`, which looks at the Call-ID of SIP over UDP.
+///
+/// ```
+/// use std::time::Duration;
+/// use ipvset::ipvs::{PersistenceEngine, VirtualService};
+///
+/// let phones = VirtualService::udp("10.0.0.1:5060".parse()?)
+///     .persistent(Duration::from_secs(60))
+///     .persistence_engine(PersistenceEngine::Sip);
+/// assert_eq!(phones.to_string(), "-u 10.0.0.1:5060 -s wlc -p 60 --pe sip");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PersistenceEngine(Name<16>);
 

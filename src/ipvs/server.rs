@@ -5,11 +5,25 @@ use super::tunnel::Tunnel;
 use crate::{Error, Result};
 
 /// How packets get from the director to a real server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// ```
+/// use ipvset::ipvs::{ForwardingMethod, RealServer, Tunnel};
+///
+/// let server = RealServer::new("10.0.0.11:80".parse()?);
+/// assert_eq!(server.forwarding, ForwardingMethod::Masquerade);
+/// assert_eq!(server.clone().direct_routing().to_string(), "-r 10.0.0.11:80 -g -w 1");
+/// let far = server.tunnel(Tunnel::Ipip); // the one that may lead to another family
+/// assert_eq!(far.to_string(), "-r 10.0.0.11:80 -i -w 1 --tun-type ipip");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum ForwardingMethod {
     /// Network address translation, `ipvsadm -m`: the destination becomes the server's address
     /// and port, and the answers come back through the director.
+    #[default]
     Masquerade,
     /// The connection ends on this machine. `ipvsadm` has no option for it and shows `Local`:
     /// the kernel delivers locally whatever the method when the server's address is its own.
@@ -69,19 +83,25 @@ impl ForwardingMethod {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct RealServer {
     /// The server's address and port: which server of its service it is.
     pub address: SocketAddr,
     /// How packets get there. At first [`ForwardingMethod::Masquerade`].
+    #[cfg_attr(feature = "serde", serde(default))]
     pub forwarding: ForwardingMethod,
     /// The server's share of new connections, 0 to 2,147,483,647; 0 gives it none and leaves
     /// it those that it has. At first 1.
+    #[cfg_attr(feature = "serde", serde(default = "crate::serde::one"))]
     pub weight: u32,
     /// The server gets no new connection while it has more than this; 0 is no limit. At most
     /// 2,147,483,647.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub upper_threshold: u32,
     /// It gets new ones again once it has fewer than this; 0 is three quarters of the upper
     /// threshold, without which it means nothing.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub lower_threshold: u32,
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::key::{Family, Protocol, ServiceKey};
 use super::persistence::Persistence;
 use super::scheduler::{PersistenceEngine, Scheduler, SchedulerFlags};
+use super::uapi::service::OWN_FLAGS;
 use crate::{Error, Result};
 
 /// A virtual service as it is configured: an address and port (or a firewall mark) that clients
@@ -24,19 +25,38 @@ use crate::{Error, Result};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct VirtualService {
     /// Which service it is.
     pub key: ServiceKey,
     /// How it chooses a server. At first [`Scheduler::WeightedLeastConnection`].
+    #[cfg_attr(feature = "serde", serde(default))]
     pub scheduler: Scheduler,
     /// What the scheduler is told beside its name. At first nothing.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "SchedulerFlags::is_empty")
+    )]
     pub scheduler_flags: SchedulerFlags,
     /// Whether, how long and for whom connections stay with the server of the first. At first
     /// they don't.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub persistence: Option<Persistence>,
     /// Who tells connections apart for persistence, if not addresses and ports alone.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub persistence_engine: Option<PersistenceEngine>,
     /// Each packet is scheduled on its own. At first it is not.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "std::ops::Not::not")
+    )]
     pub one_packet: bool,
 }
 
@@ -148,7 +168,8 @@ impl VirtualService {
     /// - a protocol other than TCP, UDP and SCTP,
     /// - port 0 without persistence: no connection would be scheduled,
     /// - one-packet scheduling on anything but UDP and firewall marks,
-    /// - scheduler flags on a scheduler that has none of them,
+    /// - scheduler flags on a scheduler that has none of them, and bits that are no
+    ///   scheduler's,
     /// - a persistence timeout that is no whole number of seconds or out of bounds, and a
     ///   granularity that its family does not have,
     /// - an IPv6 address with a scope, which the kernel has no field for.
@@ -185,8 +206,15 @@ impl VirtualService {
     }
 }
 
-/// Refuses flags that the scheduler is known to ignore.
+/// Refuses flags that are no scheduler's, and those that this one is known to ignore.
 pub(super) fn check_flags(scheduler: Scheduler, flags: SchedulerFlags) -> Result<(), String> {
+    let others = flags.bits() & OWN_FLAGS;
+    if others != 0 {
+        return Err(format!(
+            "the flags {others:#x} are no scheduler's but the service's own: persistence and \
+             one-packet scheduling set them"
+        ));
+    }
     let Some(known) = scheduler.flags() else {
         return Ok(());
     };
@@ -270,6 +298,10 @@ mod tests {
             .scheduler(Scheduler::MaglevHashing)
             .scheduler_flags(SchedulerFlags::FLAG_3);
         assert!(refusal(flags).contains("would ignore 0x20"));
+        let flags = tcp()
+            .scheduler(Scheduler::new("unheard-of").unwrap())
+            .scheduler_flags(SchedulerFlags::from_bits_retain(0x1));
+        assert!(refusal(flags).contains("0x1 are no scheduler's"));
         let protocol = Protocol::from_number(50);
         let key = ServiceKey::address(protocol, "10.0.0.1:80".parse().unwrap());
         assert!(refusal(VirtualService::new(key)).contains("protocol 50"));

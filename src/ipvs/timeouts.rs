@@ -14,12 +14,38 @@ use std::time::Duration;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Timeouts {
     /// Established TCP connections; 900 s in a fresh kernel.
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            default,
+            with = "crate::serde::optional_seconds",
+            skip_serializing_if = "Option::is_none"
+        )
+    )]
     pub tcp: Option<Duration>,
     /// TCP connections that are being closed; 120 s in a fresh kernel.
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            default,
+            with = "crate::serde::optional_seconds",
+            skip_serializing_if = "Option::is_none"
+        )
+    )]
     pub tcp_fin: Option<Duration>,
     /// UDP; 300 s in a fresh kernel.
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            default,
+            with = "crate::serde::optional_seconds",
+            skip_serializing_if = "Option::is_none"
+        )
+    )]
     pub udp: Option<Duration>,
 }
 

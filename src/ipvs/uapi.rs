@@ -64,6 +64,8 @@ pub(super) mod service {
     pub(crate) const FLAG_HASHED: u32 = 0x2;
     /// `IP_VS_SVC_F_ONEPACKET`.
     pub(crate) const FLAG_ONE_PACKET: u32 = 0x4;
+    /// Those above: all others are the scheduler's.
+    pub(crate) const OWN_FLAGS: u32 = FLAG_PERSISTENT | FLAG_HASHED | FLAG_ONE_PACKET;
 }
 
 /// Attributes of a server: `IPVS_DEST_ATTR_*`.

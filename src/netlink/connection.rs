@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use super::exchange::{Answer, Dump, Dumped, Pipeline, Single};
-use super::inbox::{Event, Inbox};
+use super::inbox::{Event, Expected, Inbox};
 use super::message::{self, flag};
 use super::{Failure, Outcome, Packet};
 use crate::wire::Writer;
@@ -20,6 +20,9 @@ pub(crate) trait Transport {
 
     /// Waits until at least one datagram is there, and puts what is there into the inbox.
     async fn receive(&mut self, inbox: &mut Inbox) -> Result<(), Failure>;
+
+    /// Sends one datagram if that needs no waiting; false if it would.
+    fn try_send(&mut self, datagram: &[u8]) -> Result<bool, Failure>;
 
     /// Puts what is there into the inbox without waiting; false if nothing was.
     fn try_receive(&mut self, inbox: &mut Inbox) -> Result<bool, Failure>;
@@ -40,6 +43,9 @@ pub(crate) fn ready<F: Future>(future: F) -> F::Output {
 }
 
 /// A socket with its sequence numbers and buffers. One exchange at a time.
+///
+/// A future of its methods may be dropped at any time: what is still to come for the request is
+/// passed over by those that follow, and a dump is ended by the next request.
 pub(crate) struct Connection<T> {
     transport: T,
     inbox: Inbox,
@@ -145,29 +151,33 @@ impl<T: Transport> Connection<T> {
     ///
     /// An interrupted dump is given to its end, and then is an error instead of an end.
     pub(crate) async fn dump_next(&mut self) -> Result<DumpStep, Failure> {
-        let Some(mut dump) = self.dump.take() else {
+        let Some(mut dump) = self.dump else {
             return Ok(DumpStep::End);
         };
         loop {
+            // The dump stays noted while this waits, in case that nobody waits for it any more.
             let event = match self.event().await {
                 Ok(event) => event,
                 Err(failure) => {
                     // Whether more of it is coming is unknown: drop what comes later.
-                    self.dump = Some(dump);
                     self.abandon_dump();
                     return Err(failure);
                 }
             };
-            match dump.event(event)? {
-                None => {}
-                Some(Dumped::Data(payload)) => {
-                    self.dump = Some(dump);
-                    return Ok(DumpStep::Data(payload));
+            match dump.event(event) {
+                Ok(None) => {}
+                Ok(Some(Dumped::Data(payload))) => return Ok(DumpStep::Data(payload)),
+                Ok(Some(Dumped::End)) => {
+                    self.dump = None;
+                    if self.inbox.take_interrupted() {
+                        return Err(Failure::Interrupted);
+                    }
+                    return Ok(DumpStep::End);
                 }
-                Some(Dumped::End) if self.inbox.take_interrupted() => {
-                    return Err(Failure::Interrupted);
+                Err(failure) => {
+                    self.dump = None;
+                    return Err(failure);
                 }
-                Some(Dumped::End) => return Ok(DumpStep::End),
             }
         }
     }
@@ -181,6 +191,8 @@ impl<T: Transport> Connection<T> {
     /// a set that is being dumped cannot be destroyed. The kernel has no request for that, so
     /// the rest is received and dropped; it never has to be waited for.
     pub(crate) fn abandon_dump(&mut self) {
+        // A future that waited for short replies may have been dropped.
+        self.inbox.expect(Expected::Anything);
         let Some(mut dump) = self.dump.take() else {
             return;
         };
@@ -200,6 +212,16 @@ impl<T: Transport> Connection<T> {
         self.inbox.take_interrupted();
     }
 
+    /// Sends a request that is to be carried out as far as it can be, without waiting for what
+    /// comes of it: for those who clean up and can't do anything about a failure.
+    pub(crate) fn send_and_forget(&mut self, kind: u16, content: impl FnOnce(&mut Writer)) {
+        self.abandon_dump();
+        self.write_one(kind, 0, content);
+        if let Ok(datagram) = self.writer.finish() {
+            let _ = self.transport.try_send(datagram);
+        }
+    }
+
     /// An empty packet for as many requests as one datagram can take.
     pub(crate) fn packet(&self) -> Packet {
         Packet::new(self.sequence.wrapping_add(1))
@@ -215,17 +237,19 @@ impl<T: Transport> Connection<T> {
         self.transport.send_limit()
     }
 
-    /// Sends the requests of a packet, waits until the last is answered, and empties it.
+    /// Sends the requests of a packet, waits until all of them are done, and empties it.
     pub(crate) async fn send_packet(&mut self, packet: &mut Packet) -> Result<Outcome, Failure> {
         if packet.is_empty() {
             return Ok(Outcome::default());
         }
         self.abandon_dump();
-        let (first, count) = (packet.first(), packet.count());
-        self.sequence = first.wrapping_add(count - 1);
-        self.transport.send(packet.datagram()).await?;
-        packet.clear(self.sequence.wrapping_add(1));
-        let mut pipeline = Pipeline::new(first, count);
+        let (first, last) = (packet.first(), packet.last());
+        let replies = packet.count().saturating_add(1);
+        self.sequence = last;
+        self.transport.send(packet.close()).await?;
+        packet.clear(last.wrapping_add(1));
+        self.inbox.expect(Expected::Replies(replies));
+        let mut pipeline = Pipeline::new(first, last);
         loop {
             match self.event().await {
                 Ok(event) => {
@@ -267,12 +291,17 @@ impl<T: Transport> Connection<T> {
         content: impl FnOnce(&mut Writer),
     ) -> Result<u32, Failure> {
         self.abandon_dump();
+        self.write_one(kind, flags, content);
+        self.transport.send(self.writer.finish()?).await?;
+        Ok(self.sequence)
+    }
+
+    /// Writes a request with the next sequence number.
+    fn write_one(&mut self, kind: u16, flags: u16, content: impl FnOnce(&mut Writer)) {
         self.sequence = self.sequence.wrapping_add(1);
         self.writer.truncate(0);
         let flags = flags | flag::REQUEST;
         message::write(&mut self.writer, kind, flags, self.sequence, content);
-        self.transport.send(self.writer.finish()?).await?;
-        Ok(self.sequence)
     }
 
     async fn event(&mut self) -> Result<Event, Failure> {

@@ -29,6 +29,7 @@ impl Single {
             _ if event.sequence != self.sequence => Ok(None),
             Content::Ack => Ok(Some(Answer::Ack)),
             Content::Data(payload) => Ok(Some(Answer::Data(payload))),
+            Content::CutOff => Err(Failure::CutOff),
             Content::Rejected(rejection) => Err(Failure::Rejected(rejection)),
             Content::Done(rejection) => match rejection {
                 Some(rejection) => Err(Failure::Rejected(rejection)),
@@ -39,7 +40,7 @@ impl Single {
 }
 
 /// One request and a stream of messages up to `NLMSG_DONE`.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Dump {
     pub(crate) sequence: u32,
 }
@@ -57,6 +58,7 @@ impl Dump {
             Content::Overrun => Err(Failure::RepliesLost),
             _ if event.sequence != self.sequence => Ok(None),
             Content::Data(payload) => Ok(Some(Dumped::Data(payload))),
+            Content::CutOff => Err(Failure::CutOff),
             Content::Done(None) | Content::Ack => Ok(Some(Dumped::End)),
             Content::Done(Some(rejection)) | Content::Rejected(rejection) => {
                 Err(Failure::Rejected(rejection))
@@ -65,8 +67,8 @@ impl Dump {
     }
 }
 
-/// Many requests in one datagram, of which only the last asks for an ACK. Silence about one of
-/// the others, once the last was answered, is success.
+/// The requests of a [`Packet`](super::Packet). Silence about one, once what is behind them was
+/// answered, is success.
 pub(crate) struct Pipeline {
     first: u32,
     last: u32,
@@ -74,27 +76,27 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
-    /// `count` requests, numbered from `first` on.
-    pub(crate) fn new(first: u32, count: u32) -> Self {
+    /// Requests numbered from `first` on, and `last`, the number of what is behind them.
+    pub(crate) fn new(first: u32, last: u32) -> Self {
         Self {
             first,
-            last: first.wrapping_add(count - 1),
+            last,
             outcome: Outcome::default(),
         }
     }
 
-    /// Takes an event; true when the last request was answered.
+    /// Takes an event; true when all are done.
     pub(crate) fn event(&mut self, event: Event) -> bool {
         let index = event.sequence.wrapping_sub(self.first);
-        let ours = index <= self.last.wrapping_sub(self.first);
+        let ours = index < self.last.wrapping_sub(self.first);
         match event.content {
             Content::Overrun => self.outcome.replies_lost = true,
             Content::Rejected(rejection) if ours => {
                 self.outcome.failures.push((index, rejection));
             }
-            _ => {}
+            _ => return event.sequence == self.last,
         }
-        ours && event.sequence == self.last
+        false
     }
 
     /// Says that the kernel dropped replies: every request without one is in doubt.
@@ -149,6 +151,11 @@ mod tests {
             single.event(event(0, Content::Overrun)),
             Err(Failure::RepliesLost)
         ));
+        assert_eq!(single.event(event(6, Content::CutOff)).unwrap(), None);
+        assert!(matches!(
+            single.event(event(7, Content::CutOff)),
+            Err(Failure::CutOff)
+        ));
     }
 
     #[test]
@@ -168,26 +175,30 @@ mod tests {
 
     #[test]
     fn a_pipeline_traces_errors_by_sequence_number_across_the_wrap() {
-        let mut pipeline = Pipeline::new(u32::MAX - 1, 4);
+        let mut pipeline = Pipeline::new(u32::MAX - 1, 2);
         assert!(!pipeline.event(event(u32::MAX - 2, rejected(1))), "stale");
+        assert!(!pipeline.event(event(3, rejected(1))), "not ours");
         assert!(!pipeline.event(event(u32::MAX, rejected(2))));
-        assert!(!pipeline.event(event(0, rejected(3))));
-        assert!(pipeline.event(event(1, Content::Ack)));
+        assert!(!pipeline.event(event(1, rejected(3))));
+        assert!(pipeline.event(event(2, Content::Ack)));
         let outcome = pipeline.outcome();
         let failures: Vec<_> = outcome
             .failures
             .iter()
             .map(|(index, r)| (*index, r.code))
             .collect();
-        assert_eq!(failures, [(1, 2), (2, 3)]);
+        assert_eq!(failures, [(1, 2), (3, 3)]);
         assert!(!outcome.replies_lost);
     }
 
     #[test]
-    fn a_pipeline_whose_last_request_fails_is_over_too() {
-        let mut pipeline = Pipeline::new(1, 2);
-        assert!(pipeline.event(event(2, rejected(3))));
-        assert_eq!(pipeline.outcome().failures.len(), 1);
+    fn a_pipeline_passes_over_what_is_left_of_others_however_long() {
+        let mut pipeline = Pipeline::new(5, 7);
+        for left in [data(), Content::CutOff, Content::Ack, Content::Done(None)] {
+            assert!(!pipeline.event(event(4, left)));
+        }
+        assert!(pipeline.event(event(7, Content::Ack)));
+        assert!(pipeline.outcome().failures.is_empty());
     }
 
     #[test]

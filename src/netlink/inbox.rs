@@ -8,13 +8,37 @@ use super::message::Frame;
 use super::{Failure, reject};
 use crate::netlink::message::{flag, kind};
 
-/// Bytes of one receive buffer. The kernel makes a dump's datagrams as large as the largest
-/// buffer it has seen on the socket, up to 32 KiB (`netlink_dump` in net/netlink/af_netlink.c).
-pub(crate) const DATAGRAM: usize = 32 * 1024;
+/// Bytes of all receive buffers together.
+const BUFFER: usize = 64 * 1024;
 
-/// Datagrams taken from the socket by one system call. A dump ends with a datagram of its own,
-/// so two are what a short dump takes.
-pub(crate) const DATAGRAMS: usize = 2;
+/// What is to be received, and so how large the buffers for it are. One system call takes as
+/// many datagrams as there are buffers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// Anything. The kernel makes a dump's datagrams as large as the largest buffer it has seen
+    /// on the socket, up to 32 KiB (`netlink_dump` in net/netlink/af_netlink.c). A dump ends
+    /// with a datagram of its own, so that two buffers are what a short one takes.
+    Anything,
+    /// At most so many ACKs and errors, each in a datagram of its own: 36 bytes, and an extended
+    /// ACK of a sentence and a few numbers. Of an error that echoes the request, as ipset's
+    /// does, the beginning is kept.
+    Replies(u32),
+}
+
+impl Expected {
+    /// How many buffers there are, and the bytes of each.
+    fn buffers(self) -> (usize, usize) {
+        const LONG: usize = BUFFER / 2;
+        const SHORT: usize = 256;
+        match self {
+            Self::Anything => (BUFFER / LONG, LONG),
+            Self::Replies(most) => {
+                let most = usize::try_from(most).unwrap_or(usize::MAX);
+                (most.clamp(1, BUFFER / SHORT), SHORT)
+            }
+        }
+    }
+}
 
 /// What a message says, with the sequence number of the request that it answers.
 #[derive(Debug)]
@@ -27,6 +51,8 @@ pub(crate) struct Event {
 pub(crate) enum Content {
     /// A message of the protocol; [`Inbox::payload`] gives its bytes, without the header.
     Data(Range<usize>),
+    /// A message of the protocol that did not fit the receive buffer.
+    CutOff,
     /// The request was carried out.
     Ack,
     /// The request was refused.
@@ -38,14 +64,15 @@ pub(crate) enum Content {
 }
 
 struct Datagram {
-    length: usize,
+    place: Range<usize>,
     cut_off: bool,
 }
 
 /// Received datagrams and how far they are read.
 pub(crate) struct Inbox {
     buffer: Box<[u8]>,
-    filled: VecDeque<(usize, Datagram)>,
+    expected: Expected,
+    filled: VecDeque<Datagram>,
     /// Where the next message begins in the first of `filled`.
     at: usize,
     /// A dump was changed underneath, so that it may miss or repeat things.
@@ -55,26 +82,29 @@ pub(crate) struct Inbox {
 impl Inbox {
     pub(crate) fn new() -> Self {
         Self {
-            buffer: vec![0; DATAGRAM * DATAGRAMS].into_boxed_slice(),
-            filled: VecDeque::with_capacity(DATAGRAMS),
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+            expected: Expected::Anything,
+            filled: VecDeque::new(),
             at: 0,
             interrupted: false,
         }
     }
 
-    /// The receive buffers, all free: to be called when every message was read.
-    pub(crate) fn buffers(&mut self) -> impl Iterator<Item = &mut [u8]> {
-        debug_assert!(self.filled.is_empty());
-        self.buffer.chunks_exact_mut(DATAGRAM)
+    /// Says what will be received next.
+    pub(crate) fn expect(&mut self, expected: Expected) {
+        self.expected = expected;
     }
 
-    /// Says that buffer number `index` holds a datagram now. What does not come from the kernel
-    /// (`sender` 0) is not looked at: any process may send to a netlink socket it can name.
-    pub(crate) fn filled(&mut self, index: usize, length: usize, cut_off: bool, sender: u32) {
-        if sender == 0 {
-            let length = length.min(DATAGRAM);
-            self.filled.push_back((index, Datagram { length, cut_off }));
-        }
+    /// The receive buffers, all free, and who is to be told what was put into them: to be called
+    /// when every message was read.
+    pub(crate) fn receive(&mut self) -> (impl ExactSizeIterator<Item = &mut [u8]>, Arrivals<'_>) {
+        debug_assert!(self.filled.is_empty());
+        let (count, size) = self.expected.buffers();
+        let arrivals = Arrivals {
+            size,
+            filled: &mut self.filled,
+        };
+        (self.buffer.chunks_exact_mut(size).take(count), arrivals)
     }
 
     /// The bytes of a [`Content::Data`], until the next datagram is received.
@@ -90,11 +120,11 @@ impl Inbox {
     /// The next message, or `None` when another datagram has to be received.
     pub(crate) fn next(&mut self) -> Result<Option<Event>, Failure> {
         loop {
-            let Some((index, datagram)) = self.filled.front() else {
+            let Some(datagram) = self.filled.front() else {
                 return Ok(None);
             };
-            let start = index * DATAGRAM;
-            let bytes = &self.buffer[start..start + datagram.length];
+            let start = datagram.place.start;
+            let bytes = &self.buffer[datagram.place.clone()];
             if self.at >= bytes.len() {
                 self.filled.pop_front();
                 self.at = 0;
@@ -128,13 +158,31 @@ impl Inbox {
             },
             // The kernel puts a number into it that is negative when the dump failed.
             kind::DONE => Content::Done(done(bytes)),
-            _ if !frame.complete => return Err(Failure::CutOff),
+            _ if !frame.complete => Content::CutOff,
             _ => Content::Data(payload),
         };
         Ok(Some(Event {
             sequence: frame.header.sequence,
             content,
         }))
+    }
+}
+
+/// Takes down what was received.
+pub(crate) struct Arrivals<'a> {
+    size: usize,
+    filled: &'a mut VecDeque<Datagram>,
+}
+
+impl Arrivals<'_> {
+    /// Says that buffer number `index` holds a datagram now. What does not come from the kernel
+    /// (`sender` 0) is not looked at: any process may send to a netlink socket it can name.
+    pub(crate) fn filled(&mut self, index: usize, length: usize, cut_off: bool, sender: u32) {
+        if sender == 0 {
+            let start = index * self.size;
+            let place = start..start + length.min(self.size);
+            self.filled.push_back(Datagram { place, cut_off });
+        }
     }
 }
 
@@ -152,9 +200,13 @@ impl Inbox {
     /// Puts a datagram in as the connection would.
     pub(crate) fn feed(&mut self, datagram: &[u8], cut_off: bool, sender: u32) {
         let index = self.filled.len();
-        let start = index * DATAGRAM;
-        self.buffer[start..start + datagram.len()].copy_from_slice(datagram);
-        self.filled(index, datagram.len(), cut_off, sender);
+        let (_, size) = self.expected.buffers();
+        let cut_off = cut_off || datagram.len() > size;
+        let length = datagram.len().min(size);
+        let start = index * size;
+        self.buffer[start..start + length].copy_from_slice(&datagram[..length]);
+        let filled = &mut self.filled;
+        Arrivals { size, filled }.filled(index, length, cut_off, sender);
     }
 }
 
@@ -198,21 +250,46 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_off_error_is_read_and_cut_off_data_is_a_failure() {
+    fn a_cut_off_error_is_read_and_cut_off_data_says_so() {
         let mut inbox = Inbox::new();
-        let error = message(
-            kind::ERROR,
-            0,
-            5,
-            &[&(-17i32).to_ne_bytes()[..], &[0; 400]].concat(),
-        );
-        inbox.feed(&error[..100], true, 0);
+        inbox.expect(Expected::Replies(3));
+        // As ipset refuses an entry: the request echoed as it was sent, however long.
+        let request = message(0x609, 5, 5, &[7; 65_000]);
+        let code = (-17i32).to_ne_bytes();
+        let error = message(kind::ERROR, 0, 5, &[&code[..], &request].concat());
+        inbox.feed(&error, false, 0);
+        inbox.feed(&message(20, 0, 6, &[0; 400]), false, 0);
+        inbox.feed(&message(kind::ERROR, 0, 7, &[0; 20]), false, 0);
         let event = inbox.next().unwrap().unwrap();
-        assert!(matches!(event.content, Content::Rejected(rejection) if rejection.code == 17));
+        let Content::Rejected(rejection) = event.content else {
+            panic!("{event:?}");
+        };
+        assert_eq!(rejection.code, 17);
+        assert!(rejection.echo.len() >= 100 && rejection.echo.iter().all(|it| *it == 7));
+        let event = inbox.next().unwrap().unwrap();
+        assert!(matches!(
+            (event.sequence, event.content),
+            (6, Content::CutOff)
+        ));
+        let event = inbox.next().unwrap().unwrap();
+        assert!(matches!((event.sequence, event.content), (7, Content::Ack)));
+        assert!(inbox.next().unwrap().is_none());
+    }
 
-        inbox.feed(&message(20, 0, 6, &[0; 400])[..100], true, 0);
-        assert!(matches!(inbox.next(), Err(Failure::CutOff)));
-        assert!(inbox.next().unwrap().is_none(), "nothing is left of it");
+    #[test]
+    fn buffers_are_large_for_anything_and_many_for_replies() {
+        let mut inbox = Inbox::new();
+        for (expected, count, size) in [
+            (Expected::Anything, 2, 32 * 1024),
+            (Expected::Replies(0), 1, 256),
+            (Expected::Replies(5), 5, 256),
+            (Expected::Replies(u32::MAX), 256, 256),
+        ] {
+            inbox.expect(expected);
+            let (buffers, _) = inbox.receive();
+            assert_eq!(buffers.len(), count);
+            assert!(buffers.into_iter().all(|it| it.len() == size));
+        }
     }
 
     #[test]

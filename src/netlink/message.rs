@@ -108,12 +108,6 @@ pub(crate) fn without_flag(bytes: &mut [u8], flag: u16) -> &mut [u8] {
     bytes
 }
 
-/// Adds a flag to the message that begins at `start`.
-pub(crate) fn add_flag(writer: &mut Writer, start: usize, flag: u16) {
-    let flags = u16::from_ne_bytes([writer.bytes()[start + 6], writer.bytes()[start + 7]]);
-    writer.patch(start + 6, (flags | flag).to_ne_bytes());
-}
-
 /// A message as it lies in a buffer: its header, and where its payload is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Frame {

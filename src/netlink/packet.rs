@@ -1,16 +1,19 @@
 use super::Rejection;
-use super::message::{self, flag};
+use super::message::{self, HEADER, flag, kind};
 use crate::wire::{Oversized, Writer};
 
-/// Requests gathered for one datagram. The kernel carries them out in order and goes on after
-/// one that fails; only the last asks for an ACK (`netlink_rcv_skb` in
-/// net/netlink/af_netlink.c).
+/// Requests gathered for one datagram. The kernel carries them out in order, goes on after one
+/// that fails, and answers only those that fail or ask for an ACK. None of them asks: behind
+/// them comes a message that does nothing and asks for one, so that its ACK says that the
+/// kernel is through.
+///
+/// The last request could ask itself, but for the requests that the kernel does not answer
+/// whatever they ask: those that end in `EINTR` (`netlink_rcv_skb` in net/netlink/af_netlink.c).
 #[derive(Debug)]
 pub(crate) struct Packet {
     writer: Writer,
     first: u32,
     count: u32,
-    last_start: usize,
 }
 
 /// What became of the requests in a [`Packet`].
@@ -29,7 +32,6 @@ impl Packet {
             writer: Writer::default(),
             first,
             count: 0,
-            last_start: 0,
         }
     }
 
@@ -59,12 +61,11 @@ impl Packet {
             content,
         );
         let oversized = self.writer.finish().err();
-        let fits = self.count == 0 || self.writer.len() <= room;
+        let fits = self.count == 0 || self.writer.len() + HEADER <= room;
         if oversized.is_some() || !fits {
             self.writer.truncate(start);
         } else {
             self.count += 1;
-            self.last_start = start;
         }
         oversized.map_or(Ok(fits), Err)
     }
@@ -81,9 +82,16 @@ impl Packet {
         self.count == 0
     }
 
-    /// The datagram, its last request asking for an ACK.
-    pub(crate) fn datagram(&mut self) -> &[u8] {
-        message::add_flag(&mut self.writer, self.last_start, flag::ACK);
+    /// The number of the message behind the requests.
+    pub(crate) fn last(&self) -> u32 {
+        self.first.wrapping_add(self.count)
+    }
+
+    /// The datagram, complete: after this, the packet is to be cleared.
+    pub(crate) fn close(&mut self) -> &[u8] {
+        let sequence = self.last();
+        let flags = flag::REQUEST | flag::ACK;
+        message::write(&mut self.writer, kind::NOOP, flags, sequence, |_| {});
         self.writer.bytes()
     }
 }
@@ -94,19 +102,23 @@ mod tests {
     use crate::netlink::message::Frame;
 
     #[test]
-    fn requests_are_numbered_and_only_the_last_asks_for_an_ack() {
+    fn requests_are_numbered_and_only_what_is_behind_them_asks_for_an_ack() {
         let mut packet = Packet::new(10);
         for fits in [true, true, false] {
-            let pushed = packet.push(60, 20, 0, |writer| writer.u32(1, 5));
+            let pushed = packet.push(64, 20, 0, |writer| writer.u32(1, 5));
             assert_eq!(pushed, Ok(fits));
         }
         assert_eq!(packet.count(), 2);
-        let bytes = packet.datagram();
-        let (first, next) = Frame::read(bytes, 0, false).unwrap();
-        let (second, end) = Frame::read(bytes, next, false).unwrap();
-        assert_eq!((first.header.sequence, first.header.flags), (10, 1));
-        assert_eq!((second.header.sequence, second.header.flags), (11, 5));
-        assert_eq!(end, bytes.len());
+        let bytes = packet.close();
+        assert_eq!(bytes.len(), 64);
+        let mut at = 0;
+        for expected in [(20, 10, 1), (20, 11, 1), (kind::NOOP, 12, 5)] {
+            let (frame, next) = Frame::read(bytes, at, false).unwrap();
+            let header = frame.header;
+            assert_eq!((header.kind, header.sequence, header.flags), expected);
+            at = next;
+        }
+        assert_eq!(at, bytes.len());
     }
 
     #[test]
@@ -115,6 +127,6 @@ mod tests {
         packet.push(1000, 20, 0, |_| {}).unwrap();
         let oversized = packet.push(1000, 20, 0, |writer| writer.attribute(3, &[0; 65536]));
         assert!(oversized.is_err());
-        assert_eq!((packet.count(), packet.datagram().len()), (1, 16));
+        assert_eq!((packet.count(), packet.close().len()), (1, 32));
     }
 }

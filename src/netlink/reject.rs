@@ -7,6 +7,7 @@ use crate::wire::{Attributes, Malformed, align};
 /// What the kernel said beside the error number: `NLMSGERR_ATTR_*`, Linux 4.12 or later.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ExtendedAck {
     /// The kernel's message, in English.
     pub message: Option<String>,
@@ -143,7 +144,7 @@ mod tests {
         let capped = error(flag::CAPPED | flag::ACK_TLVS, -34, &[], tlvs);
         let capped = read_all(&capped).unwrap().unwrap();
         assert_eq!(capped.extended.as_ref(), Some(&expected));
-        assert_eq!(capped.echo, []);
+        assert!(capped.echo.is_empty());
 
         let echoed = error(flag::ACK_TLVS, -34, &[1, 2, 3, 4, 5, 6, 7, 8], tlvs);
         let echoed = read_all(&echoed).unwrap().unwrap();

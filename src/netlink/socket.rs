@@ -5,7 +5,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{self, MsgFlags, MultiHeaders, NetlinkAddr, sockopt};
 
 use super::connection::Transport;
-use super::inbox::{DATAGRAMS, Inbox};
+use super::inbox::Inbox;
 use super::{Failure, Namespace};
 
 /// The netlink protocols in use: `NETLINK_*` of include/uapi/linux/netlink.h.
@@ -70,9 +70,10 @@ impl Socket {
         Ok(self.inner.set_non_blocking(true)?)
     }
 
-    pub(super) fn send_now(&self, datagram: &[u8]) -> nix::Result<()> {
+    /// Sends a datagram, waiting as `flags` says.
+    pub(super) fn send_now(&self, datagram: &[u8], flags: MsgFlags) -> nix::Result<()> {
         loop {
-            match socket::send(self.inner.as_raw_fd(), datagram, MsgFlags::empty()) {
+            match socket::send(self.inner.as_raw_fd(), datagram, flags) {
                 Ok(_) => return Ok(()),
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Err(errno),
@@ -82,68 +83,47 @@ impl Socket {
 
     /// Receives as many datagrams as there are buffers, waiting as `flags` says.
     pub(super) fn receive_now(&self, inbox: &mut Inbox, flags: MsgFlags) -> nix::Result<()> {
-        let received = loop {
+        loop {
             match self.receive_once(inbox, flags) {
                 Err(Errno::EINTR) => {}
-                received => break received?,
+                received => return received,
             }
-        };
-        for (index, datagram) in received.into_iter().enumerate() {
-            if let Some(Received {
-                length,
-                cut_off,
-                sender,
-            }) = datagram
-            {
-                inbox.filled(index, length, cut_off, sender);
-            }
+        }
+    }
+
+    fn receive_once(&self, inbox: &mut Inbox, flags: MsgFlags) -> nix::Result<()> {
+        let (buffers, mut arrivals) = inbox.receive();
+        let mut headers = MultiHeaders::<NetlinkAddr>::preallocate(buffers.len(), None);
+        let mut slices: Vec<_> = buffers.map(|it| [IoSliceMut::new(it)]).collect();
+        let fd = self.inner.as_raw_fd();
+        let received = socket::recvmmsg(fd, &mut headers, slices.iter_mut(), flags, None)?;
+        for (index, datagram) in received.enumerate() {
+            let cut_off = datagram.flags.contains(MsgFlags::MSG_TRUNC);
+            // Without an address nobody knows who sent it: as good as a stranger.
+            let sender = datagram.address.map_or(u32::MAX, |address| address.pid());
+            arrivals.filled(index, datagram.bytes, cut_off, sender);
         }
         Ok(())
     }
-
-    fn receive_once(
-        &self,
-        inbox: &mut Inbox,
-        flags: MsgFlags,
-    ) -> nix::Result<[Option<Received>; DATAGRAMS]> {
-        let mut slices: Vec<_> = inbox
-            .buffers()
-            .map(|buffer| [IoSliceMut::new(buffer)])
-            .collect();
-        let mut headers = MultiHeaders::<NetlinkAddr>::preallocate(DATAGRAMS, None);
-        let fd = self.inner.as_raw_fd();
-        let messages = socket::recvmmsg(fd, &mut headers, slices.iter_mut(), flags, None)?;
-        let mut received = [None; DATAGRAMS];
-        for (message, slot) in messages.zip(&mut received) {
-            *slot = Some(Received {
-                length: message.bytes,
-                cut_off: message.flags.contains(MsgFlags::MSG_TRUNC),
-                // Without an address nobody knows who sent it: as good as a stranger.
-                sender: message.address.map_or(u32::MAX, |address| address.pid()),
-            });
-        }
-        Ok(received)
-    }
-}
-
-/// A datagram in the receive buffer of its number.
-#[derive(Debug, Clone, Copy)]
-struct Received {
-    length: usize,
-    cut_off: bool,
-    /// The sender's netlink port; 0 is the kernel.
-    sender: u32,
 }
 
 impl Transport for Socket {
     async fn send(&mut self, datagram: &[u8]) -> Result<(), Failure> {
-        Ok(self.send_now(datagram)?)
+        Ok(self.send_now(datagram, MsgFlags::empty())?)
     }
 
     async fn receive(&mut self, inbox: &mut Inbox) -> Result<(), Failure> {
         // Waits for the first datagram only.
         self.receive_now(inbox, MsgFlags::MSG_WAITFORONE)
             .map_err(receive_failure)
+    }
+
+    fn try_send(&mut self, datagram: &[u8]) -> Result<bool, Failure> {
+        match self.send_now(datagram, MsgFlags::MSG_DONTWAIT) {
+            Ok(()) => Ok(true),
+            Err(Errno::EAGAIN) => Ok(false),
+            Err(errno) => Err(errno.into()),
+        }
     }
 
     fn try_receive(&mut self, inbox: &mut Inbox) -> Result<bool, Failure> {

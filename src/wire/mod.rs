@@ -8,7 +8,7 @@ mod reader;
 mod writer;
 
 pub(crate) use reader::{Attribute, Attributes, Malformed};
-pub(crate) use writer::{Oversized, Writer};
+pub(crate) use writer::{Oversized, Room, Writer};
 
 /// Bytes before an attribute's payload: `NLA_HDRLEN`.
 pub(crate) const ATTRIBUTE_HEADER: usize = 4;

@@ -8,119 +8,249 @@ pub(crate) struct Oversized {
     pub(crate) length: usize,
 }
 
-/// Appends attributes to a growing buffer in one pass.
+/// Appends attributes to a buffer in one pass: one that grows, or a [`Room`] in it.
 ///
 /// Lengths of nests are patched in when they close. A length that does not fit its field is
 /// remembered, so that the many calls of an encoder need no `?`; [`Writer::finish`] reports it.
 #[derive(Debug, Default)]
-pub(crate) struct Writer {
-    bytes: Vec<u8>,
+pub(crate) struct Writer<B = Growing> {
+    buffer: B,
     oversized: Option<Oversized>,
 }
 
+/// Where a [`Writer`] puts bytes.
+pub(crate) trait Buffer {
+    /// What was written.
+    fn bytes(&self) -> &[u8];
+    fn bytes_mut(&mut self) -> &mut [u8];
+    fn len(&self) -> usize;
+    fn append(&mut self, bytes: &[u8]);
+}
+
+/// A buffer that grows. What is behind `length` is room that was made, or what was taken back.
+#[derive(Debug, Default)]
+pub(crate) struct Growing {
+    bytes: Vec<u8>,
+    length: usize,
+}
+
+impl Growing {
+    /// At least `more` bytes behind what was written.
+    #[inline]
+    fn room(&mut self, more: usize) -> &mut [u8] {
+        if self.bytes.len() - self.length < more {
+            self.grow(more);
+        }
+        &mut self.bytes[self.length..]
+    }
+
+    #[cold]
+    fn grow(&mut self, more: usize) {
+        let length = (self.length + more).max(self.bytes.len() * 2);
+        self.bytes.resize(length, 0);
+    }
+}
+
+impl Buffer for Growing {
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[..self.length]
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        self.length
+    }
+
+    #[inline]
+    fn append(&mut self, bytes: &[u8]) {
+        self.room(bytes.len())[..bytes.len()].copy_from_slice(bytes);
+        self.length += bytes.len();
+    }
+}
+
+/// Bytes in a [`Room`]: more than any entry of a set has.
+pub(crate) const ROOM: usize = 1024;
+
+/// Room for something small whose parts are appended one by one. Its place is known and its
+/// length a local variable, so that the compiler can keep it in a register and see that the
+/// parts fit; in a growing buffer each part would wait for the length that the one before it
+/// wrote to memory.
+#[derive(Debug)]
+pub(crate) struct Room<'a> {
+    bytes: &'a mut [u8; ROOM],
+    length: usize,
+}
+
+impl Buffer for Room<'_> {
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+
+    #[inline]
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(..self.length).unwrap_or_default()
+    }
+
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.length
+    }
+
+    /// What is too much is counted, for [`Writer::in_room`] to see, but not written.
+    #[inline(always)]
+    fn append(&mut self, bytes: &[u8]) {
+        let end = self.length.saturating_add(bytes.len());
+        if let Some(place) = self.bytes.get_mut(self.length..end) {
+            place.copy_from_slice(bytes);
+        }
+        self.length = end;
+    }
+}
+
 impl Writer {
+    /// A writer that need not grow for so many bytes.
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         Self {
-            bytes: Vec::with_capacity(capacity),
+            buffer: Growing {
+                bytes: vec![0; capacity],
+                length: 0,
+            },
             oversized: None,
         }
     }
 
     /// What was written so far, closed or not.
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.buffer.bytes()
     }
 
     /// The same, to be changed in place.
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.bytes.len()
+        self.buffer.bytes_mut()
     }
 
     /// Forgets everything after `length`, but keeps the room.
     pub(crate) fn truncate(&mut self, length: usize) {
-        self.bytes.truncate(length);
+        self.buffer.length = self.buffer.length.min(length);
         self.oversized = None;
     }
 
     /// The bytes, unless a length overflowed on the way.
     pub(crate) fn finish(&self) -> Result<&[u8], Oversized> {
         match self.oversized {
-            None => Ok(&self.bytes),
+            None => Ok(self.buffer.bytes()),
             Some(oversized) => Err(oversized),
         }
     }
 
+    /// Appends what `content` writes into a [`Room`], or nothing where it fails.
+    #[inline(always)]
+    pub(crate) fn in_room<E>(
+        &mut self,
+        content: impl for<'a> FnOnce(Writer<Room<'a>>) -> Result<Writer<Room<'a>>, E>,
+    ) -> Result<(), E> {
+        let Some(bytes) = self.buffer.room(ROOM).first_chunk_mut() else {
+            unreachable!("room is at least as long as was asked for");
+        };
+        let written = content(Writer {
+            buffer: Room { bytes, length: 0 },
+            oversized: None,
+        })?;
+        let length = written.buffer.length;
+        let outgrown = (length > ROOM).then_some(Oversized { kind: 0, length });
+        let oversized = written.oversized.or(outgrown);
+        if oversized.is_some() {
+            self.oversized = self.oversized.or(oversized);
+        } else {
+            self.buffer.length += length;
+        }
+        Ok(())
+    }
+}
+
+impl<B: Buffer> Writer<B> {
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Appends bytes that are not an attribute, such as a message's fixed header.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn raw(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
+        self.buffer.append(bytes);
     }
 
     /// Overwrites bytes written before, such as a length that was not known then.
     #[inline]
     pub(crate) fn patch<const N: usize>(&mut self, at: usize, bytes: [u8; N]) {
-        self.bytes[at..at + N].copy_from_slice(&bytes);
+        if let Some(place) = self.buffer.bytes_mut().get_mut(at..at + N) {
+            place.copy_from_slice(&bytes);
+        }
     }
 
     /// An attribute of any payload length.
+    #[inline]
     pub(crate) fn attribute(&mut self, kind: u16, payload: &[u8]) {
         self.header(kind, payload.len());
-        self.bytes.extend_from_slice(payload);
-        self.pad();
+        self.raw(payload);
+        self.pad(payload.len());
     }
 
     /// A string with the terminating zero byte that the kernel's `NLA_NUL_STRING` asks for.
+    #[inline]
     pub(crate) fn string(&mut self, kind: u16, text: &str) {
         self.c_string(kind, text.as_bytes());
     }
 
     /// As [`Writer::string`], for text that need not be UTF-8.
+    #[inline]
     pub(crate) fn c_string(&mut self, kind: u16, text: &[u8]) {
         self.header(kind, text.len() + 1);
-        self.bytes.extend_from_slice(text);
-        self.bytes.push(0);
-        self.pad();
+        self.raw(text);
+        self.raw(&[0]);
+        self.pad(text.len() + 1);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn u8(&mut self, kind: u16, value: u8) {
         self.fixed::<8>(kind, 1, &[value]);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn u16(&mut self, kind: u16, value: u16) {
         self.fixed::<8>(kind, 2, &value.to_ne_bytes());
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn u32(&mut self, kind: u16, value: u32) {
         self.fixed::<8>(kind, 4, &value.to_ne_bytes());
     }
 
     /// Network byte order, without the flag that says so (IPVS's ports and addresses).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn u16_be(&mut self, kind: u16, value: u16) {
         self.fixed::<8>(kind, 2, &value.to_be_bytes());
     }
 
     /// Network byte order, with [`NET_BYTE_ORDER`] set (ipset requires it).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn u16_net(&mut self, kind: u16, value: u16) {
         self.u16_be(kind | NET_BYTE_ORDER, value);
     }
 
     /// Network byte order, with [`NET_BYTE_ORDER`] set (ipset requires it).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn u32_net(&mut self, kind: u16, value: u32) {
         self.fixed::<8>(kind | NET_BYTE_ORDER, 4, &value.to_be_bytes());
     }
 
     /// Network byte order, with [`NET_BYTE_ORDER`] set (ipset requires it).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn u64_net(&mut self, kind: u16, value: u64) {
         self.fixed::<12>(kind | NET_BYTE_ORDER, 8, &value.to_be_bytes());
     }
@@ -136,7 +266,7 @@ impl Writer {
     /// Opens a nest whose end is not in the same scope as its start; [`Writer::close`] ends it.
     #[inline]
     pub(crate) fn open(&mut self, kind: u16) -> usize {
-        let start = self.bytes.len();
+        let start = self.len();
         self.header(kind | NESTED, 0);
         start
     }
@@ -144,54 +274,53 @@ impl Writer {
     /// Ends the nest that [`Writer::open`] began at `start`.
     #[inline]
     pub(crate) fn close(&mut self, start: usize) {
-        let length = self.bytes.len() - start;
-        let field = self.length_field(start, length);
+        let length = self.len() - start;
+        let field = match u16::try_from(length) {
+            Ok(field) => field,
+            Err(_) => {
+                let kind = self.buffer.bytes().get(start + 2..start + 4);
+                let kind = kind.and_then(|kind| kind.first_chunk());
+                self.overflow(kind.map_or(0, |kind| u16::from_ne_bytes(*kind)), length)
+            }
+        };
         self.patch(start, field.to_ne_bytes());
     }
 
-    fn length_field(&mut self, start: usize, length: usize) -> u16 {
-        u16::try_from(length).unwrap_or_else(|_| {
-            let kind = u16::from_ne_bytes([self.bytes[start + 2], self.bytes[start + 3]]);
-            self.overflow(kind, length);
-            u16::MAX
-        })
-    }
-
-    #[cold]
-    fn overflow(&mut self, kind: u16, length: usize) {
+    /// Remembers a length that does not fit; gives what to write instead.
+    #[inline]
+    fn overflow(&mut self, kind: u16, length: usize) -> u16 {
+        let kind = kind & super::TYPE_MASK;
         // The first one is the innermost, and the cause of those around it.
-        self.oversized.get_or_insert(Oversized {
-            kind: kind & super::TYPE_MASK,
-            length,
-        });
+        self.oversized = self.oversized.or(Some(Oversized { kind, length }));
+        u16::MAX
     }
 
     #[inline]
     fn header(&mut self, kind: u16, payload: usize) {
         let length = ATTRIBUTE_HEADER + payload;
-        let field = u16::try_from(length).unwrap_or_else(|_| {
-            self.overflow(kind, length);
-            u16::MAX
-        });
+        let field = match u16::try_from(length) {
+            Ok(field) => field,
+            Err(_) => self.overflow(kind, length),
+        };
         let [l0, l1] = field.to_ne_bytes();
         let [k0, k1] = kind.to_ne_bytes();
-        self.bytes.extend_from_slice(&[l0, l1, k0, k1]);
+        self.raw(&[l0, l1, k0, k1]);
     }
 
     /// A payload of at most eight bytes, padded, appended in one step. `TOTAL` is the aligned
     /// length with the header.
-    #[inline]
+    #[inline(always)]
     fn fixed<const TOTAL: usize>(&mut self, kind: u16, length: u16, payload: &[u8]) {
         let mut attribute = [0; TOTAL];
         attribute[..2].copy_from_slice(&(ATTRIBUTE_HEADER as u16 + length).to_ne_bytes());
         attribute[2..4].copy_from_slice(&kind.to_ne_bytes());
         attribute[4..4 + payload.len()].copy_from_slice(payload);
-        self.bytes.extend_from_slice(&attribute);
+        self.raw(&attribute);
     }
 
-    fn pad(&mut self) {
-        let aligned = align(self.bytes.len());
-        self.bytes.resize(aligned, 0);
+    #[inline]
+    fn pad(&mut self, payload: usize) {
+        self.raw(&[0; 3][..align(payload) - payload]);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The commands of the ipvset project. `cargo xtask help` lists them.
 
+mod bench;
 mod check;
 mod setup;
 mod shell;
@@ -14,6 +15,7 @@ cargo xtask COMMAND
   setup           install what the tests and examples run on (as root; else say what to run)
   hairpin [ARG…]  set up, and run the example `hairpin` with the arguments
   test [ARG…]     set up, and run every test and doc test; arguments go to `cargo test`
+  bench [quick]   time the crate beside the kernel's own time and the tools: a table, and a plot in benches/
   ci              what continuous integration runs: format, lints, docs, features, licences, tests
 ";
 
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
         Some("setup") if rest.is_empty() => setup::run(),
         Some("hairpin") => setup::run().and_then(|()| hairpin(&rest)),
         Some("test") => setup::run().and_then(|()| check::tests(&rest)),
+        Some("bench") => setup::run().and_then(|()| bench::run(&rest)),
         Some("ci") if rest.is_empty() => check::all(),
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");

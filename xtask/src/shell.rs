@@ -1,7 +1,7 @@
 //! Running other programs, each announced by the line that one would type.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// Success, or what to tell.
 pub(crate) type Outcome = Result<(), String>;
@@ -19,8 +19,27 @@ pub(crate) fn cargo(arguments: &[&str]) -> Outcome {
 
 /// Runs cargo with environment variables of its own.
 pub(crate) fn cargo_with(arguments: &[&str], environment: &[(&str, &str)]) -> Outcome {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-    run("cargo", &cargo, arguments, environment)
+    run("cargo", &cargo_path(), arguments, environment)
+}
+
+/// Runs cargo and gives what it, or the program that it runs, writes to standard output.
+pub(crate) fn cargo_output(arguments: &[&str]) -> Result<String, String> {
+    let line = format!("cargo {}", arguments.join(" "));
+    eprintln!("$ {line}");
+    let output = Command::new(cargo_path())
+        .args(arguments)
+        .current_dir(root())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cannot run cargo: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("`{line}` failed: {}", output.status));
+    }
+    String::from_utf8(output.stdout).map_err(|error| format!("what `{line}` wrote: {error}"))
+}
+
+fn cargo_path() -> String {
+    std::env::var("CARGO").unwrap_or_else(|_| "cargo".into())
 }
 
 /// Runs a program; a status other than 0 is an error.

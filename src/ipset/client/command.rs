@@ -22,6 +22,15 @@ impl<T: Transport> Client<T> {
             .map_err(|error| error.object(set))
     }
 
+    /// Destroys a set without waiting for what comes of it.
+    pub(crate) fn destroy_and_forget(&mut self, set: &SetName) {
+        let protocol = self.protocol;
+        self.connection
+            .send_and_forget(Command::Destroy.message(), |writer| {
+                body::names(writer, protocol, Some(set), None);
+            });
+    }
+
     /// A command on every set.
     pub(crate) async fn with_all(&mut self, command: Command) -> Result<()> {
         self.with_names(command, true, None, None).await

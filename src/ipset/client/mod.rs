@@ -27,6 +27,16 @@ pub(crate) struct Client<T> {
     scratch: Writer,
 }
 
+/// The error of a socket that could not be opened.
+pub(crate) fn connect_failed(failure: Failure) -> Error {
+    match failure {
+        Failure::Io(error) if error.raw_os_error() == Some(libc::EPROTONOSUPPORT) => {
+            unavailable("this kernel has no netfilter netlink")
+        }
+        failure => error(Command::Connect, About::default(), failure),
+    }
+}
+
 impl<T: Transport> Client<T> {
     /// Asks for the protocol's version.
     pub(crate) async fn connect(transport: T) -> Result<Self> {

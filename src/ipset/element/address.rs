@@ -1,14 +1,15 @@
+use std::cmp::Ordering;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::{Dimension, Element, Fields};
+use super::{Bits, Dimension, Element, Fields, network};
 use crate::ipset::Family;
 use crate::ipset::attr::{address, data};
-use crate::ipset::encode::{Encoder, Purpose, Refusal, Seen};
+use crate::ipset::encode::{Encoder, Purpose, Refusal};
 use crate::ipset::text::Text;
-use crate::wire::{Malformed, NESTED, NET_BYTE_ORDER, Writer};
+use crate::wire::{Malformed, NESTED, NET_BYTE_ORDER};
 
 /// The IPv4 addresses from one to another, both included.
 ///
@@ -18,7 +19,7 @@ use crate::wire::{Malformed, NESTED, NET_BYTE_ORDER, Writer};
 /// let range = Ipv4Range::new([10, 0, 0, 9].into(), [10, 0, 0, 1].into());
 /// assert_eq!(range.to_string(), "10.0.0.1-10.0.0.9");
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ipv4Range {
     first: Ipv4Addr,
     last: Ipv4Addr,
@@ -89,6 +90,18 @@ impl Addresses {
         }
     }
 
+    /// The first address and the last, and what tells a range from the network that it covers.
+    fn bounds(&self) -> (IpAddr, IpAddr, bool) {
+        match *self {
+            Self::One(address) => (address, address, false),
+            Self::Range(Ipv4Range { first, last }) => (first.into(), last.into(), true),
+            Self::Network(network) => {
+                let (first, last) = network::bounds(&network);
+                (first, last, false)
+            }
+        }
+    }
+
     /// As a network, of one address where it is one; `None` for a range.
     pub fn network(&self) -> Option<IpNet> {
         match self {
@@ -96,6 +109,24 @@ impl Addresses {
             Self::Network(network) => Some(*network),
             Self::Range(_) => None,
         }
+    }
+}
+
+/// By the first address, then by the last.
+impl Ord for Addresses {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        if let (Self::One(one), Self::One(other)) = (self, other) {
+            return one.cmp(other);
+        }
+        self.bounds().cmp(&other.bounds())
+    }
+}
+
+impl PartialOrd for Addresses {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -133,10 +164,12 @@ impl From<Ipv4Range> for Addresses {
 impl From<IpNet> for Addresses {
     #[inline]
     fn from(network: IpNet) -> Self {
-        if network.prefix_len() == network.max_prefix_len() {
-            return network.addr().into();
+        let (address, prefix) = network::parts(&network);
+        if prefix == width(address) {
+            return address.into();
         }
-        Self::Network(network.trunc())
+        // What is a network already has a possible prefix length.
+        network::network(address.into(), prefix).map_or(Self::One(address), Self::Network)
     }
 }
 
@@ -264,140 +297,131 @@ pub(crate) fn ipv6_nest(kind: u16, address: Ipv6Addr) -> [u8; 24] {
 impl Encoder<'_> {
     /// An address of the set's family.
     #[inline(always)]
-    fn address(&mut self, kind: u16, address: IpAddr) -> Result<(), Refusal> {
+    pub(crate) fn address(&mut self, kind: u16, address: IpAddr) -> Result<(), Refusal> {
         match (address, self.family) {
             (IpAddr::V4(address), Family::Inet) => self.writer.raw(&ipv4_nest(kind, address)),
             (IpAddr::V6(address), Family::Inet6) => self.writer.raw(&ipv6_nest(kind, address)),
-            (address, family) => return Err(Refusal::other_family(address, family)),
+            (address, family) => return Err(Refusal::other_family(address.into(), family)),
         }
         Ok(())
     }
 
-    /// A single address: what nearly every entry has, so it is kept short.
     #[inline(always)]
-    fn one(&mut self, rule: &Ip, address: IpAddr) -> Result<(), Refusal> {
-        self.address(rule.slot.from(), address)?;
-        if rule.not_zero && address.is_unspecified() {
-            return Err(Refusal::zero(address));
-        }
-        if rule.slot == Slot::First {
-            self.seen.zero_address = address.is_unspecified();
-            self.seen.last_of_all = rule.wraps && address == IpAddr::V4(Ipv4Addr::BROADCAST);
-        }
-        Ok(())
-    }
-
-    /// Several addresses, or a network.
-    fn several(&mut self, rule: &Ip, addresses: &Addresses) -> Result<(), Refusal> {
-        if rule.span == Span::One {
-            return Err(Refusal::new(format!("{addresses} is not a single address")));
-        }
-        let (first, last) = match addresses {
-            Addresses::One(address) => return self.one(rule, *address),
+    fn addresses(&mut self, rule: &Ip, addresses: &Addresses) -> Result<(), Refusal> {
+        match addresses {
+            Addresses::One(address) => {
+                self.address(rule.slot.from(), *address)?;
+                self.see(rule, *address, *address)
+            }
             Addresses::Range(range) => {
-                self.range(rule, range)?;
-                (range.first.into(), range.last.into())
+                if let Some(refusal) = rule.refuses_range(*range, self.purpose) {
+                    return Err(refusal);
+                }
+                if rule.slot == Slot::Second {
+                    // The kernel walks the first range for this one too.
+                    self.endless()?;
+                }
+                self.address(rule.slot.from(), range.first.into())?;
+                self.address(rule.slot.to(), range.last.into())?;
+                self.see(rule, range.first.into(), range.last.into())
             }
             Addresses::Network(network) => {
-                let network = network.trunc();
-                self.network(rule, network)?;
-                (network.network(), network.broadcast())
+                let (_, prefix) = network::parts(network);
+                let (first, last) = network::bounds(network);
+                if !rule.takes_network(first, prefix, self.purpose) {
+                    return Err(rule.refuses_network(first.into(), prefix));
+                }
+                self.address(rule.slot.from(), first)?;
+                if prefix != width(first) {
+                    self.writer.u8(rule.slot.cidr(), prefix);
+                }
+                self.see(rule, first, last)
             }
-        };
+        }
+    }
+
+    /// Looks at the first and the last address, at what the rule asks for.
+    #[inline(always)]
+    fn see(&mut self, rule: &Ip, first: IpAddr, last: IpAddr) -> Result<(), Refusal> {
         if rule.not_zero && first.is_unspecified() {
-            return Err(Refusal::zero(first));
+            return Err(Refusal::zero_address(first.into()));
         }
         if rule.slot == Slot::First {
             self.seen.zero_address = first.is_unspecified();
             self.seen.last_of_all = rule.wraps && last == IpAddr::V4(Ipv4Addr::BROADCAST);
-            self.endless()?;
+            if first != last {
+                self.endless()?;
+            }
         }
         Ok(())
     }
+}
 
-    fn range(&mut self, rule: &Ip, range: &Ipv4Range) -> Result<(), Refusal> {
-        if self.testing() {
-            return Err(Refusal::new(format!(
-                "{range} is a range; test what is in it one by one"
-            )));
+impl Ip {
+    #[cold]
+    fn refuses_range(&self, range: Ipv4Range, purpose: Purpose) -> Option<Refusal> {
+        if self.span == Span::One {
+            return Some(Refusal::new(format!("{range} is not a single address")));
         }
         if range.first.to_bits() == 0 && range.last.to_bits() == u32::MAX {
-            return Err(Refusal::new(
+            return Some(Refusal::new(
                 "the range of all IPv4 addresses is none that the kernel takes; \
                  0.0.0.0/1 and 128.0.0.0/1 are",
             ));
         }
-        self.address(rule.slot.from(), range.first.into())?;
-        self.address(rule.slot.to(), range.last.into())
-    }
-
-    fn network(&mut self, rule: &Ip, network: IpNet) -> Result<(), Refusal> {
-        let prefix = network.prefix_len();
-        let host = prefix == network.max_prefix_len();
-        if prefix == 0 && rule.span != (Span::Network { everything: true }) {
-            return Err(Refusal::new(format!(
-                "{network}: this type of set takes no network of prefix length 0"
+        // `ip_set_range_to_cidr` compares with `after`, which is for numbers that wrap around.
+        let (first, last) = (range.first.to_bits(), range.last.to_bits());
+        let split = matches!(self.span, Span::Network { .. });
+        if split && first != 0 && last - first >= 1 << 31 {
+            return Some(Refusal::new(format!(
+                "{range} is more than half of all addresses: the kernel would store them one by \
+                 one; split the range at 128.0.0.0"
             )));
         }
-        if rule.span == Span::Each && !host {
-            if self.testing() {
-                return Err(Refusal::new(format!(
-                    "{network} is more than one address; test them one by one"
-                )));
-            }
-            if matches!(network, IpNet::V6(_)) {
-                return Err(Refusal::new(format!(
-                    "{network}: this type of set takes only single IPv6 addresses"
-                )));
-            }
-        }
-        self.address(rule.slot.from(), network.network())?;
-        if !host {
-            self.writer.u8(rule.slot.cidr(), prefix);
-        }
-        Ok(())
+        let testing = purpose == Purpose::Test;
+        testing.then(|| Refusal::new(format!("{range} is a range; test what is in it one by one")))
     }
-}
 
-/// [`Encoder::several`], apart from the hot path: it takes everything by value, so that an entry
-/// with single addresses stays in registers.
-#[inline(never)]
-fn several_of(
-    writer: &mut Writer,
-    family: Family,
-    purpose: Purpose,
-    rule: Ip,
-    addresses: Addresses,
-) -> Result<Seen, Refusal> {
-    let mut encoder = Encoder::new(writer, family, purpose);
-    encoder.several(&rule, &addresses)?;
-    Ok(encoder.seen)
-}
+    #[inline(always)]
+    fn takes_network(&self, address: IpAddr, prefix: u8, purpose: Purpose) -> bool {
+        match self.span {
+            Span::One => false,
+            Span::Each => {
+                prefix == width(address)
+                    || prefix != 0 && address.is_ipv4() && purpose != Purpose::Test
+            }
+            Span::Network { everything } => everything || prefix != 0,
+        }
+    }
 
-impl Refusal {
+    /// Why [`Ip::takes_network`] says no.
     #[cold]
-    fn zero(address: IpAddr) -> Self {
-        Self::new(format!(
-            "{address} is the address that this type of set does not take"
-        ))
+    fn refuses_network(&self, address: Bits, prefix: u8) -> Refusal {
+        let address = IpAddr::from(address);
+        let network = format!("{address}/{prefix}");
+        Refusal::new(match self.span {
+            Span::One => format!("{network} is not a single address"),
+            _ if prefix == 0 => {
+                format!("{network}: this type of set takes no network of prefix length 0")
+            }
+            Span::Each if address.is_ipv6() => {
+                format!("{network}: this type of set takes only single IPv6 addresses")
+            }
+            _ => format!("{network} is more than one address; test them one by one"),
+        })
     }
+}
+
+/// The bits of an address.
+#[inline(always)]
+fn width(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
 }
 
 impl Element for Addresses {
     #[inline(always)]
     fn write(&self, dimension: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
-        let rule = dimension.ip(self)?;
-        match self {
-            Self::One(address) => encoder.one(rule, *address),
-            several => {
-                let (family, purpose) = (encoder.family, encoder.purpose);
-                let seen = several_of(encoder.writer, family, purpose, *rule, *several)?;
-                if rule.slot == Slot::First {
-                    encoder.seen = seen;
-                }
-                Ok(())
-            }
-        }
+        encoder.addresses(dimension.ip(self)?, self)
     }
 
     #[inline]
@@ -407,27 +431,39 @@ impl Element for Addresses {
             Slot::Second => (fields.ip2, fields.ip2_to, fields.cidr2),
         };
         let address = address.ok_or(Malformed::Missing("an entry's address"))?;
-        match (address, to, cidr) {
-            (address, None, None) => Ok(address.into()),
-            (IpAddr::V4(first), Some(IpAddr::V4(last)), _) => {
-                Ok(Ipv4Range::new(first, last).into())
-            }
-            (address, _, cidr) => {
-                let prefix = cidr.unwrap_or_default();
-                let network = IpNet::new(address, prefix).map_err(|_| Malformed::Value {
-                    what: "a prefix length",
-                    value: prefix.into(),
-                })?;
-                Ok(network.into())
-            }
-        }
+        let (Bits::V4(first), Some(Bits::V4(last))) = (address, to) else {
+            return match cidr {
+                None => Ok(Self::One(address.into())),
+                Some(prefix) => network(address, prefix),
+            };
+        };
+        let (first, last) = (Ipv4Addr::from_bits(first), Ipv4Addr::from_bits(last));
+        Ok(Ipv4Range::new(first, last).into())
+    }
+}
+
+/// A network of the kernel's.
+#[inline(always)]
+fn network(address: Bits, prefix: u8) -> Result<Addresses, Malformed> {
+    let possible = match address {
+        Bits::V4(_) if prefix == 32 => return Ok(Addresses::One(address.into())),
+        Bits::V6(_) if prefix == 128 => return Ok(Addresses::One(address.into())),
+        Bits::V4(_) => 32,
+        Bits::V6(_) => 128,
+    };
+    match network::network(address, prefix) {
+        Some(network) if prefix < possible => Ok(Addresses::Network(network)),
+        _ => Err(Malformed::Value {
+            what: "a prefix length",
+            value: prefix.into(),
+        }),
     }
 }
 
 impl Element for IpAddr {
     #[inline(always)]
     fn write(&self, dimension: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
-        encoder.one(dimension.ip(self)?, *self)
+        encoder.addresses(dimension.ip(self)?, &Addresses::One(*self))
     }
 
     #[inline]
@@ -436,6 +472,7 @@ impl Element for IpAddr {
             Slot::First => fields.ip,
             Slot::Second => fields.ip2,
         };
-        address.ok_or(Malformed::Missing("an entry's address"))
+        let address = address.ok_or(Malformed::Missing("an entry's address"))?;
+        Ok(address.into())
     }
 }

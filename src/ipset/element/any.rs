@@ -13,8 +13,10 @@ use crate::ipset::text::Text;
 use crate::wire::Malformed;
 
 /// An element whose kind is only known at run time.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum AnyElement {
     /// An address, a range of addresses, or a network.
     Addresses(Addresses),

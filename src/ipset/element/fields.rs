@@ -1,5 +1,6 @@
 use std::net::IpAddr;
 
+use super::Bits;
 use crate::ipset::attr::{self, data};
 use crate::wire::{Attribute, Attributes, Malformed};
 
@@ -7,11 +8,11 @@ use crate::wire::{Attribute, Attributes, Malformed};
 /// at again, so that the compiler drops it where the type is known.
 #[derive(Debug, Default)]
 pub(crate) struct Fields<'a> {
-    pub(crate) ip: Option<IpAddr>,
-    pub(crate) ip_to: Option<IpAddr>,
+    pub(crate) ip: Option<Bits>,
+    pub(crate) ip_to: Option<Bits>,
     pub(crate) cidr: Option<u8>,
-    pub(crate) ip2: Option<IpAddr>,
-    pub(crate) ip2_to: Option<IpAddr>,
+    pub(crate) ip2: Option<Bits>,
+    pub(crate) ip2_to: Option<Bits>,
     pub(crate) cidr2: Option<u8>,
     pub(crate) port: Option<u16>,
     pub(crate) port_to: Option<u16>,
@@ -38,8 +39,8 @@ impl<'a> Fields<'a> {
         for attribute in entry {
             let attribute = attribute?;
             match attribute.kind() {
-                data::IP => fields.ip = Some(address(&attribute)?),
-                data::IP_TO => fields.ip_to = Some(address(&attribute)?),
+                data::IP => fields.ip = Some(bits(&attribute)?),
+                data::IP_TO => fields.ip_to = Some(bits(&attribute)?),
                 data::CIDR => fields.cidr = Some(attribute.u8()?),
                 data::PORT => fields.port = Some(attribute.u16_be()?),
                 data::PORT_TO => fields.port_to = Some(attribute.u16_be()?),
@@ -50,9 +51,9 @@ impl<'a> Fields<'a> {
                 data::ETHER => fields.ether = Some(attribute.array("6 bytes")?),
                 data::NAME => fields.name = Some(attribute.c_string()),
                 data::NAMEREF => fields.nameref = Some(attribute.c_string()),
-                data::IP2 => fields.ip2 = Some(address(&attribute)?),
+                data::IP2 => fields.ip2 = Some(bits(&attribute)?),
                 data::CIDR2 => fields.cidr2 = Some(attribute.u8()?),
-                data::IP2_TO => fields.ip2_to = Some(address(&attribute)?),
+                data::IP2_TO => fields.ip2_to = Some(bits(&attribute)?),
                 data::IFACE => fields.iface = Some(attribute.c_string()),
                 data::BYTES => fields.bytes = Some(attribute.u64_be()?),
                 data::PACKETS => fields.packets = Some(attribute.u64_be()?),
@@ -69,18 +70,26 @@ impl<'a> Fields<'a> {
 }
 
 /// The address in a nest. It is in network byte order whether or not the flag says so.
-#[inline]
-pub(crate) fn address(nest: &Attribute<'_>) -> Result<IpAddr, Malformed> {
+#[inline(always)]
+fn bits(nest: &Attribute<'_>) -> Result<Bits, Malformed> {
     let attribute = nest
         .nested()
         .next()
         .ok_or(Malformed::Missing("the address in an address nest"))??;
     match attribute.kind() {
-        attr::address::IPV4 => Ok(attribute.ipv4()?.into()),
-        attr::address::IPV6 => Ok(attribute.ipv6()?.into()),
+        attr::address::IPV4 => Ok(Bits::V4(attribute.u32_be()?)),
+        attr::address::IPV6 => {
+            let bytes = attribute.array("16 bytes")?;
+            Ok(Bits::V6(u128::from_be_bytes(bytes)))
+        }
         kind => Err(Malformed::Value {
             what: "the kind of an address",
             value: kind.into(),
         }),
     }
+}
+
+/// The address in a nest.
+pub(crate) fn address(nest: &Attribute<'_>) -> Result<IpAddr, Malformed> {
+    bits(nest).map(IpAddr::from)
 }

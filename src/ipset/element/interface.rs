@@ -19,7 +19,7 @@ const SIZE: usize = 16;
 /// assert_eq!(port.to_string(), "physdev:eth0");
 /// # Ok::<(), ipvset::Error>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Interface {
     /// Zero from the name's end on.
     name: [u8; SIZE],
@@ -116,7 +116,7 @@ impl fmt::Debug for Interface {
 }
 
 impl Element for Interface {
-    #[inline]
+    #[inline(always)]
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         let with_zero = &self.name[..(self.name().len() + 1).min(SIZE)];
         encoder.writer.attribute(data::IFACE, with_zero);

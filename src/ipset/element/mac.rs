@@ -54,20 +54,27 @@ fn read(text: &str) -> Option<MacAddress> {
     pairs.next().is_none().then_some(MacAddress(bytes))
 }
 
-impl Element for MacAddress {
+impl MacAddress {
     #[inline]
-    fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
-        if self.0 == [0; 6] {
-            return Err(Refusal::new(
-                "00:00:00:00:00:00 is the MAC address that no set takes",
-            ));
-        }
+    fn attribute(&self, encoder: &mut Encoder<'_>) {
         const TOTAL: usize = align(10);
         let mut attribute = [0; TOTAL];
         attribute[..2].copy_from_slice(&10u16.to_ne_bytes());
         attribute[2..4].copy_from_slice(&data::ETHER.to_ne_bytes());
         attribute[4..10].copy_from_slice(&self.0);
         encoder.writer.raw(&attribute);
+    }
+}
+
+impl Element for MacAddress {
+    #[inline(always)]
+    fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
+        if self.0 == [0; 6] {
+            return Err(Refusal::new(
+                "00:00:00:00:00:00 is the MAC address that no set takes",
+            ));
+        }
+        self.attribute(encoder);
         Ok(())
     }
 
@@ -81,7 +88,9 @@ impl Element for MacAddress {
 }
 
 /// The MAC address of a `bitmap:ip,mac` entry, which may be left for the first packet to tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(transparent))]
 pub struct MaybeMac(pub Option<MacAddress>);
 
 impl From<MacAddress> for MaybeMac {
@@ -103,10 +112,13 @@ impl fmt::Display for MaybeMac {
 }
 
 impl Element for MaybeMac {
-    #[inline]
+    #[inline(always)]
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
-        self.0
-            .map_or(Ok(()), |mac| mac.write(&Dimension::Mac, encoder))
+        // Unlike a hash, a bitmap takes 00:00:00:00:00:00.
+        if let Some(mac) = self.0 {
+            mac.attribute(encoder);
+        }
+        Ok(())
     }
 
     #[inline]

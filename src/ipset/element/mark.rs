@@ -1,12 +1,15 @@
 use std::fmt;
 
 use super::{Dimension, Element, Fields};
+use crate::ipset::Family;
 use crate::ipset::attr::data;
 use crate::ipset::encode::{Encoder, Refusal};
 use crate::wire::Malformed;
 
 /// A packet's mark, as `hash:ip,mark` stores it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(transparent))]
 pub struct Mark(pub u32);
 
 impl From<u32> for Mark {
@@ -22,9 +25,11 @@ impl fmt::Display for Mark {
 }
 
 impl Element for Mark {
-    #[inline]
+    #[inline(always)]
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
-        if self.0 == 0 && encoder.seen.zero_address {
+        // Only for IPv4: hash_ipmark6_uadt in ip_set_hash_ipmark.c takes both.
+        let zero = encoder.family == Family::Inet && encoder.seen.zero_address;
+        if zero && self.0 == 0 {
             return Err(Refusal::new("address and mark cannot both be zero"));
         }
         encoder.writer.u32_net(data::MARK, self.0);

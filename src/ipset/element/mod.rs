@@ -3,11 +3,13 @@
 
 mod address;
 mod any;
+mod bits;
 mod fields;
 mod interface;
 mod mac;
 mod mark;
 mod member;
+mod network;
 mod port;
 
 use std::fmt;
@@ -15,6 +17,7 @@ use std::fmt;
 pub use address::{Addresses, Ipv4Range};
 pub(crate) use address::{Ip, Slot, Span, ipv4_nest, ipv6_nest};
 pub use any::AnyElement;
+pub(crate) use bits::Bits;
 pub(crate) use fields::{Fields, address};
 pub use interface::Interface;
 pub use mac::{MacAddress, MaybeMac};

@@ -4,12 +4,12 @@ use std::ops::RangeInclusive;
 use super::{Dimension, Element, Fields};
 use crate::ipset::Family;
 use crate::ipset::attr::data;
-use crate::ipset::encode::{Encoder, Purpose, Refusal};
+use crate::ipset::encode::{Encoder, Refusal};
 use crate::ipset::text::{Text, protocol_name};
-use crate::wire::{Malformed, NET_BYTE_ORDER, Writer};
+use crate::wire::{Malformed, NET_BYTE_ORDER};
 
 /// One port or a range of them, made from a number or a range of numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PortRange {
     first: u16,
     last: u16,
@@ -34,8 +34,16 @@ impl PortRange {
         self.last
     }
 
+    #[inline]
     fn is_one(&self) -> bool {
         self.first == self.last
+    }
+
+    #[cold]
+    fn several(self) -> Refusal {
+        Refusal::new(format!(
+            "ports {self} are more than one; test them one by one"
+        ))
     }
 }
 
@@ -110,7 +118,7 @@ impl fmt::Display for Protocol {
 /// assert_eq!(tcp(8000..=8080).to_string(), "tcp:8000-8080");
 /// assert_eq!(icmp(8, 0).to_string(), "icmp:echo-request");
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Port {
     protocol: Protocol,
     ports: PortRange,
@@ -223,7 +231,7 @@ impl Element for Port {
         }
         encoder.writer.raw(&one_port(ports.first, protocol));
         if !ports.is_one() {
-            port_to(encoder.writer, encoder.purpose, ports)?;
+            encoder.port_to(ports)?;
             encoder.endless()?;
         }
         Ok(())
@@ -244,7 +252,7 @@ impl Element for Port {
 impl Port {
     /// Linux stores port 0 where a protocol has none, without a word: for ICMP in an IPv6 set
     /// and the other way round too.
-    #[inline(never)]
+    #[cold]
     fn check_without_ports(self, family: Family) -> Result<(), Refusal> {
         let kept = match family {
             Family::Inet => Protocol::ICMP,
@@ -260,23 +268,23 @@ impl Port {
     }
 }
 
-#[cold]
-fn port_to(writer: &mut Writer, purpose: Purpose, ports: PortRange) -> Result<(), Refusal> {
-    if purpose == Purpose::Test {
-        return Err(Refusal::new(format!(
-            "ports {ports} are more than one; test them one by one"
-        )));
+impl Encoder<'_> {
+    #[inline(always)]
+    fn port_to(&mut self, ports: PortRange) -> Result<(), Refusal> {
+        if self.testing() {
+            return Err(ports.several());
+        }
+        self.writer.u16_net(data::PORT_TO, ports.last);
+        Ok(())
     }
-    writer.u16_net(data::PORT_TO, ports.last);
-    Ok(())
 }
 
 impl Element for PortRange {
-    #[inline]
+    #[inline(always)]
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         encoder.writer.u16_net(data::PORT, self.first);
         if !self.is_one() {
-            port_to(encoder.writer, encoder.purpose, *self)?;
+            encoder.port_to(*self)?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Messages for programs that have a netlink connection of their own.
 
+mod bytes;
 #[cfg(test)]
 mod captured;
 mod codec;
@@ -7,6 +8,7 @@ mod encoded;
 mod reply;
 mod request;
 
+pub use bytes::{BulkMessages, ListedEntries};
 pub use encoded::EncodedEntries;
 use netlink_packet_core::{
     DecodeError, NetlinkDeserializable, NetlinkHeader, NetlinkMessage, NetlinkPayload,

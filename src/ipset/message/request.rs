@@ -53,7 +53,7 @@ pub enum Request {
     Create {
         /// Name, type and options.
         set: Box<AnySet>,
-        /// The revision of the type, see [`IpSets::revisions`](super::IpSets::revisions).
+        /// The revision of the type, see [`IpSets::revisions`](crate::ipset::IpSets::revisions).
         revision: u8,
         /// It must not exist; otherwise, the same set may.
         exclusive: bool,
@@ -147,7 +147,7 @@ pub enum Request {
 
 impl Request {
     /// Creates a set, which must not exist. `revision`: see
-    /// [`IpSets::revisions`](super::IpSets::revisions).
+    /// [`IpSets::revisions`](crate::ipset::IpSets::revisions).
     ///
     /// # Errors
     /// `InvalidInput` for options that the type does not take, see [`IpSet::check`].

@@ -457,3 +457,17 @@ impl Text for AnyElement {
         matches!(self, Self::Interface(interface) if interface.is_wildcard())
     }
 }
+
+/// A port as it is displayed.
+#[cfg(feature = "serde")]
+pub(crate) fn read_whole_port(text: &str) -> Option<Port> {
+    let context = Context {
+        names: &(),
+        family: None,
+        wildcard: false,
+        place: None,
+    };
+    let mut parts = Parts::new(Piece { text, at: 0 }, &context);
+    let port = Port::parse(&mut parts, &Dimension::Port).ok()?;
+    parts.rest.is_none().then_some(port)
+}

@@ -72,6 +72,42 @@ impl<T: SetType> Entry<T> {
     }
 }
 
+/// The value of an entry in the tool's syntax, with what belongs to it although the tool writes
+/// it among the options.
+#[cfg(feature = "serde")]
+pub(crate) struct ValueText<'a, T: SetType>(&'a Entry<T>);
+
+#[cfg(feature = "serde")]
+impl<T: SetType> Entry<T> {
+    pub(crate) fn value_text(&self) -> ValueText<'_, T> {
+        ValueText(self)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<T: SetType> fmt::Display for ValueText<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.0.value();
+        value.text(f)?;
+        if value.has_wildcard() {
+            f.write_str(" wildcard")?;
+        }
+        Ok(())
+    }
+}
+
+/// A mark as [`SkbMark`] is displayed.
+#[cfg(feature = "serde")]
+pub(crate) fn read_skb_mark(text: &str) -> Option<SkbMark> {
+    read_mark(Piece { text, at: 0 }).ok()
+}
+
+/// A priority as [`SkbPriority`] is displayed.
+#[cfg(feature = "serde")]
+pub(crate) fn read_skb_priority(text: &str) -> Option<SkbPriority> {
+    read_priority(Piece { text, at: 0 }).ok()
+}
+
 /// Is told an option's name and its value, if it has one.
 type Each<'a> = dyn FnMut(&'static str, Option<&dyn fmt::Display>) -> fmt::Result + 'a;
 

@@ -41,7 +41,11 @@ mod writer;
 use crate::Result;
 use piece::Words;
 
+#[cfg(feature = "serde")]
+pub(crate) use element::read_whole_port;
 pub(super) use element::{Parts, Text};
+#[cfg(feature = "serde")]
+pub(crate) use entry::{read_skb_mark, read_skb_priority};
 pub(super) use names::protocol_name;
 pub(super) use piece::Flaw;
 

@@ -38,8 +38,11 @@ const fn flag(name: &'static str) -> OptionName {
     }
 }
 
+/// Says whether sets of a type take an option.
+type TakenBy = fn(&Definition) -> bool;
+
 /// In the order in which the tool lists them, but for the masks of types that got theirs late.
-static CREATE: &[(OptionName, fn(&Definition) -> bool)] = &[
+static CREATE: &[(OptionName, TakenBy)] = &[
     (value("range"), |it| {
         let range = Takes::ADDRESS_RANGE.union(Takes::PORT_RANGE);
         it.options.intersects(range)
@@ -65,7 +68,7 @@ static CREATE: &[(OptionName, fn(&Definition) -> bool)] = &[
     (value("initval"), is_hash),
 ];
 
-static ENTRY: &[(OptionName, fn(&Definition) -> bool)] = &[
+static ENTRY: &[(OptionName, TakenBy)] = &[
     (value("timeout"), any),
     (flag("nomatch"), |it| it.nomatch),
     (flag("wildcard"), Definition::has_interface),

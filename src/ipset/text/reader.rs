@@ -17,6 +17,8 @@ const READ: &str = "read save file";
 /// A line of a save file.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Line {
     /// `create`: the set is created.
     Create(AnySet),

@@ -80,7 +80,7 @@ pub(crate) use sealed::Sealed;
 pub trait SetType: Sealed + Clone + PartialEq + std::fmt::Debug + Send + Sync + 'static {
     /// What its entries are made of.
     #[allow(private_bounds)]
-    type Value: Elements + Clone + PartialEq + Eq + std::fmt::Debug + Send + Sync + 'static;
+    type Value: Elements + Clone + PartialEq + Eq + Ord + std::fmt::Debug + Send + Sync + 'static;
 
     #[doc(hidden)]
     fn definition(&self) -> &'static Definition;
@@ -153,6 +153,9 @@ macro_rules! set_type {
                 DEFINITION
             }
         }
+
+        #[cfg(feature = "serde")]
+        $crate::serde::as_type_name!($marker);
 
         $($(impl $crate::ipset::types::$kind for $marker {})+)?
         $(impl $crate::ipset::types::RangeType for $marker {

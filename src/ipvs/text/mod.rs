@@ -41,6 +41,7 @@ use crate::Result;
 /// A line of a saved table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Line {
     /// Its number, from 1.
     pub number: usize,

@@ -1,0 +1,48 @@
+//! A process that is a contender: prepares, does the job once, and says what it took.
+
+use std::fs;
+use std::time::Duration;
+
+use crate::{Outcome, ipset, ipvs};
+
+const SETTLE: Duration = Duration::from_millis(200);
+
+/// What the kernel has to have.
+pub(crate) fn needs(arguments: &[String]) -> lab::Needs {
+    match arguments {
+        [_, _, what, _] if what.contains(':') => lab::Needs::sets(&[what]),
+        _ => lab::Needs::ipvs(),
+    }
+}
+
+/// The arguments are the contender, the job, what it is done to, and how many.
+pub(crate) fn run(arguments: &[String]) -> Outcome {
+    let [contender, job, what, count] = arguments else {
+        return Err("a contender, a job, what it is done to, and how many are needed".into());
+    };
+    let count = count.parse()?;
+    let run = if what.contains(':') {
+        ipset::contend(contender, job, what, count)
+    } else {
+        ipvs::contend(contender, job, count)
+    }?;
+    // The kernel frees what was removed later, and would do so while the next one is timed.
+    std::thread::sleep(SETTLE);
+    let mut report = run.to_json();
+    report["place"] = place()?.into();
+    println!("{report}");
+    Ok(())
+}
+
+/// The kernel and the machine.
+fn place() -> Outcome<String> {
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    let processors = fs::read_to_string("/proc/cpuinfo")?;
+    let models = processors.lines().filter_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        (name.trim() == "model name").then(|| value.trim())
+    });
+    let models: Vec<_> = models.collect();
+    let (count, model) = (models.len().max(1), models.first().unwrap_or(&"unknown"));
+    Ok(format!("Linux {}, {count} x {model}", kernel.trim()))
+}

@@ -1,0 +1,94 @@
+//! The floor: what the kernel itself takes. Bytes that are ready are sent with the fewest system
+//! calls and the ACKs read; dumps are received and dropped. Nothing is looked at but what says
+//! that it went well.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, setsockopt, socket,
+    sockopt,
+};
+
+use crate::Outcome;
+
+const HEADER: usize = 16;
+const ERROR: u16 = 2;
+const DONE: u16 = 3;
+/// The largest datagram that the kernel makes of a dump.
+const DATAGRAM: usize = 32 * 1024;
+
+/// A netlink socket and nothing else.
+pub(crate) struct Floor {
+    socket: OwnedFd,
+    buffer: Vec<u8>,
+}
+
+impl Floor {
+    pub(crate) fn netfilter() -> Outcome<Self> {
+        Self::open(SockProtocol::NetlinkNetFilter)
+    }
+
+    pub(crate) fn generic() -> Outcome<Self> {
+        Self::open(SockProtocol::NetlinkGeneric)
+    }
+
+    fn open(protocol: SockProtocol) -> Outcome<Self> {
+        let socket = socket(
+            AddressFamily::Netlink,
+            SockType::Raw,
+            SockFlag::SOCK_CLOEXEC,
+            protocol,
+        )?;
+        setsockopt(&socket, sockopt::SndBufForce, &(4 * 1024 * 1024))?;
+        setsockopt(&socket, sockopt::RcvBufForce, &(4 * 1024 * 1024))?;
+        Ok(Self {
+            socket,
+            buffer: vec![0; DATAGRAM],
+        })
+    }
+
+    /// Sends a datagram whose last message asks for an ACK, and waits for it.
+    pub(crate) fn send(&mut self, datagram: &[u8]) -> Outcome {
+        send(self.socket.as_raw_fd(), datagram, MsgFlags::empty())?;
+        let answer = self.receive()?;
+        match (kind(answer), code(answer)) {
+            (ERROR, 0) => Ok(()),
+            (kind, code) => Err(format!("message {kind} with code {code} for an ACK").into()),
+        }
+    }
+
+    /// Sends a request and gives the first datagram of the answer.
+    pub(crate) fn ask(&mut self, request: &[u8]) -> Outcome<&[u8]> {
+        send(self.socket.as_raw_fd(), request, MsgFlags::empty())?;
+        self.receive()
+    }
+
+    /// Asks for a dump and drops it; gives how many bytes it had.
+    pub(crate) fn dump(&mut self, request: &[u8]) -> Outcome<usize> {
+        send(self.socket.as_raw_fd(), request, MsgFlags::empty())?;
+        let mut total = 0;
+        loop {
+            let datagram = self.receive()?;
+            total += datagram.len();
+            match kind(datagram) {
+                DONE => return Ok(total),
+                ERROR => return Err(format!("code {} for a dump", code(datagram)).into()),
+                _ => {}
+            }
+        }
+    }
+
+    fn receive(&mut self) -> Outcome<&[u8]> {
+        let length = recv(self.socket.as_raw_fd(), &mut self.buffer, MsgFlags::empty())?;
+        Ok(&self.buffer[..length])
+    }
+}
+
+fn kind(datagram: &[u8]) -> u16 {
+    u16::from_ne_bytes([datagram[4], datagram[5]])
+}
+
+fn code(datagram: &[u8]) -> i32 {
+    let code = datagram[HEADER..].first_chunk();
+    code.map_or(0, |code| i32::from_ne_bytes(*code))
+}

@@ -1,0 +1,224 @@
+//! IPVS: what the contenders do with 1,000 services of 10 servers each.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+
+use ipvset::ipvs::proc::Proc;
+use ipvset::ipvs::{
+    Ipvs, IpvsMessage, OnFailure, Operation, Query, RealServer, Scheduler, VirtualService,
+};
+use netlink_packet_core::{Emitable, NetlinkHeader, NetlinkMessage, NetlinkPayload};
+use netlink_packet_generic::ctrl::nlas::GenlCtrlAttrs;
+use netlink_packet_generic::ctrl::{GenlCtrl, GenlCtrlCmd};
+use netlink_packet_generic::{GenlFamily, GenlMessage};
+
+use crate::Outcome;
+use crate::floor::Floor;
+use crate::job::{Job, contenders};
+use crate::measure::{Run, time, time_tool};
+
+const SERVERS: u32 = 10;
+const TABLE: &str = "services with 10 servers each";
+/// Room for requests in a datagram of the floor: fewer system calls are not faster.
+const DATAGRAM: usize = 128 * 1024;
+
+const REQUEST: u16 = 1;
+const ACK: u16 = 4;
+const DUMP: u16 = 0x300;
+
+pub(crate) fn jobs(quick: bool) -> Vec<Job> {
+    let services = if quick { 100 } else { 1_000 };
+    let rounds = |name: &str| if name.starts_with("ipvsadm") { 3 } else { 7 };
+    let job = |name, others: &[&'static str]| Job {
+        name,
+        what: TABLE,
+        count: services,
+        contenders: contenders(others, rounds),
+    };
+    vec![
+        job("add", &["ipvset, gathered first", "ipvsadm -R"]),
+        job("read", &["ipvset, all kept", "ipvsadm -Sn"]),
+        job("quick snapshot of", &["ipvsadm -Sn"]),
+    ]
+}
+
+pub(crate) fn contend(contender: &str, job: &str, services: u32) -> Outcome<Run> {
+    let mut ipvs = Ipvs::connect()?;
+    warm_up(&mut ipvs)?;
+    if job != "add" {
+        add(&mut ipvs, services)?;
+    }
+    let run = match (job, contender) {
+        ("add", "ipvset") => time(|| add(&mut ipvs, services)),
+        ("add", "ipvset, gathered first") => time(|| add_gathered(&mut ipvs, services)),
+        ("add", "floor") => {
+            let datagrams = datagrams(services)?;
+            let mut floor = Floor::generic()?;
+            time(|| datagrams.iter().try_for_each(|it| floor.send(it)))
+        }
+        ("add", _) => {
+            let path = "/tmp/ipvset-bench.txt";
+            let mut file = BufWriter::new(File::create(path)?);
+            for operation in operations(services) {
+                writeln!(file, "{operation}")?;
+            }
+            file.into_inner()?.sync_data()?;
+            let run = time_tool(&["ipvsadm", "-R"], path);
+            fs::remove_file(path)?;
+            run
+        }
+        ("read", "ipvset") => time(|| {
+            let mut count = 0;
+            for entry in ipvs.entries()? {
+                std::hint::black_box(entry?);
+                count += 1;
+            }
+            complete(count, services)
+        }),
+        ("read", "ipvset, all kept") => time(|| complete(ipvs.table()?.len(), services)),
+        ("read", "floor") => {
+            let mut floor = Floor::generic()?;
+            let family = family()?;
+            let ask = |query: Query| message(family, DUMP, query.into());
+            let all = ask(Query::Services);
+            let each = (0..services).map(|number| ask(Query::Servers(service(number).key)));
+            let each: Vec<_> = each.collect();
+            time(|| {
+                floor.dump(&all)?;
+                each.iter().try_for_each(|it| floor.dump(it).map(drop))
+            })
+        }
+        ("quick snapshot of", "ipvset") => {
+            time(|| complete(Proc::new().snapshot()?.len(), services))
+        }
+        ("quick snapshot of", "floor") => time(|| Ok(fs::read("/proc/net/ip_vs")?)),
+        _ => time_tool(&["ipvsadm", "-Sn"], "/dev/null"),
+    }?;
+    ipvs.flush()?;
+    Ok(run)
+}
+
+/// Does a little of everything, so that the kernel has loaded its modules, and both this program
+/// and the tool lie in memory.
+fn warm_up(ipvs: &mut Ipvs) -> Outcome {
+    add(ipvs, 1)?;
+    let request = message(family()?, ACK, Operation::Zero.into());
+    Floor::generic()?.ask(&request)?;
+    complete(ipvs.table()?.len(), 1)?;
+    complete(Proc::new().snapshot()?.len(), 1)?;
+    time_tool(&["ipvsadm", "-Sn"], "/dev/null")?;
+    Ok(ipvs.flush()?)
+}
+
+fn add(ipvs: &mut Ipvs, services: u32) -> Outcome {
+    done(ipvs.execute_all(operations(services), OnFailure::GoOn)?)
+}
+
+fn add_gathered(ipvs: &mut Ipvs, services: u32) -> Outcome {
+    let mut batch = ipvs.batch();
+    for number in 0..services {
+        let service = service(number);
+        batch.add_service(&service);
+        for server in 0..SERVERS {
+            batch.add_server(&service, &real_server(server));
+        }
+    }
+    done(batch.send()?)
+}
+
+fn done(outcome: ipvset::ipvs::Outcome) -> Outcome {
+    Ok(outcome.into_result()?)
+}
+
+fn complete(count: usize, services: u32) -> Outcome {
+    if count == services as usize {
+        return Ok(());
+    }
+    Err(format!("{count} services instead of {services}").into())
+}
+
+fn service(number: u32) -> VirtualService {
+    let address = Ipv4Addr::from_bits(0x0a64_0001 + number);
+    VirtualService::tcp(SocketAddr::from((address, 8080))).scheduler(Scheduler::RoundRobin)
+}
+
+fn real_server(number: u32) -> RealServer {
+    let address = Ipv4Addr::from_bits(0x0a00_000b + number);
+    RealServer::new(SocketAddr::from((address, 8080))).masquerade()
+}
+
+/// All that is to be done, in order.
+fn operations(services: u32) -> impl Iterator<Item = Operation> {
+    (0..services).flat_map(|number| {
+        let service = service(number);
+        let key = service.key;
+        let servers = (0..SERVERS).map(move |it| Operation::AddServer(key, real_server(it)));
+        std::iter::once(Operation::AddService(service)).chain(servers)
+    })
+}
+
+/// The requests as the crate sends them, in datagrams of which only the last message asks for an
+/// ACK.
+fn datagrams(services: u32) -> Outcome<Vec<Vec<u8>>> {
+    let family = family()?;
+    let mut datagrams = vec![Vec::new()];
+    let mut last = 0;
+    for operation in operations(services) {
+        let message = message(family, 0, operation.into());
+        let mut datagram = datagrams.pop().unwrap_or_default();
+        if datagram.len() + message.len() > DATAGRAM {
+            ask_for_ack(&mut datagram, last);
+            datagrams.push(std::mem::take(&mut datagram));
+        }
+        last = datagram.len();
+        datagram.extend_from_slice(&message);
+        datagrams.push(datagram);
+    }
+    if let Some(datagram) = datagrams.last_mut() {
+        ask_for_ack(datagram, last);
+    }
+    Ok(datagrams)
+}
+
+fn ask_for_ack(datagram: &mut [u8], message: usize) {
+    datagram[message + 6..message + 8].copy_from_slice(&(REQUEST | ACK).to_ne_bytes());
+}
+
+fn message(family: u16, flags: u16, message: IpvsMessage) -> Vec<u8> {
+    let mut message = GenlMessage::from_payload(message);
+    message.set_resolved_family_id(family);
+    bytes(message, flags)
+}
+
+fn bytes<F>(message: GenlMessage<F>, flags: u16) -> Vec<u8>
+where
+    F: GenlFamily + Emitable + Clone + std::fmt::Debug + PartialEq + Eq,
+{
+    let mut header = NetlinkHeader::default();
+    header.flags = REQUEST | flags;
+    let mut message = NetlinkMessage::new(header, NetlinkPayload::from(message));
+    message.finalize();
+    let mut bytes = vec![0; message.buffer_len()];
+    message.serialize(&mut bytes);
+    bytes
+}
+
+/// The number that the kernel gave the family IPVS.
+fn family() -> Outcome<u16> {
+    let request = GenlCtrl {
+        cmd: GenlCtrlCmd::GetFamily,
+        nlas: vec![GenlCtrlAttrs::FamilyName("IPVS".to_owned())],
+    };
+    let mut floor = Floor::generic()?;
+    let answer = floor.ask(&bytes(GenlMessage::from_payload(request), 0))?;
+    let answer = NetlinkMessage::<GenlMessage<GenlCtrl>>::deserialize(answer)?;
+    let NetlinkPayload::InnerMessage(answer) = answer.payload else {
+        return Err("the kernel has no IPVS".into());
+    };
+    let number = answer.payload.nlas.iter().find_map(|it| match it {
+        GenlCtrlAttrs::FamilyId(number) => Some(*number),
+        _ => None,
+    });
+    number.ok_or_else(|| "the family IPVS has no number".into())
+}

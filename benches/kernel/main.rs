@@ -1,0 +1,71 @@
+//! Times the crate on a real kernel, beside the floor (what the kernel itself takes) and beside
+//! the command-line tools, in turns.
+//!
+//! `cargo xtask bench` runs it, prints the table and draws the plot. By itself it says on
+//! standard error what it does and writes one JSON document to standard output. Arguments:
+//! `ipvs` or `ipset` (what to time; both if neither is there), `quick` (small sizes, few rounds).
+
+mod contender;
+mod floor;
+mod ipset;
+mod ipvs;
+mod job;
+mod measure;
+
+use std::process::ExitCode;
+
+use serde_json::Value;
+
+/// The benchmark gives up on the first thing that goes wrong: half a table helps nobody.
+pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+
+/// The first argument of the processes that this program starts to be contenders.
+pub(crate) const CONTENDER: &str = "contender";
+
+/// What to time.
+struct Choice {
+    ipvs: bool,
+    ipset: bool,
+    quick: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let contender = arguments.first().is_some_and(|first| first == CONTENDER);
+    // On a kernel of its own, where the lab has to boot one. Its init is this program too,
+    // without arguments.
+    if contender || std::process::id() == 1 {
+        let rest = arguments.get(1..).unwrap_or_default();
+        return lab::main(&contender::needs(rest), || report(contender::run(rest)));
+    }
+    let has = |word: &str| arguments.iter().any(|argument| argument == word);
+    let both = has("ipvs") == has("ipset");
+    report(run(&Choice {
+        ipvs: both || has("ipvs"),
+        ipset: both || has("ipset"),
+        quick: has("quick"),
+    }))
+}
+
+fn report(outcome: Outcome) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(choice: &Choice) -> Outcome {
+    let mut jobs = Vec::new();
+    if choice.ipvs {
+        jobs.extend(ipvs::jobs(choice.quick));
+    }
+    if choice.ipset {
+        jobs.extend(ipset::jobs(choice.quick));
+    }
+    let results: Outcome<Vec<_>> = jobs.iter().map(job::Job::run).collect();
+    println!("{}", Value::from(results?));
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! IPVS over a connection that a program has already: the crate's messages through `genetlink`,
+//! on tokio. It adds a service and lists all, in a network namespace of its own, on a kernel that
+//! the lab finds or brings.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use futures_util::{Stream, StreamExt};
+use genetlink::{GenetlinkHandle, new_connection};
+use ipvset::ipvs::{IpvsMessage, Operation, Query, Report, Scheduler, VirtualService};
+use netlink_packet_core::{
+    DecodeError, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
+};
+use netlink_packet_generic::GenlMessage;
+
+type Answer = Result<NetlinkMessage<GenlMessage<IpvsMessage>>, DecodeError>;
+
+fn main() -> ExitCode {
+    lab::main(&lab::Needs::ipvs(), || {
+        let namespace = lab::Namespace::new().map_err(Into::into);
+        match namespace.and_then(|namespace| namespace.run(on_tokio)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            }
+        }
+    })
+}
+
+fn on_tokio() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().build()?.block_on(async {
+        let (connection, mut genetlink, _) = new_connection()?;
+        tokio::spawn(connection);
+
+        let web =
+            VirtualService::tcp("10.100.100.100:8080".parse()?).scheduler(Scheduler::RoundRobin);
+        reports(request(&mut genetlink, Operation::AddService(web).into()).await?).await?;
+        for report in reports(request(&mut genetlink, Query::Services.into()).await?).await? {
+            if let Report::Service(service) = report {
+                println!("{}", service.config);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Sends a message with the flags that it wants. `genetlink` finds the family's number.
+async fn request(
+    genetlink: &mut GenetlinkHandle,
+    message: IpvsMessage,
+) -> Result<impl Stream<Item = Answer> + use<>, Box<dyn Error + Send + Sync>> {
+    let flags = match message.is_dump() {
+        true => NLM_F_DUMP,
+        false => NLM_F_ACK,
+    };
+    let mut message = NetlinkMessage::from(GenlMessage::from_payload(message));
+    message.header.flags = NLM_F_REQUEST | flags;
+    Ok(genetlink.request(message).await?)
+}
+
+/// What was answered, up to the end of the list or the ACK.
+async fn reports(
+    answers: impl Stream<Item = Answer>,
+) -> Result<Vec<Report>, Box<dyn Error + Send + Sync>> {
+    let mut answers = Box::pin(answers);
+    let mut reports = Vec::new();
+    while let Some(answer) = answers.next().await {
+        match answer?.payload {
+            NetlinkPayload::InnerMessage(message) => match message.payload {
+                IpvsMessage::Report(report) => reports.push(report),
+                other => return Err(format!("not an answer: {other:?}").into()),
+            },
+            NetlinkPayload::Error(error) if error.code.is_some() => {
+                return Err(error.to_io().into());
+            }
+            _ => {}
+        }
+    }
+    Ok(reports)
+}

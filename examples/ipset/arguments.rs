@@ -1,0 +1,207 @@
+//! What the words of a command line or of a line of input say.
+
+use crate::complaint::Complaint;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    Create,
+    Add,
+    Del,
+    Test,
+    Destroy,
+    List,
+    Save,
+    Restore,
+    Flush,
+    Rename,
+    Swap,
+    Help,
+    Version,
+    Quit,
+    Interactive,
+}
+
+/// The names of the commands, new and old. The first one that begins as a word does is meant.
+const COMMANDS: &[(Command, &[&str])] = &[
+    (Command::Create, &["create", "-N", "n"]),
+    (Command::Add, &["add", "-A"]),
+    (Command::Del, &["del", "-D"]),
+    (Command::Test, &["test", "-T"]),
+    (Command::Destroy, &["destroy", "-X", "x"]),
+    (Command::List, &["list", "-L"]),
+    (Command::Save, &["save", "-S"]),
+    (Command::Restore, &["restore", "-R"]),
+    (Command::Flush, &["flush", "-F"]),
+    (Command::Rename, &["rename", "-E", "e"]),
+    (Command::Swap, &["swap", "-W", "w"]),
+    (Command::Help, &["help", "-H", "-h"]),
+    (Command::Version, &["version", "-V", "-v"]),
+    (Command::Quit, &["quit"]),
+];
+
+impl Command {
+    fn named(word: &str) -> Option<Self> {
+        if word == "-" {
+            return Some(Self::Interactive);
+        }
+        let word = word.strip_prefix("--").unwrap_or(word);
+        let meant = |name: &&str| !word.is_empty() && name.starts_with(word);
+        COMMANDS
+            .iter()
+            .find(|(_, names)| names.iter().any(meant))
+            .map(|(command, _)| *command)
+    }
+
+    pub fn name(self) -> &'static str {
+        let found = COMMANDS.iter().find(|(command, _)| *command == self);
+        found.map_or("-", |(_, names)| names[0])
+    }
+
+    /// How many words it needs, and how many it takes; `None` is any number.
+    fn words(self) -> (usize, Option<usize>) {
+        match self {
+            Self::Create | Self::Add | Self::Del | Self::Test => (2, None),
+            Self::Rename | Self::Swap => (2, Some(2)),
+            Self::Destroy | Self::List | Self::Save | Self::Flush => (0, Some(1)),
+            Self::Help => (0, Some(1)),
+            Self::Restore | Self::Version | Self::Quit | Self::Interactive => (0, Some(0)),
+        }
+    }
+}
+
+/// How listings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Plain,
+    Save,
+    Xml,
+}
+
+/// The options that can stand anywhere.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    pub exist: bool,
+    pub quiet: bool,
+    pub sorted: bool,
+    pub names: bool,
+    pub terse: bool,
+    pub mode: Option<Mode>,
+    pub file: Option<String>,
+}
+
+/// A command with its options and words.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub command: Command,
+    pub flags: Flags,
+    pub words: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flag {
+    Exist,
+    Output,
+    Quiet,
+    Resolve,
+    Sorted,
+    Names,
+    Terse,
+    File,
+}
+
+const FLAGS: &[(Flag, [&str; 2])] = &[
+    (Flag::Exist, ["-!", "-exist"]),
+    (Flag::Output, ["-o", "-output"]),
+    (Flag::Quiet, ["-q", "-quiet"]),
+    (Flag::Resolve, ["-r", "-resolve"]),
+    (Flag::Sorted, ["-s", "-sorted"]),
+    (Flag::Names, ["-n", "-name"]),
+    (Flag::Terse, ["-t", "-terse"]),
+    (Flag::File, ["-f", "-file"]),
+];
+
+fn flag(word: &str) -> Option<Flag> {
+    let word = match word.starts_with("--") {
+        true => &word[1..],
+        false => word,
+    };
+    let found = FLAGS.iter().find(|(_, names)| names.contains(&word));
+    found.map(|(flag, _)| *flag)
+}
+
+pub fn is_quiet(words: &[String]) -> bool {
+    words.iter().any(|word| flag(word) == Some(Flag::Quiet))
+}
+
+impl Call {
+    pub fn parse(words: &[String]) -> Result<Self, Complaint> {
+        let mut flags = Flags::default();
+        let mut rest = Vec::new();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let Some(flag) = flag(word) else {
+                rest.push(word.clone());
+                continue;
+            };
+            let mut value = || {
+                let missing = format!("Missing mandatory argument to option {word}");
+                words.next().ok_or_else(|| Complaint::usage(missing))
+            };
+            match flag {
+                Flag::Exist => flags.exist = true,
+                Flag::Quiet => flags.quiet = true,
+                Flag::Sorted => flags.sorted = true,
+                Flag::Names => flags.names = true,
+                Flag::Terse => flags.terse = true,
+                Flag::Resolve => {}
+                Flag::Output => flags.mode = Some(mode(value()?)?),
+                Flag::File => flags.file = Some(value()?.clone()),
+            }
+        }
+        let mut words = rest.into_iter();
+        let Some(word) = words.next() else {
+            return Err(Complaint::usage("No command specified."));
+        };
+        let Some(command) = Command::named(&word) else {
+            return Err(Complaint::usage(format!(
+                "No command specified: unknown argument {word}"
+            )));
+        };
+        let call = Self {
+            command,
+            flags,
+            words: words.collect(),
+        };
+        call.check_count()?;
+        Ok(call)
+    }
+
+    fn check_count(&self) -> Result<(), Complaint> {
+        let (least, most) = self.command.words();
+        let name = self.command.name();
+        if self.words.len() < least {
+            let which = match self.words.len() {
+                0 => "",
+                _ => " second",
+            };
+            return Err(Complaint::usage(format!(
+                "Missing{which} mandatory argument to command {name}"
+            )));
+        }
+        match most.and_then(|most| self.words.get(most)) {
+            Some(extra) => Err(Complaint::usage(format!("Unknown argument {extra}"))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn mode(word: &str) -> Result<Mode, Complaint> {
+    match word {
+        "plain" => Ok(Mode::Plain),
+        "save" => Ok(Mode::Save),
+        "xml" => Ok(Mode::Xml),
+        _ => Err(Complaint::new(format!(
+            "Syntax error: unknown output mode '{word}'"
+        ))),
+    }
+}

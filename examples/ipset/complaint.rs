@@ -1,0 +1,174 @@
+//! What goes wrong: the message and the exit status.
+
+use std::io;
+
+use ipvset::{Error, ErrorKind};
+
+use crate::arguments::{Command, is_quiet};
+
+/// The version of the tool that this stands in for.
+pub const VERSION: &str = "7.17";
+
+#[derive(Debug)]
+pub struct Complaint {
+    /// 1, or 2 if the command line is wrong.
+    pub status: u8,
+    text: String,
+    /// Printed as it is, without the program's name.
+    bare: bool,
+    /// Not printed, since the command has `-quiet`.
+    silent: bool,
+}
+
+impl Complaint {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self {
+            status: 1,
+            text: text.into(),
+            bare: false,
+            silent: false,
+        }
+    }
+
+    /// Not printed if the words have `-quiet` among them.
+    pub fn unless_quiet(self, words: &[String]) -> Self {
+        Self {
+            silent: self.silent || is_quiet(words),
+            ..self
+        }
+    }
+
+    pub fn usage(text: impl Into<String>) -> Self {
+        Self {
+            status: 2,
+            ..Self::new(text)
+        }
+    }
+
+    /// A text that is no error, such as that an element is not in a set.
+    pub fn bare(text: impl Into<String>) -> Self {
+        Self {
+            bare: true,
+            ..Self::new(text)
+        }
+    }
+
+    pub fn syntax(error: &Error) -> Self {
+        Self::new(format!("Syntax error: {}", error.reason()))
+    }
+
+    /// Names the line of `restore`'s input.
+    pub fn in_line(self, number: usize) -> Self {
+        match (self.status, self.bare) {
+            (1, false) => Self {
+                text: format!("Error in line {number}: {}", self.text),
+                ..self
+            },
+            _ => self,
+        }
+    }
+
+    pub fn print(&self) {
+        match (self.bare, self.status) {
+            _ if self.silent => {}
+            (true, _) => eprintln!("{}", self.text),
+            (false, 2) => {
+                eprintln!("ipset v{VERSION}: {}", self.text);
+                eprintln!("Try `ipset help' for more information.");
+            }
+            (false, _) => eprintln!("ipset v{VERSION}: {}", self.text),
+        }
+    }
+
+    /// What the crate says of a command on a set of this type.
+    pub fn from_error(command: Command, type_name: Option<&str>, error: &Error) -> Self {
+        if let Some(code) = error.ipset_code() {
+            if let Some(text) = ipset_text(command, type_name, code) {
+                return Self::new(text);
+            }
+        }
+        if let Some(errno) = error.errno() {
+            return Self::new(errno_text(command, errno));
+        }
+        match error.kind() {
+            ErrorKind::InvalidInput => Self::syntax(error),
+            _ => Self::new(error.reason()),
+        }
+    }
+}
+
+impl From<io::Error> for Complaint {
+    fn from(error: io::Error) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+/// As libc has them; the crate has no need to name them.
+const ENOENT: i32 = 2;
+const EEXIST: i32 = 17;
+const ERANGE: i32 = 34;
+const EMSGSIZE: i32 = 90;
+
+fn errno_text(command: Command, errno: i32) -> String {
+    let text = match errno {
+        ENOENT => "The set with the given name does not exist",
+        EEXIST if command == Command::Create => {
+            "Set cannot be created: set with the same name already exists"
+        }
+        ERANGE => "The specified range is too large, split it up into smaller ranges",
+        EMSGSIZE => "Kernel error received: message could not be created",
+        errno => {
+            let text = io::Error::from_raw_os_error(errno).to_string();
+            let text = text.split(" (os error").next().unwrap_or_default();
+            return format!("Kernel error received: {text}");
+        }
+    };
+    text.to_owned()
+}
+
+/// Programs look for these words.
+fn ipset_text(command: Command, type_name: Option<&str>, code: i32) -> Option<&'static str> {
+    let method = type_name.and_then(|name| name.split(':').next());
+    Some(match (code, command) {
+        (4097, _) => "Kernel error received: ipset protocol error",
+        (4098, _) => "Kernel error received: set type not supported",
+        (4099, _) => "Kernel error received: maximal number of sets reached, cannot create more.",
+        (4100, _) => "Set cannot be destroyed: it is in use by a kernel component",
+        (4101, Command::Rename) => "Set cannot be renamed: a set with the new name already exists",
+        (4101, _) => "Sets cannot be swapped: the second set does not exist",
+        (4102, _) => "The sets cannot be swapped: their type does not match",
+        (4103, Command::Add) => "Element cannot be added to the set: it's already added",
+        (4103, _) => "Element cannot be deleted from the set: it's not added",
+        (4104, _) => "The value of the CIDR parameter of the IP address is invalid",
+        (4105, _) => "The value of the netmask parameter is invalid",
+        (4106, _) => "Protocol family not supported by the set type",
+        (4107, _) => "Timeout cannot be used: set was created without timeout support",
+        (4108, _) => "Set cannot be renamed: it is in use by another system",
+        (4109, _) => "An IPv4 address is expected, but not received",
+        (4110, _) => "An IPv6 address is expected, but not received",
+        (4111, _) => "Packet/byte counters cannot be used: set was created without counter support",
+        (4112, _) => "Comment cannot be used: set was created without comment support",
+        (4113, _) => "The value of the markmask parameter is invalid",
+        (4114, _) => "Skbinfo mapping cannot be used: set was created without skbinfo support",
+        (4115, _) => "netmask and bitmask options are mutually exclusive, provide only one",
+        _ => match (method?, code - 4352) {
+            ("bitmap", 0) => "Element is out of the range of the set",
+            ("bitmap", 1) => "The range you specified exceeds the size limit of the set type",
+            ("hash", 0) => "Hash is full, cannot add more elements",
+            ("hash", 1) => "Null-valued element, cannot be stored in a hash type of set",
+            ("hash", 2) => "Invalid protocol specified",
+            ("hash", 3) => "Protocol missing, but must be specified",
+            ("hash", 4) => "Range is not supported in the \"net\" component of the element",
+            ("hash", 5) => "Invalid range, covers the whole address space",
+            ("list", 0) => "Set to be added/deleted/tested as element does not exist.",
+            ("list", 1) => "Sets with list:set type cannot be added to the set.",
+            ("list", 2) => "No reference set specified.",
+            ("list", 3) => "The set to which you referred with 'before' or 'after' does not exist.",
+            ("list", 4) => "The set is full, more elements cannot be added.",
+            ("list", 5) => {
+                "The set to which you referred with 'before' or 'after' is not added to the set."
+            }
+            _ => return None,
+        },
+    })
+}

@@ -1,0 +1,81 @@
+//! What goes wrong, and the exit status that says so.
+
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The arguments are not what they can be.
+    Usage(String),
+    /// The kernel refused, or can't be asked.
+    Refused(ipvset::Error),
+    /// The one service that was to be listed is not there.
+    NotListed(ipvset::Error),
+    /// Lines that could not be restored, each with its number.
+    Lines(Vec<(usize, Failure)>),
+    Io(io::Error),
+}
+
+impl Failure {
+    /// Whoever reads the output has seen enough.
+    pub(crate) fn is_silent(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    pub(crate) fn status(&self) -> ExitCode {
+        ExitCode::from(self.code())
+    }
+
+    fn code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::NotListed(_) => 1,
+            // What the crate refuses without asking the kernel is wrong on any machine.
+            Self::Refused(error) if error.is_invalid_input() && error.errno().is_none() => 2,
+            Self::Refused(_) | Self::Io(_) => 255,
+            Self::Lines(lines) => lines.iter().map(|(_, it)| it.code()).max().unwrap_or(255),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(why) => f.write_str(why),
+            Self::Refused(error) | Self::NotListed(error) => write!(f, "{error}"),
+            Self::Io(error) => write!(f, "{error}"),
+            Self::Lines(lines) => {
+                let mut end = "";
+                for (number, failure) in lines {
+                    write!(f, "{end}line {number}: {failure}")?;
+                    end = "\n";
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl From<ipvset::Error> for Failure {
+    fn from(error: ipvset::Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Text that can't be read, as a mistake in the arguments: without the place in a text that
+/// nobody wrote.
+pub(crate) fn unreadable(error: &ipvset::Error) -> Failure {
+    let text = error.to_string();
+    let place = error
+        .position()
+        .map(|(line, column)| format!("line {line}, column {column}: "));
+    let why = place.and_then(|place| Some(text.split_once(&place)?.1.to_owned()));
+    Failure::Usage(why.unwrap_or(text))
+}

@@ -1,0 +1,78 @@
+//! `-R`: commands from a text, one a line.
+
+use std::io::{BufRead, Write};
+
+use ipvset::ipvs::{Ipvs, Operation};
+
+use super::arguments::{Command, parse};
+use super::failure::Failure;
+
+/// Reads everything before it does anything: a text that can't be understood changes nothing.
+pub(crate) fn restore(text: impl BufRead, out: &mut impl Write) -> Result<(), Failure> {
+    let mut commands = Vec::new();
+    let mut wrong = Vec::new();
+    for (line, number) in text.lines().zip(1..) {
+        match read(&line?) {
+            Ok(command) => commands.extend(command.map(|command| (number, command))),
+            Err(failure) => wrong.push((number, failure)),
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(Failure::Lines(wrong));
+    }
+    let mut failed = Vec::new();
+    let mut together = Vec::new();
+    for (number, command) in commands {
+        match command {
+            Command::Operation(operation) => together.push((number, operation)),
+            other => {
+                carry_out(&mut together, &mut failed)?;
+                if let Err(failure) = super::run(other, out) {
+                    failed.push((number, failure));
+                }
+            }
+        }
+    }
+    carry_out(&mut together, &mut failed)?;
+    match failed.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::Lines(failed)),
+    }
+}
+
+/// The command of a line, if it has one.
+fn read(line: &str) -> Result<Option<Command>, Failure> {
+    let words = line.split_whitespace();
+    let words = words.skip(usize::from(line.trim_start().starts_with("ipvsadm ")));
+    let words: Vec<_> = words.map(str::to_owned).collect();
+    match words.first() {
+        None => Ok(None),
+        Some(first) if first.starts_with('#') => Ok(None),
+        Some(_) => match parse(words)? {
+            Command::Restore => Err(Failure::Usage("a restored text restores none".into())),
+            command => Ok(Some(command)),
+        },
+    }
+}
+
+/// Carries operations out, however many fail, and empties their list.
+fn carry_out(
+    operations: &mut Vec<(usize, Operation)>,
+    failed: &mut Vec<(usize, Failure)>,
+) -> Result<(), Failure> {
+    if operations.is_empty() {
+        return Ok(());
+    }
+    let mut ipvs = Ipvs::connect()?;
+    let mut batch = ipvs.batch();
+    let mut numbers = Vec::new();
+    for (number, operation) in operations.drain(..) {
+        numbers.push(number);
+        batch.push(operation);
+    }
+    for failure in batch.send()?.into_failures() {
+        let number = numbers.get(failure.index).copied().unwrap_or_default();
+        failed.push((number, failure.error.into()));
+    }
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! Messages as bytes, for programs that run a netlink connection of their own.
+
+use crate::error::Cause;
+use crate::ipset::answer::attributes;
+use crate::ipset::batch::{Batch, Filled};
+use crate::ipset::body;
+use crate::ipset::code::Command;
+use crate::ipset::encode::Purpose;
+use crate::ipset::info::Listed;
+use crate::ipset::{Bulk, Entry, IpSet, SetType};
+use crate::netlink::flag;
+use crate::netlink::message as netlink;
+use crate::wire::{Attributes, Malformed, Writer};
+use crate::{Error, Result};
+
+/// The messages that add or remove many entries, one after the other, of which each is to be
+/// sent to the protocol `NETLINK_NETFILTER` as a datagram of its own and is answered by an ACK.
+///
+/// A message is complete but for its sequence number, bytes 8 to 11, which is 0. It is at most
+/// 65,715 bytes long.
+///
+/// ```
+/// use ipvset::ipset::{Bulk, HashIp, IpSet};
+/// use std::net::Ipv4Addr;
+///
+/// let blocked = IpSet::<HashIp>::new("blocked")?;
+/// let addresses = (1..=100_000).map(Ipv4Addr::from_bits);
+/// let mut messages = blocked.add_messages(addresses, Bulk::new());
+/// while let Some(message) = messages.next_message() {
+///     let message: &mut [u8] = message?;
+///     // Number it and send it.
+/// }
+/// # Ok::<(), ipvset::Error>(())
+/// ```
+pub struct BulkMessages<'a, T: SetType, I> {
+    set: &'a IpSet<T>,
+    purpose: Purpose,
+    batch: Batch,
+    position: u64,
+    entries: I,
+    over: bool,
+    /// What was refused after entries that are to go out first.
+    refused: Option<Error>,
+}
+
+impl<T: SetType, E: Into<Entry<T>>, I: Iterator<Item = E>> BulkMessages<'_, T, I> {
+    /// The next message; `None` after the last.
+    ///
+    /// An entry that the set does not take is an error, after the message with those before it;
+    /// the next message goes on behind it.
+    pub fn next_message(&mut self) -> Option<Result<&mut [u8]>> {
+        if let Some(error) = self.refused.take() {
+            return Some(Err(error));
+        }
+        self.batch.clear();
+        while self.batch.is_empty() {
+            if self.over {
+                return None;
+            }
+            let Self { set, purpose, .. } = *self;
+            match self
+                .batch
+                .fill(set, purpose, &mut self.position, &mut self.entries)
+            {
+                Filled::Full => {}
+                Filled::End => self.over = true,
+                Filled::Refused(_, entry, refusal) => {
+                    let operation = match self.purpose {
+                        Purpose::Remove => Command::Remove.operation(),
+                        _ => Command::Add.operation(),
+                    };
+                    let error = Error::refused(operation, refusal.0);
+                    let error = error.object(entry.in_set(self.set.name()));
+                    if self.batch.is_empty() {
+                        return Some(Err(error));
+                    }
+                    self.refused = Some(error);
+                }
+            }
+        }
+        let entries = self.batch.entries();
+        Some(Ok(self.batch.message(entries)))
+    }
+}
+
+impl<T: SetType> IpSet<T> {
+    /// The messages that add entries: those that
+    /// [`IpSets::add_all_with`](crate::ipset::IpSets::add_all_with) sends.
+    pub fn add_messages<I>(&self, entries: I, how: Bulk) -> BulkMessages<'_, T, I::IntoIter>
+    where
+        I: IntoIterator<Item: Into<Entry<T>>>,
+    {
+        self.messages(Purpose::Add, entries, how)
+    }
+
+    /// The messages that remove entries: those that
+    /// [`IpSets::remove_all_with`](crate::ipset::IpSets::remove_all_with) sends.
+    pub fn remove_messages<I>(&self, entries: I, how: Bulk) -> BulkMessages<'_, T, I::IntoIter>
+    where
+        I: IntoIterator<Item: Into<Entry<T>>>,
+    {
+        self.messages(Purpose::Remove, entries, how)
+    }
+
+    fn messages<I: IntoIterator>(
+        &self,
+        purpose: Purpose,
+        entries: I,
+        how: Bulk,
+    ) -> BulkMessages<'_, T, I::IntoIter> {
+        let (exclusive, protocol) = (!how.is_tolerant(), body::PROTOCOL);
+        BulkMessages {
+            set: self,
+            purpose,
+            batch: Batch::new(self, purpose, exclusive, protocol, usize::MAX),
+            position: 0,
+            entries: entries.into_iter(),
+            over: false,
+            refused: None,
+        }
+    }
+
+    /// The message that asks for the set's entries, complete but for its sequence number, which
+    /// is 0. [`IpSet::listed`] reads the messages that answer it.
+    pub fn list_message(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        let flags = flag::REQUEST | flag::DUMP;
+        netlink::write(&mut writer, Command::List.message(), flags, 0, |writer| {
+            body::list(writer, body::PROTOCOL, Some(self.name()), 0);
+        });
+        writer.bytes().to_vec()
+    }
+
+    /// The entries in a message of a listing of this set, whose payload (without the netlink
+    /// header of 16 bytes) is given. Each is read when it is asked for.
+    ///
+    /// # Errors
+    /// `MalformedReply`
+    pub fn listed<'a>(&'a self, payload: &'a [u8]) -> Result<ListedEntries<'a, T>> {
+        let attributes = attributes(payload).map_err(malformed)?;
+        let listed = Listed::read(attributes).map_err(malformed)?;
+        let entries = attributes.rest().get(listed.entries);
+        Ok(ListedEntries {
+            kind: self.kind(),
+            entries: Attributes::new(entries.unwrap_or_default()),
+        })
+    }
+}
+
+/// The entries of one message of a listing: [`IpSet::listed`].
+pub struct ListedEntries<'a, T> {
+    kind: &'a T,
+    entries: Attributes<'a>,
+}
+
+impl<T: SetType> Iterator for ListedEntries<'_, T> {
+    type Item = Result<Entry<T>>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let entry = self.entries.next()?;
+        let entry = entry.and_then(|entry| Entry::read(self.kind, entry.nested()));
+        Some(entry.map_err(malformed))
+    }
+}
+
+#[cold]
+fn malformed(malformed: Malformed) -> Error {
+    Error::new(Command::List.operation(), Cause::Malformed(malformed))
+}

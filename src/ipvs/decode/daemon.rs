@@ -1,0 +1,47 @@
+use std::net::IpAddr;
+
+use crate::ipvs::daemon::{SyncDaemon, SyncRole};
+use crate::ipvs::uapi::daemon;
+use crate::wire::{Attributes, Malformed};
+
+/// What the kernel reports of a sync daemon, or what a request says of one.
+pub(in crate::ipvs) fn daemon(attributes: Attributes<'_>) -> Result<SyncDaemon, Malformed> {
+    let role = role(attributes)?;
+    let mut all = SyncDaemon::new(role, String::new());
+    let (mut group, mut group_6) = (None, None);
+    for attribute in attributes {
+        let attribute = attribute?;
+        match attribute.kind() {
+            daemon::INTERFACE => all.interface = attribute.string(),
+            // Only these bits are sent to others.
+            daemon::SYNC_ID => all.sync_id = attribute.u32()? as u8,
+            daemon::MAX_LENGTH => all.max_length = Some(attribute.u16()?),
+            daemon::GROUP => group = Some(IpAddr::V4(attribute.ipv4()?)),
+            daemon::GROUP_6 => group_6 = Some(IpAddr::V6(attribute.ipv6()?)),
+            daemon::PORT => all.port = Some(attribute.u16()?),
+            daemon::TTL => all.ttl = Some(attribute.u8()?),
+            _ => {}
+        }
+    }
+    // The kernel takes the first of the two.
+    all.group = group.or(group_6);
+    Ok(all)
+}
+
+/// The role of a sync daemon.
+pub(in crate::ipvs) fn role(attributes: Attributes<'_>) -> Result<SyncRole, Malformed> {
+    for attribute in attributes {
+        let attribute = attribute?;
+        if attribute.kind() == daemon::STATE {
+            return match attribute.u32()? {
+                daemon::MASTER => Ok(SyncRole::Master),
+                daemon::BACKUP => Ok(SyncRole::Backup),
+                other => Err(Malformed::Value {
+                    what: "the state of a sync daemon",
+                    value: other.into(),
+                }),
+            };
+        }
+    }
+    Err(Malformed::Missing("the state of a sync daemon"))
+}

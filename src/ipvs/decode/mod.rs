@@ -1,0 +1,128 @@
+//! The kernel's reports. What a later kernel adds is passed over; what is missing or impossible
+//! is an error.
+
+mod daemon;
+mod server;
+mod service;
+mod statistics;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+pub(super) use daemon::{daemon, role};
+pub(super) use server::{server, server_address, server_config};
+pub(super) use service::{key, service, service_config};
+
+use super::key::Family;
+use super::message::Report;
+use super::report::{Info, Version};
+use super::timeouts::Timeouts;
+use super::uapi::{AF_INET, AF_INET6, command, info, top};
+use crate::wire::{Attributes, Malformed};
+
+/// What the kernel reports in a message. `service` is the family of the service whose servers
+/// were asked for.
+pub(super) fn report(
+    command: u8,
+    message: Attributes<'_>,
+    service_family: Option<Family>,
+) -> Result<Report, Malformed> {
+    Ok(match command {
+        command::NEW_SERVICE => {
+            Report::Service(service(nest(message, top::SERVICE, "the service")?)?)
+        }
+        command::NEW_SERVER => {
+            let server = server(nest(message, top::SERVER, "the server")?, service_family)?;
+            Report::Server(server)
+        }
+        command::NEW_DAEMON => {
+            Report::Daemon(daemon(nest(message, top::DAEMON, "the sync daemon")?)?)
+        }
+        command::SET_CONFIG => Report::Timeouts(timeouts(message)?),
+        command::SET_INFO => Report::Info(info(message)?),
+        other => {
+            return Err(Malformed::Value {
+                what: "the command of a report",
+                value: other.into(),
+            });
+        }
+    })
+}
+
+/// The nest with this number, from which most reports are read.
+pub(super) fn nest<'a>(
+    message: Attributes<'a>,
+    kind: u16,
+    what: &'static str,
+) -> Result<Attributes<'a>, Malformed> {
+    for attribute in message {
+        let attribute = attribute?;
+        if attribute.kind() == kind {
+            return Ok(attribute.nested());
+        }
+    }
+    Err(Malformed::Missing(what))
+}
+
+/// The timeouts in a message.
+pub(super) fn timeouts(message: Attributes<'_>) -> Result<Timeouts, Malformed> {
+    let mut all = Timeouts::new();
+    for attribute in message {
+        let attribute = attribute?;
+        let place = match attribute.kind() {
+            top::TIMEOUT_TCP => &mut all.tcp,
+            top::TIMEOUT_TCP_FIN => &mut all.tcp_fin,
+            top::TIMEOUT_UDP => &mut all.udp,
+            _ => continue,
+        };
+        *place = Some(Duration::from_secs(attribute.u32()?.into()));
+    }
+    Ok(all)
+}
+
+/// The version and the size of the connection table.
+pub(super) fn info(message: Attributes<'_>) -> Result<Info, Malformed> {
+    let (mut version, mut size) = (None, None);
+    for attribute in message {
+        let attribute = attribute?;
+        match attribute.kind() {
+            info::VERSION => version = Some(attribute.u32()?),
+            info::CONNECTION_TABLE_SIZE => size = Some(attribute.u32()?),
+            _ => {}
+        }
+    }
+    Ok(Info {
+        version: Version::from_number(version.ok_or(Malformed::Missing("the version"))?),
+        connection_table_size: size.ok_or(Malformed::Missing("the connection table's size"))?,
+    })
+}
+
+fn family(number: u16) -> Result<Family, Malformed> {
+    match number {
+        AF_INET => Ok(Family::Ipv4),
+        AF_INET6 => Ok(Family::Ipv6),
+        other => Err(Malformed::Value {
+            what: "an address family",
+            value: other.into(),
+        }),
+    }
+}
+
+/// The kernel gives sixteen bytes for either family, an IPv4 address in the first four.
+fn ip(payload: &[u8], family: Family) -> Result<IpAddr, Malformed> {
+    let short = |expected| Malformed::Length {
+        what: "network address",
+        length: expected,
+        available: payload.len(),
+    };
+    match family {
+        Family::Ipv4 => payload
+            .first_chunk::<4>()
+            .map(|bytes| Ipv4Addr::from(*bytes).into())
+            .ok_or_else(|| short(4)),
+        Family::Ipv6 => payload
+            .first_chunk::<16>()
+            .map(|bytes| Ipv6Addr::from(*bytes).into())
+            .ok_or_else(|| short(16)),
+    }
+}

@@ -1,0 +1,254 @@
+use std::io::{self, BufRead};
+
+use super::connection::{Columns, Connection};
+use super::text::Unexpected;
+use crate::error::Cause;
+use crate::{Error, Result};
+
+const OPERATION: &str = "read connections";
+
+/// The connections in `/proc/net/ip_vs_conn` or `ip_vs_conn_sync`, one after the other.
+///
+/// Only one line is held at a time, so that a table of millions takes no memory. The kernel
+/// walks its table while it is read: what begins or ends meanwhile may be seen or not, and up to
+/// Linux 6.1 at least each read of some fifty lines begins with counting from the table's start,
+/// so that time grows with the square of the table's size.
+///
+/// A line that can't be understood is an error with its number ([`Error::position`]), and the
+/// next line is tried after it; after an error of the file's there is nothing more.
+#[derive(Debug)]
+pub struct Connections<R> {
+    reader: R,
+    columns: Option<Columns>,
+    line: Vec<u8>,
+    number: usize,
+    done: bool,
+}
+
+impl<R: BufRead> Connections<R> {
+    /// Reads the text of either file from anywhere.
+    ///
+    /// ```
+    /// use ipvset::ipvs::proc::{ConnectionState, Connections};
+    ///
+    /// let text = "\
+    /// Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       Expires PEName PEData
+    /// TCP 0A000203 D196 0A090909 0050 0A000002 1F90 ESTABLISHED     885
+    /// ";
+    /// let connection = Connections::new(text.as_bytes()).next().unwrap()?;
+    /// assert_eq!(connection.client, "10.0.2.3:53654".parse()?);
+    /// assert_eq!(connection.state, ConnectionState::Established);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn new(reader: R) -> Self {
+        Self {
+            reader,
+            columns: None,
+            line: Vec::new(),
+            number: 0,
+            done: false,
+        }
+    }
+
+    /// Puts the next line, without its end, into `self.line`.
+    fn read_line(&mut self) -> io::Result<bool> {
+        self.line.clear();
+        self.number += 1;
+        let read = self.reader.read_until(b'\n', &mut self.line)?;
+        if self.line.last() == Some(&b'\n') {
+            self.line.pop();
+        }
+        Ok(read != 0)
+    }
+
+    fn read_connection(&mut self) -> Result<Option<Connection>> {
+        let columns = match self.columns {
+            Some(columns) => columns,
+            None => {
+                // Until the columns are known no line can be understood.
+                self.done = true;
+                if !self.read_line().map_err(failed)? {
+                    return Ok(None);
+                }
+                let columns = columns(&self.line).map_err(|why| self.malformed(why))?;
+                self.done = false;
+                *self.columns.insert(columns)
+            }
+        };
+        match self.read_line() {
+            Ok(true) => {}
+            Ok(false) => {
+                self.done = true;
+                return Ok(None);
+            }
+            Err(error) => {
+                self.done = true;
+                return Err(failed(error));
+            }
+        }
+        Connection::parse(&self.line, columns)
+            .map(Some)
+            .map_err(|why| self.malformed(why))
+    }
+
+    fn malformed(&self, why: Unexpected) -> Error {
+        why.in_line(self.number, OPERATION)
+    }
+}
+
+impl<R: BufRead> Iterator for Connections<R> {
+    type Item = Result<Connection>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        self.read_connection().transpose()
+    }
+}
+
+impl<R: BufRead> std::iter::FusedIterator for Connections<R> {}
+
+fn failed(error: io::Error) -> Error {
+    Error::new(OPERATION, Cause::Io(error))
+}
+
+/// Which file it is, by its heading. A kernel with other columns than these is not guessed at.
+fn columns(heading: &[u8]) -> Result<Columns, Unexpected> {
+    let words = heading.split(|byte| *byte == b' ');
+    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+    let common: [&[u8]; 8] = [
+        b"Pro", b"FromIP", b"FPrt", b"ToIP", b"TPrt", b"DestIP", b"DPrt", b"State",
+    ];
+    match words.strip_prefix(&common) {
+        Some([b"Expires", ..]) => Ok(Columns::Engine),
+        Some([b"Origin", b"Expires"]) => Ok(Columns::Origin),
+        _ => Err(Unexpected {
+            column: 1,
+            meant: "the heading of a table of connections",
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::ErrorKind;
+    use crate::ipvs::proc::captured;
+    use crate::ipvs::proc::{ConnectionState, Origin};
+    use crate::ipvs::{PersistenceEngine, Protocol};
+
+    fn read(text: &[u8]) -> Vec<Connection> {
+        Connections::new(text).map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn what_the_kernel_writes() {
+        let all = read(captured::CONNECTIONS);
+        assert_eq!(
+            all.len(),
+            captured::CONNECTIONS.split(|b| *b == b'\n').count() - 2
+        );
+        let first = &all[0];
+        assert_eq!(first.protocol, Protocol::TCP);
+        assert_eq!(first.client, "[fd02::3]:39034".parse().unwrap());
+        assert_eq!(first.virtual_address, "[fd09::9]:80".parse().unwrap());
+        assert_eq!(first.destination, "[fd00::2]:8080".parse().unwrap());
+        assert_eq!(first.state, ConnectionState::TimeWait);
+        assert_eq!(first.expires_in, Duration::from_secs(107));
+        assert_eq!((first.origin, &first.engine_data), (None, &None));
+        // IPv4 to IPv6 and back, through tunnels.
+        assert_eq!(all[1].client, "10.0.2.3:34410".parse().unwrap());
+        assert_eq!(all[1].destination, "[fd00::2]:82".parse().unwrap());
+        assert_eq!(all[5].client, "[fd02::3]:44128".parse().unwrap());
+        assert_eq!(all[5].destination, "10.0.0.12:82".parse().unwrap());
+        let states: std::collections::BTreeSet<_> =
+            all.iter().map(|it| it.state.as_str()).collect();
+        let seen = [
+            "ASSURED",
+            "CLOSE",
+            "CLOSE_WAIT",
+            "ESTABLISHED",
+            "FIN_WAIT",
+            "NONE",
+            "SYN_RECV",
+            "TIME_WAIT",
+            "UDP",
+        ];
+        assert!(states.iter().eq(seen.iter()), "{states:?}");
+    }
+
+    #[test]
+    fn templates_firewall_marks_and_engines() {
+        let all = read(captured::CONNECTIONS);
+        let templates: Vec<_> = all.iter().filter(|it| it.is_template()).collect();
+        assert_eq!(templates.len(), 6);
+        let marked: Vec<_> = all
+            .iter()
+            .filter(|it| it.firewall_mark().is_some())
+            .collect();
+        assert_eq!(marked.len(), 2);
+        for template in marked {
+            assert!(template.is_template());
+            assert_eq!(template.firewall_mark().unwrap().get(), 7);
+        }
+        let engines: Vec<_> = all
+            .iter()
+            .filter_map(|it| it.engine_data.as_ref())
+            .collect();
+        assert_eq!(engines.len(), 1);
+        assert_eq!(engines[0].engine, PersistenceEngine::Sip);
+        assert_eq!(engines[0].data, b"a84b4c76e66710@pc33.example.com");
+    }
+
+    #[test]
+    fn the_sync_file_says_who_told() {
+        let own = read(captured::SYNC_MASTER);
+        assert!(own.iter().all(|it| it.origin == Some(Origin::Local)));
+        let told = read(captured::SYNC_BACKUP);
+        assert!(told.iter().all(|it| it.origin == Some(Origin::Synced)));
+        assert_eq!((own.len(), told.len()), (34, 10));
+        assert_eq!(told[1].expires_in, Duration::from_secs(899));
+    }
+
+    #[test]
+    fn a_bad_line_is_told_by_its_number_and_the_next_is_read() {
+        let text = [
+            captured::CONNECTIONS,
+            b"TCP 0A000203 866 0A090909 0052 0A000002 0052 NONE 5\n",
+            b"TCP 0A000203 8660 0A090909 0052 0A000002 0052 NONE 5 sip a b \n",
+        ]
+        .concat();
+        let mut connections = Connections::new(&text[..]).skip_while(Result::is_ok);
+        let error = connections.next().unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::MalformedReply);
+        assert_eq!(error.position(), Some((28, 14)));
+        assert_eq!(
+            error.to_string(),
+            "read connections: the kernel's table is malformed: line 28, column 14: not a port"
+        );
+        let next = connections.next().unwrap().unwrap();
+        assert_eq!(next.engine_data.unwrap().data, b"a b ");
+        assert!(connections.next().is_none());
+    }
+
+    #[test]
+    fn other_columns_are_not_guessed_at() {
+        let text = b"Pro FromIP FPrt ToIP TPrt LocalIP LPrt DestIP DPrt State Expires\n\
+            TCP 0A000203 8660 0A090909 0052 0A000002 0052 NONE 5\n";
+        let mut connections = Connections::new(&text[..]);
+        let error = connections.next().unwrap().unwrap_err();
+        assert_eq!(error.position(), Some((1, 1)));
+        assert!(connections.next().is_none());
+        assert!(Connections::new(&b""[..]).next().is_none());
+    }
+
+    #[test]
+    fn any_damage_is_an_error_or_another_connection() {
+        for text in [captured::CONNECTIONS, captured::SYNC_BACKUP] {
+            captured::damaged(text, |bytes| for _ in Connections::new(bytes) {});
+        }
+    }
+}

@@ -1,0 +1,143 @@
+use super::text::{Fields, Unexpected, hex, hex_u32};
+use crate::Result;
+use crate::ipvs::{Rates, Statistics};
+
+/// What one CPU counted for all services of a network namespace together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct CpuCounters {
+    /// The CPU's number, from 0.
+    pub cpu: u32,
+    /// Connections scheduled.
+    pub connections: u64,
+    /// Packets from clients.
+    pub incoming_packets: u64,
+    /// Packets to clients, as far as they pass this machine.
+    pub outgoing_packets: u64,
+    /// Bytes from clients.
+    pub incoming_bytes: u64,
+    /// Bytes to clients, as far as they pass this machine.
+    pub outgoing_bytes: u64,
+}
+
+/// Two lines of heading, one of counters, an empty one, one of heading, one of rates.
+pub(super) fn totals(text: &[u8]) -> Result<Statistics> {
+    let mut lines = Lines::after_heading(text);
+    let [connections, inp, outp, inb, outb] = lines.read(five)?;
+    lines.read(Fields::end)?;
+    lines.read(|_| Ok(()))?;
+    let rates = lines.read(five)?;
+    Ok(Statistics {
+        connections,
+        incoming_packets: inp,
+        outgoing_packets: outp,
+        incoming_bytes: inb,
+        outgoing_bytes: outb,
+        rates: Rates {
+            connections: rates[0],
+            incoming_packets: rates[1],
+            outgoing_packets: rates[2],
+            incoming_bytes: rates[3],
+            outgoing_bytes: rates[4],
+        },
+    })
+}
+
+/// Two lines of heading, one of counters for each CPU, and then what [`totals`] says too: one
+/// that begins with `~` instead of a CPU's number, and the rates.
+pub(super) fn per_cpu(text: &[u8]) -> Result<Vec<CpuCounters>> {
+    let mut lines = Lines::after_heading(text);
+    let mut cpus = Vec::new();
+    while let Some(counters) = lines.read(cpu)? {
+        cpus.push(counters);
+    }
+    Ok(cpus)
+}
+
+fn five(mut fields: Fields<'_>) -> Result<[u64; 5], Unexpected> {
+    let mut values = [0; 5];
+    for value in &mut values {
+        *value = fields.read("a counter", hex)?;
+    }
+    fields.end()?;
+    Ok(values)
+}
+
+fn cpu(mut fields: Fields<'_>) -> Result<Option<CpuCounters>, Unexpected> {
+    let cpu = fields.read("a CPU's number", |word| match word {
+        b"~" => Some(None),
+        number => hex_u32(number).map(Some),
+    })?;
+    let [connections, inp, outp, inb, outb] = five(fields)?;
+    Ok(cpu.map(|cpu| CpuCounters {
+        cpu,
+        connections,
+        incoming_packets: inp,
+        outgoing_packets: outp,
+        incoming_bytes: inb,
+        outgoing_bytes: outb,
+    }))
+}
+
+struct Lines<'a> {
+    lines: std::slice::Split<'a, u8, fn(&u8) -> bool>,
+    number: usize,
+}
+
+impl<'a> Lines<'a> {
+    fn after_heading(text: &'a [u8]) -> Self {
+        let is_end: fn(&u8) -> bool = |byte| *byte == b'\n';
+        let mut lines = text.split(is_end);
+        lines.nth(1);
+        Self { lines, number: 2 }
+    }
+
+    fn read<T>(&mut self, read: impl FnOnce(Fields<'a>) -> Result<T, Unexpected>) -> Result<T> {
+        self.number += 1;
+        let line = self.lines.next().unwrap_or_default();
+        read(Fields::new(line)).map_err(|why| why.in_line(self.number, "read statistics"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipvs::proc::captured;
+
+    #[test]
+    fn what_the_kernel_writes() {
+        let all = totals(captured::STATS.as_bytes()).unwrap();
+        assert_eq!(all.connections, 0x16);
+        assert_eq!((all.incoming_packets, all.outgoing_packets), (0x35, 0x15));
+        assert_eq!((all.incoming_bytes, all.outgoing_bytes), (0xe1e, 0x608));
+        let rates = all.rates;
+        assert_eq!(rates.connections, 1);
+        assert_eq!((rates.incoming_packets, rates.outgoing_packets), (3, 1));
+        assert_eq!((rates.incoming_bytes, rates.outgoing_bytes), (0xe9, 0x72));
+    }
+
+    #[test]
+    fn cpus_are_ahead_of_the_totals_and_numbered_in_base_16() {
+        let cpus = per_cpu(captured::STATS_PER_CPU.as_bytes()).unwrap();
+        assert_eq!(cpus.len(), 1);
+        assert_eq!((cpus[0].cpu, cpus[0].connections), (0, 0x18));
+        assert_eq!(
+            (cpus[0].incoming_bytes, cpus[0].outgoing_bytes),
+            (0xf9e, 0x728)
+        );
+        let many = captured::STATS_PER_CPU.replace("  ~ ", " 1F 1 2 3 4 5\n  ~ ");
+        let cpus = per_cpu(many.as_bytes()).unwrap();
+        assert_eq!((cpus[1].cpu, cpus[1].outgoing_bytes), (31, 5));
+    }
+
+    #[test]
+    fn any_damage_is_an_error_or_other_numbers() {
+        captured::damaged(captured::STATS.as_bytes(), |bytes| drop(totals(bytes)));
+        captured::damaged(captured::STATS_PER_CPU.as_bytes(), |bytes| {
+            drop(per_cpu(bytes));
+        });
+        let error = totals(b"").unwrap_err();
+        assert_eq!(error.position(), Some((3, 1)));
+    }
+}

@@ -1,0 +1,208 @@
+//! Lines as operations.
+
+mod line;
+mod server;
+mod service;
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use line::{Line, number, split};
+
+use super::options::{Command, Setting, command};
+use super::words::{Word, Words};
+use crate::ipvs::daemon::{SyncDaemon, SyncRole};
+use crate::ipvs::key::ServiceKey;
+use crate::ipvs::operation::Operation;
+use crate::ipvs::server::RealServer;
+use crate::ipvs::service::VirtualService;
+use crate::ipvs::timeouts::Timeouts;
+use crate::{Error, Result};
+
+/// The operation that a line stands for.
+pub(super) fn operation(line: &str, number: usize) -> Result<Operation> {
+    let mut words = Words::new(line, number);
+    let first = words
+        .next()
+        .ok_or_else(|| words.wrong_line("a command is missing"))?;
+    let (name, value) = split(first);
+    let command = command(name.text)
+        .ok_or_else(|| words.wrong(first, format!("`{}` is no command", first.text)))?;
+    let mut positional = Positional { words, value };
+    match command {
+        Command::SetTimeouts => {
+            let timeouts = Timeouts {
+                tcp: positional.seconds()?,
+                tcp_fin: positional.seconds()?,
+                udp: positional.seconds()?,
+            };
+            positional.end()?;
+            Ok(Operation::SetTimeouts(timeouts))
+        }
+        Command::StartDaemon => {
+            let role = positional.role()?;
+            let line = Line::read(positional.rest()?, Some(command))?;
+            Ok(Operation::StartDaemon(line.daemon(role)?))
+        }
+        Command::StopDaemon => {
+            let role = positional.role()?;
+            positional.end()?;
+            Ok(Operation::StopDaemon(role))
+        }
+        command => Line::read(positional.rest()?, Some(command))?.operation(command),
+    }
+}
+
+/// The values that stand behind a command by their place alone.
+struct Positional<'a> {
+    words: Words<'a>,
+    /// One that is in the same word as the command.
+    value: Option<Word<'a>>,
+}
+
+impl<'a> Positional<'a> {
+    fn value(&mut self, what: &str) -> Result<Word<'a>> {
+        self.value
+            .take()
+            .or_else(|| self.words.next())
+            .ok_or_else(|| self.words.wrong_end(format!("{what} is missing")))
+    }
+
+    /// Zero is the tool's way to leave a timeout as it is.
+    fn seconds(&mut self) -> Result<Option<Duration>> {
+        let word = self.value("a timeout")?;
+        let seconds: u32 = number(&self.words, word)?;
+        Ok((seconds != 0).then(|| Duration::from_secs(seconds.into())))
+    }
+
+    fn role(&mut self) -> Result<SyncRole> {
+        let word = self.value("`master` or `backup`")?;
+        match word.text {
+            "master" => Ok(SyncRole::Master),
+            "backup" => Ok(SyncRole::Backup),
+            other => Err(self
+                .words
+                .wrong(word, format!("`{other}` is neither `master` nor `backup`"))),
+        }
+    }
+
+    fn rest(self) -> Result<Words<'a>> {
+        match self.value {
+            None => Ok(self.words),
+            Some(word) => Err(self.words.wrong(word, "the command takes no value")),
+        }
+    }
+
+    fn end(self) -> Result<()> {
+        let mut words = self.rest()?;
+        match words.next() {
+            None => Ok(()),
+            Some(word) => Err(words.wrong(word, format!("`{}` is too much", word.text))),
+        }
+    }
+}
+
+impl Line<'_> {
+    fn operation(&self, command: Command) -> Result<Operation> {
+        let if_present = self.get(Setting::IfPresent).is_some();
+        Ok(match command {
+            Command::AddService => Operation::AddService(self.service()?),
+            Command::EditService => Operation::UpdateService(self.service()?),
+            Command::PutService => Operation::PutService(self.service()?),
+            Command::DeleteService if if_present => Operation::RemoveServiceIfPresent(self.key()?),
+            Command::DeleteService => Operation::RemoveService(self.key()?),
+            Command::AddServer => {
+                let key = self.key()?;
+                Operation::AddServer(key, self.server(Some(&key))?)
+            }
+            Command::EditServer => {
+                let key = self.key()?;
+                Operation::UpdateServer(key, self.server(Some(&key))?)
+            }
+            Command::PutServer => {
+                let key = self.key()?;
+                Operation::PutServer(key, self.server(Some(&key))?)
+            }
+            Command::DeleteServer => {
+                let key = self.key()?;
+                let address = self.server_address(Some(&key))?;
+                if if_present {
+                    Operation::RemoveServerIfPresent(key, address)
+                } else {
+                    Operation::RemoveServer(key, address)
+                }
+            }
+            Command::Clear => Operation::Flush,
+            Command::Zero if self.is_empty() => Operation::Zero,
+            Command::Zero => Operation::ZeroService(self.key()?),
+            Command::SetTimeouts | Command::StartDaemon | Command::StopDaemon => {
+                return Err(self.words.wrong_line("the command takes values"));
+            }
+        })
+    }
+
+    fn daemon(&self, role: SyncRole) -> Result<SyncDaemon> {
+        let interface = self.value(Setting::Interface);
+        let interface = interface.map_or(SyncDaemon::DEFAULT_INTERFACE, |it| it.text);
+        Ok(SyncDaemon {
+            role,
+            interface: interface.into(),
+            sync_id: self.number(Setting::SyncId)?.unwrap_or(0),
+            max_length: self.number(Setting::MaxLength)?,
+            group: self.number(Setting::Group)?,
+            port: self.number(Setting::Port)?,
+            ttl: self.number(Setting::Ttl)?,
+        })
+    }
+}
+
+impl FromStr for Operation {
+    type Err = Error;
+
+    fn from_str(line: &str) -> Result<Self> {
+        operation(line, 1)
+    }
+}
+
+impl FromStr for ServiceKey {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Line::read(Words::new(text, 1), Some(Command::Zero))?.key()
+    }
+}
+
+impl FromStr for VirtualService {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Line::read(Words::new(text, 1), Some(Command::AddService))?.service()
+    }
+}
+
+impl FromStr for RealServer {
+    type Err = Error;
+
+    /// The port may be missing only where it is 0, since no service is known to have it from.
+    fn from_str(text: &str) -> Result<Self> {
+        let line = Line::read(Words::new(text, 1), Some(Command::AddServer))?;
+        if let Some(service) = line.at(Setting::Tcp) {
+            let why = "a server stands without its service here";
+            return Err(line.words.wrong(service.name, why));
+        }
+        line.server(None)
+    }
+}
+
+impl FromStr for SyncDaemon {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let mut positional = Positional {
+            words: Words::new(text, 1),
+            value: None,
+        };
+        let role = positional.role()?;
+        Line::read(positional.rest()?, Some(Command::StartDaemon))?.daemon(role)
+    }
+}

@@ -1,0 +1,237 @@
+//! Those of ipset that do not derive it.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{as_text, from_text, name, wrong};
+use crate::ipset::text::{read_skb_mark, read_skb_priority, read_whole_port};
+use crate::ipset::{
+    Addresses, AnyElement, AnyEntry, AnySet, AnyType, AnyValue, CreateOptions, Entry, EntryOptions,
+    Interface, IpSet, Ipv4Range, MacAddress, Port, PortRange, Protocol, SetName, SetRange, SetType,
+    SkbMark, SkbPriority,
+};
+
+as_text!(AnyType, MacAddress);
+
+/// Makes types their texts, which a function reads; and what a text is that it can't read.
+macro_rules! as_text_by {
+    ($($type:ty => $read:expr, $not:literal;)+) => {$(
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                from_text(deserializer, |text| {
+                    $read(text).ok_or_else(|| format!("{text:?} is {}", $not))
+                })
+            }
+        }
+    )+};
+}
+
+as_text_by! {
+    Ipv4Range => read_range, "no range of IPv4 addresses";
+    Addresses => read_addresses, "no address, range of IPv4 addresses or network";
+    PortRange => read_whole_ports, "no port or range of ports";
+    Port => read_whole_port, "no port with its protocol";
+    SetRange => read_set_range, "no range of IPv4 addresses or ports";
+    SkbMark => read_skb_mark, "no mark in hexadecimal with 0x, nor two with a slash";
+    SkbPriority => read_skb_priority, "no class as MAJOR:MINOR in hexadecimal";
+}
+
+fn read_range(text: &str) -> Option<Ipv4Range> {
+    let (first, last) = text.split_once('-')?;
+    let (first, last): (Ipv4Addr, Ipv4Addr) = (first.parse().ok()?, last.parse().ok()?);
+    Some(Ipv4Range::new(first, last))
+}
+
+fn read_addresses(text: &str) -> Option<Addresses> {
+    if let Some(range) = read_range(text) {
+        return Some(range.into());
+    }
+    let network = |text: &str| text.parse::<IpNet>().ok().map(Addresses::from);
+    let address = text.parse::<IpAddr>().ok().map(Addresses::from);
+    address.or_else(|| network(text))
+}
+
+fn read_whole_ports(text: &str) -> Option<PortRange> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    Some(PortRange::new(first.parse().ok()?, last.parse().ok()?))
+}
+
+fn read_set_range(text: &str) -> Option<SetRange> {
+    let addresses = read_range(text).map(SetRange::from);
+    addresses.or_else(|| read_whole_ports(text).map(SetRange::from))
+}
+
+/// The number: the names of protocols are those of one system.
+impl Serialize for Protocol {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Protocol {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        u8::deserialize(deserializer).map(Self)
+    }
+}
+
+impl Serialize for SetName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(name(self.as_bytes())?)
+    }
+}
+
+impl<'de> Deserialize<'de> for SetName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        from_text(deserializer, Self::existing)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename = "Interface", deny_unknown_fields)]
+struct InterfaceForm<'a> {
+    name: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    physdev: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    wildcard: bool,
+}
+
+impl Serialize for Interface {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let form = InterfaceForm {
+            name: name(self.name())?.into(),
+            physdev: self.is_physdev(),
+            wildcard: self.is_wildcard(),
+        };
+        form.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Interface {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let form = InterfaceForm::deserialize(deserializer)?;
+        let mut interface = Self::new(&form.name).map_err(wrong)?;
+        if form.physdev {
+            interface = interface.physdev();
+        }
+        if form.wildcard {
+            interface = interface.wildcard();
+        }
+        Ok(interface)
+    }
+}
+
+impl Serialize for AnyValue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.elements())
+    }
+}
+
+impl<'de> Deserialize<'de> for AnyValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let elements = Vec::<AnyElement>::deserialize(deserializer)?;
+        Ok(elements.into_iter().collect())
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename = "Entry")]
+struct EntryForm<V, O> {
+    value: V,
+    #[serde(flatten)]
+    options: O,
+}
+
+/// The value as text, with `before`, `after` and `wildcard`, which the tool counts to the
+/// options. Without its type at hand nobody could tell what the text is made of: then it is a
+/// list of the elements.
+struct Value<'a, T: SetType>(&'a Entry<T>);
+
+impl<T: SetType> Serialize for Value<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let value: &dyn Any = self.0.value();
+        match value.downcast_ref::<AnyValue>() {
+            Some(value) => value.serialize(serializer),
+            None => serializer.collect_str(&self.0.value_text()),
+        }
+    }
+}
+
+impl<T: SetType> Serialize for Entry<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let form = EntryForm {
+            value: Value(self),
+            options: self.options(),
+        };
+        form.serialize(serializer)
+    }
+}
+
+impl<'de, T: SetType + Default> Deserialize<'de> for Entry<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let form = EntryForm::<String, EntryOptions>::deserialize(deserializer)?;
+        let entry: Self = form.value.parse().map_err(wrong)?;
+        if *entry.options() != EntryOptions::default() {
+            let why = format!("{:?} has options, which are fields", form.value);
+            return Err(wrong(why));
+        }
+        Ok(Self::from_parts(entry.into_value(), form.options))
+    }
+}
+
+impl<'de> Deserialize<'de> for AnyEntry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let form = EntryForm::<AnyValue, EntryOptions>::deserialize(deserializer)?;
+        Ok(Self::from_parts(form.value, form.options))
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename = "IpSet")]
+struct SetForm<K, O> {
+    name: SetName,
+    #[serde(rename = "type")]
+    kind: K,
+    #[serde(flatten)]
+    options: O,
+}
+
+impl<T: SetType> Serialize for IpSet<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let form = SetForm {
+            name: *self.name(),
+            kind: self.type_name(),
+            options: self.options(),
+        };
+        form.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for AnySet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let form = SetForm::<AnyType, CreateOptions>::deserialize(deserializer)?;
+        let set = Self::from_parts(form.name, form.kind, form.options);
+        set.check().map_err(wrong)?;
+        Ok(set)
+    }
+}
+
+impl<'de, T: SetType + Default> Deserialize<'de> for IpSet<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let set = AnySet::deserialize(deserializer)?;
+        set.typed().ok_or_else(|| {
+            let (found, meant) = (set.type_name(), T::default().definition().name);
+            wrong(format!("its type is {found}, not {meant}"))
+        })
+    }
+}

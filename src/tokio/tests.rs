@@ -1,0 +1,72 @@
+//! The two kinds of handles stay in step.
+
+use std::net::Ipv4Addr;
+
+use super::{IpSets, Ipvs};
+use crate::ipset::{Bulk, HashIp, IpSet};
+use crate::ipvs::{ServiceKey, VirtualService};
+
+/// The public methods of the handle that a file defines first, each with its parameters and
+/// result, without what differs between a blocking and an async one.
+fn methods(source: &str, handle: &str) -> Vec<String> {
+    let start = source
+        .find(&format!("impl {handle} {{"))
+        .expect("the handle");
+    let block = source[start..].split("\n}\n").next().expect("its methods");
+    let mut methods: Vec<String> = block
+        .split("\n    pub ")
+        .skip(1)
+        .map(|method| {
+            let signature = method.split(" {\n").next().expect("a signature");
+            let signature = signature.strip_prefix("async ").unwrap_or(signature);
+            let words: String = signature.split_whitespace().collect();
+            words.replace(",)", ")")
+        })
+        .collect();
+    methods.sort();
+    methods
+}
+
+#[test]
+fn both_handles_have_the_same_methods() {
+    for (handle, blocking, tokio) in [
+        (
+            "Ipvs",
+            include_str!("../ipvs/handle.rs"),
+            include_str!("ipvs.rs"),
+        ),
+        (
+            "IpSets",
+            include_str!("../ipset/sets.rs"),
+            include_str!("ipset.rs"),
+        ),
+    ] {
+        let (blocking, tokio) = (methods(blocking, handle), methods(tokio, handle));
+        assert!(
+            blocking.len() > 30,
+            "{} methods of {handle}",
+            blocking.len()
+        );
+        assert_eq!(blocking, tokio);
+    }
+}
+
+/// Compiles if a task can hold the futures of the handles.
+#[expect(dead_code, reason = "that it compiles is the test")]
+fn futures_can_be_sent(mut ipvs: Ipvs, mut sets: IpSets, key: ServiceKey, set: IpSet<HashIp>) {
+    fn sent<T: Send>(_: T) {}
+
+    let addresses = || (0..9).map(Ipv4Addr::from_bits);
+    sent(Ipvs::connect());
+    sent(IpSets::connect());
+    sent(ipvs.add_service(&VirtualService::new(key)));
+    sent(ipvs.change_service(key, |_| ()));
+    sent(ipvs.verified_table());
+    sent(ipvs.batch().send());
+    sent(sets.create_or_same(&set));
+    sent(sets.add(&set, Ipv4Addr::LOCALHOST));
+    sent(sets.add_all_with(&set, addresses(), Bulk::new()));
+    sent(sets.replace(&set, addresses()));
+    sent(sets.list(&set));
+    sent(sets.list_all());
+}

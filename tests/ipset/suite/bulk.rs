@@ -1,0 +1,413 @@
+//! Many entries at once: what was applied and what was not is always known.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use ipvset::ErrorKind;
+use ipvset::ipset::*;
+
+use super::common::{Outcome as Result, listed, same};
+use super::{Test, needs};
+
+/// What these tests need.
+const TYPES: &[&str] = &[
+    "bitmap:ip",
+    "bitmap:port",
+    "hash:ip",
+    "hash:ip,port",
+    "hash:ip,port,ip",
+    "hash:net",
+    "hash:net,port",
+    "list:set",
+];
+
+pub(crate) fn tests() -> Vec<Test> {
+    macro_rules! tests {
+        ($($test:ident,)*) => {
+            vec![$(needs(TYPES, concat!("bulk::", stringify!($test)), $test)),*]
+        };
+    }
+    tests![
+        a_million_entries_with_a_thousand_duplicates,
+        every_entry_a_duplicate,
+        the_first_refusal_ends_it,
+        duplicates_are_fine_if_one_says_so,
+        what_the_type_does_not_take_is_a_failure_of_its_own,
+        what_the_kernel_cannot_make_out_is_found,
+        a_full_set_says_from_which_entry_on,
+        a_set_removed_midway,
+        lost_replies_are_in_doubt,
+        removing_what_is_not_there,
+        untyped_entries_with_options,
+        a_range_of_65536_ports_and_no_entries,
+        replaced_at_once,
+        a_replacement_that_fails_leaves_the_old_content,
+        a_replaced_set_keeps_its_options,
+    ]
+}
+
+fn address(number: u32) -> Ipv4Addr {
+    Ipv4Addr::from_bits(0x0a00_0000 + number)
+}
+
+fn set<T: SetType + Default>(sets: &mut IpSets) -> Result<IpSet<T>> {
+    let set = IpSet::<T>::new("bulk")?;
+    sets.create(&set)?;
+    Ok(set)
+}
+
+fn a_million_entries_with_a_thousand_duplicates() -> Result {
+    const COUNT: u32 = 1_000_000;
+    let mut sets = IpSets::connect()?;
+    let set = IpSet::<HashIpPortIp>::new("bulk")?
+        .hashsize(1 << 20)
+        .maxelem(2 * COUNT);
+    sets.create(&set)?;
+    let entry = |number: u32| (address(number), tcp(8080), address(number / 3));
+    // Strewn: the first right at the start, two in a row, the last at the very end.
+    let duplicate = |number: u32| (number % 1000 == 999).then_some(number / 2000 * 1000);
+    let entries = (0..COUNT).map(|number| entry(duplicate(number).unwrap_or(number)));
+    let outcome = sets.add_all_with(&set, entries, Bulk::new().keep_going());
+    let positions = outcome.failures().iter().map(|failed| failed.position);
+    let expected = (0..COUNT).filter(|number| duplicate(*number).is_some());
+    assert!(positions.eq(expected.map(u64::from)), "the positions");
+    same("failures", outcome.failures().len(), 1000);
+    same("added", outcome.applied(), 999_000);
+    assert!(outcome.stopped().is_none() && outcome.untried_from().is_none());
+    for failed in outcome.failures() {
+        let number = duplicate(failed.position as u32).expect("a duplicate");
+        same("the entry", &failed.entry, &entry(number).into());
+        assert!(failed.error.already_exists(), "{}", failed.error);
+    }
+    let text = outcome.failures()[1].error.to_string();
+    let named = "add entry 10.0.0.0,tcp:8080,10.0.0.0 in bulk (position 1999)";
+    assert!(text.starts_with(named), "{text}");
+    same("in the set", sets.info(&set)?.entries, Some(999_000));
+    same("listed", sets.list(&set)?.count(), 999_000);
+    Ok(())
+}
+
+fn every_entry_a_duplicate() -> Result {
+    let mut sets = IpSets::connect()?;
+    let set = set::<HashIp>(&mut sets)?;
+    sets.add_all(&set, (1..=5000).map(address))?;
+    let how = Bulk::new().keep_going();
+    let outcome = sets.add_all_with(&set, (1..=5000).map(address), how);
+    let positions = outcome.failures().iter().map(|failed| failed.position);
+    assert!(positions.eq(0..5000));
+    same("added", outcome.applied(), 0);
+    Ok(())
+}
+
+fn the_first_refusal_ends_it() -> Result {
+    let mut sets = IpSets::connect()?;
+    let set = set::<HashIp>(&mut sets)?;
+    sets.add(&set, address(2500))?;
+    let outcome = sets.add_all_with(&set, (0..5000).map(address), Bulk::new());
+    same("added", outcome.applied(), 2500);
+    same("failures", outcome.failures().len(), 1);
+    same("position", outcome.failures()[0].position, 2500);
+    same("untried", outcome.untried_from(), Some(2501));
+    let error = outcome.into_result().unwrap_err();
+    assert!(error.already_exists(), "{error}");
+    same("in the set", listed(&mut sets, &set)?.len(), 2501);
+    Ok(())
+}
+
+fn duplicates_are_fine_if_one_says_so() -> Result {
+    let mut sets = IpSets::connect()?;
+    let set = IpSet::<HashIp>::new("bulk")?.comments();
+    sets.create(&set)?;
+    let entries = |comment: &'static str| {
+        (0..3000).map(move |number| Entry::<HashIp>::new(address(number)).comment(comment))
+    };
+    sets.add_all(&set, entries("old"))?;
+    let outcome = sets.add_all_with(&set, entries("new"), Bulk::new().tolerant());
+    same("added", outcome.into_result()?, 3000);
+    for entry in listed(&mut sets, &set)? {
+        same("comment", entry.options().comment().as_deref(), Some("new"));
+    }
+    Ok(())
+}
+
+fn what_the_type_does_not_take_is_a_failure_of_its_own() -> Result {
+    let mut sets = IpSets::connect()?;
+    let set = set::<HashIp>(&mut sets)?;
+    sets.add(&set, address(7))?;
+    let entries = || {
+        (0..3000).map(|number| match number {
+            1500 => Entry::<HashIp>::new(Ipv6Addr::LOCALHOST),
+            number => Entry::new(address(number)),
+        })
+    };
+    let how = Bulk::new().keep_going();
+    let outcome = sets.add_all_with(&set, entries(), how);
+    let failures = outcome.failures();
+    same("failures", failures.len(), 2);
+    same(
+        "position",
+        (failures[0].position, failures[1].position),
+        (7, 1500),
+    );
+    same("kind", failures[1].error.kind(), ErrorKind::InvalidInput);
+    same("entry", failures[1].entry.to_string(), "::1".into());
+    same("added", outcome.applied(), 2998);
+    sets.flush(&set)?;
+    let outcome = sets.add_all_with(&set, entries(), Bulk::new());
+    same("added", outcome.applied(), 1500);
+    same("position", outcome.failures()[0].position, 1500);
+    same("untried", outcome.untried_from(), Some(1501));
+    Ok(())
+}
+
+/// The kernel gives no line number for an entry that it cannot make out: here an exception, where
+/// the program takes a hash:ip for a hash:net.
+fn what_the_kernel_cannot_make_out_is_found() -> Result {
+    const COUNT: u32 = 5000;
+    let mut sets = IpSets::connect()?;
+    let there = set::<HashIp>(&mut sets)?;
+    let wrong = IpSet::<HashNet>::new(there.name())?;
+    let odd = [0, 1, 700, 701, 4999];
+    let entries = || {
+        (0..COUNT).map(|number| {
+            let entry = Entry::<HashNet>::new(address(number));
+            match odd.contains(&number) {
+                true => entry.nomatch(),
+                false => entry,
+            }
+        })
+    };
+    let going_on = Bulk::new().keep_going();
+    for remove in [false, true] {
+        let outcome = match remove {
+            false => sets.add_all_with(&wrong, entries(), going_on),
+            true => sets.remove_all_with(&wrong, entries(), going_on),
+        };
+        let failures = outcome.failures().iter();
+        let positions: Vec<_> = failures.map(|failed| failed.position as u32).collect();
+        same("positions", positions, odd.to_vec());
+        same("done", outcome.applied(), u64::from(COUNT) - 5);
+        same("in doubt", outcome.in_doubt(), 0..0);
+        assert!(outcome.failures()[2].error.is_invalid_input());
+        same(
+            "the entry",
+            &outcome.failures()[2].entry,
+            &entries().nth(700).unwrap(),
+        );
+        let left = listed(&mut sets, &there)?.len();
+        same("entries", left, if remove { 0 } else { 4995 });
+    }
+
+    // The first ends it: what stands before it is added, what stands behind it is not.
+    let outcome = sets.add_all_with(&wrong, entries().skip(2), Bulk::new());
+    same("added", outcome.applied(), 698);
+    same("untried", outcome.untried_from(), Some(699));
+    same("in doubt", outcome.in_doubt(), 0..0);
+    same("entries", listed(&mut sets, &there)?.len(), 698);
+
+    // What is there already is refused as ever, before and behind.
+    let outcome = sets.add_all_with(&wrong, entries().skip(600), going_on);
+    let known = |failed: &&Failed<HashNet>| failed.error.already_exists();
+    same(
+        "known",
+        outcome.failures().iter().filter(known).count(),
+        100,
+    );
+    same("not known", outcome.failures().len(), 103);
+    same("added", outcome.applied(), 4400 - 103);
+    Ok(())
+}
+
+fn a_full_set_says_from_which_entry_on() -> Result {
+    let mut sets = IpSets::connect()?;
+    let set = IpSet::<HashIp>::new("bulk")?.maxelem(2345);
+    sets.create(&set)?;
+    let how = Bulk::new().keep_going();
+    let outcome = sets.add_all_with(&set, (0..1_000_000).map(address), how);
+    same("added", outcome.applied(), 2345);
+    same("failures", outcome.failures().len(), 1);
+    let failed = &outcome.failures()[0];
+    same("position", failed.position, 2345);
+    assert!(failed.error.is_full(), "{}", failed.error);
+    let text = failed.error.to_string();
+    assert!(text.contains("the set is full: maxelem 2345"), "{text}");
+    same("untried", outcome.untried_from(), Some(2346));
+    Ok(())
+}
+
+fn a_set_removed_midway() -> Result {
+    let mut sets = IpSets::connect()?;
+    let set = set::<HashIp>(&mut sets)?;
+    let mut other = IpSets::connect()?;
+    let entries = (0..60_000).map(|number| {
+        if number == 30_000 {
+            other.rename("bulk", "kept").expect("renamed");
+        }
+        address(number)
+    });
+    let how = Bulk::new().keep_going();
+    let outcome = sets.add_all_with(&set, entries, how);
+    let stopped = outcome.stopped().expect("an error");
+    assert!(stopped.is_not_found(), "{stopped}");
+    let kept = sets.info("kept")?.entries.map(u64::from);
+    same("applied", Some(outcome.applied()), kept);
+    same("untried", outcome.untried_from(), kept);
+    assert!(outcome.in_doubt().is_empty() && outcome.failures().is_empty());
+    Ok(())
+}
+
+/// Another program fills the handle's receive buffer, so that the kernel has no room to answer.
+fn lost_replies_are_in_doubt() -> Result {
+    let mut sets = IpSets::connect()?;
+    let set = set::<HashIp>(&mut sets)?;
+    // The only netfilter socket of this test's network namespace.
+    let table = std::fs::read_to_string("/proc/thread-self/net/netlink")?;
+    let ports = table.lines().filter_map(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let netfilter = words.next() == Some("12");
+        words.next().filter(|port| netfilter && *port != "0")
+    });
+    let ports: Vec<u32> = ports
+        .map(str::parse)
+        .collect::<std::result::Result<_, _>>()?;
+    same("the handle's socket", ports.len(), 1);
+    let fill = || -> Result {
+        let spammer = netlink_sys::Socket::new(netlink_sys::protocols::NETLINK_NETFILTER)?;
+        spammer.set_non_blocking(true)?;
+        let to = netlink_sys::SocketAddr::new(ports[0], 0);
+        for size in [8192, 1] {
+            while spammer.send_to(&[0; 8192][..size], &to, 0).is_ok() {}
+        }
+        Ok(())
+    };
+
+    fill()?;
+    let outcome = sets.add_all_with(&set, (0..100).map(address), Bulk::new().keep_going());
+    same("for certain", outcome.applied(), 0);
+    same("in doubt", outcome.in_doubt(), 0..100);
+    same("untried", outcome.untried_from(), Some(100));
+    let stopped = outcome.stopped().expect("what ended it");
+    assert!(stopped.replies_lost(), "{stopped}");
+    // It is told, and over: the next answer comes.
+    same("entries", listed(&mut sets, &set)?.len(), 100);
+
+    fill()?;
+    let error = sets.add(&set, address(100)).unwrap_err();
+    assert!(error.replies_lost(), "{error}");
+    assert!(sets.test(&set, address(100))?);
+    fill()?;
+    let lost = sets.list(&set).err().expect("no room for the listing");
+    assert!(lost.replies_lost(), "{lost}");
+    same("entries", listed(&mut sets, &set)?.len(), 101);
+    Ok(())
+}
+
+fn removing_what_is_not_there() -> Result {
+    let mut sets = IpSets::connect()?;
+    let set = set::<HashIp>(&mut sets)?;
+    sets.add_all(&set, (0..2000).map(address))?;
+    let how = Bulk::new().keep_going();
+    let outcome = sets.remove_all_with(&set, (1000..3000).map(address), how);
+    same("removed", outcome.applied(), 1000);
+    let positions = outcome.failures().iter().map(|failed| failed.position);
+    assert!(positions.eq(1000..2000));
+    assert!(outcome.failures()[0].error.is_not_found());
+    let outcome = sets.remove_all_with(&set, (0..2000).map(address), Bulk::new().tolerant());
+    same("fine", outcome.into_result()?, 2000);
+    same("nothing is left", listed(&mut sets, &set)?, vec![]);
+    Ok(())
+}
+
+fn untyped_entries_with_options() -> Result {
+    let mut sets = IpSets::connect()?;
+    let set = AnySet::untyped("bulk", "hash:net,port".parse()?)?
+        .inet6()
+        .timeout(0)
+        .comments()
+        .counters();
+    sets.create(&set)?;
+    let entry = |number: u16| {
+        let net = ipnet::Ipv6Net::new_assert(Ipv6Addr::new(0x2001, number, 0, 0, 0, 0, 0, 0), 32);
+        AnyEntry::new((net, udp(number)))
+            .timeout(0)
+            .counters(number.into(), 1)
+            .comment("x".repeat(255))
+    };
+    same("added", sets.add_all(&set, (0..5000).map(entry))?, 5000);
+    let outcome = sets.add_all_with(&set, [entry(4321)], Bulk::new());
+    same("read back", &outcome.failures()[0].entry, &entry(4321));
+    let mut expected: Vec<_> = (0..5000).map(entry).collect();
+    expected.sort_by_key(|entry| format!("{entry:?}"));
+    assert!(listed(&mut sets, &set)? == expected);
+    Ok(())
+}
+
+fn a_range_of_65536_ports_and_no_entries() -> Result {
+    let mut sets = IpSets::connect()?;
+    let set = IpSet::<HashIpPort>::new("bulk")?;
+    sets.create(&set)?;
+    same("none", sets.add_all(&set, Vec::<Entry<_>>::new())?, 0);
+    sets.add(&set, (address(1), tcp(0..=65535)))?;
+    same("each port", sets.list(&set)?.count(), 65536);
+    Ok(())
+}
+
+fn replaced_at_once() -> Result {
+    let mut sets = IpSets::connect()?;
+    let set = set::<HashIp>(&mut sets)?;
+    let list = IpSet::<ListSet>::new("list")?;
+    sets.create(&list)?;
+    sets.add(&list, *set.name())?;
+    sets.add_all(&set, (0..1000).map(address))?;
+    let index = sets.index(&set)?;
+    same(
+        "number",
+        sets.replace(&set, (500..50_000).map(address))?,
+        49_500,
+    );
+    same("entries", sets.list(&set)?.count(), 49_500);
+    assert!(!sets.test(&set, address(1))? && sets.test(&set, address(49_999))?);
+    same("the index", sets.index(&set)?, index);
+    same("the list still has it", sets.info(&set)?.references, 1);
+    same("nothing else is left", sets.names()?.len(), 2);
+    let twice = [address(1), address(1), address(2)];
+    same("number", sets.replace(&set, twice)?, 3);
+    same("entries", sets.list(&set)?.count(), 2);
+    Ok(())
+}
+
+fn a_replacement_that_fails_leaves_the_old_content() -> Result {
+    let mut sets = IpSets::connect()?;
+    let set = IpSet::<HashIp>::new("bulk")?.maxelem(1000);
+    sets.create(&set)?;
+    sets.add_all(&set, (0..10).map(address))?;
+    let full = sets.replace(&set, (0..5000).map(address)).unwrap_err();
+    assert!(full.is_full(), "{full}");
+    let entries = [
+        Entry::<HashIp>::from(address(1)),
+        Ipv6Addr::LOCALHOST.into(),
+    ];
+    let refused = sets.replace(&set, entries).unwrap_err();
+    assert!(refused.is_invalid_input(), "{refused}");
+    assert!(refused.to_string().contains("::1 in bulk"), "{refused}");
+    same("entries", sets.list(&set)?.count(), 10);
+    same("nothing else is left", sets.names()?.len(), 1);
+    Ok(())
+}
+
+fn a_replaced_set_keeps_its_options() -> Result {
+    let mut sets = IpSets::connect()?;
+    let made = IpSet::<HashNet>::new("bulk")?
+        .inet6()
+        .timeout(77)
+        .maxelem(999)
+        .counters()
+        .comments()
+        .skbinfo();
+    sets.create(&made)?;
+    let bare = IpSet::<HashNet>::new("bulk")?.inet6();
+    sets.replace(&bare, [Ipv6Addr::LOCALHOST])?;
+    assert!(!sets.create_or_same(&made)?);
+    let entry = listed(&mut sets, &made)?.remove(0);
+    same("counters start at zero", entry.options().packets, Some(0));
+    Ok(())
+}

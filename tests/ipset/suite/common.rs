@@ -1,0 +1,345 @@
+//! What the tests have in common: reading what the real tool says, and saying what it should.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt::Debug;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+use ipvset::ipset::text::{self, Reader, Writer};
+use ipvset::ipset::{
+    CreateOptions, Entry, EntryOptions, Family, IpSet, IpSets, Ipv4Range, Item, MacAddress, SetType,
+};
+
+pub(crate) fn v4(text: &str) -> Ipv4Addr {
+    text.parse().unwrap()
+}
+
+pub(crate) fn v6(text: &str) -> Ipv6Addr {
+    text.parse().unwrap()
+}
+
+pub(crate) fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+pub(crate) fn net(text: &str) -> IpNet {
+    text.parse().unwrap()
+}
+
+pub(crate) fn range(first: &str, last: &str) -> Ipv4Range {
+    Ipv4Range::new(v4(first), v4(last))
+}
+
+pub(crate) fn mac(text: &str) -> MacAddress {
+    text.parse().unwrap()
+}
+
+/// A set of the name `s` with the kernel's defaults.
+pub(crate) fn set<T: SetType + Default>() -> IpSet<T> {
+    IpSet::new("s").unwrap()
+}
+
+/// Creates a set on a new connection.
+pub(crate) fn created<T: SetType>(set: IpSet<T>) -> Outcome<(IpSets, IpSet<T>)> {
+    let mut sets = IpSets::connect()?;
+    sets.create(&set)?;
+    Ok((sets, set))
+}
+
+/// What a test gives.
+pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+/// A part of a line of `ipset save`: what stands first, and the options by name.
+pub(crate) type Line = (String, BTreeMap<String, String>);
+
+/// Asserts that two things are the same; for those that take several lines to show.
+#[track_caller]
+pub(crate) fn same<T: PartialEq + Debug>(what: &str, found: T, expected: T) {
+    assert!(
+        found == expected,
+        "{what}:\n   found {found:#?}\nexpected {expected:#?}"
+    );
+}
+
+/// Runs the real `ipset`.
+pub(crate) fn ipset<'a>(arguments: impl IntoIterator<Item = &'a str>) -> lab::Result<String> {
+    lab::tool("ipset", arguments)
+}
+
+/// Runs the real `ipset restore`.
+pub(crate) fn restore(text: &str) -> lab::Result<()> {
+    lab::tool_with_input("ipset", ["restore"], text).map(drop)
+}
+
+/// Splits at spaces, but not inside double quotes, which it takes away.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut quoted = false;
+    let mut word = String::new();
+    for letter in line.chars() {
+        match letter {
+            '"' => quoted = !quoted,
+            ' ' if !quoted => words.push(std::mem::take(&mut word)),
+            _ => word.push(letter),
+        }
+    }
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// Options that have no value.
+const FLAGS: [&str; 6] = [
+    "counters", "comment", "skbinfo", "forceadd", "nomatch", "wildcard",
+];
+
+/// Reads options; `creating` says that `comment` has no value.
+fn options(words: &[String], creating: bool) -> BTreeMap<String, String> {
+    let mut options = BTreeMap::new();
+    let mut words = words.iter();
+    while let Some(name) = words.next() {
+        let flag = FLAGS.contains(&name.as_str()) && (creating || name != "comment");
+        let value = if flag { None } else { words.next() };
+        let mut value = value.cloned().unwrap_or_default();
+        if name == "timeout" && !creating {
+            value = rounded(value.parse().unwrap()).to_string();
+        }
+        options.insert(name.clone(), value);
+    }
+    options
+}
+
+/// The timeouts of these tests are whole thousands of seconds, so that what is left of one after
+/// a moment tells what it was.
+pub(crate) fn rounded(timeout: u32) -> u32 {
+    timeout.div_ceil(1000) * 1000
+}
+
+/// An entry in the tool's syntax, without the set's name.
+pub(crate) fn entry_line(text: &str) -> Line {
+    let words = words(text);
+    (words[0].clone(), options(&words[1..], false))
+}
+
+/// A set in the tool's syntax from its type on.
+pub(crate) fn create_line(text: &str) -> Line {
+    let words = words(text);
+    (words[0].clone(), options(&words[1..], true))
+}
+
+/// How sets were created, and their entries in the kernel's order, by name.
+pub(crate) type Saved = BTreeMap<String, (Line, Vec<Line>)>;
+
+/// What the tool's `ipset save` says of each set. The crate has to read and write it as it is.
+pub(crate) fn saved_all() -> lab::Result<Saved> {
+    let text = ipset(["save"])?;
+    let mut writer = Writer::new(Vec::new());
+    for line in Reader::new(text.as_bytes()) {
+        match line.unwrap() {
+            text::Line::Create(set) => writer.create(&set).unwrap(),
+            text::Line::Add(set, entry) => writer.add(&set, &entry).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+    let written = String::from_utf8(writer.into_inner()).unwrap();
+    for (written, meant) in written.lines().zip(text.lines()) {
+        assert_eq!(written, meant);
+    }
+    assert_eq!(written.len(), text.len());
+    Ok(read(&text))
+}
+
+/// The same, listed and written by the crate.
+pub(crate) fn saved_by_the_crate(sets: &mut IpSets) -> ipvset::Result<Saved> {
+    let mut writer = Writer::new(Vec::new());
+    let mut name = None;
+    for item in sets.list_all()? {
+        match (item?, name) {
+            (Item::Set(info), _) => {
+                name = Some(info.name);
+                writer.create(&info.set.expect("a type that the crate knows"))?;
+            }
+            (Item::Entry(entry), Some(name)) => writer.add(&name, &entry)?,
+            other => panic!("{other:?}"),
+        }
+    }
+    Ok(read(&String::from_utf8(writer.into_inner()).unwrap()))
+}
+
+fn read(text: &str) -> Saved {
+    let mut sets = Saved::new();
+    for line in text.lines() {
+        let mut parts = line.splitn(3, ' ');
+        let (command, name) = (parts.next(), parts.next().unwrap_or_default());
+        let rest = parts.next().unwrap_or_default();
+        if command == Some("create") {
+            sets.insert(name.to_owned(), (create_line(rest), Vec::new()));
+        } else {
+            let (_, entries) = sets.get_mut(name).expect(line);
+            entries.push(entry_line(rest));
+        }
+    }
+    sets
+}
+
+/// The same of one set.
+pub(crate) fn saved(name: &str) -> lab::Result<(Line, Vec<Line>)> {
+    let mut sets = saved_all()?;
+    Ok(sets.remove(name).unwrap_or_default())
+}
+
+/// The entries that the tool sees, in an order that does not depend on the kernel.
+pub(crate) fn saved_entries(name: &str) -> lab::Result<Vec<Line>> {
+    let (_, mut entries) = saved(name)?;
+    entries.sort();
+    Ok(entries)
+}
+
+/// The entries that the crate sees, in an order that does not depend on the kernel.
+pub(crate) fn listed<T: SetType>(
+    sets: &mut IpSets,
+    set: &IpSet<T>,
+) -> ipvset::Result<Vec<Entry<T>>> {
+    let mut entries = listed_in_order(sets, set)?;
+    sort(&mut entries);
+    Ok(entries)
+}
+
+/// The entries that the crate sees, in the kernel's order.
+pub(crate) fn listed_in_order<T: SetType>(
+    sets: &mut IpSets,
+    set: &IpSet<T>,
+) -> ipvset::Result<Vec<Entry<T>>> {
+    let entries: ipvset::Result<Vec<_>> = sets.list(set)?.collect();
+    let mut entries = entries?;
+    for entry in &mut entries {
+        let timeout = &mut entry.options_mut().timeout;
+        *timeout = timeout.map(rounded);
+    }
+    Ok(entries)
+}
+
+/// The values that the crate sees, in the tool's syntax without options and ordered as text.
+pub(crate) fn values<T: SetType>(sets: &mut IpSets, set: &IpSet<T>) -> ipvset::Result<Vec<String>> {
+    let mut values = Vec::new();
+    for entry in sets.list(set)? {
+        let (value, _) = entry_line(&entry?.to_string());
+        values.push(value);
+    }
+    values.sort();
+    Ok(values)
+}
+
+/// Orders entries by their text.
+pub(crate) fn sort<T: SetType>(entries: &mut [Entry<T>]) {
+    entries.sort_by_cached_key(|entry| format!("{entry:?} {:?}", entry.value()));
+}
+
+/// An entry as the kernel keeps it in a set: what was not given has its default.
+pub(crate) fn kept<T: SetType>(mut entry: Entry<T>, set: &CreateOptions) -> Entry<T> {
+    let options = entry.options_mut();
+    options.timeout = options.timeout.or(set.timeout);
+    if set.counters {
+        options.packets = options.packets.or(Some(0));
+        options.bytes = options.bytes.or(Some(0));
+    }
+    entry
+}
+
+/// The options of an entry in the tool's syntax.
+pub(crate) fn entry_options(options: &EntryOptions) -> String {
+    let mut text = String::new();
+    let mut add = |word: String| text = format!("{text} {word}");
+    if options.nomatch {
+        add("nomatch".into());
+    }
+    if let Some(timeout) = options.timeout {
+        add(format!("timeout {timeout}"));
+    }
+    if let Some(packets) = options.packets {
+        add(format!("packets {packets}"));
+    }
+    if let Some(bytes) = options.bytes {
+        add(format!("bytes {bytes}"));
+    }
+    if let Some(comment) = options.comment() {
+        add(format!("comment \"{comment}\""));
+    }
+    if let Some(it) = options.skbmark {
+        match it.mask {
+            u32::MAX => add(format!("skbmark {:#x}", it.mark)),
+            mask => add(format!("skbmark {:#x}/{mask:#x}", it.mark)),
+        }
+    }
+    if let Some(it) = options.skbprio {
+        add(format!("skbprio {:x}:{:x}", it.major, it.minor));
+    }
+    if let Some(queue) = options.skbqueue {
+        add(format!("skbqueue {queue}"));
+    }
+    text
+}
+
+/// How a set is created, in the tool's syntax from its type on.
+pub(crate) fn create_text<T: SetType>(set: &IpSet<T>) -> String {
+    let options = set.options();
+    let mut text = set.type_name().to_owned();
+    let mut add = |word: String| text = format!("{text} {word}");
+    if has_family(set.type_name()) {
+        add(match options.family {
+            Family::Inet => "family inet".into(),
+            Family::Inet6 => "family inet6".into(),
+        });
+    }
+    let numbers = [
+        ("hashsize", options.hashsize),
+        ("maxelem", options.maxelem),
+        ("netmask", options.netmask.map(u32::from)),
+        ("bucketsize", options.bucketsize.map(u32::from)),
+        ("size", options.size),
+        ("timeout", options.timeout),
+    ];
+    for (name, value) in numbers {
+        if let Some(value) = value {
+            add(format!("{name} {value}"));
+        }
+    }
+    if let Some(range) = options.range {
+        add(format!("range {range}"));
+    }
+    if let Some(mask) = options.bitmask {
+        add(format!("bitmask {mask}"));
+    }
+    if let Some(mask) = options.markmask {
+        add(format!("markmask {mask:#010x}"));
+    }
+    if let Some(initval) = options.initval {
+        add(format!("initval {initval:#010x}"));
+    }
+    let flags = [
+        ("counters", options.counters),
+        ("comment", options.comment),
+        ("skbinfo", options.skbinfo),
+        ("forceadd", options.forceadd),
+    ];
+    for (name, given) in flags {
+        if given {
+            add(name.into());
+        }
+    }
+    text
+}
+
+/// Whether the tool takes and prints a family for a type of set.
+pub(crate) fn has_family(type_name: &str) -> bool {
+    type_name.starts_with("hash:") && type_name != "hash:mac"
+}
+
+/// Whether the running kernel is this one or a later one.
+pub(crate) fn kernel_is_at_least(major: u32, minor: u32) -> bool {
+    let release = lab::sysctl::read("kernel.osrelease").unwrap();
+    let mut numbers = release.split(|letter: char| !letter.is_ascii_digit());
+    let mut number = || numbers.next().unwrap().parse::<u32>().unwrap();
+    (number(), number()) >= (major, minor)
+}

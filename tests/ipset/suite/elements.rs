@@ -1,0 +1,338 @@
+//! Every element at every place of an entry, for every type and family: what the type takes the
+//! kernel takes, and everything else is refused before the kernel is asked.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipvset::ipset::{
+    Addresses, AnyElement, AnyEntry, AnySet, AnyType, AnyValue, Family, Interface, IpSets,
+    Ipv4Range, MacAddress, Mark, MaybeMac, Member, PortRange, Protocol, SetRange, icmp, icmpv6,
+    protocol, tcp, udp,
+};
+
+use super::common::{Outcome, has_family, kernel_is_at_least, restore};
+use super::{ALL, Test, needs};
+
+pub(crate) fn tests() -> Vec<Test> {
+    let mut tests = Vec::new();
+    for name in ALL {
+        let families: &[Family] = match has_family(name) {
+            true => &[Family::Inet, Family::Inet6],
+            false => &[Family::Inet],
+        };
+        for family in families {
+            tests.push(needs(
+                std::slice::from_ref(name),
+                &format!("elements::{name} {family}"),
+                move || every_element(name, *family),
+            ));
+        }
+    }
+    tests
+}
+
+/// What becomes of an entry.
+#[derive(Debug, PartialEq)]
+enum Verdict {
+    Taken,
+    /// By the crate, whatever the kernel would say.
+    Refused,
+    /// By the kernel: outside a bitmap's range.
+    Outside,
+    /// By the kernel from Linux 6.2 on: a zero address in hash:ip,port.
+    ZeroAddress,
+}
+
+/// One of each kind, and those that some type makes an exception of. All ranges are small.
+fn elements() -> Vec<AnyElement> {
+    let v4 = |text: &str| text.parse::<Ipv4Addr>().unwrap();
+    let v6 = |text: &str| text.parse::<Ipv6Addr>().unwrap();
+    let net = |text: &str| text.parse::<ipnet::IpNet>().unwrap();
+    let range = |first, last| Ipv4Range::new(v4(first), v4(last));
+    vec![
+        v4("10.0.0.1").into(),
+        v4("0.0.0.0").into(),
+        v4("255.255.255.255").into(),
+        v6("2001:db8::1").into(),
+        v6("::").into(),
+        net("10.0.2.0/30").into(),
+        net("0.0.0.0/30").into(),
+        net("255.255.255.252/30").into(),
+        net("0.0.0.0/0").into(),
+        net("2001:db8:1::/64").into(),
+        net("::/126").into(),
+        net("::/0").into(),
+        range("10.0.3.1", "10.0.3.3").into(),
+        range("0.0.0.0", "0.0.0.2").into(),
+        range("255.255.255.254", "255.255.255.255").into(),
+        range("0.0.0.0", "255.255.255.255").into(),
+        tcp(80).into(),
+        udp(5..=7).into(),
+        icmp(8, 0).into(),
+        icmp(0, 0).into(),
+        icmpv6(128, 0).into(),
+        protocol(0).into(),
+        protocol(47).into(),
+        PortRange::from(80).into(),
+        PortRange::new(5, 7).into(),
+        MacAddress([2, 0, 0, 0, 0, 1]).into(),
+        MacAddress([0; 6]).into(),
+        MaybeMac(None).into(),
+        Mark(0).into(),
+        Mark(7).into(),
+        Interface::new("eth0").unwrap().into(),
+        Member::new("m").unwrap().into(),
+    ]
+}
+
+fn every_element(name: &'static str, family: Family) -> Outcome {
+    let kind: AnyType = name.parse()?;
+    let mut set = AnySet::untyped("s", kind)?.with_family(family);
+    match name {
+        "bitmap:ip" | "bitmap:ip,mac" => {
+            let all = "10.0.0.0/16".parse::<ipnet::Ipv4Net>()?;
+            set = set.range(SetRange::from(all));
+        }
+        "bitmap:port" => set = set.range(SetRange::from(PortRange::new(0, 65535))),
+        "list:set" => restore("create m hash:ip\n")?,
+        _ => {}
+    }
+    let mut sets = IpSets::connect()?;
+    sets.create(&set)?;
+    let rules = Rules { name, family };
+    let elements = elements();
+    let mut taken = 0;
+    let mut try_one = |entry: Vec<AnyElement>| -> Outcome {
+        match rules.verdict(&entry) {
+            Verdict::Refused => refused(&mut sets, &set, &entry),
+            Verdict::Outside => outside(&mut sets, &set, &entry),
+            Verdict::ZeroAddress if kernel_is_at_least(6, 2) => {
+                let error = sets.add(&set, value(&entry)).unwrap_err();
+                assert!(error.is_invalid_input() && error.errno().is_some());
+                assert!(error.to_string().contains("zero address"), "{error}");
+                Ok(())
+            }
+            Verdict::Taken | Verdict::ZeroAddress => {
+                taken += 1;
+                accepted(&mut sets, &set, &entry)
+            }
+        }
+    };
+    try_one(Vec::new())?;
+    for first in &elements {
+        try_one(vec![first.clone()])?;
+        for second in &elements {
+            try_one(vec![first.clone(), second.clone()])?;
+            for third in &elements {
+                try_one(vec![first.clone(), second.clone(), third.clone()])?;
+            }
+        }
+    }
+    try_one(vec![elements[0].clone(); 4])?;
+    assert!(taken > 0);
+    assert_eq!(sets.info(&set)?.entries, Some(0));
+    Ok(())
+}
+
+fn value(entry: &[AnyElement]) -> AnyEntry {
+    AnyEntry::new(entry.iter().cloned().collect::<AnyValue>())
+}
+
+fn refused(sets: &mut IpSets, set: &AnySet, entry: &[AnyElement]) -> Outcome {
+    let mut errors = vec![("add entry", sets.add(set, value(entry)).err())];
+    // There are tens of thousands of three elements, and they are refused for one of them.
+    if entry.len() < 3 {
+        errors.extend([
+            ("add entry", set.check_entry(value(entry)).err()),
+            ("add entry", sets.add_or_update(set, value(entry)).err()),
+            ("remove entry", sets.remove(set, value(entry)).err()),
+            ("test entry", sets.test(set, value(entry)).err()),
+        ]);
+    }
+    for (operation, error) in errors {
+        let Some(error) = error else {
+            panic!("{operation} {entry:?} was not refused");
+        };
+        assert!(error.is_invalid_input(), "{error}");
+        assert_eq!((error.errno(), error.ipset_code()), (None, None), "{error}");
+        assert_eq!(error.operation(), operation);
+        assert!(error.object_name().is_some_and(|it| it.ends_with("in s")));
+    }
+    Ok(())
+}
+
+fn outside(sets: &mut IpSets, set: &AnySet, entry: &[AnyElement]) -> Outcome {
+    for error in [
+        sets.add(set, value(entry)).unwrap_err(),
+        sets.remove(set, value(entry)).unwrap_err(),
+    ] {
+        assert!(error.is_invalid_input(), "{error}");
+        assert!(
+            error.to_string().contains("outside the set's range"),
+            "{error}"
+        );
+    }
+    Ok(())
+}
+
+fn accepted(sets: &mut IpSets, set: &AnySet, entry: &[AnyElement]) -> Outcome {
+    let named = |error: ipvset::Error| format!("{entry:?}: {error}");
+    set.check_entry(value(entry)).map_err(named)?;
+    sets.add(set, value(entry)).map_err(named)?;
+    let again = sets.add(set, value(entry)).unwrap_err();
+    assert!(again.already_exists(), "{again}");
+    match sets.test(set, value(entry)) {
+        Ok(found) => assert!(found && !is_several(set, entry), "{entry:?}"),
+        Err(error) => {
+            assert!(
+                error.is_invalid_input() && is_several(set, entry),
+                "{error}"
+            );
+            assert_eq!(error.ipset_code(), None);
+        }
+    }
+    sets.remove(set, value(entry)).map_err(named)?;
+    let again = sets.remove(set, value(entry)).unwrap_err();
+    assert!(again.is_not_found(), "{again}");
+    Ok(())
+}
+
+/// Whether it stands for several entries of the set, which cannot be tested at once.
+fn is_several(set: &AnySet, entry: &[AnyElement]) -> bool {
+    let parts = set.type_name().split_once(':').unwrap().1.split(',');
+    entry
+        .iter()
+        .zip(parts)
+        .any(|(element, part)| match element {
+            AnyElement::Addresses(Addresses::Range(_)) => true,
+            AnyElement::Addresses(Addresses::Network(_)) => part == "ip",
+            AnyElement::Port(port) => port.ports().first() != port.ports().last(),
+            AnyElement::Ports(ports) => ports.first() != ports.last(),
+            _ => false,
+        })
+}
+
+/// What types of set take, said another way than the crate says it.
+struct Rules {
+    name: &'static str,
+    family: Family,
+}
+
+impl Rules {
+    fn verdict(&self, entry: &[AnyElement]) -> Verdict {
+        let parts: Vec<_> = self.name.split_once(':').unwrap().1.split(',').collect();
+        let optional = (self.name == "bitmap:ip,mac") as usize;
+        if entry.len() > parts.len() || entry.len() + optional < parts.len() || entry.is_empty() {
+            return Verdict::Refused;
+        }
+        let fits = |(place, element)| self.takes(parts[place], place, element);
+        if !entry.iter().enumerate().all(fits) || !self.takes_together(entry) {
+            return Verdict::Refused;
+        }
+        let (first, last) = bounds(&entry[0]);
+        if self.name.starts_with("bitmap:ip") {
+            let octets = |it: IpAddr| match it {
+                IpAddr::V4(it) => it.octets(),
+                IpAddr::V6(_) => [0; 4],
+            };
+            if octets(first)[..2] != [10, 0] || octets(last)[..2] != [10, 0] {
+                return Verdict::Outside;
+            }
+        }
+        match self.name {
+            "hash:ip,port" if first.is_unspecified() => Verdict::ZeroAddress,
+            _ => Verdict::Taken,
+        }
+    }
+
+    fn takes(&self, part: &str, place: usize, element: &AnyElement) -> bool {
+        match (part, element) {
+            ("ip" | "net", AnyElement::Addresses(addresses)) => {
+                self.takes_addresses(part, place, addresses)
+            }
+            ("port", AnyElement::Ports(_)) => self.name == "bitmap:port",
+            ("port", AnyElement::Port(port)) => {
+                let other = match self.family {
+                    Family::Inet => Protocol::ICMPV6,
+                    Family::Inet6 => Protocol::ICMP,
+                };
+                // The type and code of the other family would be lost.
+                self.name != "bitmap:port"
+                    && port.protocol() != Protocol(0)
+                    && (port.protocol() != other || port.icmp() == Some((0, 0)))
+            }
+            // A bitmap takes the address of zeros.
+            ("mac", AnyElement::Mac(MaybeMac(Some(mac)))) => {
+                mac.0 != [0; 6] || self.name == "bitmap:ip,mac"
+            }
+            ("mac", AnyElement::Mac(MaybeMac(None))) => self.name == "bitmap:ip,mac",
+            ("mark", AnyElement::Mark(_)) => true,
+            ("iface", AnyElement::Interface(_)) => true,
+            ("set", AnyElement::Member(_)) => true,
+            _ => false,
+        }
+    }
+
+    fn takes_addresses(&self, part: &str, place: usize, addresses: &Addresses) -> bool {
+        let several =
+            part == "net" || place == 0 && !matches!(self.name, "bitmap:ip,mac" | "hash:ip,mac");
+        let element = AnyElement::from(*addresses);
+        let (first, last) = bounds(&element);
+        if first.is_ipv4() != (self.family == Family::Inet) {
+            return false;
+        }
+        let fits = match addresses {
+            Addresses::One(_) => true,
+            Addresses::Range(_) => several && !is_everything(first, last),
+            Addresses::Network(network) if network.prefix_len() == 0 => {
+                matches!(self.name, "hash:net,iface" | "hash:net,port,net")
+            }
+            Addresses::Network(_) => several && (part == "net" || first.is_ipv4()),
+            _ => false,
+        };
+        fits && !(self.name == "hash:ip" && first.is_unspecified())
+    }
+
+    /// What depends on more than one element.
+    fn takes_together(&self, entry: &[AnyElement]) -> bool {
+        let (first, last) = bounds(&entry[0]);
+        match (self.name, entry) {
+            ("hash:ip,mark", [_, AnyElement::Mark(mark)]) => {
+                let zero = self.family == Family::Inet && first.is_unspecified() && mark.0 == 0;
+                !(zero || first != last && is_last(last))
+            }
+            ("hash:ip,port" | "hash:ip,port,ip" | "hash:ip,port,net", [_, port, ..]) => {
+                let ports = matches!(port, AnyElement::Port(port)
+                    if port.ports().first() != port.ports().last());
+                let networks = matches!(
+                    entry.get(2),
+                    Some(AnyElement::Addresses(Addresses::Range(_)))
+                );
+                !(is_last(last) && (first != last || ports || networks))
+            }
+            _ => true,
+        }
+    }
+}
+
+/// The first and the last address of an element.
+fn bounds(element: &AnyElement) -> (IpAddr, IpAddr) {
+    const NONE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+    match element {
+        AnyElement::Addresses(Addresses::One(address)) => (*address, *address),
+        AnyElement::Addresses(Addresses::Range(range)) => {
+            (range.first().into(), range.last().into())
+        }
+        AnyElement::Addresses(Addresses::Network(network)) => {
+            (network.network(), network.broadcast())
+        }
+        _ => (NONE, NONE),
+    }
+}
+
+fn is_last(address: IpAddr) -> bool {
+    address == IpAddr::V4(Ipv4Addr::BROADCAST)
+}
+
+fn is_everything(first: IpAddr, last: IpAddr) -> bool {
+    first.is_unspecified() && is_last(last)
+}

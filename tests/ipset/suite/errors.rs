@@ -1,0 +1,441 @@
+//! What a refusal says: its kind, and the operation and the object in its text.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use ipvset::ipset::*;
+use ipvset::{Error, ErrorKind};
+
+use super::common::{Outcome as Result, listed, same};
+use super::{Test, needs};
+
+/// What these tests need.
+const TYPES: &[&str] = &[
+    "bitmap:ip",
+    "bitmap:port",
+    "hash:ip",
+    "hash:ip,port",
+    "hash:ip,port,ip",
+    "hash:net",
+    "hash:net,port",
+    "list:set",
+];
+
+pub(crate) fn tests() -> Vec<Test> {
+    macro_rules! tests {
+        ($($test:ident,)*) => {
+            vec![$(needs(TYPES, concat!("errors::", stringify!($test)), $test)),*]
+        };
+    }
+    tests![
+        a_set_that_exists,
+        the_same_set_is_fine_and_another_is_named,
+        an_entry_twice,
+        an_entry_that_is_not_there,
+        an_entry_for_no_set,
+        commands_on_no_set,
+        a_set_in_use,
+        a_set_being_listed,
+        swapping_unlike_sets,
+        renaming_onto_a_set,
+        options_that_the_set_was_created_without,
+        a_full_set,
+        lists_and_their_members,
+        names_and_indices,
+        a_name_that_text_cannot_carry,
+        no_permission,
+        a_handle_that_lost_its_permission,
+        types_that_the_kernel_or_the_crate_lacks,
+        what_is_refused_leaves_the_handle_usable,
+    ]
+}
+
+const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 11);
+
+#[track_caller]
+fn says<T>(result: std::result::Result<T, Error>, kind: ErrorKind, parts: &[&str]) {
+    let error = match result {
+        Ok(_) => panic!("no error where {kind:?} was meant"),
+        Err(error) => error,
+    };
+    assert_eq!(error.kind(), kind, "{error}");
+    let text = error.to_string();
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is not in {text:?}");
+    }
+}
+
+fn connected<T: SetType + Default>(name: &str) -> Result<(IpSets, IpSet<T>)> {
+    let mut sets = IpSets::connect()?;
+    let set = IpSet::<T>::new(name)?;
+    sets.create(&set)?;
+    Ok((sets, set))
+}
+
+fn a_set_that_exists() -> Result {
+    let (mut sets, set) = connected::<HashIpPortIp>("web")?;
+    let again = sets.create(&set);
+    assert!(again.as_ref().is_err_and(Error::already_exists));
+    says(again, ErrorKind::AlreadyExists, &["create set web"]);
+    Ok(())
+}
+
+fn the_same_set_is_fine_and_another_is_named() -> Result {
+    let (mut sets, set) = connected::<HashIp>("web")?;
+    assert!(!sets.create_or_same(&set)?, "it was there");
+    assert!(!sets.create_or_same(&set.clone().hashsize(4096))?);
+    assert!(!sets.create_or_same(&set.clone().maxelem(65536))?);
+    assert!(sets.create_or_same(&set.with_name("other")?)?, "it was not");
+    for (other, difference) in [
+        (set.clone().maxelem(7), "maxelem 65536 instead of 7"),
+        (set.clone().inet6(), "family IPv4 instead of IPv6"),
+        (set.clone().timeout(9), "no timeout instead of 9"),
+        (set.clone().netmask(24), "no netmask instead of 24"),
+        (set.clone().counters(), "no counters"),
+        (set.clone().comments(), "no comments"),
+        (set.clone().skbinfo(), "no skbinfo"),
+        (set.clone().forceadd(), "no forceadd"),
+    ] {
+        let parts = ["create set web", difference];
+        says(
+            sets.create_or_same(&other),
+            ErrorKind::AlreadyExists,
+            &parts,
+        );
+    }
+    let other = IpSet::<HashNet>::new("web")?;
+    let parts = ["type hash:ip instead of hash:net"];
+    says(
+        sets.create_or_same(&other),
+        ErrorKind::AlreadyExists,
+        &parts,
+    );
+    let parts = ["its type is hash:ip, not hash:net"];
+    says(sets.get::<HashNet>("web"), ErrorKind::InvalidInput, &parts);
+    let listing = sets.list(&other).map(drop);
+    says(
+        listing,
+        ErrorKind::InvalidInput,
+        &["list set web", "not hash:net"],
+    );
+    Ok(())
+}
+
+fn an_entry_twice() -> Result {
+    let (mut sets, set) = connected::<HashIpPortIp>("web")?;
+    sets.add(&set, (SERVER, tcp(8080), SERVER))?;
+    let again = sets.add(&set, (SERVER, tcp(8080), SERVER));
+    let parts = ["add entry 10.0.0.11,tcp:8080,10.0.0.11 in web", "4103"];
+    assert_eq!(again.as_ref().unwrap_err().ipset_code(), Some(4103));
+    says(again, ErrorKind::AlreadyExists, &parts);
+    sets.add_or_update(&set, (SERVER, tcp(8080), SERVER))?;
+    Ok(())
+}
+
+fn an_entry_that_is_not_there() -> Result {
+    let (mut sets, set) = connected::<HashIp>("web")?;
+    let parts = ["remove entry 10.0.0.11 in web", "not in the set"];
+    says(sets.remove(&set, SERVER), ErrorKind::NotFound, &parts);
+    sets.remove_if_present(&set, SERVER)?;
+    assert!(!sets.test(&set, SERVER)?);
+    Ok(())
+}
+
+fn an_entry_for_no_set() -> Result {
+    let mut sets = IpSets::connect()?;
+    let set = IpSet::<HashIp>::new("none")?;
+    let parts = ["add entry 10.0.0.11 in none", "there is no such set"];
+    says(sets.add(&set, SERVER), ErrorKind::NotFound, &parts);
+    says(
+        sets.test(&set, SERVER),
+        ErrorKind::NotFound,
+        &["test entry"],
+    );
+    says(
+        sets.remove(&set, SERVER),
+        ErrorKind::NotFound,
+        &["remove entry"],
+    );
+    Ok(())
+}
+
+fn commands_on_no_set() -> Result {
+    let mut sets = IpSets::connect()?;
+    let kind = ErrorKind::NotFound;
+    says(sets.destroy("none"), kind, &["destroy set none"]);
+    sets.destroy_if_present("none")?;
+    says(sets.flush("none"), kind, &["flush set none"]);
+    says(sets.header("none"), kind, &["get set none"]);
+    says(sets.info("none"), kind, &["list set none"]);
+    says(sets.index("none"), kind, &["find set none"]);
+    says(sets.by_index(77), kind, &["find set number 77"]);
+    says(
+        sets.rename("none", "other"),
+        kind,
+        &["rename set none to other"],
+    );
+    let swap = sets.swap("none", "other");
+    says(swap, kind, &["swap sets none and other", "first"]);
+    sets.create(&IpSet::<HashIp>::new("some")?)?;
+    says(sets.swap("some", "none"), kind, &["the second set"]);
+    let missing = IpSet::<HashIp>::new("none")?;
+    says(sets.list(&missing).map(drop), kind, &["list set none"]);
+    says(sets.replace(&missing, [SERVER]), kind, &["none"]);
+    let long = "x".repeat(32);
+    let parts = ["32 bytes long, 31 is the limit"];
+    says(sets.destroy(&long), ErrorKind::InvalidInput, &parts);
+    Ok(())
+}
+
+fn a_set_in_use() -> Result {
+    let (mut sets, set) = connected::<HashIp>("member")?;
+    let list = IpSet::<ListSet>::new("list")?;
+    sets.create(&list)?;
+    sets.add(&list, *set.name())?;
+    let parts = ["destroy set member", "a rule or a list uses it"];
+    says(sets.destroy(&set), ErrorKind::Busy, &parts);
+    says(
+        sets.rename(&set, "other"),
+        ErrorKind::Busy,
+        &["rename set member"],
+    );
+    says(sets.destroy_all(), ErrorKind::Busy, &["destroy set"]);
+    same("all stay", sets.names()?.len(), 2);
+    same("references", sets.info(&set)?.references, 1);
+    sets.flush(&list)?;
+    sets.destroy_all()?;
+    same("none stays", sets.names()?.len(), 0);
+    Ok(())
+}
+
+/// A listing keeps the set from being destroyed; one that is dropped early does not.
+fn a_set_being_listed() -> Result {
+    let mut sets = IpSets::connect()?;
+    let set = IpSet::<HashIp>::new("big")?.hashsize(16384);
+    sets.create(&set)?;
+    sets.add_all(&set, (1..=20_000).map(Ipv4Addr::from_bits))?;
+    let mut other = IpSets::connect()?;
+    let mut entries = sets.list(&set)?;
+    entries.next().expect("an entry")?;
+    says(
+        other.destroy(&set),
+        ErrorKind::Busy,
+        &["it is being listed"],
+    );
+    says(other.rename(&set, "x"), ErrorKind::Busy, &["being listed"]);
+    other.create(&set.with_name("second")?)?;
+    let swap = other.swap(&set, "second");
+    says(swap, ErrorKind::Busy, &["being listed"]);
+    let replaced = other.replace(&set, [SERVER]);
+    says(replaced, ErrorKind::Busy, &["being listed"]);
+    same("nothing is left", other.names()?.len(), 2);
+    drop(entries);
+    other.destroy(&set)?;
+    Ok(())
+}
+
+fn swapping_unlike_sets() -> Result {
+    let (mut sets, _) = connected::<HashIp>("addresses")?;
+    sets.create(&IpSet::<HashNetPort>::new("ports")?)?;
+    sets.create(&IpSet::<HashIp>::new("six")?.inet6())?;
+    let range = Ipv4Range::new(SERVER, SERVER);
+    sets.create(&IpSet::<BitmapIp>::new("bits")?.range(range))?;
+    for other in ["ports", "six"] {
+        let swap = sets.swap("addresses", other);
+        says(swap, ErrorKind::InvalidInput, &["swap sets addresses and"]);
+    }
+    sets.swap("addresses", "bits")?;
+    same("swapped", sets.header("bits")?.type_name, "hash:ip".into());
+    Ok(())
+}
+
+fn renaming_onto_a_set() -> Result {
+    let (mut sets, set) = connected::<HashIp>("one")?;
+    sets.create(&set.with_name("two")?)?;
+    let parts = ["rename set one to two", "a set of the new name exists"];
+    says(sets.rename("one", "two"), ErrorKind::AlreadyExists, &parts);
+    sets.rename("one", "three")?;
+    same("the name", sets.header("three")?.name == "three", true);
+    Ok(())
+}
+
+fn options_that_the_set_was_created_without() -> Result {
+    let (mut sets, set) = connected::<HashIp>("bare")?;
+    let entry = || Entry::<HashIp>::new(SERVER);
+    for (entry, word) in [
+        (entry().timeout(5), "without timeout"),
+        (entry().counters(1, 1), "without counters"),
+        (entry().comment("x"), "without comments"),
+        (entry().skbmark(1), "without skbinfo"),
+        (entry().skbprio(1, 1), "without skbinfo"),
+        (entry().skbqueue(1), "without skbinfo"),
+    ] {
+        let added = sets.add(&set, entry);
+        says(added, ErrorKind::InvalidInput, &[word, "10.0.0.11 in bare"]);
+    }
+    same("nothing was added", listed(&mut sets, &set)?, vec![]);
+    Ok(())
+}
+
+fn a_full_set() -> Result {
+    let mut sets = IpSets::connect()?;
+    let set = IpSet::<HashIp>::new("small")?.maxelem(3);
+    sets.create(&set)?;
+    sets.add_all(&set, (1..=3).map(Ipv4Addr::from_bits))?;
+    let fourth = sets.add(&set, SERVER);
+    assert!(fourth.as_ref().is_err_and(Error::is_full));
+    says(fourth, ErrorKind::Full, &["the set is full: maxelem 3"]);
+    let bits = IpSet::<BitmapPort>::new("ports")?.range(1..=9);
+    sets.create(&bits)?;
+    let parts = ["add entry 10 in ports", "outside the set's range 1-9"];
+    says(sets.add(&bits, 10), ErrorKind::InvalidInput, &parts);
+    Ok(())
+}
+
+fn lists_and_their_members() -> Result {
+    let (mut sets, list) = connected::<ListSet>("list")?;
+    for name in ["one", "two", "three"] {
+        sets.create(&IpSet::<HashIp>::new(name)?)?;
+    }
+    sets.create(&list.with_name("inner")?)?;
+    let member = Member::new;
+    let kind = ErrorKind::NotFound;
+    says(sets.add(&list, member("none")?), kind, &["does not exist"]);
+    let loops = sets.add(&list, member("inner")?);
+    says(
+        loops,
+        ErrorKind::InvalidInput,
+        &["cannot be a member of a list"],
+    );
+    let before = sets.add(&list, member("one")?.before("two")?);
+    says(
+        before,
+        kind,
+        &["add entry one before two in list", "no member"],
+    );
+    let before = sets.add(&list, member("one")?.before("none")?);
+    says(before, kind, &["does not exist"]);
+    sets.add(&list, member("two")?)?;
+    sets.add(&list, member("one")?.before("two")?)?;
+    sets.add(&list, member("three")?.after("one")?)?;
+    let names: Vec<_> = sets
+        .list(&list)?
+        .map(|entry| entry.map(|entry| entry.value().name().to_string()))
+        .collect::<std::result::Result<_, _>>()?;
+    same(
+        "in order",
+        names,
+        ["one", "three", "two"].map(String::from).to_vec(),
+    );
+    assert!(sets.test(&list, member("three")?.before("two")?)?);
+    assert!(!sets.test(&list, member("three")?.before("one")?)?);
+    Ok(())
+}
+
+fn names_and_indices() -> Result {
+    let (mut sets, _) = connected::<HashIp>("one")?;
+    sets.create(&IpSet::<HashIp>::new("two")?)?;
+    let index = sets.index("two")?;
+    same("by index", sets.by_index(index)? == "two", true);
+    same("in the list", sets.info("two")?.index, Some(index));
+    same("protocol", sets.protocol(), 7);
+    let (least, most) = sets.revisions("hash:ip".parse()?)?;
+    assert!(least == 0 && most >= 5, "{least} to {most}");
+    Ok(())
+}
+
+/// A set whose name the text cannot carry is listed, and can be destroyed.
+fn a_name_that_text_cannot_carry() -> Result {
+    let mut sets = IpSets::connect()?;
+    lab::tool("ipset", ["create", "two words", "hash:ip"])?;
+    let names = sets.names()?;
+    same("the name", names[0].to_string(), "two words".into());
+    sets.destroy(names[0])?;
+    same("no more names", sets.names()?.len(), 0);
+    Ok(())
+}
+
+fn no_permission() -> Result {
+    // Of this thread alone, which ends with the test.
+    caps::clear(None, caps::CapSet::Effective)?;
+    let connected = IpSets::connect();
+    assert!(connected.as_ref().is_err_and(Error::permission_denied));
+    let parts = ["connect to ipset", "CAP_NET_ADMIN"];
+    says(connected, ErrorKind::PermissionDenied, &parts);
+    Ok(())
+}
+
+/// The kernel looks at who sends, not only at who opened the socket.
+fn a_handle_that_lost_its_permission() -> Result {
+    let (mut sets, set) = connected::<HashIp>("web")?;
+    sets.add(&set, SERVER)?;
+    caps::clear(None, caps::CapSet::Effective)?;
+    let kind = ErrorKind::PermissionDenied;
+    let other = set.with_name("other")?;
+    let capability = "CAP_NET_ADMIN";
+    says(sets.create(&other), kind, &["create set other", capability]);
+    says(sets.destroy(&set), kind, &["destroy set web", capability]);
+    says(sets.flush(&set), kind, &["flush set web", capability]);
+    says(sets.rename(&set, "x"), kind, &["rename set web to x"]);
+    says(sets.swap(&set, "x"), kind, &["swap sets web and x"]);
+    says(sets.info(&set), kind, &["list set web", capability]);
+    says(sets.names(), kind, &["list set", capability]);
+    says(sets.header(&set), kind, &["get set web", capability]);
+    says(sets.index(&set), kind, &["find set web", capability]);
+    says(sets.list(&set).map(drop), kind, &["list set web"]);
+    let all = sets
+        .list_all()
+        .and_then(|all| all.collect::<ipvset::Result<Vec<_>>>());
+    says(all, kind, &["list set"]);
+    let parts = ["entry 10.0.0.11 in web", capability];
+    says(sets.add(&set, SERVER), kind, &parts);
+    says(sets.remove(&set, SERVER), kind, &parts);
+    says(sets.test(&set, SERVER), kind, &parts);
+    let outcome = sets.add_all_with(&set, [SERVER], Bulk::new().keep_going());
+    same("applied", outcome.applied(), 0);
+    says(outcome.into_result(), kind, &["web", capability]);
+    says(sets.replace(&set, [SERVER]), kind, &["web", capability]);
+    Ok(())
+}
+
+/// Each type is there, or the error says that it is not, and which module would bring it.
+fn types_that_the_kernel_or_the_crate_lacks() -> Result {
+    let mut sets = IpSets::connect()?;
+    for kind in AnyType::all() {
+        let revisions = sets.revisions(kind);
+        let mut set = AnySet::untyped("web", kind)?;
+        set.options_mut().range = match kind.name() {
+            "bitmap:port" => Some(PortRange::new(1, 9).into()),
+            name if name.starts_with("bitmap:") => Some(Ipv4Range::new(SERVER, SERVER).into()),
+            _ => None,
+        };
+        let created = sets.create(&set);
+        if revisions.is_ok() {
+            created?;
+            sets.destroy(&set)?;
+            continue;
+        }
+        let module = kind.name().replace(':', "_").replace(',', "");
+        let parts = [kind.name(), &format!("ip_set_{module}")];
+        says(revisions, ErrorKind::Unavailable, &parts);
+        says(
+            created,
+            ErrorKind::Unavailable,
+            &["create set web", parts[1]],
+        );
+    }
+    let unknown = "hash:ip,ip".parse::<AnyType>();
+    says(unknown, ErrorKind::InvalidInput, &["hash:ip,ip"]);
+    Ok(())
+}
+
+fn what_is_refused_leaves_the_handle_usable() -> Result {
+    let (mut sets, set) = connected::<HashIp>("web")?;
+    for _ in 0..3 {
+        assert!(sets.add(&set, Ipv6Addr::LOCALHOST).is_err());
+        assert!(sets.add(&set, Ipv4Addr::UNSPECIFIED).is_err());
+        assert!(sets.destroy("none").is_err());
+        sets.add_or_update(&set, SERVER)?;
+        assert!(sets.test(&set, SERVER)?);
+    }
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! The tests of both binaries, each with what it needs from the kernel.
+
+mod bulk;
+mod cases;
+mod common;
+mod elements;
+mod errors;
+mod nomatch;
+mod nulls;
+mod options;
+mod peers;
+mod ranges;
+mod readd;
+mod replace;
+
+use common::Outcome;
+
+/// The types of set, all of them.
+pub(crate) const ALL: &[&str] = &[
+    "bitmap:ip",
+    "bitmap:ip,mac",
+    "bitmap:port",
+    "hash:ip",
+    "hash:ip,mac",
+    "hash:ip,mark",
+    "hash:ip,port",
+    "hash:ip,port,ip",
+    "hash:ip,port,net",
+    "hash:mac",
+    "hash:net",
+    "hash:net,iface",
+    "hash:net,net",
+    "hash:net,port",
+    "hash:net,port,net",
+    "list:set",
+];
+
+/// A test with the types of set that it needs, and whether it needs firewall rules.
+pub(crate) struct Test {
+    types: &'static [&'static str],
+    rules: bool,
+    test: lab::test::Test,
+}
+
+/// A test that needs these types of set.
+pub(crate) fn needs(
+    types: &'static [&'static str],
+    name: &str,
+    run: impl FnOnce() -> Outcome + Send + 'static,
+) -> Test {
+    Test {
+        types,
+        rules: false,
+        test: lab::test::Test::new(name, run),
+    }
+}
+
+impl Test {
+    /// It needs `iptables-legacy` with `-m set` too.
+    pub(crate) fn with_rules(mut self) -> Test {
+        self.rules = true;
+        self
+    }
+}
+
+/// The tests that a kernel with these types, and with or without rules, can run.
+pub(crate) fn tests(types: &[&str], rules: bool) -> Vec<lab::test::Test> {
+    let all = [
+        cases::tests(),
+        elements::tests(),
+        options::tests(),
+        nulls::tests(),
+        ranges::tests(),
+        nomatch::tests(),
+        readd::tests(),
+        peers::tests(),
+        replace::tests(),
+        bulk::tests(),
+        errors::tests(),
+    ];
+    all.into_iter()
+        .flatten()
+        .filter(|entry| rules || !entry.rules)
+        .filter(|entry| entry.types.iter().all(|name| types.contains(name)))
+        .map(|entry| entry.test)
+        .collect()
+}

@@ -1,0 +1,183 @@
+//! Exceptions, and how sets of networks are searched.
+
+use ipvset::ipset::{
+    Entry, FromParts, HashIpPortNet, HashNet, HashNetIface, HashNetNet, HashNetPort,
+    HashNetPortNet, Interface, IpSet, IpSets, NoMatchType, tcp,
+};
+
+use super::common::{Outcome, created, listed, net, saved_entries, set, v4, v6};
+use super::{Test, needs};
+
+pub(crate) fn tests() -> Vec<Test> {
+    vec![
+        needs(&["hash:net"], "nomatch::hash:net", || {
+            exceptions(set::<HashNet>(), &|it| net(it).into())
+        }),
+        needs(&["hash:net"], "nomatch::hash:net inet6", hash_net6),
+        needs(&["hash:net,port"], "nomatch::hash:net,port", || {
+            exceptions(set::<HashNetPort>(), &|it| (net(it), tcp(80)).into())
+        }),
+        needs(&["hash:net,iface"], "nomatch::hash:net,iface", || {
+            let eth0 = Interface::new("eth0")?;
+            exceptions(set::<HashNetIface>(), &|it| (net(it), eth0).into())
+        }),
+        needs(&["hash:net,net"], "nomatch::hash:net,net", || {
+            exceptions(set::<HashNetNet>(), &|it| (net(it), other(it)).into())
+        }),
+        needs(&["hash:net,port,net"], "nomatch::hash:net,port,net", || {
+            exceptions(set::<HashNetPortNet>(), &|it| {
+                (net(it), tcp(80), other(it)).into()
+            })
+        }),
+        needs(&["hash:ip,port,net"], "nomatch::hash:ip,port,net", || {
+            let server = v4("192.168.0.1");
+            exceptions(set::<HashIpPortNet>(), &|it| {
+                (server, tcp(80), net(it)).into()
+            })
+        }),
+        needs(
+            &["hash:net,net"],
+            "nomatch::the_first_network_decides",
+            the_first_network_decides,
+        ),
+        needs(
+            &["hash:net"],
+            "nomatch::a_network_is_looked_for_as_it_is",
+            a_network_is_looked_for_as_it_is,
+        ),
+        needs(
+            &["hash:net,iface"],
+            "nomatch::a_wildcard_is_every_interface_that_begins_so",
+            a_wildcard_is_every_interface_that_begins_so,
+        ),
+    ]
+}
+
+/// A network, an exception in it, a network in that again; `entry` makes an entry of a network.
+fn exceptions<T: NoMatchType>(set: IpSet<T>, entry: &dyn Fn(&str) -> Entry<T>) -> Outcome {
+    let (mut sets, set) = created(set)?;
+    let set = &set;
+    sets.add(set, entry("10.0.0.0/8"))?;
+    sets.add(set, entry("10.1.0.0/16").nomatch())?;
+    sets.add(set, entry("10.1.1.0/24"))?;
+    let (outside, inside, within) = ("10.2.0.1/32", "10.1.2.1/32", "10.1.1.1/32");
+    assert!(sets.test(set, entry(outside))?);
+    assert!(!sets.test(set, entry(inside))?);
+    assert!(sets.test(set, entry(within))?);
+    // The exception is not in the set, but it is there.
+    assert!(!sets.test(set, entry("10.1.0.0/16"))?);
+    assert!(sets.test(set, entry("10.1.0.0/16").nomatch())?);
+    assert!(!sets.test(set, entry("10.3.0.0/16").nomatch())?);
+    assert_eq!(exceptions_of(&mut sets, set)?, 1);
+
+    // As an entry or as an exception, it is one.
+    let again = sets.add(set, entry("10.1.0.0/16")).unwrap_err();
+    assert!(again.already_exists(), "{again}");
+    assert_eq!(exceptions_of(&mut sets, set)?, 1);
+    // Adding it again without the option takes the option away, and the other way round.
+    sets.add_or_update(set, entry("10.1.0.0/16"))?;
+    assert_eq!(exceptions_of(&mut sets, set)?, 0);
+    assert!(sets.test(set, entry(inside))?);
+    sets.add_or_update(set, entry("10.1.0.0/16").nomatch())?;
+    assert!(!sets.test(set, entry(inside))?);
+    // It is removed with the option or without.
+    sets.remove(set, entry("10.1.0.0/16").nomatch())?;
+    assert!(sets.test(set, entry(inside))?);
+    sets.add(set, entry("10.1.0.0/16").nomatch())?;
+    sets.remove(set, entry("10.1.0.0/16"))?;
+    assert_eq!(saved_entries("s")?.len(), 2);
+    Ok(())
+}
+
+/// The second network of an entry: an address where the first is one, because the kernel looks for
+/// shorter prefixes only if both are addresses.
+fn other(first: &str) -> ipnet::IpNet {
+    net(match first.ends_with("/32") {
+        true => "192.168.0.1/32",
+        false => "192.168.0.0/16",
+    })
+}
+
+/// How many exceptions the tool and the crate see.
+fn exceptions_of<T: NoMatchType>(sets: &mut IpSets, set: &IpSet<T>) -> Outcome<usize> {
+    let lines = saved_entries("s")?;
+    let count = lines
+        .iter()
+        .filter(|(_, options)| options.contains_key("nomatch"))
+        .count();
+    let entries = listed(sets, set)?;
+    let seen = entries
+        .iter()
+        .filter(|entry| entry.options().nomatch)
+        .count();
+    assert_eq!(seen, count);
+    Ok(count)
+}
+
+fn hash_net6() -> Outcome {
+    let (mut sets, set) = created(set::<HashNet>().inet6())?;
+    sets.add(&set, net("2001:db8::/32"))?;
+    sets.add(&set, Entry::new(net("2001:db8:1::/48")).nomatch())?;
+    sets.add(&set, v6("2001:db8:1::1"))?;
+    assert!(sets.test(&set, v6("2001:db8::1"))?);
+    assert!(!sets.test(&set, v6("2001:db8:1::2"))?);
+    assert!(sets.test(&set, v6("2001:db8:1::1"))?);
+    assert_eq!(exceptions_of(&mut sets, &set)?, 1);
+    Ok(())
+}
+
+/// Of the entries that fit, the one with the longer first network decides, whatever the second is.
+fn the_first_network_decides() -> Outcome {
+    fn entry<P>(parts: P) -> Entry<HashNetNet>
+    where
+        <HashNetNet as ipvset::ipset::SetType>::Value: FromParts<P>,
+    {
+        Entry::new(parts)
+    }
+    let (mut sets, set) = created(set::<HashNetNet>())?;
+    sets.add(&set, (net("10.0.0.0/8"), net("192.168.1.0/24")))?;
+    sets.add(
+        &set,
+        entry((net("10.1.0.0/16"), net("192.168.0.0/16"))).nomatch(),
+    )?;
+    assert!(!sets.test(&set, (v4("10.1.0.1"), v4("192.168.1.1")))?);
+    assert!(sets.test(&set, (v4("10.2.0.1"), v4("192.168.1.1")))?);
+    // Where the first networks are equally long, the second decides.
+    sets.add(&set, (net("10.1.0.0/16"), net("192.168.1.0/24")))?;
+    assert!(sets.test(&set, (v4("10.1.0.1"), v4("192.168.1.1")))?);
+    assert!(!sets.test(&set, (v4("10.1.0.1"), v4("192.168.2.1")))?);
+    Ok(())
+}
+
+fn a_network_is_looked_for_as_it_is() -> Outcome {
+    let (mut sets, set) = created(set::<HashNet>())?;
+    sets.add(&set, net("10.0.0.0/8"))?;
+    assert!(sets.test(&set, net("10.0.0.0/8"))?);
+    // All of its addresses are in the set, yet it is not.
+    assert!(!sets.test(&set, net("10.1.0.0/16"))?);
+    assert!(!sets.test(&set, net("10.0.0.0/7"))?);
+    assert!(sets.test(&set, net("10.1.0.0/32"))?);
+    let missing = sets.remove(&set, v4("10.1.0.1")).unwrap_err();
+    assert!(missing.is_not_found(), "{missing}");
+    Ok(())
+}
+
+fn a_wildcard_is_every_interface_that_begins_so() -> Outcome {
+    let (mut sets, set) = created(set::<HashNetIface>())?;
+    let all = net("10.0.0.0/8");
+    let (wild, eth0) = (Interface::new("eth")?.wildcard(), Interface::new("eth0")?);
+    sets.add(&set, (all, wild))?;
+    assert!(sets.test(&set, (v4("10.0.0.1"), eth0))?);
+    assert!(!sets.test(&set, (v4("10.0.0.1"), Interface::new("br0")?))?);
+    // The kernel takes an interface that begins so for the same.
+    let same = sets.add(&set, (all, eth0)).unwrap_err();
+    assert!(same.already_exists(), "{same}");
+    // With another network it is not.
+    sets.add(&set, (net("10.0.0.0/16"), eth0))?;
+    sets.add(&set, (all, eth0.physdev()))?;
+    assert_eq!(saved_entries("s")?.len(), 3);
+    sets.remove(&set, (all, wild))?;
+    assert!(!sets.test(&set, (v4("10.1.0.1"), eth0))?);
+    assert!(sets.test(&set, (v4("10.1.0.1"), eth0.physdev()))?);
+    Ok(())
+}

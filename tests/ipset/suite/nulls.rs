@@ -1,0 +1,304 @@
+//! What sets make of zeros, masks and emptiness. That elements which are zero are refused is in
+//! `elements`.
+
+use ipvset::ipset::{
+    BitmapIp, BitmapIpMac, BitmapPort, Entry, HashIp, HashIpMark, HashIpPort, HashNetIface,
+    HashNetPortNet, Interface, IpSet, IpSets, ListSet, Mark, MaybeMac, Member, tcp,
+};
+use lab::Namespace;
+
+use super::common::{
+    Outcome, created, ip, ipset, kernel_is_at_least, listed, mac, net, range, saved_entries, set,
+    v4, v6, values,
+};
+use super::{Test, needs};
+
+pub(crate) fn tests() -> Vec<Test> {
+    vec![
+        needs(
+            &["bitmap:ip"],
+            "nulls::a_bitmap_with_a_netmask_holds_networks",
+            a_bitmap_with_a_netmask_holds_networks,
+        ),
+        needs(
+            &["bitmap:ip", "bitmap:port"],
+            "nulls::nothing_outside_a_bitmaps_range",
+            nothing_outside_a_bitmaps_range,
+        ),
+        needs(
+            &["bitmap:ip,mac"],
+            "nulls::an_open_mac_address_matches_any",
+            an_open_mac_address_matches_any,
+        ),
+        needs(
+            &["bitmap:ip,mac"],
+            "nulls::the_first_packet_tells_the_mac_address",
+            the_first_packet_tells_the_mac_address,
+        )
+        .with_rules(),
+        needs(
+            &["hash:ip"],
+            "nulls::an_address_that_the_netmask_makes_zero",
+            an_address_that_the_netmask_makes_zero,
+        ),
+        needs(
+            &["hash:ip,mark"],
+            "nulls::marks_are_masked",
+            marks_are_masked,
+        ),
+        needs(
+            &["hash:ip,port"],
+            "nulls::a_zero_address_with_a_port",
+            a_zero_address_with_a_port,
+        ),
+        needs(
+            &["hash:net,iface", "hash:net,port,net"],
+            "nulls::a_network_of_all_addresses_has_them_all",
+            a_network_of_all_addresses_has_them_all,
+        ),
+        needs(
+            &["hash:net,iface"],
+            "nulls::sixty_four_interfaces_of_a_network",
+            sixty_four_interfaces_of_a_network,
+        ),
+        needs(
+            &["list:set", "hash:ip"],
+            "nulls::a_list_takes_more_than_its_size",
+            a_list_takes_more_than_its_size,
+        ),
+        needs(
+            &["hash:ip"],
+            "nulls::a_set_for_no_entries_is_full",
+            a_set_for_no_entries_is_full,
+        ),
+    ]
+}
+
+fn a_bitmap_with_a_netmask_holds_networks() -> Outcome {
+    let all = range("10.0.0.0", "10.0.255.255");
+    let (mut sets, set) = created(set::<BitmapIp>().range(all).netmask(24))?;
+    sets.add(&set, v4("10.0.5.77"))?;
+    let again = sets.add(&set, v4("10.0.5.78")).unwrap_err();
+    assert!(again.already_exists(), "{again}");
+    assert!(sets.test(&set, v4("10.0.5.1"))?);
+    assert!(!sets.test(&set, v4("10.0.6.1"))?);
+    assert_eq!(values(&mut sets, &set)?, ["10.0.5.0"]);
+    assert_eq!(saved_entries("s")?[0].0, "10.0.5.0");
+    sets.remove(&set, v4("10.0.5.255"))?;
+    sets.add(&set, net("10.0.8.0/22"))?;
+    let four = ["10.0.10.0", "10.0.11.0", "10.0.8.0", "10.0.9.0"];
+    assert_eq!(values(&mut sets, &set)?, four);
+    Ok(())
+}
+
+fn nothing_outside_a_bitmaps_range() -> Outcome {
+    let (mut sets, set) = created(set::<BitmapIp>().range(range("10.0.0.8", "10.0.0.15")))?;
+    for outside in ["10.0.0.7", "10.0.0.16", "0.0.0.0", "255.255.255.255"] {
+        let error = sets.add(&set, v4(outside)).unwrap_err();
+        assert!(error.is_invalid_input(), "{error}");
+        assert_eq!(error.ipset_code(), Some(4352));
+        let text = error.to_string();
+        assert!(
+            text.contains(outside) && text.contains("10.0.0.8-10.0.0.15"),
+            "{text}"
+        );
+        assert!(!sets.test(&set, v4(outside))?);
+    }
+    // Of a range that is partly outside, nothing is added.
+    let error = sets.add(&set, range("10.0.0.14", "10.0.0.17")).unwrap_err();
+    assert!(error.is_invalid_input(), "{error}");
+    assert_eq!(values(&mut sets, &set)?.len(), 0);
+
+    let ports = IpSet::<BitmapPort>::new("ports")?.range(10..=20);
+    sets.create(&ports)?;
+    for outside in [9, 21] {
+        let error = sets.add(&ports, outside).unwrap_err();
+        assert!(error.to_string().contains("range 10-20"), "{error}");
+    }
+    sets.add(&ports, 10..=20)?;
+    assert_eq!(sets.list(&ports)?.count(), 11);
+    Ok(())
+}
+
+fn an_open_mac_address_matches_any() -> Outcome {
+    let all = range("10.0.0.0", "10.0.0.255");
+    let (mut sets, set) = created(set::<BitmapIpMac>().range(all))?;
+    let (one, other) = (mac("02:00:00:00:00:01"), mac("02:00:00:00:00:02"));
+    sets.add(&set, (ip("10.0.0.1"), one))?;
+    assert!(sets.test(&set, (ip("10.0.0.1"), one))?);
+    assert!(!sets.test(&set, (ip("10.0.0.1"), other))?);
+    // Whatever its MAC address is.
+    assert!(sets.test(&set, (ip("10.0.0.1"), MaybeMac(None)))?);
+    // One address is one entry.
+    let again = sets.add(&set, (ip("10.0.0.1"), other)).unwrap_err();
+    assert!(again.already_exists(), "{again}");
+
+    sets.add(&set, (ip("10.0.0.2"), None))?;
+    assert_eq!(saved_entries("s")?[1].0, "10.0.0.2");
+    // Adding it again fills in what was open.
+    sets.add(&set, (ip("10.0.0.2"), other))?;
+    assert_eq!(saved_entries("s")?[1].0, "10.0.0.2,02:00:00:00:00:02");
+    sets.remove(&set, (ip("10.0.0.2"), one))?;
+    Ok(())
+}
+
+/// A packet with a source address that is in the set completes the entry, and starts its timeout.
+fn the_first_packet_tells_the_mac_address() -> Outcome {
+    let other = Namespace::new()?;
+    lab::link::veth_into("here", "there", &other)?;
+    lab::link::mac("here", [2, 0, 0, 0, 0, 1])?;
+    lab::address::add("10.0.0.1/24", "here")?;
+    lab::link::up("here")?;
+    other.run(|| -> lab::Result<()> {
+        lab::link::mac("there", [2, 0, 0, 0, 0, 2])?;
+        lab::address::add("10.0.0.2/24", "there")?;
+        lab::link::up("there")
+    })?;
+    let all = range("10.0.0.0", "10.0.0.255");
+    let (mut sets, set) = created(set::<BitmapIpMac>().range(all).timeout(5000))?;
+    sets.add(&set, (ip("10.0.0.2"), None))?;
+    let rule = "-p udp -m set --match-set s src,src -j DROP";
+    lab::Iptables::new()?.append("filter", "INPUT", rule)?;
+    other.run(|| -> std::io::Result<()> {
+        let socket = std::net::UdpSocket::bind("10.0.0.2:0")?;
+        socket.send_to(b"hello", "10.0.0.1:9").map(drop)
+    })?;
+    let told = mac("02:00:00:00:00:02");
+    loop {
+        let entries = listed(&mut sets, &set)?;
+        let options = entries[0].options();
+        assert_eq!(options.timeout, Some(5000));
+        if *entries[0].value() == (ip("10.0.0.2"), MaybeMac(Some(told))) {
+            break;
+        }
+    }
+    assert_eq!(saved_entries("s")?[0].0, "10.0.0.2,02:00:00:00:00:02");
+    sets.remove(&set, (ip("10.0.0.2"), told))?;
+    Ok(())
+}
+
+fn an_address_that_the_netmask_makes_zero() -> Outcome {
+    let (mut sets, set) = created(set::<HashIp>().netmask(24))?;
+    let error = sets.add(&set, v4("0.0.0.5")).unwrap_err();
+    assert!(error.is_invalid_input(), "{error}");
+    assert!(error.to_string().contains("zero"), "{error}");
+    sets.add(&set, v4("10.0.5.77"))?;
+    assert!(sets.test(&set, v4("10.0.5.1"))?);
+    assert_eq!(values(&mut sets, &set)?, ["10.0.5.0"]);
+    assert_eq!(saved_entries("s")?[0].0, "10.0.5.0");
+    let six = IpSet::<HashIp>::new("six")?.inet6().netmask(64);
+    sets.create(&six)?;
+    let error = sets.add(&six, v6("::5")).unwrap_err();
+    assert!(error.is_invalid_input(), "{error}");
+    sets.add(&six, v6("2001:db8::77"))?;
+    assert_eq!(values(&mut sets, &six)?, ["2001:db8::"]);
+    Ok(())
+}
+
+fn marks_are_masked() -> Outcome {
+    let (mut sets, set) = created(set::<HashIpMark>().markmask(0xff00))?;
+    sets.add(&set, (v4("10.0.0.1"), Mark(0x1234)))?;
+    assert_eq!(values(&mut sets, &set)?, ["10.0.0.1,0x00001200"]);
+    assert!(sets.test(&set, (v4("10.0.0.1"), Mark(0x12ff)))?);
+    let again = sets.add(&set, (v4("10.0.0.1"), 0x1200)).unwrap_err();
+    assert!(again.already_exists(), "{again}");
+    sets.add(&set, (v4("10.0.0.1"), 0))?;
+    // Zero behind the mask is as bad as zero before it.
+    let error = sets.add(&set, (v4("0.0.0.0"), 1)).unwrap_err();
+    assert!(error.is_invalid_input(), "{error}");
+    let six = IpSet::<HashIpMark>::new("six")?.inet6();
+    sets.create(&six)?;
+    sets.add(&six, (v6("::"), 0))?;
+    assert_eq!(values(&mut sets, &six)?, ["::,0x00000000"]);
+    Ok(())
+}
+
+fn a_zero_address_with_a_port() -> Outcome {
+    let (mut sets, set) = created(set::<HashIpPort>())?;
+    let added = sets.add(&set, (v4("0.0.0.0"), tcp(80)));
+    if kernel_is_at_least(6, 2) {
+        let error = added.unwrap_err();
+        assert!(error.is_invalid_input(), "{error}");
+        assert!(error.to_string().contains("6.2"), "{error}");
+        assert_eq!(values(&mut sets, &set)?.len(), 0);
+    } else {
+        added?;
+        assert_eq!(saved_entries("s")?[0].0, "0.0.0.0,tcp:80");
+    }
+    Ok(())
+}
+
+fn a_network_of_all_addresses_has_them_all() -> Outcome {
+    let (mut sets, set) = created(set::<HashNetPortNet>())?;
+    sets.add(&set, (net("0.0.0.0/0"), tcp(80), net("0.0.0.0/0")))?;
+    let addresses = ["0.0.0.0", "10.0.0.1", "255.255.255.255"];
+    for (one, other) in addresses.iter().zip(addresses.iter().rev()) {
+        assert!(sets.test(&set, (v4(one), tcp(80), v4(other)))?);
+        assert!(!sets.test(&set, (v4(one), tcp(81), v4(other)))?);
+    }
+    let eth0 = Interface::new("eth0")?;
+    let six = IpSet::<HashNetIface>::new("six")?.inet6();
+    sets.create(&six)?;
+    sets.add(&six, (net("::/0"), eth0))?;
+    for address in ["::", "2001:db8::1", "ffff::"] {
+        assert!(sets.test(&six, (v6(address), eth0))?);
+        assert!(!sets.test(&six, (v6(address), Interface::new("eth1")?))?);
+    }
+    Ok(())
+}
+
+/// The interfaces of one network share a bucket, which has no more room. That is not the set's
+/// maxelem, and other networks have room still.
+fn sixty_four_interfaces_of_a_network() -> Outcome {
+    let (mut sets, set) = created(set::<HashNetIface>())?;
+    let interface = |number: u32| Interface::new(&format!("eth{number}"));
+    for number in 0..64 {
+        sets.add(&set, (net("10.0.0.0/8"), interface(number)?))?;
+    }
+    let error = sets
+        .add(&set, (net("10.0.0.0/8"), interface(64)?))
+        .unwrap_err();
+    assert!(error.is_full(), "{error}");
+    assert!(error.to_string().contains("64 interfaces"), "{error}");
+    assert_eq!(sets.info(&set)?.entries, Some(64));
+    sets.add(&set, (net("11.0.0.0/8"), interface(64)?))?;
+    Ok(())
+}
+
+fn a_list_takes_more_than_its_size() -> Outcome {
+    let (mut sets, list) = created(set::<ListSet>().size(4))?;
+    for number in 0..9 {
+        let member = IpSet::<HashIp>::new(format!("member-{number}"))?;
+        sets.create(&member)?;
+        sets.add(&list, Member::new(&member)?)?;
+    }
+    assert_eq!(values(&mut sets, &list)?.len(), 9);
+    assert_eq!(
+        sets.info(&list)?.set.and_then(|it| it.options().size),
+        Some(4)
+    );
+    // No lists in lists.
+    sets.create(&IpSet::<ListSet>::new("inner")?)?;
+    for loops in ["inner", "s"] {
+        let error = sets.add(&list, Member::new(loops)?).unwrap_err();
+        assert!(error.is_invalid_input(), "{error}");
+        assert!(error.to_string().contains("cannot be a member"), "{error}");
+    }
+    Ok(())
+}
+
+fn a_set_for_no_entries_is_full() -> Outcome {
+    let (mut sets, set) = created(set::<HashIp>().maxelem(0))?;
+    let error = sets.add(&set, v4("10.0.0.1")).unwrap_err();
+    assert!(error.is_full(), "{error}");
+    assert!(error.to_string().contains("maxelem 0"), "{error}");
+    assert!(ipset(["add", "s", "10.0.0.1"]).is_err());
+    // That a set makes room for new entries does not help where there are no old ones.
+    let forced = IpSet::<HashIp>::new("forced")?.maxelem(0).forceadd();
+    sets.create(&forced)?;
+    let error = sets.add(&forced, Entry::new(v4("10.0.0.1"))).unwrap_err();
+    assert!(error.is_full(), "{error}");
+    let mut other = IpSets::connect()?;
+    assert_eq!(other.info(&forced)?.entries, Some(0));
+    Ok(())
+}

@@ -1,0 +1,268 @@
+//! A new content under a running rule, and with others at work on the same sets.
+
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use ipvset::ipset::{Bulk, HashIp, IpSet, IpSets};
+use lab::Namespace;
+
+use super::common::{Outcome, created, set, v4, values};
+use super::{Test, needs};
+
+pub(crate) fn tests() -> Vec<Test> {
+    macro_rules! tests {
+        ($($test:ident,)*) => {
+            vec![$(needs(&["hash:ip"], concat!("replace::", stringify!($test)), $test)),*]
+        };
+    }
+    let mut tests = tests![
+        a_set_that_is_gone_at_the_end_of_a_replacement,
+        a_set_that_is_listed_at_the_end_of_a_replacement,
+        a_set_destroyed_while_entries_are_added,
+        sets_swapped_while_entries_are_added,
+        a_namespace_that_goes_away_while_entries_are_added,
+        entries_come_and_go_during_a_listing,
+        two_listings_at_once,
+    ];
+    tests.push(
+        needs(
+            &["hash:ip"],
+            "replace::a_packet_sees_the_old_content_or_the_new",
+            a_packet_sees_the_old_content_or_the_new,
+        )
+        .with_rules(),
+    );
+    tests
+}
+
+/// Sends packets that a rule drops unless their destination is in the set `s`. The sender learns it
+/// at once.
+struct Probe(UdpSocket);
+
+impl Probe {
+    fn new() -> Outcome<Self> {
+        let rule = "-p udp -m set ! --match-set s dst -j DROP";
+        lab::Iptables::new()?.append("filter", "OUTPUT", rule)?;
+        Ok(Self(UdpSocket::bind("127.0.0.1:0")?))
+    }
+
+    /// Whether a packet sees the address in the set.
+    fn sees(&self, address: Ipv4Addr) -> bool {
+        match self.0.send_to(b"?", (address, 9)) {
+            Ok(_) => true,
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => false,
+            // That no one listens at the port.
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => self.sees(address),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// A thousand contents, each with an address of its own, and all with one that is added last.
+/// Packets are sent all the time, and at least thrice between the steps of each replacement.
+fn a_packet_sees_the_old_content_or_the_new() -> Outcome {
+    const ROUNDS: u32 = 1000;
+    const SIZE: u32 = 40;
+    let own = |round: u32| Ipv4Addr::from_bits(0x7f01_0000 + round);
+    let always = v4("127.2.0.1");
+    let (mut sets, set) = created(set::<HashIp>())?;
+    sets.add_all(&set, [own(0), always])?;
+    let index = sets.index(&set)?;
+    let probe = Probe::new()?;
+    assert!(probe.sees(always) && probe.sees(own(0)) && !probe.sees(own(1)));
+
+    let over = AtomicBool::new(false);
+    let (seen, missed) = (AtomicU32::new(0), AtomicU32::new(0));
+    let replaced = std::thread::scope(|scope| -> Outcome {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                let count = if probe.sees(always) { &seen } else { &missed };
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let rounds = || -> Outcome {
+            for round in 1..=ROUNDS {
+                let filler = (0..SIZE).map(|number| Ipv4Addr::from_bits(0x0a00_0001 + number));
+                let content = [own(round)].into_iter().chain(filler).chain([always]);
+                let content = content.enumerate().map(|(position, address)| {
+                    if position as u32 % SIZE == 0 {
+                        // The old content, all of it, and nothing of the new one.
+                        assert!(probe.sees(always) && probe.sees(own(round - 1)));
+                        assert!(!probe.sees(own(round)));
+                    }
+                    address
+                });
+                assert_eq!(sets.replace(&set, content)?, u64::from(SIZE) + 2);
+                assert!(probe.sees(always) && probe.sees(own(round)));
+                assert!(!probe.sees(own(round - 1)), "round {round}");
+            }
+            Ok(())
+        };
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(rounds));
+        over.store(true, Ordering::Relaxed);
+        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
+    replaced?;
+    assert!(seen.into_inner() > 0);
+    assert_eq!(missed.into_inner(), 0);
+    assert_eq!(sets.names()?.len(), 1);
+    assert_eq!((sets.index(&set)?, sets.info(&set)?.references), (index, 1));
+    // The rule has the set still.
+    assert!(sets.destroy(&set).unwrap_err().is_busy());
+    assert!(sets.rename(&set, "t").unwrap_err().is_busy());
+    Ok(())
+}
+
+fn addresses(numbers: std::ops::Range<u32>) -> impl Iterator<Item = Ipv4Addr> {
+    numbers.map(|number| Ipv4Addr::from_bits(0x0a00_0000 + number))
+}
+
+/// Does something before one of the entries is handed out.
+fn midway(count: u32, act: impl FnOnce()) -> impl Iterator<Item = Ipv4Addr> {
+    let mut act = Some(act);
+    addresses(0..count)
+        .enumerate()
+        .map(move |(position, address)| {
+            if position as u32 == count / 2 {
+                if let Some(act) = act.take() {
+                    act();
+                }
+            }
+            address
+        })
+}
+
+fn a_set_that_is_gone_at_the_end_of_a_replacement() -> Outcome {
+    let (mut sets, set) = created(set::<HashIp>())?;
+    let mut other = IpSets::connect()?;
+    let entries = midway(1000, || other.destroy("s").unwrap());
+    let error = sets.replace(&set, entries).unwrap_err();
+    assert!(error.is_not_found(), "{error}");
+    assert!(error.to_string().contains('s'), "{error}");
+    assert_eq!(sets.names()?.len(), 0);
+    Ok(())
+}
+
+fn a_set_that_is_listed_at_the_end_of_a_replacement() -> Outcome {
+    let (mut sets, set) = created(set::<HashIp>().hashsize(16384))?;
+    sets.add_all(&set, addresses(1..20_000))?;
+    let mut other = IpSets::connect()?;
+    let mut listing = other.list(&set)?;
+    listing.next().ok_or("an entry")??;
+    let error = sets.replace(&set, addresses(0..9)).unwrap_err();
+    assert!(error.is_busy(), "{error}");
+    assert_eq!(sets.names()?.len(), 1);
+    assert_eq!(sets.info(&set)?.entries, Some(19_999));
+    drop(listing);
+    assert_eq!(sets.replace(&set, addresses(0..9))?, 9);
+    Ok(())
+}
+
+fn a_set_destroyed_while_entries_are_added() -> Outcome {
+    for how in [
+        Bulk::new(),
+        Bulk::new().keep_going(),
+        Bulk::new().tolerant(),
+    ] {
+        let (mut sets, set) = created(set::<HashIp>())?;
+        let mut other = IpSets::connect()?;
+        let entries = midway(60_000, || other.destroy("s").unwrap());
+        let outcome = sets.add_all_with(&set, entries, how);
+        assert!(outcome.stopped().is_some_and(|error| error.is_not_found()));
+        assert!(outcome.failures().is_empty() && outcome.in_doubt().is_empty());
+        // What was added is gone with the set; the others were not.
+        let applied = outcome.applied();
+        assert!((1..30_000).contains(&applied), "{applied}");
+        assert_eq!(outcome.untried_from(), Some(applied));
+        let error = outcome.into_result().unwrap_err();
+        assert_eq!(error.object_name(), Some("s"));
+        assert_eq!(sets.names()?.len(), 0);
+        // The handle is none the worse for it.
+        sets.create(&set)?;
+        assert_eq!(sets.add_all(&set, addresses(0..10))?, 10);
+        sets.destroy(&set)?;
+    }
+    Ok(())
+}
+
+fn sets_swapped_while_entries_are_added() -> Outcome {
+    let (mut sets, set) = created(set::<HashIp>())?;
+    let second = set.with_name("second")?;
+    sets.create(&second)?;
+    let mut other = IpSets::connect()?;
+    let entries = midway(60_000, || other.swap("s", "second").unwrap());
+    let outcome = sets.add_all_with(&set, entries, Bulk::new());
+    assert!(outcome.is_complete());
+    assert_eq!(outcome.applied(), 60_000);
+    let there = |sets: &mut IpSets, set: &IpSet<HashIp>| -> Outcome<BTreeSet<String>> {
+        Ok(values(sets, set)?.into_iter().collect())
+    };
+    let (one, other) = (there(&mut sets, &set)?, there(&mut sets, &second)?);
+    assert!(!one.is_empty() && !other.is_empty());
+    assert!(one.is_disjoint(&other));
+    assert_eq!(one.len() + other.len(), 60_000);
+    Ok(())
+}
+
+/// The connection keeps the namespace, so everything is added, whoever else has left.
+fn a_namespace_that_goes_away_while_entries_are_added() -> Outcome {
+    let namespace = Namespace::new()?;
+    let mut sets = IpSets::connect_in(&ipvset::Namespace::open(namespace.path())?)?;
+    let set = set::<HashIp>();
+    sets.create(&set)?;
+    assert!(IpSets::connect()?.names()?.is_empty());
+    let entries = midway(60_000, move || drop(namespace));
+    assert_eq!(sets.add_all(&set, entries)?, 60_000);
+    assert_eq!(sets.list(&set)?.count(), 60_000);
+    let outcome = sets.remove_all_with(&set, addresses(0..60_001), Bulk::new().keep_going());
+    assert_eq!(outcome.applied(), 60_000);
+    assert_eq!(outcome.failures()[0].position, 60_000);
+    Ok(())
+}
+
+/// What is in the set all the time is listed once; nothing is listed that was never in it.
+fn entries_come_and_go_during_a_listing() -> Outcome {
+    let (mut sets, set) = created(set::<HashIp>().hashsize(16384).maxelem(1 << 20))?;
+    sets.add_all(&set, addresses(1..20_000))?;
+    let mut other = IpSets::connect()?;
+    let mut seen = BTreeSet::new();
+    for (position, entry) in sets.list(&set)?.enumerate() {
+        let address = entry?.value().address().ok_or("one address")?;
+        assert!(seen.insert(address), "{address} comes twice");
+        if position == 5000 {
+            other.remove_all(&set, addresses(10_000..20_000))?;
+            // So many that the kernel makes a larger table meanwhile.
+            other.add_all(&set, addresses(20_000..150_000))?;
+        }
+    }
+    for address in addresses(1..10_000) {
+        assert!(seen.contains(&IpAddr::V4(address)), "{address} is missing");
+    }
+    let ever: BTreeSet<IpAddr> = addresses(1..150_000).map(IpAddr::from).collect();
+    assert!(seen.is_subset(&ever));
+    assert_eq!(sets.list(&set)?.count(), 9_999 + 130_000);
+    Ok(())
+}
+
+fn two_listings_at_once() -> Outcome {
+    let (mut sets, set) = created(set::<HashIp>())?;
+    let second = set.with_name("second")?;
+    sets.create(&second)?;
+    sets.add_all(&set, addresses(1..20_000))?;
+    sets.add_all(&second, addresses(30_000..35_000))?;
+    let mut other = IpSets::connect()?;
+    let (mut one, mut two) = (sets.list(&set)?, other.list(&second)?);
+    let mut counts = (0, 0);
+    loop {
+        let (first, second) = (one.next().transpose()?, two.next().transpose()?);
+        counts.0 += usize::from(first.is_some());
+        counts.1 += usize::from(second.is_some());
+        if first.is_none() && second.is_none() {
+            break;
+        }
+    }
+    assert_eq!(counts, (19_999, 5_000));
+    Ok(())
+}

@@ -1,0 +1,395 @@
+//! Batches: few system calls, and exactly what failed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::{BorrowedFd, RawFd};
+
+use ipvset::ipvs::{
+    Ipvs, OnFailure, Operation, RealServer, Scheduler, ServiceKey, SyncDaemon, SyncRole, Timeouts,
+    Tunnel, VirtualService,
+};
+use nix::sys::socket::{
+    AddressFamily, SockaddrLike, SockaddrStorage, getsockname, setsockopt, sockopt,
+};
+
+use crate::child::Role;
+use crate::support::{Result, StopDaemons, at, multicast_device, saved, server, tests};
+
+tests![
+    eleven_thousand_requests_in_few_system_calls,
+    eleven_thousand_failures,
+    stops_at_the_first_datagram_that_fails,
+    stops_before_anything_is_sent,
+    goes_on_after_a_refusal,
+    lost_replies_leave_doubt,
+    every_operation,
+    added_or_updated_in_order,
+    removed_if_present,
+    a_daemon_stopped_in_the_datagram_that_starts_it,
+    nothing_at_all,
+];
+
+const SERVICES: u32 = 1000;
+const SERVERS: u32 = 10;
+const FAILURES: usize = 37;
+
+fn key(number: u32) -> ServiceKey {
+    let address = Ipv4Addr::from_bits(0x0a64_0000 + number);
+    ServiceKey::tcp(SocketAddr::new(address.into(), 80))
+}
+
+fn service(number: u32) -> VirtualService {
+    VirtualService::new(key(number)).scheduler(Scheduler::RoundRobin)
+}
+
+/// A thousand services with ten servers each; in the place of 37 of the servers, strewn through
+/// it, a request that has to fail. Which ones those are, too.
+fn requests() -> (Vec<Operation>, Vec<usize>) {
+    let mut operations = Vec::new();
+    for number in 0..SERVICES {
+        operations.push(Operation::AddService(service(number)));
+        for other in 0..SERVERS {
+            let address = Ipv4Addr::from_bits(0x0a00_0000 + number * SERVERS + other + 1);
+            let one = RealServer::new(SocketAddr::new(address.into(), 8080)).weight(other);
+            operations.push(Operation::AddServer(key(number), one));
+        }
+    }
+    // 27 services with their servers from one to the next, and not at the same of the servers.
+    let failing: Vec<_> = (0..FAILURES).map(|it| it * 27 * 11 + 1 + it % 10).collect();
+    for index in &failing {
+        operations[*index] = Operation::RemoveServer(key(0), at("10.255.255.254:1"));
+    }
+    (operations, failing)
+}
+
+/// What the child does: sends the batch between two stops, and says which failed.
+pub(crate) fn counted_batch() -> Result<String> {
+    let mut ipvs = Ipvs::connect()?;
+    let (operations, _) = requests();
+    let mut batch = ipvs.batch();
+    batch.extend(operations);
+    nix::sys::signal::raise(nix::sys::signal::Signal::SIGSTOP)?;
+    let outcome = batch.send();
+    nix::sys::signal::raise(nix::sys::signal::Signal::SIGSTOP)?;
+    let failures: Vec<_> = outcome?
+        .failures()
+        .iter()
+        .map(|it| format!("{} {}", it.index, it.error.is_not_found()))
+        .collect();
+    Ok(failures.join("\n"))
+}
+
+fn eleven_thousand_requests_in_few_system_calls() -> Result {
+    let (operations, failing) = requests();
+    assert_eq!(operations.len(), 11_000);
+    let (calls, said) = Role::Batch.counted()?;
+    let expected: Vec<_> = failing.iter().map(|it| format!("{it} true")).collect();
+    assert_eq!(said.lines().collect::<Vec<_>>(), expected);
+    eprintln!("{calls} system calls");
+    assert!(calls <= 60, "{calls} system calls");
+
+    // All the others were carried out, as they were asked.
+    let mut ipvs = Ipvs::connect()?;
+    let mut expected: BTreeMap<ServiceKey, Vec<RealServer>> = BTreeMap::new();
+    for operation in operations {
+        match operation {
+            Operation::AddService(service) => drop(expected.insert(service.key, Vec::new())),
+            Operation::AddServer(key, server) => {
+                expected.entry(key).or_default().insert(0, server);
+            }
+            _ => {}
+        }
+    }
+    let read = ipvs.verified_table()?;
+    assert_eq!(read.len(), SERVICES as usize);
+    for entry in read {
+        let servers: Vec<_> = entry.servers.into_iter().map(|it| it.config).collect();
+        assert_eq!(expected.get(&entry.service.key()), Some(&servers));
+    }
+    Ok(())
+}
+
+fn eleven_thousand_failures() -> Result {
+    let mut ipvs = Ipvs::connect()?;
+    let mut batch = ipvs.batch();
+    for number in 0..11_000 {
+        batch.remove_service(key(number));
+    }
+    let outcome = batch.send()?;
+    let indices = outcome.failures().iter().map(|it| it.index);
+    assert!(indices.eq(0..11_000));
+    for failure in outcome.failures() {
+        assert!(failure.error.is_not_found());
+        let number = u32::try_from(failure.index)?;
+        assert_eq!(failure.operation, Operation::RemoveService(key(number)));
+        let text = format!("remove service {}: ", key(number));
+        assert!(failure.error.to_string().starts_with(&text));
+    }
+    Ok(())
+}
+
+/// The rest of the datagram with the failure is carried out, nothing behind it.
+fn stops_at_the_first_datagram_that_fails() -> Result {
+    const COUNT: u32 = 20_000;
+    let mut ipvs = Ipvs::connect()?;
+    ipvs.add_service(&service(5))?;
+    let mut batch = ipvs.batch();
+    batch.on_failure(OnFailure::Stop);
+    for number in 0..COUNT {
+        batch.add_service(&service(number));
+    }
+    let outcome = batch.send()?;
+    let failed: Vec<_> = outcome.failures().iter().map(|it| it.index).collect();
+    assert_eq!(failed, [5]);
+    assert!(outcome.failures()[0].error.already_exists());
+    let not_sent = outcome.not_sent();
+    assert_eq!(not_sent.end, COUNT as usize);
+    assert!(
+        not_sent.start > 6 && not_sent.start < not_sent.end,
+        "{not_sent:?}"
+    );
+    assert!(!outcome.is_success());
+    let there: BTreeSet<_> = ipvs.services()?.iter().map(|it| it.key()).collect();
+    let sent: BTreeSet<_> = (0..u32::try_from(not_sent.start)?).map(key).collect();
+    assert_eq!(there, sent);
+    Ok(())
+}
+
+fn stops_before_anything_is_sent() -> Result {
+    let mut ipvs = Ipvs::connect()?;
+    let mut batch = ipvs.batch();
+    batch.on_failure(OnFailure::Stop);
+    batch.add_service(&service(1));
+    batch.add_service(&service(2).one_packet());
+    let outcome = batch.send()?;
+    assert_eq!(outcome.failures().len(), 1);
+    assert_eq!(outcome.failures()[0].index, 1);
+    assert!(outcome.failures()[0].error.is_invalid_input());
+    assert_eq!(ipvs.services()?, []);
+    Ok(())
+}
+
+fn goes_on_after_a_refusal() -> Result {
+    let mut ipvs = Ipvs::connect()?;
+    let mut batch = ipvs.batch();
+    batch.add_service(&service(2).one_packet());
+    batch.add_service(&service(1));
+    batch.add_server(key(1), &server("224.0.0.1:80"));
+    let outcome = batch.send()?;
+    let failed: Vec<_> = outcome.failures().iter().map(|it| it.index).collect();
+    assert_eq!(failed, [0, 2]);
+    let text = outcome.failures()[1].error.to_string();
+    let start = "add server -t 10.100.0.1:80 -r 224.0.0.1:80: ";
+    assert!(text.starts_with(start), "{text}");
+    assert_eq!(saved()?, [format!("-A {}", service(1))]);
+    Ok(())
+}
+
+/// The netlink sockets that this process has.
+fn netlink_sockets() -> Result<BTreeSet<RawFd>> {
+    let mut sockets = BTreeSet::new();
+    for entry in fs::read_dir("/proc/self/fd")? {
+        let fd: RawFd = entry?.file_name().to_string_lossy().parse()?;
+        let family = getsockname::<SockaddrStorage>(fd)
+            .ok()
+            .and_then(|it| it.family());
+        if family == Some(AddressFamily::Netlink) {
+            sockets.insert(fd);
+        }
+    }
+    Ok(sockets)
+}
+
+/// The handle's socket is made so small behind its back that the kernel has to drop replies.
+fn lost_replies_leave_doubt() -> Result {
+    let others = netlink_sockets()?;
+    let mut ipvs = Ipvs::connect()?;
+    let own = netlink_sockets()?;
+    let own: Vec<_> = own.difference(&others).collect();
+    let [own] = own[..] else {
+        return Err(format!("{own:?} are new sockets").into());
+    };
+    // SAFETY: the handle is there for as long as this is used.
+    let socket = unsafe { BorrowedFd::borrow_raw(*own) };
+    setsockopt(&socket, sockopt::RcvBuf, &1)?;
+
+    // Every second one fails.
+    let mut batch = ipvs.batch();
+    for number in 0..200 {
+        batch.add_service(&service(number));
+        batch.remove_service(key(number + 1000));
+    }
+    let outcome = batch.send()?;
+    let doubtful: BTreeSet<_> = outcome.in_doubt().map(|it| it.index).collect();
+    let certain: Vec<_> = outcome
+        .failures()
+        .iter()
+        .filter(|it| !it.error.replies_lost())
+        .collect();
+    // Few replies fit; whatever has none is in doubt, and nothing else is said to have failed.
+    assert!(!doubtful.is_empty() && !certain.is_empty(), "{outcome:?}");
+    for failure in &certain {
+        assert!(failure.error.is_not_found(), "{:?}", failure.error);
+        assert_eq!(failure.index % 2, 1, "{:?}", failure.error);
+    }
+    assert_eq!(doubtful.len() + certain.len(), 400);
+    assert!(!outcome.is_success());
+    let text = outcome.in_doubt().next().map(|it| it.error.to_string());
+    let text = text.unwrap_or_default();
+    assert!(text.starts_with("add service -t 10.100.0.0:80: "), "{text}");
+    assert!(text.contains("read back"), "{text}");
+
+    // With room for the replies again, the handle says what there is: all was carried out.
+    setsockopt(&socket, sockopt::RcvBufForce, &(1 << 20))?;
+    assert_eq!(ipvs.services()?.len(), 200);
+    let mut batch = ipvs.batch();
+    for number in 0..200 {
+        batch.remove_service(key(number));
+    }
+    assert!(batch.send()?.is_success());
+    assert_eq!(ipvs.services()?, []);
+    Ok(())
+}
+
+fn every_operation() -> Result {
+    let _stop = StopDaemons;
+    multicast_device("eth0")?;
+    let mut ipvs = Ipvs::connect()?;
+    let (one, other) = (server("10.1.0.1:80"), server("10.1.0.2:80"));
+    let gue = other.clone().tunnel(Tunnel::gue(6080)).weight(9);
+    let seconds = std::time::Duration::from_secs;
+    let mut batch = ipvs.batch();
+    batch
+        .add_service(&service(1))
+        .add_service(&service(2))
+        .add_service(&service(3))
+        .update_service(&service(1).scheduler(Scheduler::SourceHashing))
+        .put_service(&service(4))
+        .remove_service(key(2))
+        .remove_service_if_present(key(2))
+        .remove_service_if_present(key(3))
+        .add_server(key(1), &one)
+        .add_server(key(1), &other)
+        .update_server(key(1), &gue)
+        .put_server(key(4), &one)
+        .put_server(key(4), &one.clone().weight(7))
+        .remove_server(key(1), one.address)
+        .remove_server_if_present(key(1), one.address)
+        .remove_server_if_present(key(2), one.address)
+        .push(Operation::ZeroService(key(1)))
+        .push(Operation::Zero)
+        .push(Operation::SetTimeouts(Timeouts::new().udp(seconds(17))))
+        .push(Operation::StartDaemon(SyncDaemon::master("eth0")));
+    let outcome = batch.send()?;
+    assert!(outcome.is_success(), "{outcome:?}");
+    let expected = [
+        format!("-A {}", service(1).scheduler(Scheduler::SourceHashing)),
+        format!("-A {}", service(4)),
+        format!("-a {} {gue}", key(1)),
+        format!("-a {} {}", key(4), one.weight(7)),
+    ];
+    assert_eq!(saved()?, expected);
+    assert_eq!(ipvs.timeouts()?.udp, Some(seconds(17)));
+    assert_eq!(ipvs.daemons()?[0].role, SyncRole::Master);
+    let mut batch = ipvs.batch();
+    batch.push(Operation::StopDaemon(SyncRole::Master)).flush();
+    assert!(batch.send()?.is_success());
+    assert_eq!(saved()?, [""; 0]);
+    assert_eq!(ipvs.daemons()?, []);
+    Ok(())
+}
+
+/// The outcome is that of the order in which they were given, though what turns out to be there
+/// is changed by a second datagram.
+fn added_or_updated_in_order() -> Result {
+    let mut ipvs = Ipvs::connect()?;
+    ipvs.add_service(&service(1))?;
+    let one = server("10.1.0.1:80");
+    ipvs.add_server(key(1), &one)?;
+    let mut batch = ipvs.batch();
+    batch
+        .put_service(&service(1).scheduler(Scheduler::SourceHashing))
+        .put_service(&service(1).scheduler(Scheduler::LeastConnection))
+        .put_service(&service(2))
+        .put_server(key(1), &one.clone().weight(2))
+        .put_server(key(1), &one.clone().weight(3))
+        .put_server(key(2), &one)
+        .remove_server(key(2), one.address)
+        .put_server(key(2), &one.clone().weight(5))
+        .put_service(&service(3))
+        .remove_service(key(3))
+        .put_service(&service(3).scheduler(Scheduler::NeverQueue));
+    let outcome = batch.send()?;
+    assert!(outcome.is_success(), "{outcome:?}");
+    let expected = [
+        format!("-A {}", service(1).scheduler(Scheduler::LeastConnection)),
+        format!("-A {}", service(2)),
+        format!("-A {}", service(3).scheduler(Scheduler::NeverQueue)),
+        format!("-a {} {}", key(1), one.clone().weight(3)),
+        format!("-a {} {}", key(2), one.weight(5)),
+    ];
+    assert_eq!(saved()?, expected);
+    // Ten thousand at once, half of which are there.
+    ipvs.flush()?;
+    let mut batch = ipvs.batch();
+    for number in (0..10_000).step_by(2) {
+        batch.add_service(&service(number));
+    }
+    assert!(batch.send()?.is_success());
+    let mut batch = ipvs.batch();
+    for number in 0..10_000 {
+        batch.put_service(&service(number).scheduler(Scheduler::LeastConnection));
+    }
+    let outcome = batch.send()?;
+    assert!(outcome.is_success(), "{:?}", outcome.failures().first());
+    let all = ipvs.services()?;
+    assert_eq!(all.len(), 10_000);
+    let changed = all
+        .iter()
+        .filter(|it| it.config.scheduler == Scheduler::LeastConnection);
+    assert_eq!(changed.count(), 10_000);
+    Ok(())
+}
+
+fn removed_if_present() -> Result {
+    let mut ipvs = Ipvs::connect()?;
+    let mut batch = ipvs.batch();
+    for number in 0..1000 {
+        if number % 3 == 0 {
+            batch.add_service(&service(number));
+        }
+    }
+    for number in 0..1000 {
+        batch.remove_server_if_present(key(number), at("10.1.0.1:80"));
+        batch.remove_service_if_present(key(number));
+    }
+    let outcome = batch.send()?;
+    assert!(outcome.is_success(), "{:?}", outcome.failures().first());
+    assert_eq!(ipvs.services()?, []);
+    Ok(())
+}
+
+/// To a daemon that is stopped before it ran the kernel gives no answer.
+fn a_daemon_stopped_in_the_datagram_that_starts_it() -> Result {
+    let _stop = StopDaemons;
+    multicast_device("eth0")?;
+    let mut ipvs = Ipvs::connect()?;
+    let mut batch = ipvs.batch();
+    batch.push(Operation::StartDaemon(SyncDaemon::master("eth0")));
+    batch.push(Operation::StopDaemon(SyncRole::Master));
+    assert!(batch.send()?.is_success());
+    assert_eq!(ipvs.daemons()?, []);
+    let mut batch = ipvs.batch();
+    batch.push(Operation::StopDaemon(SyncRole::Backup));
+    let outcome = batch.send()?;
+    assert!(outcome.failures()[0].error.is_not_found(), "{outcome:?}");
+    Ok(())
+}
+
+fn nothing_at_all() -> Result {
+    let mut ipvs = Ipvs::connect()?;
+    assert!(ipvs.batch().send()?.is_success());
+    assert_eq!(ipvs.services()?, []);
+    Ok(())
+}

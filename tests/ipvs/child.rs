@@ -1,0 +1,132 @@
+//! What a process other than the tests' own has to do: this binary, started again in the guest
+//! with its part in the environment.
+
+use std::env;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode, Stdio};
+
+use ipvset::ipvs::{Ipvs, VirtualService};
+use nix::sys::ptrace;
+use nix::sys::signal::Signal;
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use crate::batches;
+use crate::support::{Result, at, predicates};
+
+const VARIABLE: &str = "IPVSET_TEST_ROLE";
+
+/// What a child does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Adds a service, which it may not, and says what it is told.
+    Unprivileged,
+    /// Sends a batch, with a stop before and a stop behind it.
+    Batch,
+}
+
+impl Role {
+    const ALL: [Self; 2] = [Self::Unprivileged, Self::Batch];
+
+    fn name(self) -> String {
+        format!("{self:?}")
+    }
+
+    /// The part that this process was started for, if it is a child.
+    pub(crate) fn of_this_process() -> Option<Self> {
+        let name = env::var(VARIABLE).ok()?;
+        Self::ALL.into_iter().find(|it| it.name() == name)
+    }
+
+    /// Plays the part.
+    pub(crate) fn play(self) -> ExitCode {
+        let played = match self {
+            Self::Unprivileged => unprivileged(),
+            Self::Batch => batches::counted_batch(),
+        };
+        match played {
+            Ok(said) => {
+                println!("{said}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    fn command(self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.env(VARIABLE, self.name());
+        command
+    }
+
+    /// Runs the child as root of a user namespace and a network namespace of its own, and gives
+    /// what it says.
+    pub(crate) fn in_user_namespace(self) -> Result<String> {
+        let mut command = self.command("unshare");
+        command.args(["--user", "--map-root-user", "--net"]);
+        command.arg(env::current_exe()?);
+        Ok(lab::tool::output(&mut command, "")?)
+    }
+
+    /// Runs the child in the calling thread's network namespace; gives the number of its system
+    /// calls between its stops, and what it says. Traced as strace would, without strace.
+    pub(crate) fn counted(self) -> Result<(usize, String)> {
+        let mut command = self.command(env::current_exe()?);
+        command.stdout(Stdio::piped());
+        // SAFETY: one system call and no allocation between fork and exec.
+        unsafe { command.pre_exec(|| Ok(ptrace::traceme()?)) };
+        let mut child = command.spawn()?;
+        let pid = Pid::from_raw(child.id().try_into()?);
+        let counted = count(pid);
+        let mut said = String::new();
+        if counted.is_err() {
+            child.kill()?;
+        } else if let Some(mut stdout) = child.stdout.take() {
+            stdout.read_to_string(&mut said)?;
+        }
+        let status = child.wait()?;
+        match status.success() {
+            true => Ok((counted?, said)),
+            false => Err(counted.err().unwrap_or_else(|| status.to_string().into())),
+        }
+    }
+}
+
+fn count(pid: Pid) -> Result<usize> {
+    // It stops by itself at exec.
+    expect_stop(pid, Signal::SIGTRAP)?;
+    ptrace::setoptions(pid, ptrace::Options::PTRACE_O_TRACESYSGOOD)?;
+    ptrace::cont(pid, None)?;
+    expect_stop(pid, Signal::SIGSTOP)?;
+    let mut stops = 0;
+    loop {
+        ptrace::syscall(pid, None)?;
+        match waitpid(pid, None)? {
+            WaitStatus::PtraceSyscall(_) => stops += 1,
+            WaitStatus::Stopped(_, Signal::SIGSTOP) => break,
+            other => return Err(format!("{other:?} while counting").into()),
+        }
+    }
+    ptrace::detach(pid, None)?;
+    // One when it enters the kernel, one when it comes back: the first comes back from raising
+    // its stop, the last ones enter that.
+    Ok(stops / 2)
+}
+
+fn expect_stop(pid: Pid, signal: Signal) -> Result {
+    match waitpid(pid, None)? {
+        WaitStatus::Stopped(_, by) if by == signal => Ok(()),
+        other => Err(format!("{other:?} instead of {signal}").into()),
+    }
+}
+
+fn unprivileged() -> Result<String> {
+    let mut ipvs = Ipvs::connect()?;
+    let outcome = ipvs.add_service(&VirtualService::tcp(at("10.0.0.1:80")));
+    let error = outcome.err().ok_or("the service was added")?;
+    Ok(format!("{}: {error}", predicates(&error).join(" ")))
+}

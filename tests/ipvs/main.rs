@@ -1,0 +1,39 @@
+// IPVS on a real kernel: the crate against the kernel, against `ipvsadm`, and against traffic.
+
+mod batches;
+mod child;
+mod daemons;
+mod errors;
+mod namespaces;
+mod servers;
+mod services;
+mod settings;
+mod support;
+mod tables;
+mod traffic;
+
+use std::process::ExitCode;
+
+use child::Role;
+use lab::Needs;
+
+fn main() -> ExitCode {
+    if let Some(role) = Role::of_this_process() {
+        return role.play();
+    }
+    let needs = Needs::ipvs().and_devices(&["veth", "bridge", "dummy"]);
+    lab::test::main(
+        &needs,
+        support::all([
+            errors::tests(),
+            services::tests(),
+            daemons::tests(),
+            servers::tests(),
+            settings::tests(),
+            batches::tests(),
+            tables::tests(),
+            namespaces::tests(),
+            traffic::tests(),
+        ]),
+    )
+}

@@ -1,0 +1,195 @@
+//! What all the tests of this binary use.
+
+use std::fmt::Debug;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use ipvset::Error;
+use ipvset::ipvs::{
+    Family, Ipvs, RealServer, Scheduler, Server, ServiceKey, SyncRole, VirtualService,
+};
+use lab::test::Test;
+
+pub(crate) type Result<T = (), E = Box<dyn std::error::Error + Send + Sync>> =
+    std::result::Result<T, E>;
+
+/// The tests of a module: functions that give nothing or a `Result`.
+macro_rules! tests {
+    ($($test:ident),+ $(,)?) => {
+        pub(crate) fn tests() -> Vec<lab::test::Test> {
+            vec![$(lab::test::Test::new(
+                concat!(module_path!(), "::", stringify!($test)).trim_start_matches("ipvs::"),
+                $test,
+            )),+]
+        }
+    };
+}
+pub(crate) use tests;
+
+/// All the tests of several modules.
+pub(crate) fn all(modules: impl IntoIterator<Item = Vec<Test>>) -> Vec<Test> {
+    modules.into_iter().flatten().collect()
+}
+
+/// Every scheduler of the kernel's sources. [`schedulers`] gives those that a kernel has.
+pub(crate) const SCHEDULERS: [Scheduler; 15] = [
+    Scheduler::RoundRobin,
+    Scheduler::WeightedRoundRobin,
+    Scheduler::LeastConnection,
+    Scheduler::WeightedLeastConnection,
+    Scheduler::LocalityBasedLeastConnection,
+    Scheduler::LocalityBasedLeastConnectionWithReplication,
+    Scheduler::DestinationHashing,
+    Scheduler::SourceHashing,
+    Scheduler::MaglevHashing,
+    Scheduler::ShortestExpectedDelay,
+    Scheduler::NeverQueue,
+    Scheduler::WeightedFailover,
+    Scheduler::WeightedOverflow,
+    Scheduler::PowerOfTwoChoices,
+    Scheduler::None,
+];
+
+/// The schedulers that this kernel has. Distributions leave out `twos` (Debian's User Mode
+/// Linux 6.1 is built without CONFIG_IP_VS_TWOS), which is said on standard error; a kernel
+/// without any of the others is not one that these tests can judge the crate by.
+pub(crate) fn schedulers(ipvs: &mut Ipvs) -> Result<Vec<Scheduler>> {
+    let probe = VirtualService::tcp(at("192.0.2.255:1"));
+    let mut there = Vec::new();
+    for scheduler in SCHEDULERS {
+        match ipvs.add_service(&probe.clone().scheduler(scheduler)) {
+            Ok(()) => {
+                ipvs.remove_service(&probe)?;
+                there.push(scheduler);
+            }
+            Err(error) if error.is_not_found() && scheduler == Scheduler::PowerOfTwoChoices => {
+                eprintln!("not tried: this kernel has no scheduler {scheduler}");
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(there)
+}
+
+pub(crate) fn at(address: &str) -> SocketAddr {
+    address.parse().unwrap_or_else(|_| panic!("{address}"))
+}
+
+pub(crate) fn mark(number: u32, family: Family) -> ServiceKey {
+    ServiceKey::firewall_mark(NonZeroU32::new(number).expect("a mark"), family)
+}
+
+pub(crate) fn server(address: &str) -> RealServer {
+    RealServer::new(at(address))
+}
+
+/// Runs `ipvsadm` with arguments as one would type them, in the calling thread's namespace.
+pub(crate) fn ipvsadm(arguments: &str) -> lab::Result<String> {
+    lab::tool("ipvsadm", arguments.split_whitespace())
+}
+
+/// What `ipvsadm -S -n` prints, sorted: the kernel's order of services is that of a hash.
+pub(crate) fn saved() -> Result<Vec<String>> {
+    Ok(sorted_lines(&ipvsadm("-S -n")?))
+}
+
+pub(crate) fn sorted_lines(text: &str) -> Vec<String> {
+    let mut lines: Vec<_> = text.lines().map(|it| it.trim_end().to_owned()).collect();
+    lines.sort();
+    lines
+}
+
+/// What is configured, as far as it is servers.
+pub(crate) fn configured(servers: Vec<Server>) -> Vec<RealServer> {
+    servers.into_iter().map(|it| it.config).collect()
+}
+
+/// The predicates of an error that hold, by their names.
+pub(crate) fn predicates(error: &Error) -> Vec<&'static str> {
+    [
+        ("is_not_found", error.is_not_found()),
+        ("already_exists", error.already_exists()),
+        ("permission_denied", error.permission_denied()),
+        ("is_unavailable", error.is_unavailable()),
+        ("is_invalid_input", error.is_invalid_input()),
+        ("is_busy", error.is_busy()),
+        ("is_full", error.is_full()),
+        ("replies_lost", error.replies_lost()),
+        ("is_inconsistent", error.is_inconsistent()),
+    ]
+    .into_iter()
+    .filter_map(|(name, holds)| holds.then_some(name))
+    .collect()
+}
+
+/// Fails unless it is an error of which this predicate holds and no other, and which begins
+/// with the operation and the object and says each of `words`.
+#[track_caller]
+pub(crate) fn expect_error<T: Debug>(
+    outcome: std::result::Result<T, Error>,
+    predicate: &str,
+    operation: &str,
+    object: &str,
+    words: &[&str],
+) {
+    let error = outcome.expect_err("it should have failed");
+    let text = error.to_string();
+    assert_eq!(predicates(&error), [predicate], "{text}");
+    assert_eq!(error.operation(), operation, "{text}");
+    assert_eq!(error.object_name().unwrap_or_default(), object, "{text}");
+    let start = match object {
+        "" => format!("{operation}: "),
+        object => format!("{operation} {object}: "),
+    };
+    assert!(text.starts_with(&start), "{text}");
+    for word in words {
+        assert!(text.contains(word), "`{word}` is not in: {text}");
+    }
+}
+
+/// Stops the sync daemons when a test ends, however it ends: their namespace would never go.
+pub(crate) struct StopDaemons;
+
+impl Drop for StopDaemons {
+    fn drop(&mut self) {
+        let Ok(mut ipvs) = Ipvs::connect() else {
+            return;
+        };
+        for role in [SyncRole::Master, SyncRole::Backup] {
+            let _ = ipvs.stop_daemon(role);
+        }
+    }
+}
+
+/// A device that a sync daemon can use: it needs an address of the group's family. (The
+/// link-local one that comes by itself cannot be used at once.)
+pub(crate) fn multicast_device(name: &str) -> Result {
+    lab::link::dummy(name)?;
+    lab::link::up(name)?;
+    lab::address::add("192.0.2.1/24", name)?;
+    lab::address::add("fd00:99::1/64", name)?;
+    Ok(())
+}
+
+/// Waits for what the kernel does in its own time, such as gathering counters every two seconds:
+/// tries until it gives no error, and gives the last one if it takes far too long.
+pub(crate) fn eventually<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    let patience = Duration::from_secs(60);
+    let begun = Instant::now();
+    loop {
+        match attempt() {
+            Err(error) if begun.elapsed() > patience => return Err(error),
+            Err(_) => std::thread::sleep(Duration::from_millis(50)),
+            done => return done,
+        }
+    }
+}
+
+/// An error for [`eventually`] to try again.
+pub(crate) fn equal<T: PartialEq + Debug>(is: T, should_be: T, of: &dyn Debug) -> Result {
+    match is == should_be {
+        true => Ok(()),
+        false => Err(format!("{is:?} instead of {should_be:?}: {of:?}").into()),
+    }
+}

@@ -1,0 +1,527 @@
+//! What IPVS has in /proc, next to what happened and to what netlink reports.
+
+use std::error::Error;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::time::{Duration, Instant};
+
+use ipvset::Namespace;
+use ipvset::ipvs::proc::sysctl::{self, ConnectionReuse, DefenseMode, SyncThreshold, Sysctl};
+use ipvset::ipvs::proc::{Connection, ConnectionState, Origin, Proc, Snapshot, SnapshotKey};
+use ipvset::ipvs::{
+    Family, ForwardingMethod, Ipvs, PersistenceEngine, Protocol, RealServer, Scheduler, ServiceKey,
+    SyncDaemon, Tunnel, VirtualService,
+};
+
+type Result<T = (), E = Box<dyn Error>> = std::result::Result<T, E>;
+
+/// Addresses that are this machine's own, for services and servers alike.
+const OWN: [&str; 4] = ["10.9.9.9/32", "10.0.0.2/32", "fd09::9/128", "fd00::2/128"];
+
+fn addresses() -> Result {
+    for address in OWN {
+        lab::tool("ip", ["address", "add", address, "dev", "lo"])?;
+    }
+    Ok(())
+}
+
+fn at(text: &str) -> SocketAddr {
+    text.parse().expect("an address and port")
+}
+
+/// A connection through IPVS, and what to keep so that it stays.
+fn connect(to: &str, listener: &TcpListener) -> Result<(TcpStream, TcpStream)> {
+    let mut client = TcpStream::connect_timeout(&at(to), Duration::from_secs(5))?;
+    let (mut server, _) = listener.accept()?;
+    client.write_all(b"x")?;
+    server.read_exact(&mut [0])?;
+    Ok((client, server))
+}
+
+fn connections() -> Result<Vec<Connection>> {
+    Ok(Proc::new().connections()?.collect::<ipvset::Result<_>>()?)
+}
+
+fn connections_are_those_that_were_made() -> Result {
+    addresses()?;
+    let mut ipvs = Ipvs::connect()?;
+    let plain = VirtualService::tcp(at("10.9.9.9:80")).scheduler(Scheduler::RoundRobin);
+    ipvs.add_service(&plain)?;
+    ipvs.add_server(&plain, &RealServer::new(at("10.0.0.2:8080")))?;
+    let sticky = VirtualService::tcp(at("[fd09::9]:80"))
+        .scheduler(Scheduler::RoundRobin)
+        .persistent(Duration::from_secs(300))
+        .persistence_granularity(64);
+    ipvs.add_service(&sticky)?;
+    ipvs.add_server(&sticky, &RealServer::new(at("[fd00::2]:8080")))?;
+    assert!(connections()?.is_empty());
+
+    let servers = (
+        TcpListener::bind("10.0.0.2:8080")?,
+        TcpListener::bind("[fd00::2]:8080")?,
+    );
+    let (client, _server) = connect("10.9.9.9:80", &servers.0)?;
+    let (client6, _server6) = connect("[fd09::9]:80", &servers.1)?;
+
+    let seen = connections()?;
+    assert_eq!(seen.len(), 3, "{seen:?}");
+    let find = |client: SocketAddr| seen.iter().find(|it| it.client == client).ok_or("missing");
+    let v4 = find(client.local_addr()?)?;
+    assert_eq!(v4.protocol, Protocol::TCP);
+    assert_eq!(v4.virtual_address, at("10.9.9.9:80"));
+    assert_eq!(v4.destination, at("10.0.0.2:8080"));
+    assert_eq!(v4.state, ConnectionState::Established);
+    assert!(v4.expires_in > Duration::from_secs(800) && !v4.is_template());
+    let v6 = find(client6.local_addr()?)?;
+    assert_eq!(v6.virtual_address, at("[fd09::9]:80"));
+    assert_eq!(v6.destination, at("[fd00::2]:8080"));
+    let template = seen
+        .iter()
+        .find(|it| it.is_template())
+        .ok_or("no template")?;
+    assert_eq!(template.virtual_address, at("[fd09::9]:80"));
+    assert!(
+        template.client.to_string().ends_with("::]:0"),
+        "masked: {template:?}"
+    );
+
+    let synced: Vec<_> = Proc::new()
+        .synced_connections()?
+        .collect::<ipvset::Result<_>>()?;
+    assert_eq!(synced.len(), 3);
+    assert!(synced.iter().all(|it| it.origin == Some(Origin::Local)));
+    assert!(seen.iter().all(|it| it.origin.is_none()));
+    Ok(())
+}
+
+fn engine_data_is_the_call_id() -> Result {
+    addresses()?;
+    let mut ipvs = Ipvs::connect()?;
+    let sip = VirtualService::udp(at("10.9.9.9:5060"))
+        .scheduler(Scheduler::RoundRobin)
+        .persistent(Duration::from_secs(60))
+        .persistence_engine(PersistenceEngine::Sip);
+    ipvs.add_service(&sip)?;
+    ipvs.add_server(&sip, &RealServer::new(at("10.0.0.2:5060")))?;
+    let client = UdpSocket::bind("10.0.0.2:0")?;
+    let request = "OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.2\r\nFrom: <sip:a@b>\r\n\
+        To: <sip:a@b>\r\nCall-ID: 1234567890@example.com\r\nCSeq: 1 OPTIONS\r\n\r\n";
+    client.send_to(request.as_bytes(), at("10.9.9.9:5060"))?;
+    let found = connections()?;
+    let data: Vec<_> = found
+        .iter()
+        .filter_map(|it| it.engine_data.as_ref())
+        .collect();
+    assert_eq!(data.len(), 1, "{found:?}");
+    assert_eq!(data[0].engine, PersistenceEngine::Sip);
+    assert_eq!(data[0].data, b"1234567890@example.com");
+    Ok(())
+}
+
+fn a_backup_has_what_the_master_told() -> Result {
+    addresses()?;
+    let backup = lab::Namespace::new()?;
+    lab::link::veth_into("sync0", "sync0", &backup)?;
+    lab::tool("ip", ["address", "add", "10.7.7.1/24", "dev", "sync0"])?;
+    lab::link::up("sync0")?;
+    backup.tool("ip", ["address", "add", "10.7.7.2/24", "dev", "sync0"])?;
+    backup.run(|| lab::link::up("sync0"))?;
+
+    let there = Namespace::open(backup.path())?;
+    let mut other = Ipvs::connect_in(&there)?;
+    other.start_daemon(&SyncDaemon::backup("sync0").sync_id(5))?;
+    let mut ipvs = Ipvs::connect()?;
+    ipvs.start_daemon(&SyncDaemon::master("sync0").sync_id(5))?;
+    let proc = Proc::new();
+    let threshold = SyncThreshold {
+        threshold: 0,
+        period: 1,
+    };
+    proc.set(sysctl::SYNC_THRESHOLD, &threshold)?;
+    assert_eq!(proc.get(sysctl::SYNC_THRESHOLD)?, threshold);
+
+    let service = VirtualService::tcp(at("10.9.9.9:80")).scheduler(Scheduler::RoundRobin);
+    ipvs.add_service(&service)?;
+    ipvs.add_server(&service, &RealServer::new(at("10.0.0.2:8080")))?;
+    let server = TcpListener::bind("10.0.0.2:8080")?;
+    let (client, _server) = connect("10.9.9.9:80", &server)?;
+
+    let proc = Proc::in_namespace(there);
+    let until = Instant::now() + Duration::from_secs(20);
+    let told = loop {
+        let told: Vec<_> = proc.synced_connections()?.collect::<ipvset::Result<_>>()?;
+        if !told.is_empty() {
+            break told;
+        }
+        if Instant::now() > until {
+            return Err("the backup was told nothing for 20 s".into());
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].client, client.local_addr()?);
+    assert_eq!(told[0].destination, at("10.0.0.2:8080"));
+    assert_eq!(told[0].origin, Some(Origin::Synced));
+    Ok(())
+}
+
+/// Services of each kind that the snapshot shows, with servers of each forwarding method.
+fn table() -> Vec<(VirtualService, Vec<RealServer>)> {
+    let mark = 7.try_into().expect("not zero");
+    let minute = Duration::from_secs(60);
+    vec![
+        (
+            VirtualService::tcp(at("10.9.9.9:80")).scheduler(Scheduler::WeightedRoundRobin),
+            vec![
+                RealServer::new(at("10.0.0.2:8080")).weight(0),
+                RealServer::new(at("10.0.0.2:80"))
+                    .direct_routing()
+                    .weight(100),
+                RealServer::new(at("10.0.0.3:80")).tunnel(Tunnel::gue(6080)),
+                RealServer::new(at("[fd00::2]:80"))
+                    .tunnel(Tunnel::Ipip)
+                    .weight(2_147_483_647),
+                RealServer::new(at("10.0.0.4:81")).local_node(),
+            ],
+        ),
+        (
+            VirtualService::udp(at("10.9.9.9:53"))
+                .one_packet()
+                .persistent(minute),
+            vec![],
+        ),
+        (
+            VirtualService::sctp(at("[fd09::9]:90")).persistence_granularity(64),
+            vec![RealServer::new(at("[fd00::2]:90")).direct_routing()],
+        ),
+        (
+            VirtualService::tcp(at("[fd09::9]:0")).persistent(minute),
+            vec![],
+        ),
+        (
+            VirtualService::firewall_mark(mark, Family::Ipv4).one_packet(),
+            vec![RealServer::new(at("10.0.0.2:0"))],
+        ),
+        (
+            VirtualService::firewall_mark(mark, Family::Ipv6),
+            vec![RealServer::new(at("[fd00::2]:0"))],
+        ),
+        (
+            VirtualService::firewall_mark(u32::MAX.try_into().expect("not zero"), Family::Ipv4),
+            vec![],
+        ),
+    ]
+}
+
+fn fill(ipvs: &mut Ipvs) -> Result {
+    addresses()?;
+    for address in ["10.0.0.1/24", "fd00::1/64"] {
+        lab::tool("ip", ["address", "add", address, "dev", "lo"])?;
+    }
+    for (service, servers) in table() {
+        ipvs.add_service(&service)?;
+        for server in servers {
+            ipvs.add_server(&service, &server)?;
+        }
+    }
+    Ok(())
+}
+
+fn the_snapshot_shows_what_netlink_reports() -> Result {
+    let mut ipvs = Ipvs::connect()?;
+    fill(&mut ipvs)?;
+    let snapshot = Proc::new().snapshot()?;
+    assert_eq!(snapshot.info(), ipvs.info()?);
+    let services = ipvs.services()?;
+    assert_eq!(snapshot.len(), services.len());
+    // Both walk the same table.
+    for ((shown, servers), service) in snapshot.iter().zip(services) {
+        let config = &service.config;
+        match (shown.key, config.key) {
+            (
+                SnapshotKey::Address {
+                    protocol, address, ..
+                },
+                key,
+            ) => {
+                assert_eq!(ServiceKey::address(protocol, address), key);
+            }
+            (
+                SnapshotKey::FirewallMark { mark, .. },
+                ServiceKey::FirewallMark { mark: own, .. },
+            ) => {
+                assert_eq!(mark, own);
+            }
+            other => return Err(format!("{other:?}").into()),
+        }
+        assert_eq!(shown.scheduler, config.scheduler);
+        assert_eq!(shown.persistence.is_some(), config.persistence.is_some());
+        if let Some(one_packet) = shown.one_packet {
+            assert_eq!(one_packet, config.one_packet);
+        }
+        let reported = ipvs.servers(&service)?;
+        assert_eq!(servers.len(), reported.len());
+        for (shown, reported) in servers.iter().zip(reported) {
+            assert_eq!(shown.address, reported.config.address);
+            assert_eq!(shown.weight, reported.config.weight);
+            assert!(
+                shown.forwarding.shows(reported.config.forwarding),
+                "{shown:?}"
+            );
+        }
+    }
+    Ok(())
+}
+
+fn the_snapshot_tells_what_changed() -> Result {
+    let mut ipvs = Ipvs::connect()?;
+    fill(&mut ipvs)?;
+    let proc = Proc::new();
+    let before = proc.snapshot()?;
+    let mut now = Snapshot::default();
+    proc.snapshot_into(&mut now)?;
+    assert_eq!(now, before);
+
+    let changes = table();
+    let (web, servers) = &changes[0];
+    ipvs.set_weight(web, servers[0].address, 9)?;
+    ipvs.remove_service(&changes[2].0)?;
+    ipvs.add_service(&VirtualService::tcp(at("10.9.9.9:443")))?;
+    proc.snapshot_into(&mut now)?;
+    let difference = now.changes_since(&before);
+    let key = |address: &str, protocol| {
+        let address = at(address);
+        move |it: &SnapshotKey| {
+            matches!(it, SnapshotKey::Address { protocol: p, address: a, .. }
+                if *p == protocol && *a == address)
+        }
+    };
+    assert!(
+        difference
+            .added
+            .iter()
+            .all(key("10.9.9.9:443", Protocol::TCP))
+    );
+    assert!(
+        difference
+            .removed
+            .iter()
+            .all(key("[fd09::9]:90", Protocol::SCTP))
+    );
+    assert!(
+        difference
+            .changed
+            .iter()
+            .all(key("10.9.9.9:80", Protocol::TCP))
+    );
+    let counts = [
+        difference.added.len(),
+        difference.removed.len(),
+        difference.changed.len(),
+    ];
+    assert_eq!(counts, [1, 1, 1], "{difference:?}");
+
+    ipvs.flush()?;
+    proc.snapshot_into(&mut now)?;
+    assert!(now.is_empty());
+    Ok(())
+}
+
+fn totals_count() -> Result {
+    addresses()?;
+    let mut ipvs = Ipvs::connect()?;
+    let service = VirtualService::tcp(at("10.9.9.9:80")).scheduler(Scheduler::RoundRobin);
+    ipvs.add_service(&service)?;
+    ipvs.add_server(&service, &RealServer::new(at("10.0.0.2:8080")))?;
+    let server = TcpListener::bind("10.0.0.2:8080")?;
+    let _open = (
+        connect("10.9.9.9:80", &server)?,
+        connect("10.9.9.9:80", &server)?,
+    );
+    let proc = Proc::new();
+    let cpus = proc.per_cpu()?;
+    assert_eq!(cpus.iter().map(|it| it.connections).sum::<u64>(), 2);
+    let packets = cpus.iter().map(|it| it.incoming_packets).sum::<u64>();
+    let bytes = cpus.iter().map(|it| it.incoming_bytes).sum::<u64>();
+    assert!(packets >= 6 && bytes > 40 * packets, "{cpus:?}");
+    // These are up to two seconds old.
+    let until = Instant::now() + Duration::from_secs(10);
+    while proc.totals()?.connections != 2 {
+        if Instant::now() > until {
+            return Err(format!("{:?}", proc.totals()?).into());
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(proc.totals()?.incoming_bytes > 0);
+    Ok(())
+}
+
+fn switches_are_switched() -> Result {
+    let proc = Proc::new();
+    let names = proc.sysctls()?;
+    let switch = |sysctl: Sysctl<bool>| -> Result {
+        if !names.iter().any(|name| name == sysctl.name()) {
+            assert!(proc.get(sysctl).unwrap_err().is_unavailable());
+            return Ok(());
+        }
+        for on in [true, false] {
+            proc.set(sysctl, &on)?;
+            assert_eq!(proc.get(sysctl)?, on, "{sysctl:?}");
+            assert_eq!(proc.get_text(sysctl.name())?, u8::from(on).to_string());
+        }
+        Ok(())
+    };
+    for sysctl in [
+        sysctl::BACKUP_ONLY,
+        sysctl::CACHE_BYPASS,
+        sysctl::CONNTRACK,
+        sysctl::EXPIRE_NODEST_CONN,
+        sysctl::EXPIRE_QUIESCENT_TEMPLATE,
+        sysctl::IGNORE_TUNNELED,
+        sysctl::NAT_ICMP_SEND,
+        sysctl::PMTU_DISC,
+        sysctl::RUN_ESTIMATION,
+        sysctl::SCHEDULE_ICMP,
+        sysctl::SLOPPY_SCTP,
+        sysctl::SLOPPY_TCP,
+        sysctl::SNAT_REROUTE,
+    ] {
+        switch(sysctl)?;
+    }
+    Ok(())
+}
+
+/// Sets the values, then one on either side of them, which this crate and the kernel refuse.
+fn limits(sysctl: Sysctl<i32>, low: i32, high: i32) -> Result {
+    let proc = Proc::new();
+    for value in [low, high] {
+        match proc.set(sysctl, &value) {
+            Err(error) if error.is_unavailable() => return Ok(()),
+            other => other?,
+        }
+        assert_eq!(proc.get(sysctl)?, value);
+    }
+    for wrong in [low - 1, high + 1] {
+        let own = proc.set(sysctl, &wrong).unwrap_err();
+        assert!(own.is_invalid_input() && own.to_string().contains(&wrong.to_string()));
+        let kernel = proc
+            .set_text(sysctl.name(), &wrong.to_string())
+            .unwrap_err();
+        assert!(kernel.is_invalid_input(), "{kernel}");
+        assert_eq!(proc.get(sysctl)?, high);
+    }
+    Ok(())
+}
+
+fn values_have_the_kernels_limits() -> Result {
+    limits(sysctl::SYNC_RETRIES, 0, 3)?;
+    limits(sysctl::SYNC_VERSION, 0, 1)?;
+    limits(sysctl::EST_NICE, -20, 19)?;
+    limits(sysctl::CONN_LFACTOR, -8, 8)?;
+    limits(sysctl::SVC_LFACTOR, -8, 8)?;
+    let proc = Proc::new();
+    for mode in [DefenseMode::Always, DefenseMode::Off] {
+        for sysctl in [sysctl::DROP_ENTRY, sysctl::DROP_PACKET, sysctl::SECURE_TCP] {
+            proc.set(sysctl, &mode)?;
+            assert_eq!(proc.get(sysctl)?, mode);
+        }
+    }
+    for ports in [64, 1] {
+        proc.set(sysctl::SYNC_PORTS, &ports)?;
+        assert_eq!(proc.get(sysctl::SYNC_PORTS)?, ports);
+    }
+    for wrong in ["0", "3", "-1"] {
+        assert!(
+            proc.set_text("sync_ports", wrong)
+                .unwrap_err()
+                .is_invalid_input()
+        );
+    }
+    let week = Duration::from_secs(7 * 24 * 3600);
+    proc.set(sysctl::SYNC_REFRESH_PERIOD, &week)?;
+    assert_eq!(proc.get(sysctl::SYNC_REFRESH_PERIOD)?, week);
+    let reuse = ConnectionReuse::RESCHEDULE | ConnectionReuse::FIN_WAIT;
+    proc.set(sysctl::CONN_REUSE_MODE, &reuse)?;
+    assert_eq!(proc.get_text("conn_reuse_mode")?, "3");
+    let wrong = SyncThreshold {
+        threshold: 3,
+        period: 3,
+    };
+    assert!(
+        proc.set(sysctl::SYNC_THRESHOLD, &wrong)
+            .unwrap_err()
+            .is_invalid_input()
+    );
+    assert!(
+        proc.set_text("sync_threshold", "3 3")
+            .unwrap_err()
+            .is_invalid_input()
+    );
+    for (number, value) in [
+        (sysctl::AMEMTHRESH, 2048),
+        (sysctl::AM_DROPRATE, 20),
+        (sysctl::SYNC_SOCK_SIZE, 65536),
+    ] {
+        proc.set(number, &value)?;
+        assert_eq!(proc.get(number)?, value);
+    }
+    proc.set(sysctl::SYNC_QLEN_MAX, &1000)?;
+    assert_eq!(proc.get(sysctl::SYNC_QLEN_MAX)?, 1000);
+    Ok(())
+}
+
+fn sysctls_of_a_scheduler_are_there_with_it() -> Result {
+    let mut ipvs = Ipvs::connect()?;
+    let scheduler = Scheduler::LocalityBasedLeastConnection;
+    ipvs.add_service(&VirtualService::tcp(at("10.9.9.9:80")).scheduler(scheduler))?;
+    let proc = Proc::new();
+    assert!(proc.sysctls()?.contains(&"lblc_expiration".to_string()));
+    let hour = Duration::from_secs(3600);
+    proc.set(sysctl::LBLC_EXPIRATION, &hour)?;
+    assert_eq!(proc.get(sysctl::LBLC_EXPIRATION)?, hour);
+    Ok(())
+}
+
+fn another_namespace_is_another_one() -> Result {
+    let other = lab::Namespace::new()?;
+    let open = || Namespace::open(other.path());
+    let (here, there) = (Proc::new(), Proc::in_namespace(open()?));
+    there.set(sysctl::CONNTRACK, &true)?;
+    assert!(there.get(sysctl::CONNTRACK)?);
+    assert!(!here.get(sysctl::CONNTRACK)?);
+    assert_eq!(there.sysctls()?, here.sysctls()?);
+    let mut ipvs = Ipvs::connect_in(&open()?)?;
+    ipvs.add_service(&VirtualService::tcp(at("10.9.9.9:80")))?;
+    assert_eq!(there.snapshot()?.len(), 1);
+    assert!(here.snapshot()?.is_empty());
+    Ok(())
+}
+
+fn what_is_not_there_is_unavailable() -> Result {
+    let proc = Proc::new();
+    let error = proc.get_text("no_such_thing").unwrap_err();
+    assert!(error.is_unavailable(), "{error}");
+    assert_eq!(error.object_name(), Some("net.ipv4.vs.no_such_thing"));
+    for wrong in ["", "../ip_forward", "a/b", "a\0"] {
+        assert!(proc.get_text(wrong).unwrap_err().is_invalid_input());
+        assert!(proc.set_text(wrong, "1").unwrap_err().is_invalid_input());
+    }
+    let shown = ForwardingMethod::Tunnel(Tunnel::gre());
+    assert!(ipvset::ipvs::proc::SnapshotForwarding::Tunnel.shows(shown));
+    Ok(())
+}
+
+lab::tests![
+    lab::Needs::ipvs().and_devices(&["veth"]);
+    connections_are_those_that_were_made,
+    engine_data_is_the_call_id,
+    a_backup_has_what_the_master_told,
+    the_snapshot_shows_what_netlink_reports,
+    the_snapshot_tells_what_changed,
+    totals_count,
+    switches_are_switched,
+    values_have_the_kernels_limits,
+    sysctls_of_a_scheduler_are_there_with_it,
+    another_namespace_is_another_one,
+    what_is_not_there_is_unavailable,
+];

@@ -1,0 +1,144 @@
+//! The tool and ours, each in a namespace of its own.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use ipvset::ipvs::Ipvs;
+use lab::Namespace;
+
+pub(crate) type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// What a command did, as far as it can be seen from outside.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+/// One of the two programs.
+pub(crate) struct One {
+    program: PathBuf,
+    pub(crate) namespace: Namespace,
+}
+
+pub(crate) struct Both {
+    pub(crate) tool: One,
+    pub(crate) ours: One,
+}
+
+impl Both {
+    /// Two namespaces that are alike: servers' addresses can be reached.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            tool: One::new("ipvsadm".into())?,
+            ours: One::new(ours()?)?,
+        })
+    }
+
+    /// Runs the same command in both, and both must do the same. What goes to standard error is
+    /// in other words, but only there where the tool says something too.
+    pub(crate) fn same(&self, line: &str) -> Result<Answer> {
+        let (tool, ours) = (self.tool.run(line)?, self.ours.run(line)?);
+        let quiet = |answer: &Answer| answer.err.is_empty();
+        if tool.status != ours.status || tool.out != ours.out || quiet(&tool) != quiet(&ours) {
+            return Err(format!("{line}\nthe tool: {tool:#?}\nours: {ours:#?}").into());
+        }
+        Ok(ours)
+    }
+
+    /// Runs the same commands in both.
+    pub(crate) fn all_same(&self, lines: &str) -> Result {
+        for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            self.same(line)?;
+        }
+        self.same_tables()
+    }
+
+    /// What the tool shows of either namespace is the same.
+    pub(crate) fn same_tables(&self) -> Result {
+        const SHOW: &str = "-S -n\n-L -n --thresholds\n-L --timeout\n-L --daemon\n";
+        let tool = self.tool.run_with("-R", SHOW)?;
+        let ours = output(self.ours.namespace.command("ipvsadm")?, "-R", SHOW)?;
+        if tool != ours || tool.status != 0 {
+            return Err(format!("the tool's: {tool:#?}\nours: {ours:#?}").into());
+        }
+        Ok(())
+    }
+
+    /// Makes both tables these.
+    pub(crate) fn prepare(&self, operations: &[&str]) -> Result {
+        for one in [&self.tool, &self.ours] {
+            let mut ipvs = one.ipvs()?;
+            ipvs.flush()?;
+            for daemon in ipvs.daemons()? {
+                ipvs.stop_daemon(daemon.role)?;
+            }
+            for operation in operations {
+                ipvs.execute(&operation.parse()?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl One {
+    fn new(program: PathBuf) -> Result<Self> {
+        let namespace = Namespace::new()?;
+        for address in ["10.0.0.100/16", "10.1.0.100/16", "fd00::100/64"] {
+            namespace.tool("ip", ["address", "add", address, "dev", "lo"])?;
+        }
+        Ok(Self { program, namespace })
+    }
+
+    pub(crate) fn ipvs(&self) -> Result<Ipvs> {
+        let namespace = ipvset::Namespace::open(self.namespace.path())?;
+        Ok(Ipvs::connect_in(&namespace)?)
+    }
+
+    pub(crate) fn run(&self, line: &str) -> Result<Answer> {
+        self.run_with(line, "")
+    }
+
+    pub(crate) fn run_with(&self, line: &str, input: &str) -> Result<Answer> {
+        let program = self.program.to_string_lossy();
+        output(self.namespace.command(&program)?, line, input)
+    }
+}
+
+/// Our program, in any namespace.
+pub(crate) fn ours() -> Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    let deps = test.parent().ok_or("an executable lies in a folder")?;
+    let path = deps.with_file_name("examples").join("ipvsadm");
+    match path.exists() {
+        true => Ok(path),
+        false => Err("the example is missing: run `cargo build --example ipvsadm`".into()),
+    }
+}
+
+pub(crate) fn output(
+    mut command: std::process::Command,
+    line: &str,
+    input: &str,
+) -> Result<Answer> {
+    use std::io::Write;
+    let mut child = command
+        .args(line.split_whitespace())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let stdin = child.stdin.take();
+    let ended = std::thread::scope(|scope| {
+        // One that reads nothing closes it.
+        scope.spawn(move || stdin.map(|mut it| it.write_all(input.as_bytes())));
+        child.wait_with_output()
+    })?;
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    Ok(Answer {
+        status: ended.status.code().ok_or("ended by a signal")?,
+        out: text(&ended.stdout),
+        err: text(&ended.stderr),
+    })
+}

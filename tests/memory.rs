@@ -1,0 +1,163 @@
+//! What the hot paths allocate: nothing for an entry, and for a bulk or a listing no more than
+//! one message or datagram takes, however many entries there are.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+use ipvset::ipset::{
+    Bulk, Entry, HashIp, HashIpPort, HashIpPortIp, HashNet, HashNetIface, Interface, IpSet, IpSets,
+    SetType, tcp,
+};
+
+/// Counts what the calling thread allocates.
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+thread_local! {
+    static COUNT: Cell<usize> = const { Cell::new(0) };
+    static HELD: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+}
+
+fn changed(by: isize) {
+    let held = HELD.get() + by;
+    HELD.set(held);
+    PEAK.set(PEAK.get().max(held));
+}
+
+// SAFETY: the system's allocator does the work.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        changed(layout.size() as isize);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        changed(-(layout.size() as isize));
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+/// How often `work` allocates.
+fn allocations(work: impl FnOnce()) -> usize {
+    let before = COUNT.get();
+    work();
+    COUNT.get() - before
+}
+
+/// The most bytes that `work` holds at a time.
+fn most_held(work: impl FnOnce()) -> usize {
+    let before = HELD.get();
+    PEAK.set(before);
+    work();
+    usize::try_from(PEAK.get() - before).unwrap()
+}
+
+fn host(number: u32) -> Ipv4Addr {
+    Ipv4Addr::from_bits(0x0a00_0001 + number)
+}
+
+fn network(number: u32) -> Ipv4Net {
+    Ipv4Net::new_assert(Ipv4Addr::from_bits(0x1000_0000 + (number << 8)), 24)
+}
+
+/// An entry of the shape that has most parts, with all options that need no memory.
+fn full(number: u32) -> Entry<HashIpPortIp> {
+    Entry::new((host(number), tcp(8080), host(0)))
+        .timeout(60)
+        .counters(1, 60)
+        .skbmark(7)
+        .skbprio(1, 2)
+        .skbqueue(3)
+}
+
+/// Writes 10,000 entries, and reads them.
+fn write_and_read<T: SetType + Default>(set: &IpSet<T>, entry: fn(u32) -> Entry<T>) {
+    const COUNT: usize = 10_000;
+    let mut messages = set.add_messages((0..COUNT as u32).map(entry), Bulk::new());
+    let (mut written, mut read) = (0, 0);
+    let mut payload = Vec::with_capacity(70_000);
+    loop {
+        let mut more = false;
+        written += allocations(|| {
+            if let Some(message) = messages.next_message() {
+                payload.clear();
+                // What is behind the netlink header has the form of a listing's message.
+                payload.extend_from_slice(&message.unwrap()[16..]);
+                more = true;
+            }
+        });
+        if !more {
+            break;
+        }
+        read += allocations(|| {
+            for entry in set.listed(&payload).unwrap() {
+                assert!(entry.is_ok());
+            }
+        });
+    }
+    assert_eq!((written, read), (0, 0), "{}", set.type_name());
+}
+
+fn an_entry_is_written_and_read_without_allocating() {
+    let interface = |number| {
+        let interface = Interface::new("eth0").unwrap();
+        Entry::new((network(number), interface))
+    };
+    write_and_read::<HashIp>(&IpSet::new("a").unwrap(), |it| Entry::new(host(it)));
+    write_and_read::<HashIpPort>(&IpSet::new("a").unwrap(), |it| {
+        Entry::new((host(it), tcp(8080)))
+    });
+    write_and_read::<HashIpPortIp>(&IpSet::new("a").unwrap().counters(), full);
+    write_and_read::<HashNet>(&IpSet::new("a").unwrap(), |it| Entry::new(network(it)));
+    write_and_read::<HashNetIface>(&IpSet::new("a").unwrap(), interface);
+}
+
+/// A set with many entries.
+fn filled(sets: &mut IpSets, name: &str, count: u32) -> (IpSet<HashIpPortIp>, usize) {
+    let set = IpSet::<HashIpPortIp>::new(name).unwrap();
+    let set = set.hashsize(count).maxelem(count * 2);
+    sets.create(&set).unwrap();
+    let entries = (0..count).map(|it| (host(it), tcp(8080), host(0)));
+    let held = most_held(|| assert_eq!(sets.add_all(&set, entries).unwrap(), count.into()));
+    (set, held)
+}
+
+const FEW: u32 = 2_000;
+const MANY: u32 = 1_000_000;
+
+fn a_bulk_holds_one_message() {
+    let mut sets = IpSets::connect().unwrap();
+    let (_, few) = filled(&mut sets, "set1", FEW);
+    let (_, many) = filled(&mut sets, "set2", MANY);
+    assert_eq!(few, many, "bytes held");
+    // The largest message, and little besides.
+    assert!(many < 65_536 + 4_096, "{many} bytes");
+}
+
+fn an_iterated_listing_holds_one_datagram() {
+    let mut sets = IpSets::connect().unwrap();
+    let mut held = [FEW, MANY].map(|count| {
+        let (set, _) = filled(&mut sets, if count == FEW { "set1" } else { "set2" }, count);
+        most_held(|| {
+            let entries = sets.list(&set).unwrap();
+            assert_eq!(entries.map(Result::unwrap).count(), count as usize);
+        })
+    });
+    held.sort();
+    assert_eq!(held[0], held[1], "bytes held");
+    // The receive buffer is there already; what is new describes the set.
+    assert!(held[1] < 4_096, "{} bytes", held[1]);
+}
+
+lab::tests![
+    lab::Needs::sets(&["hash:ip,port,ip"]);
+    an_entry_is_written_and_read_without_allocating,
+    a_bulk_holds_one_message,
+    an_iterated_listing_holds_one_datagram,
+];

@@ -1,0 +1,125 @@
+//! The blocking `IpSets` once more, over the one for tokio: with it in the place of the crate's
+//! own, the same tests try both.
+
+use library::ipset::{
+    AnyType, Bulk, Entry, IpSet, Item, Named, Outcome, SetInfo, SetName, SetType,
+};
+use library::{Namespace, Result};
+
+use crate::wait::wait;
+
+#[derive(Debug)]
+pub struct IpSets {
+    inner: library::tokio::IpSets,
+}
+
+macro_rules! methods {
+    ($(
+        $name:ident $(<$($generic:ident: $bound:path),+>)?
+            ($($argument:ident: $type:ty),*) -> $output:ty;
+    )+) => {
+        $(pub fn $name $(<$($generic: $bound),+>)? (&mut self, $($argument: $type),*) -> $output {
+            wait(self.inner.$name($($argument),*))
+        })+
+    };
+}
+
+#[allow(
+    dead_code,
+    reason = "not every method has a test among those that use it"
+)]
+impl IpSets {
+    pub fn connect() -> Result<Self> {
+        wait(library::tokio::IpSets::connect()).map(|inner| Self { inner })
+    }
+
+    pub fn connect_in(namespace: &Namespace) -> Result<Self> {
+        wait(library::tokio::IpSets::connect_in(namespace)).map(|inner| Self { inner })
+    }
+
+    pub fn protocol(&self) -> u8 {
+        self.inner.protocol()
+    }
+
+    pub fn get<T: SetType + Default>(&mut self, set: impl Named) -> Result<IpSet<T>> {
+        wait(self.inner.get(set))
+    }
+
+    pub fn list<T: SetType>(&mut self, set: &IpSet<T>) -> Result<Entries<'_, T>> {
+        wait(self.inner.list(set)).map(|inner| Entries { inner })
+    }
+
+    pub fn list_all(&mut self) -> Result<Everything<'_>> {
+        wait(self.inner.list_all()).map(|inner| Everything { inner })
+    }
+
+    methods! {
+        revisions(kind: AnyType) -> Result<(u8, u8)>;
+        create<T: SetType>(set: &IpSet<T>) -> Result<()>;
+        create_or_same<T: SetType>(set: &IpSet<T>) -> Result<bool>;
+        destroy(set: impl Named) -> Result<()>;
+        destroy_if_present(set: impl Named) -> Result<()>;
+        destroy_all() -> Result<()>;
+        flush(set: impl Named) -> Result<()>;
+        flush_all() -> Result<()>;
+        rename(from: impl Named, to: impl Named) -> Result<()>;
+        swap(one: impl Named, other: impl Named) -> Result<()>;
+        header(set: impl Named) -> Result<SetInfo>;
+        info(set: impl Named) -> Result<SetInfo>;
+        infos() -> Result<Vec<SetInfo>>;
+        names() -> Result<Vec<SetName>>;
+        index(set: impl Named) -> Result<u16>;
+        by_index(index: u16) -> Result<SetName>;
+        test<T: SetType>(set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<bool>;
+        add<T: SetType>(set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<()>;
+        add_or_update<T: SetType>(set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<()>;
+        remove<T: SetType>(set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<()>;
+        remove_if_present<T: SetType>(set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<()>;
+        add_all<T: SetType, E: Into<Entry<T>>>(
+            set: &IpSet<T>, entries: impl IntoIterator<Item = E>
+        ) -> Result<u64>;
+        add_all_with<T: SetType, E: Into<Entry<T>>>(
+            set: &IpSet<T>, entries: impl IntoIterator<Item = E>, how: Bulk
+        ) -> Outcome<T>;
+        remove_all<T: SetType, E: Into<Entry<T>>>(
+            set: &IpSet<T>, entries: impl IntoIterator<Item = E>
+        ) -> Result<u64>;
+        remove_all_with<T: SetType, E: Into<Entry<T>>>(
+            set: &IpSet<T>, entries: impl IntoIterator<Item = E>, how: Bulk
+        ) -> Outcome<T>;
+        replace<T: SetType, E: Into<Entry<T>>>(
+            set: &IpSet<T>, entries: impl IntoIterator<Item = E>
+        ) -> Result<u64>;
+    }
+}
+
+pub struct Entries<'a, T: SetType> {
+    inner: library::tokio::Entries<'a, T>,
+}
+
+impl<T: SetType> Entries<'_, T> {
+    #[allow(dead_code, reason = "as above")]
+    pub fn info(&self) -> &SetInfo {
+        self.inner.info()
+    }
+}
+
+impl<T: SetType> Iterator for Entries<'_, T> {
+    type Item = Result<Entry<T>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        wait(self.inner.next())
+    }
+}
+
+pub struct Everything<'a> {
+    inner: library::tokio::Everything<'a>,
+}
+
+impl Iterator for Everything<'_> {
+    type Item = Result<Item>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        wait(self.inner.next())
+    }
+}

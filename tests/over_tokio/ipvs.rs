@@ -1,0 +1,124 @@
+//! The blocking `Ipvs` once more, over the one for tokio: with it in the place of the crate's
+//! own, the same tests try both.
+
+use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
+
+use library::ipvs::{
+    Info, OnFailure, Operation, Operations, Outcome, RealServer, Scheduler, SchedulerFlags, Server,
+    Service, ServiceKey, SyncDaemon, SyncRole, TableEntry, Timeouts, VirtualService,
+};
+use library::{Namespace, Result};
+
+use crate::wait::wait;
+
+#[derive(Debug)]
+pub struct Ipvs {
+    inner: library::tokio::Ipvs,
+}
+
+macro_rules! methods {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $output:ty;)+) => {
+        $(pub fn $name(&mut self, $($argument: $type),*) -> $output {
+            wait(self.inner.$name($($argument),*))
+        })+
+    };
+}
+
+#[allow(
+    dead_code,
+    reason = "not every method has a test among those that use it"
+)]
+impl Ipvs {
+    pub fn connect() -> Result<Self> {
+        wait(library::tokio::Ipvs::connect()).map(|inner| Self { inner })
+    }
+
+    pub fn connect_in(namespace: &Namespace) -> Result<Self> {
+        wait(library::tokio::Ipvs::connect_in(namespace)).map(|inner| Self { inner })
+    }
+
+    pub fn batch(&mut self) -> Batch<'_> {
+        Batch {
+            inner: self.inner.batch(),
+        }
+    }
+
+    methods! {
+        execute(operation: &Operation) -> Result<()>;
+        add_service(service: &VirtualService) -> Result<()>;
+        update_service(service: &VirtualService) -> Result<()>;
+        put_service(service: &VirtualService) -> Result<()>;
+        change_service(
+            service: impl Into<ServiceKey>, change: impl FnOnce(&mut VirtualService)
+        ) -> Result<VirtualService>;
+        set_scheduler(service: impl Into<ServiceKey>, scheduler: Scheduler) -> Result<()>;
+        set_scheduler_flags(
+            service: impl Into<ServiceKey>, mask: SchedulerFlags, flags: SchedulerFlags
+        ) -> Result<()>;
+        remove_service(service: impl Into<ServiceKey>) -> Result<()>;
+        remove_service_if_present(service: impl Into<ServiceKey>) -> Result<()>;
+        service(service: impl Into<ServiceKey>) -> Result<Service>;
+        services() -> Result<Vec<Service>>;
+        add_server(service: impl Into<ServiceKey>, server: &RealServer) -> Result<()>;
+        update_server(service: impl Into<ServiceKey>, server: &RealServer) -> Result<()>;
+        put_server(service: impl Into<ServiceKey>, server: &RealServer) -> Result<()>;
+        change_server(
+            service: impl Into<ServiceKey>,
+            server: SocketAddr,
+            change: impl FnOnce(&mut RealServer)
+        ) -> Result<RealServer>;
+        set_weight(
+            service: impl Into<ServiceKey>, server: SocketAddr, weight: u32
+        ) -> Result<()>;
+        set_thresholds(
+            service: impl Into<ServiceKey>, server: SocketAddr, upper: u32, lower: u32
+        ) -> Result<()>;
+        remove_server(service: impl Into<ServiceKey>, server: SocketAddr) -> Result<()>;
+        remove_server_if_present(service: impl Into<ServiceKey>, server: SocketAddr) -> Result<()>;
+        servers(service: impl Into<ServiceKey>) -> Result<Vec<Server>>;
+        server(service: impl Into<ServiceKey>, server: SocketAddr) -> Result<Server>;
+        table() -> Result<Vec<TableEntry>>;
+        verified_table() -> Result<Vec<TableEntry>>;
+        flush() -> Result<()>;
+        zero() -> Result<()>;
+        zero_service(service: impl Into<ServiceKey>) -> Result<()>;
+        info() -> Result<Info>;
+        timeouts() -> Result<Timeouts>;
+        set_timeouts(timeouts: &Timeouts) -> Result<()>;
+        daemons() -> Result<Vec<SyncDaemon>>;
+        start_daemon(daemon: &SyncDaemon) -> Result<()>;
+        stop_daemon(role: SyncRole) -> Result<()>;
+    }
+}
+
+#[derive(Debug)]
+pub struct Batch<'a> {
+    inner: library::tokio::Batch<'a>,
+}
+
+#[allow(dead_code, reason = "as above")]
+impl Batch<'_> {
+    pub fn on_failure(&mut self, on_failure: OnFailure) -> &mut Self {
+        self.inner.on_failure(on_failure);
+        self
+    }
+
+    pub fn send(&mut self) -> Result<Outcome> {
+        wait(self.inner.send())
+    }
+}
+
+impl Deref for Batch<'_> {
+    type Target = Operations;
+
+    fn deref(&self) -> &Operations {
+        &self.inner
+    }
+}
+
+impl DerefMut for Batch<'_> {
+    fn deref_mut(&mut self) -> &mut Operations {
+        &mut self.inner
+    }
+}

@@ -1,0 +1,256 @@
+//! Futures that nobody waits for any more: the handle stays usable, and nothing is left behind.
+
+use std::net::Ipv4Addr;
+
+use ipvset::ipset::{Bulk, HashIp, IpSet};
+use ipvset::ipvs::{RealServer, VirtualService};
+use ipvset::tokio::{IpSets, Ipvs};
+
+use crate::support::{Result, at, dropped_after, dropped_at_once, tests};
+
+tests![
+    a_table_that_nobody_waits_for,
+    a_change_that_nobody_waits_for,
+    a_batch_that_nobody_waits_for,
+    a_listing_dropped_early,
+    a_listing_dropped_at_each_step,
+    an_entry_is_not_lost_with_its_future,
+    many_entries_that_nobody_waits_for,
+    a_replacement_that_nobody_waits_for,
+    a_listing_and_a_task_that_is_aborted,
+];
+
+fn address(number: u32) -> Ipv4Addr {
+    Ipv4Addr::from_bits(0x0a00_0000 + number)
+}
+
+/// More services than one datagram of a dump has.
+const SERVICES: u16 = 500;
+
+async fn with_services() -> Result<Ipvs> {
+    let mut ipvs = Ipvs::connect().await?;
+    let mut batch = ipvs.batch();
+    for port in 1..=SERVICES {
+        batch.add_service(&VirtualService::tcp(([10, 0, 0, 1], port).into()));
+    }
+    batch.send().await?.into_result()?;
+    Ok(ipvs)
+}
+
+async fn a_table_that_nobody_waits_for() -> Result {
+    let mut ipvs = with_services().await?;
+    for steps in 1.. {
+        let services = dropped_after(steps, ipvs.services()).await;
+        // The socket serves one dump at a time: with one left open this would be refused.
+        assert_eq!(ipvs.services().await?.len(), SERVICES.into(), "{steps}");
+        assert_eq!(ipvs.info().await?.version.to_string(), "1.2.1");
+        if let Some(services) = services {
+            assert_eq!(services?.len(), SERVICES.into());
+            assert!(steps > 3, "it was left waiting {steps} times only");
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+async fn a_change_that_nobody_waits_for() -> Result {
+    let mut ipvs = Ipvs::connect().await?;
+    let web = VirtualService::tcp(at("10.0.0.1:80"));
+    for steps in 1.. {
+        let added = dropped_after(steps, ipvs.add_service(&web)).await;
+        // The reply to the addition is not taken for that to another request.
+        let there = ipvs.services().await?.len();
+        let removed = ipvs.remove_service(&web).await;
+        assert_eq!(removed.is_ok(), there == 1, "{steps}: {removed:?}");
+        if let Some(added) = added {
+            added?;
+            assert!(steps > 1 && there == 1);
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+async fn a_batch_that_nobody_waits_for() -> Result {
+    let mut ipvs = Ipvs::connect().await?;
+    let web = VirtualService::tcp(at("10.0.0.1:80"));
+    for steps in 1.. {
+        let mut batch = ipvs.batch();
+        batch.add_service(&web);
+        for port in 1..=2000 {
+            // Each second is refused, so that there is much to be passed over.
+            batch.add_server(&web, &RealServer::new(([10, 1, 0, 1], port / 2 + 1).into()));
+        }
+        let outcome = dropped_after(steps, batch.send()).await;
+        let servers = match ipvs.service(&web).await {
+            Ok(_) => ipvs.servers(&web).await?.len(),
+            Err(error) if error.is_not_found() => 0,
+            Err(error) => return Err(error.into()),
+        };
+        assert!(servers <= 1001);
+        ipvs.flush().await?;
+        if let Some(outcome) = outcome {
+            assert_eq!((outcome?.failures().len(), servers), (999, 1001));
+            assert!(steps > 1);
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// More entries than the kernel puts into the socket ahead.
+const ENTRIES: u32 = 60_000;
+
+async fn with_entries(set: &IpSet<HashIp>) -> Result<IpSets> {
+    let mut sets = IpSets::connect().await?;
+    sets.create(set).await?;
+    sets.add_all(set, (0..ENTRIES).map(address)).await?;
+    Ok(sets)
+}
+
+async fn a_listing_dropped_early() -> Result {
+    let set = IpSet::<HashIp>::new("it")?;
+    let mut sets = with_entries(&set).await?;
+    let mut entries = sets.list(&set).await?;
+    for _ in 0..10 {
+        entries.next().await.ok_or("an entry")??;
+    }
+    let mut other = IpSets::connect().await?;
+    assert!(
+        other.destroy(&set).await.unwrap_err().is_busy(),
+        "it is being listed"
+    );
+    drop(entries);
+    other.destroy(&set).await?;
+    assert!(sets.names().await?.is_empty());
+    Ok(())
+}
+
+async fn a_listing_dropped_at_each_step() -> Result {
+    let set = IpSet::<HashIp>::new("it")?;
+    let mut sets = with_entries(&set).await?;
+    let mut other = IpSets::connect().await?;
+    for steps in 1.. {
+        let listing = async {
+            let mut entries = sets.list(&set).await?;
+            let mut count = 0;
+            while let Some(entry) = entries.next().await {
+                entry?;
+                count += 1;
+            }
+            Ok::<_, ipvset::Error>(count)
+        };
+        let listed = dropped_after(steps, listing).await;
+        // Not even another request has to be made first.
+        other.rename(&set, "other").await?;
+        other.rename("other", &set).await?;
+        assert_eq!(sets.info(&set).await?.entries, Some(ENTRIES), "{steps}");
+        if let Some(listed) = listed {
+            assert_eq!(listed?, ENTRIES);
+            assert!(steps > 5, "it was left waiting {steps} times only");
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+async fn an_entry_is_not_lost_with_its_future() -> Result {
+    let set = IpSet::<HashIp>::new("it")?;
+    let mut sets = with_entries(&set).await?;
+    let mut entries = sets.list(&set).await?;
+    let mut listed = Vec::new();
+    let mut dropped = 0;
+    loop {
+        let entry = match dropped_at_once(entries.next()).await {
+            Some(entry) => entry,
+            None => {
+                dropped += 1;
+                entries.next().await
+            }
+        };
+        let Some(entry) = entry else { break };
+        listed.push(*entry?.value());
+    }
+    // One for each time that something was received.
+    assert!(dropped > 10, "{dropped} futures were left waiting");
+    listed.sort_by_key(ToString::to_string);
+    listed.dedup();
+    assert_eq!(listed.len(), ENTRIES as usize);
+    Ok(())
+}
+
+async fn many_entries_that_nobody_waits_for() -> Result {
+    let set = IpSet::<HashIp>::new("it")?;
+    let mut sets = IpSets::connect().await?;
+    sets.create(&set).await?;
+    for steps in 1.. {
+        let entries = (0..10_000).map(address);
+        let adding = sets.add_all_with(&set, entries, Bulk::new());
+        let outcome = dropped_after(steps, adding).await;
+        let there = sets.info(&set).await?.entries.ok_or("no number")?;
+        // What is there is a beginning of what was to be added.
+        let mut rest = Vec::new();
+        let mut listing = sets.list(&set).await?;
+        while let Some(entry) = listing.next().await {
+            rest.push(entry?.value().to_string());
+        }
+        drop(listing);
+        assert_eq!(rest.len(), there as usize);
+        let beginning: std::collections::HashSet<_> =
+            (0..there).map(|it| address(it).to_string()).collect();
+        assert!(rest.iter().all(|it| beginning.contains(it)));
+        sets.flush(&set).await?;
+        if let Some(outcome) = outcome {
+            assert_eq!((outcome.into_result()?, there), (10_000, 10_000));
+            assert!(steps > 5, "it was left waiting {steps} times only");
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+async fn a_replacement_that_nobody_waits_for() -> Result {
+    let set = IpSet::<HashIp>::new("it")?;
+    let mut sets = IpSets::connect().await?;
+    sets.create(&set).await?;
+    for steps in 1.. {
+        sets.flush(&set).await?;
+        sets.add_all(&set, (0..100).map(address)).await?;
+        let replacing = sets.replace(&set, (5000..10_000).map(address));
+        let replaced = dropped_after(steps, replacing).await;
+        assert_eq!(sets.names().await?, [*set.name()], "{steps}");
+        let old = sets.test(&set, address(7)).await?;
+        let count = sets.info(&set).await?.entries;
+        assert_eq!(count, Some(if old { 100 } else { 5000 }), "{steps}");
+        if let Some(replaced) = replaced {
+            assert_eq!((replaced?, old), (5000, false));
+            assert!(steps > 5, "it was left waiting {steps} times only");
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+async fn a_listing_and_a_task_that_is_aborted() -> Result {
+    let set = IpSet::<HashIp>::new("it")?;
+    let mut sets = with_entries(&set).await?;
+    let (sender, began) = tokio::sync::oneshot::channel();
+    let listed = set.clone();
+    let task = tokio::spawn(async move {
+        let mut entries = sets.list(&listed).await?;
+        entries.next().await;
+        let _ = sender.send(());
+        std::future::pending::<()>().await;
+        Ok::<_, ipvset::Error>(entries.info().clone())
+    });
+    began.await?;
+    let mut other = IpSets::connect().await?;
+    assert!(
+        other.destroy(&set).await.unwrap_err().is_busy(),
+        "it is being listed"
+    );
+    task.abort();
+    assert!(task.await.unwrap_err().is_cancelled());
+    other.destroy(&set).await?;
+    Ok(())
+}

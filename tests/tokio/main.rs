@@ -1,0 +1,17 @@
+//! The handles for tokio on a real kernel: what is theirs alone (tasks, cancellation), and that
+//! each of their methods reaches the kernel as the blocking one does.
+
+mod cancellation;
+mod ipset;
+mod ipvs;
+mod support;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let needs = lab::Needs::ipvs()
+        .and_sets(&["hash:ip", "hash:net", "list:set"])
+        .and_devices(&["dummy"]);
+    let tests = [ipvs::tests(), ipset::tests(), cancellation::tests()];
+    lab::test::main(&needs, tests.into_iter().flatten().collect())
+}

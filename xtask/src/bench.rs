@@ -1,0 +1,144 @@
+//! `cargo xtask bench`: times the crate on real kernels, prints the table, and keeps the figures
+//! and their plot in benches/.
+
+mod plot;
+mod table;
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::shell::{self, Outcome, root};
+
+/// Where the figures and the plot are kept.
+const FIGURES: &str = "benches/figures.json";
+const PLOT: &str = "benches/figures.svg";
+
+/// The jobs run on two kernels: IPVS where the lab finds it; ipset's on the running kernel, which
+/// the others can't be compared with when it is another one.
+const RUNS: [&str; 2] = ["ipvs", "ipset"];
+
+pub(crate) fn run(arguments: &[String]) -> Outcome {
+    let quick = match arguments {
+        [] => false,
+        [word] if word == "quick" => true,
+        _ => return Err("bench takes no argument but `quick`".into()),
+    };
+    let mut documents = Vec::new();
+    for part in RUNS {
+        documents.push(times(part, quick)?);
+    }
+    let figures = Figures::read(&documents)?;
+    print!("{}", table::text(&figures));
+    if quick {
+        return Ok(());
+    }
+    let text = format!("{:#}\n", json!(documents));
+    write(FIGURES, &text)?;
+    write(PLOT, &plot::svg(&figures))
+}
+
+fn write(path: &str, text: &str) -> Outcome {
+    fs::write(root().join(path), text).map_err(|error| format!("{path}: {error}"))
+}
+
+/// What benches/kernel wrote.
+fn times(part: &str, quick: bool) -> Result<Value, String> {
+    let mut arguments = vec!["bench", "--bench", "kernel", "--", part];
+    arguments.extend(quick.then_some("quick"));
+    let text = shell::cargo_output(&arguments)?;
+    serde_json::from_str(&text).map_err(|error| format!("what the benchmark wrote: {error}"))
+}
+
+/// The figures of all jobs, in the order in which they ran.
+pub(super) struct Figures {
+    pub(super) jobs: Vec<Job>,
+}
+
+pub(super) struct Job {
+    /// The kernel and the machine.
+    pub(super) place: String,
+    pub(super) name: String,
+    pub(super) what: String,
+    pub(super) count: u64,
+    pub(super) contenders: Vec<Contender>,
+}
+
+pub(super) struct Contender {
+    pub(super) name: String,
+    /// The median over the runs.
+    pub(super) seconds: f64,
+    /// The median over the runs, in KiB.
+    pub(super) peak: f64,
+}
+
+impl Job {
+    pub(super) fn contender(&self, name: &str) -> Option<&Contender> {
+        self.contenders.iter().find(|it| it.name == name)
+    }
+
+    /// What the tools take, of which a job has one or none or two.
+    pub(super) fn tools(&self) -> impl Iterator<Item = &Contender> {
+        let own = |it: &&Contender| !matches!(it.name.as_str(), CRATE | FLOOR);
+        self.contenders.iter().filter(own)
+    }
+}
+
+pub(super) const CRATE: &str = "ipvset";
+pub(super) const FLOOR: &str = "floor";
+
+impl Figures {
+    fn read(documents: &[Value]) -> Result<Self, String> {
+        let mut jobs = Vec::new();
+        for document in documents {
+            let list = document.as_array().ok_or("the benchmark wrote no list")?;
+            for job in list {
+                jobs.push(Job::read(job)?);
+            }
+        }
+        Ok(Self { jobs })
+    }
+}
+
+impl Job {
+    fn read(job: &Value) -> Result<Self, String> {
+        let contenders = list(job, "contenders")?.iter().map(Contender::read);
+        Ok(Self {
+            place: text(job, "place")?.to_owned(),
+            name: text(job, "name")?.to_owned(),
+            what: text(job, "what")?.to_owned(),
+            count: job["count"].as_u64().ok_or("a job without its count")?,
+            contenders: contenders.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl Contender {
+    fn read(contender: &Value) -> Result<Self, String> {
+        let runs = list(contender, "runs")?;
+        let median = |key: &str| {
+            let mut values: Vec<f64> = runs.iter().filter_map(|run| run[key].as_f64()).collect();
+            values.sort_by(f64::total_cmp);
+            let middle = values.get(values.len() / 2).copied();
+            middle.ok_or_else(|| format!("no run has its {key}"))
+        };
+        Ok(Self {
+            name: text(contender, "name")?.to_owned(),
+            seconds: median("seconds")?,
+            peak: median("peak_kib")?,
+        })
+    }
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> Result<&'a str, String> {
+    value[key]
+        .as_str()
+        .ok_or_else(|| format!("{key} is missing"))
+}
+
+fn list<'a>(value: &'a Value, key: &str) -> Result<&'a [Value], String> {
+    let list = value[key]
+        .as_array()
+        .ok_or_else(|| format!("{key} is missing"))?;
+    Ok(list)
+}
