@@ -6,24 +6,28 @@ mod any;
 mod bits;
 mod fields;
 mod interface;
+mod ip;
 mod mac;
 mod mark;
 mod member;
 mod network;
 mod port;
+mod range;
 
 use std::fmt;
 
-pub use address::{Addresses, Ipv4Range};
-pub(crate) use address::{Ip, Slot, Span, ipv4_nest, ipv6_nest};
+pub use address::Addresses;
+use address::width;
 pub use any::AnyElement;
 pub(crate) use bits::Bits;
 pub(crate) use fields::{Fields, address};
 pub use interface::Interface;
+pub(crate) use ip::{Ip, Slot, Span, ipv4_nest, ipv6_nest};
 pub use mac::{MacAddress, MaybeMac};
 pub use mark::Mark;
 pub use member::{Member, Place};
 pub use port::{Port, PortRange, Protocol, icmp, icmpv6, protocol, sctp, tcp, udp, udplite};
+pub use range::Ipv4Range;
 
 use super::encode::{Encoder, Refusal};
 use super::text::Text;

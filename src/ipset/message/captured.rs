@@ -291,7 +291,7 @@ fn text(request: &Request, set: &AnySet) -> Vec<String> {
     let Request::Add { entries, .. } = request else {
         panic!("{request:?}");
     };
-    let entries = entries.read(set.kind());
+    let entries = entries.read(*set.kind());
     entries.map(|entry| entry.unwrap().to_string()).collect()
 }
 
@@ -324,7 +324,7 @@ fn listings_are_what_the_tool_makes_of_them() {
                 // The tool forgets this one.
                 lines.push(format!("create {}", set.as_ref().unwrap()).replace(" forceadd", ""));
             }
-            for entry in entries.read(set.as_ref().unwrap().kind()) {
+            for entry in entries.read(*set.as_ref().unwrap().kind()) {
                 lines.push(format!("add {name} {}", entry.unwrap()));
             }
         }
@@ -359,13 +359,13 @@ fn no_prefix_and_no_changed_byte_panics() {
             }
             // The header is netlink-packet-core's to read.
             for end in HEADER..bytes.len() {
-                try_read(&bytes[..end], &kind);
+                try_read(&bytes[..end], kind);
             }
             let mut changed = bytes.clone();
             for at in HEADER..bytes.len() {
                 for value in 0..=255 {
                     changed[at] = value;
-                    try_read(&changed, &kind);
+                    try_read(&changed, kind);
                 }
                 changed[at] = bytes[at];
             }
@@ -373,7 +373,7 @@ fn no_prefix_and_no_changed_byte_panics() {
     }
 }
 
-fn try_read(bytes: &[u8], set: &AnyType) {
+fn try_read(bytes: &[u8], set: AnyType) {
     let mut header = NetlinkHeader::default();
     header.message_type = u16::from_ne_bytes([bytes[4], bytes[5]]);
     header.flags = u16::from_ne_bytes([bytes[6], bytes[7]]);

@@ -75,13 +75,13 @@ impl EncodedEntries {
     /// # Errors
     /// `MalformedReply` for those that cannot be of such a set; where the end of one cannot be
     /// made out, nothing follows.
-    pub fn read<T: SetType>(&self, kind: &T) -> impl Iterator<Item = Result<Entry<T>>> {
+    pub fn read<T: SetType>(&self, kind: T) -> impl Iterator<Item = Result<Entry<T>>> {
         let alone = (!self.many).then_some(Ok(Attributes::new(&self.bytes)));
         let many = if self.many { &self.bytes[..] } else { &[] };
         let many = Attributes::new(many).map(|it| it.map(|entry| entry.nested()));
-        alone.into_iter().chain(many).map(|entry| {
+        alone.into_iter().chain(many).map(move |entry| {
             entry
-                .and_then(|entry| Entry::read(kind, entry))
+                .and_then(|entry| Entry::read(&kind, entry))
                 .map_err(|it| Error::new("read entry", Cause::Malformed(it)))
         })
     }

@@ -5,6 +5,7 @@ mod cases;
 mod common;
 mod elements;
 mod errors;
+mod masks;
 mod nomatch;
 mod nulls;
 mod options;
@@ -77,6 +78,7 @@ pub(crate) fn tests(types: &[&str], rules: bool) -> Vec<lab::test::Test> {
         replace::tests(),
         bulk::tests(),
         errors::tests(),
+        masks::tests(),
     ];
     all.into_iter()
         .flatten()

@@ -1,0 +1,55 @@
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+
+/// The IPv4 addresses from one to another, both included.
+///
+/// ```
+/// use ipvset::ipset::Ipv4Range;
+///
+/// let range = Ipv4Range::new([10, 0, 0, 9].into(), [10, 0, 0, 1].into());
+/// assert_eq!(range.to_string(), "10.0.0.1-10.0.0.9");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ipv4Range {
+    pub(super) first: Ipv4Addr,
+    pub(super) last: Ipv4Addr,
+}
+
+impl Ipv4Range {
+    /// The addresses between two, which may be given in either order.
+    pub fn new(one: Ipv4Addr, other: Ipv4Addr) -> Self {
+        Self {
+            first: one.min(other),
+            last: one.max(other),
+        }
+    }
+
+    /// The lowest address.
+    pub fn first(&self) -> Ipv4Addr {
+        self.first
+    }
+
+    /// The highest address.
+    pub fn last(&self) -> Ipv4Addr {
+        self.last
+    }
+
+    /// Whether an address is one of them.
+    pub fn contains(&self, address: Ipv4Addr) -> bool {
+        (self.first..=self.last).contains(&address)
+    }
+}
+
+impl From<Ipv4Net> for Ipv4Range {
+    fn from(net: Ipv4Net) -> Self {
+        Self::new(net.network(), net.broadcast())
+    }
+}
+
+impl fmt::Display for Ipv4Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.first, self.last)
+    }
+}

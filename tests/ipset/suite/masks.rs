@@ -1,0 +1,93 @@
+//! Masks that came with Linux 6.2: they work, or are refused before the kernel is asked.
+
+use std::net::Ipv4Addr;
+
+use ipvset::ipset::*;
+
+use super::common::{Outcome, v4};
+use super::{Test, needs};
+
+pub(crate) fn tests() -> Vec<Test> {
+    vec![
+        needs(&["hash:ip"], "masks::hash_ip", hash_ip),
+        needs(&["hash:ip,port"], "masks::hash_ip_port", hash_ip_port),
+        needs(&["hash:net,net"], "masks::hash_net_net", hash_net_net),
+    ]
+}
+
+const MASK: Ipv4Addr = Ipv4Addr::new(255, 255, 0, 255);
+
+fn hash_ip() -> Outcome {
+    masks::<HashIp>(6, v4("10.0.0.7"), v4("10.0.9.7"))
+}
+
+fn hash_ip_port() -> Outcome {
+    let entry = |address| (v4(address), tcp(80));
+    masks::<HashIpPort>(7, entry("10.0.0.7"), entry("10.0.9.7"))
+}
+
+fn hash_net_net() -> Outcome {
+    let entry = |one, other| (v4(one), v4(other));
+    masks::<HashNetNet>(
+        4,
+        entry("10.0.0.7", "10.1.0.7"),
+        entry("10.0.9.7", "10.1.9.7"),
+    )
+}
+
+/// `since`: the revision that brought them; `masked`: what the kernel makes of `entry`.
+fn masks<T>(since: u8, masked: impl Into<Entry<T>>, entry: impl Into<Entry<T>>) -> Outcome
+where
+    T: NetmaskType + BitmaskType + Default,
+{
+    let mut sets = IpSets::connect()?;
+    let plain = IpSet::<T>::new("masked")?;
+    let (_, most) = sets.revisions(AnyType::of(&T::default()))?;
+    if most < since {
+        return refused(&mut sets, &plain);
+    }
+    let bitmask = plain.clone().bitmask(MASK);
+    let entry = entry.into();
+    sets.create(&bitmask)?;
+    sets.add(&bitmask, entry.clone())?;
+    assert!(
+        sets.test(&bitmask, entry)?,
+        "it is masked when it is tested too"
+    );
+    let listed: Vec<_> = sets.list(&bitmask)?.collect::<ipvset::Result<_>>()?;
+    assert_eq!(listed, [masked.into()]);
+    let saved = lab::tool("ipset", ["save", "masked"])?;
+    assert!(saved.contains(" bitmask 255.255.0.255"), "{saved}");
+    assert!(!sets.create_or_same(&bitmask)?, "it is the same");
+    let other = sets.create_or_same(&plain).unwrap_err();
+    assert!(other.already_exists(), "{other}");
+    sets.destroy("masked")?;
+
+    lab::tool_with_input("ipset", ["restore"], &saved)?;
+    assert_eq!(
+        sets.get::<T>("masked")?.options().bitmask,
+        Some(MASK.into())
+    );
+    sets.destroy("masked")?;
+
+    let netmask = plain.netmask(24);
+    sets.create(&netmask)?;
+    assert_eq!(sets.get::<T>("masked")?.options().netmask, Some(24));
+    let both = sets.create(&netmask.bitmask(MASK)).unwrap_err();
+    assert!(both.is_invalid_input(), "{both}");
+    Ok(())
+}
+
+fn refused<T: NetmaskType + BitmaskType>(sets: &mut IpSets, set: &IpSet<T>) -> Outcome {
+    let mut late = vec![("bitmask", set.clone().bitmask(MASK))];
+    if set.type_name() != "hash:ip" {
+        late.push(("netmask", set.clone().netmask(24)));
+    }
+    for (option, set) in late {
+        let error = sets.create(&set).unwrap_err();
+        assert!(error.is_unavailable(), "{error}");
+        let said = format!("{option} needs Linux 6.2 or later");
+        assert!(error.to_string().contains(&said), "{error}");
+    }
+    Ok(())
+}
