@@ -113,7 +113,7 @@ impl<T: Transport> Client<T> {
         Ok(servers)
     }
 
-    pub(super) async fn servers_if_any(&mut self, key: ServiceKey) -> Result<Vec<Server>> {
+    pub(crate) async fn servers_if_any(&mut self, key: ServiceKey) -> Result<Vec<Server>> {
         let mut servers = super::table::Distinct::new(|it: &Server| it.config.address);
         self.ask(&Query::Servers(key), |report| {
             if let Report::Server(server) = report {

@@ -10,7 +10,7 @@ use super::report::{Info, Server, Service, TableEntry};
 use super::scheduler::{Scheduler, SchedulerFlags};
 use super::server::RealServer;
 use super::service::VirtualService;
-use super::table::Entries;
+use super::table::TableEntries;
 use super::timeouts::Timeouts;
 use crate::netlink::{Protocol, Socket, ready};
 use crate::{Namespace, Result};
@@ -345,9 +345,9 @@ impl Ipvs {
     ///
     /// # Errors
     /// Only those of every method.
-    pub fn entries(&mut self) -> Result<Entries<'_>> {
+    pub fn entries(&mut self) -> Result<TableEntries<'_>> {
         let services = ready(self.client.services())?;
-        Ok(Entries::new(&mut self.client, services))
+        Ok(TableEntries::new(&mut self.client, services))
     }
 
     /// Reads the whole table: every service with its servers.

@@ -75,6 +75,6 @@ pub use report::{Info, Rates, Server, Service, Statistics, TableEntry, Version};
 pub use scheduler::{PersistenceEngine, Scheduler, SchedulerFlags};
 pub use server::{ForwardingMethod, RealServer};
 pub use service::VirtualService;
-pub use table::Entries;
+pub use table::TableEntries;
 pub use timeouts::Timeouts;
 pub use tunnel::{Tunnel, TunnelFlags};

@@ -38,19 +38,19 @@ impl<T: Transport> Client<T> {
 
 /// The table, service by service: [`Ipvs::entries`](super::Ipvs::entries).
 #[derive(Debug)]
-pub struct Entries<'a> {
+pub struct TableEntries<'a> {
     client: &'a mut Client<Socket>,
     services: std::vec::IntoIter<Service>,
 }
 
-impl<'a> Entries<'a> {
+impl<'a> TableEntries<'a> {
     pub(super) fn new(client: &'a mut Client<Socket>, services: Vec<Service>) -> Self {
         let services = services.into_iter();
         Self { client, services }
     }
 }
 
-impl Iterator for Entries<'_> {
+impl Iterator for TableEntries<'_> {
     type Item = Result<TableEntry>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -298,6 +298,17 @@ impl Ipvs {
         self.client.execute_all(operations, on_failure).await
     }
 
+    /// Reads the table service by service, each with its servers.
+    ///
+    /// See [`Ipvs::entries`](crate::ipvs::Ipvs::entries).
+    pub async fn entries(&mut self) -> Result<TableEntries<'_>> {
+        let services = self.client.services().await?.into_iter();
+        Ok(TableEntries {
+            client: &mut self.client,
+            services,
+        })
+    }
+
     /// Reads the whole table: every service with its servers.
     ///
     /// See [`Ipvs::table`](crate::ipvs::Ipvs::table).
@@ -423,5 +434,22 @@ impl Deref for Batch<'_> {
 impl DerefMut for Batch<'_> {
     fn deref_mut(&mut self) -> &mut Operations {
         &mut self.operations
+    }
+}
+
+/// The services of the table, each with its servers: [`Ipvs::entries`].
+#[derive(Debug)]
+pub struct TableEntries<'a> {
+    client: &'a mut Client<AsyncSocket>,
+    services: std::vec::IntoIter<Service>,
+}
+
+impl TableEntries<'_> {
+    /// The next service with its servers. Its future may be dropped: no service is lost.
+    pub async fn next(&mut self) -> Option<Result<TableEntry>> {
+        let key = self.services.as_slice().first()?.key();
+        let servers = self.client.servers_if_any(key).await;
+        let service = self.services.next()?;
+        Some(servers.map(|servers| TableEntry { service, servers }))
     }
 }

@@ -22,7 +22,7 @@ mod ipset;
 mod ipvs;
 
 pub use ipset::{Entries, Everything, IpSets};
-pub use ipvs::{Batch, Ipvs};
+pub use ipvs::{Batch, Ipvs, TableEntries};
 
 #[cfg(test)]
 mod tests;
