@@ -7,8 +7,9 @@ use std::process::Command;
 
 use ipnet::Ipv4Net;
 use ipvset::ipset::{
-    Bulk, Entry, HashIp, HashIpPortIp, HashNet, HashType, IpSet, IpSets, SetType, tcp,
+    Bulk, Entry, HashIp, HashIpPortIp, HashNet, HashType, IpSet, IpSets, Request, SetType, tcp,
 };
+use netlink_packet_core::{NLM_F_ACK, NetlinkMessage};
 
 use crate::Outcome;
 use crate::floor::Floor;
@@ -274,6 +275,18 @@ impl<T: Shape> Contest<T> {
     fn destroy(&mut self, contender: &str) -> Outcome<Run> {
         match contender {
             "ipvset" => time(|| Ok(self.sets.destroy(SET)?)),
+            "floor" => {
+                let request = Request::Destroy {
+                    set: Some(*self.set.name()),
+                    exclusive: true,
+                };
+                let mut message = NetlinkMessage::from(request);
+                message.header.flags |= NLM_F_ACK;
+                let mut bytes = vec![0; message.buffer_len()];
+                message.serialize(&mut bytes);
+                let mut floor = Floor::netfilter()?;
+                time(|| floor.send(&bytes))
+            }
             _ => time_tool(&["ipset", "destroy", SET], "/dev/null"),
         }
     }

@@ -55,7 +55,7 @@ fn row(text: &mut String, job: &Job) {
 
 fn own_cells(job: &Job, own: &Contender, floor: Option<&Contender>) -> Vec<String> {
     vec![
-        format!("{} {}, {}", job.name, grouped(job.count), job.what),
+        format!("{} {} {}", job.name, grouped(job.count), job.what),
         time(own.seconds),
         floor.map_or_else(String::new, |floor| time(floor.seconds)),
         floor.map_or_else(String::new, |floor| {
