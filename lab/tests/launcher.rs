@@ -392,36 +392,33 @@ fn a_killed_launcher_on_the_running_kernel_leaves_nothing() {
     }
 }
 
-/// In a container that allows no PID namespaces.
+/// In a container that allows no PID namespaces. No kernel is started there: one that is ended has been seen to kill every process of its
+/// user, which only such a namespace keeps in bounds.
 #[test]
-fn without_pid_namespaces_a_killed_guest_leaves_nothing() {
-    for signal in [Signal::SIGTERM, Signal::SIGKILL] {
-        let lab = Run::new();
-        let inner = lab.guest("(while :; do :; done) & echo up; sleep 100");
-        let mut command = Command::new("unshare");
-        command.args([
-            "--user",
-            "--map-root-user",
-            "sh",
-            "-c",
-            "echo 0 > /proc/sys/user/max_pid_namespaces && exec \"$@\"",
-            "sh",
-        ]);
-        command.arg(inner.get_program()).args(inner.get_args());
-        command.envs(
-            inner
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        );
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let (mut child, _lines) = start(command);
-        send(&child, signal);
-        wait(&mut child);
-        lab.assert_clean();
-    }
+fn without_pid_namespaces_no_guest_is_started() {
+    let lab = Run::new();
+    let inner = lab.guest("echo up");
+    let mut command = Command::new("unshare");
+    command.args([
+        "--user",
+        "--map-root-user",
+        "sh",
+        "-c",
+        "echo 0 > /proc/sys/user/max_pid_namespaces && exec \"$@\"",
+        "sh",
+    ]);
+    command.arg(inner.get_program()).args(inner.get_args());
+    command.envs(
+        inner
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert_eq!(output.status.code(), Some(125));
+    assert_eq!(text(&output.stdout), "");
+    let said = text(&output.stderr);
+    assert!(said.contains("needs a PID namespace"), "{said}");
+    lab.assert_clean();
 }
 
 #[test]
