@@ -1,8 +1,7 @@
 //! The keeper: starts the guest's kernel, and ends it when the launcher ends, however that ends.
 //!
 //! Killing linux.uml alone is not enough: the machine's processes in which it runs the guest's programs would go on, one of them burning a CPU.
-//! So the keeper puts all of them into a PID namespace, whose first process takes everything along when it dies; where the machine does not
-//! allow that, into a process group and under a subreaper, which it then kills one by one.
+//! So the keeper puts all of them into a PID namespace, whose first process takes everything along when it dies, and nothing else.
 
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
