@@ -2,11 +2,13 @@
 //! calls and the ACKs read; dumps are received and dropped. Nothing is looked at but what says
 //! that it went well.
 
+use std::fs::File;
+use std::io::{IoSliceMut, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, setsockopt, socket,
-    sockopt,
+    AddressFamily, MsgFlags, MultiHeaders, SockFlag, SockProtocol, SockType, recv, recvmmsg, send,
+    setsockopt, socket, sockopt,
 };
 
 use crate::Outcome;
@@ -20,7 +22,9 @@ const DATAGRAM: usize = 32 * 1024;
 /// A netlink socket and nothing else.
 pub(crate) struct Floor {
     socket: OwnedFd,
-    buffer: Vec<u8>,
+    /// Two, because a dump ends with a datagram of its own.
+    buffers: [Vec<u8>; 2],
+    headers: MultiHeaders<()>,
 }
 
 impl Floor {
@@ -43,7 +47,8 @@ impl Floor {
         setsockopt(&socket, sockopt::RcvBufForce, &(4 * 1024 * 1024))?;
         Ok(Self {
             socket,
-            buffer: vec![0; DATAGRAM],
+            buffers: [vec![1; DATAGRAM], vec![1; DATAGRAM]],
+            headers: MultiHeaders::preallocate(2, None),
         })
     }
 
@@ -65,22 +70,47 @@ impl Floor {
 
     /// Asks for a dump and drops it; gives how many bytes it had.
     pub(crate) fn dump(&mut self, request: &[u8]) -> Outcome<usize> {
-        send(self.socket.as_raw_fd(), request, MsgFlags::empty())?;
+        let socket = self.socket.as_raw_fd();
+        send(socket, request, MsgFlags::empty())?;
         let mut total = 0;
         loop {
-            let datagram = self.receive()?;
-            total += datagram.len();
-            match kind(datagram) {
-                DONE => return Ok(total),
-                ERROR => return Err(format!("code {} for a dump", code(datagram)).into()),
-                _ => {}
+            let mut slices = self.buffers.each_mut().map(|it| [IoSliceMut::new(it)]);
+            let flags = MsgFlags::MSG_WAITFORONE;
+            let received = recvmmsg(socket, &mut self.headers, &mut slices, flags, None)?;
+            let lengths: [usize; 2] = {
+                let mut lengths = received.map(|it| it.bytes);
+                [0; 2].map(|none| lengths.next().unwrap_or(none))
+            };
+            for (buffer, length) in self.buffers.iter().zip(lengths) {
+                let datagram = &buffer[..length];
+                total += length;
+                match datagram.first_chunk::<HEADER>().map(|it| kind(it)) {
+                    Some(DONE) => return Ok(total),
+                    Some(ERROR) => return Err(format!("code {} for a dump", code(datagram)).into()),
+                    _ => {}
+                }
             }
         }
     }
 
     fn receive(&mut self) -> Outcome<&[u8]> {
-        let length = recv(self.socket.as_raw_fd(), &mut self.buffer, MsgFlags::empty())?;
-        Ok(&self.buffer[..length])
+        let buffer = &mut self.buffers[0];
+        let length = recv(self.socket.as_raw_fd(), buffer, MsgFlags::empty())?;
+        Ok(&buffer[..length])
+    }
+}
+
+/// Reads the table's text and drops it; gives how many bytes it had.
+pub(crate) fn read_text() -> Outcome<usize> {
+    let mut file = File::open("/proc/net/ip_vs")?;
+    // The kernel gives a page at a time.
+    let mut buffer = [1; 4096];
+    let mut total = 0;
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(total),
+            length => total += length,
+        }
     }
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct Run {
     pub(crate) cpu_seconds: f64,
     /// The most memory that was resident while the clock ran, in KiB.
     pub(crate) peak: u64,
+    /// How often a page of memory was touched for the first time, or again after it was given back.
+    pub(crate) page_faults: i64,
 }
 
 impl Run {
@@ -27,6 +29,7 @@ impl Run {
             "seconds": self.seconds,
             "cpu_seconds": self.cpu_seconds,
             "peak_kib": self.peak,
+            "page_faults": self.page_faults,
         })
     }
 
@@ -35,6 +38,7 @@ impl Run {
             seconds: value.get("seconds")?.as_f64()?,
             cpu_seconds: value.get("cpu_seconds")?.as_f64()?,
             peak: value.get("peak_kib")?.as_u64()?,
+            page_faults: value.get("page_faults")?.as_i64()?,
         })
     }
 }
@@ -60,16 +64,18 @@ pub(crate) fn in_child(arguments: &[&str]) -> Outcome<(Run, String)> {
 pub(crate) fn time<R>(work: impl FnOnce() -> Outcome<R>) -> Outcome<Run> {
     // Forgets the peak that preparing had (proc(5), `clear_refs`).
     fs::write("/proc/self/clear_refs", "5")?;
-    let (start, cpu) = (Instant::now(), cpu_seconds(UsageWho::RUSAGE_SELF)?);
+    let before = Usage::of(UsageWho::RUSAGE_SELF)?;
+    let start = Instant::now();
     let result = work()?;
     let seconds = start.elapsed().as_secs_f64();
-    let cpu_seconds = cpu_seconds(UsageWho::RUSAGE_SELF)? - cpu;
+    let (cpu_seconds, page_faults) = Usage::of(UsageWho::RUSAGE_SELF)?.since(&before);
     let peak = peak()?;
     drop(result);
     Ok(Run {
         seconds,
         cpu_seconds,
         peak,
+        page_faults,
     })
 }
 
@@ -77,7 +83,8 @@ pub(crate) fn time<R>(work: impl FnOnce() -> Outcome<R>) -> Outcome<Run> {
 pub(crate) fn time_tool(line: &[&str], input: &str) -> Outcome<Run> {
     let (program, arguments) = line.split_first().ok_or("no tool")?;
     let input = fs::File::open(input)?;
-    let (start, cpu) = (Instant::now(), cpu_seconds(UsageWho::RUSAGE_CHILDREN)?);
+    let before = Usage::of(UsageWho::RUSAGE_CHILDREN)?;
+    let start = Instant::now();
     let status = Command::new(program)
         .args(arguments)
         .stdin(input)
@@ -87,20 +94,37 @@ pub(crate) fn time_tool(line: &[&str], input: &str) -> Outcome<Run> {
     if !status.success() {
         return Err(format!("{} ended with {status}", line.join(" ")).into());
     }
-    let cpu_seconds = cpu_seconds(UsageWho::RUSAGE_CHILDREN)? - cpu;
+    let (cpu_seconds, page_faults) = Usage::of(UsageWho::RUSAGE_CHILDREN)?.since(&before);
     // The largest of this process' children: the others had less to do.
     let peak = getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss();
     Ok(Run {
         seconds,
         cpu_seconds,
         peak: u64::try_from(peak)?,
+        page_faults,
     })
 }
 
-fn cpu_seconds(who: UsageWho) -> Outcome<f64> {
-    let usage = getrusage(who)?;
-    let micros = [usage.user_time(), usage.system_time()].map(|it| it.num_microseconds());
-    Ok(micros.iter().sum::<i64>() as f64 / 1e6)
+/// What the kernel counts for processes that ended or this one.
+struct Usage(nix::sys::resource::Usage);
+
+impl Usage {
+    fn of(who: UsageWho) -> Outcome<Self> {
+        Ok(Self(getrusage(who)?))
+    }
+
+    /// Processor time in seconds, and page faults.
+    fn since(&self, before: &Self) -> (f64, i64) {
+        (
+            self.cpu_seconds() - before.cpu_seconds(),
+            self.0.minor_page_faults() - before.0.minor_page_faults(),
+        )
+    }
+
+    fn cpu_seconds(&self) -> f64 {
+        let micros = [self.0.user_time(), self.0.system_time()].map(|it| it.num_microseconds());
+        micros.iter().sum::<i64>() as f64 / 1e6
+    }
 }
 
 fn peak() -> Outcome<u64> {

@@ -14,8 +14,6 @@ use crate::wire::{ATTRIBUTE_HEADER, Attributes, NESTED, NET_BYTE_ORDER, Writer};
 
 /// The most bytes that an attribute's content has: its length is a u16 and counts the header.
 const MOST: usize = u16::MAX as usize - ATTRIBUTE_HEADER;
-/// More than any entry has, so that there is no need to take one back.
-const LONGEST_ENTRY: usize = 1024;
 
 /// A message in the making: a header, and the entries one after the other.
 ///
@@ -112,27 +110,46 @@ impl Batch {
         if self.is_empty() {
             self.base = *position;
         }
-        while self.writer.len() + LONGEST_ENTRY <= self.limit {
-            let Ok(line @ ..=0xffff_fffe) = u32::try_from(*position - self.base) else {
-                break;
-            };
+        let room = self.limit.saturating_sub(self.writer.len());
+        let Some(first) = self.next_line(*position, room) else {
+            return Filled::Full;
+        };
+        let mut line = first;
+        let mut tail = self.writer.tail(room);
+        let filled = loop {
+            // Whatever it is, the next entry fits, so that there is no need to take it back.
+            if !tail.has_room() {
+                break Filled::Full;
+            }
             let Some(entry) = entries.next() else {
-                return Filled::End;
+                break Filled::End;
             };
             let entry = entry.into();
-            *position += 1;
-            let written = self.writer.in_room(|mut room| {
-                room.raw(&entry_header(line + 1));
+            let written = tail.append(|mut room| {
+                room.raw(&entry_header(line));
                 let mut room = entry.write_in(set, purpose, room)?;
                 room.close(0);
                 Ok(room)
             });
+            line += 1;
             if let Err(refusal) = written {
-                return Filled::Refused(*position - 1, entry, refusal);
+                let refused = self.base + u64::from(line - 2);
+                break Filled::Refused(refused, entry, refusal);
             }
-            self.count += 1;
-        }
-        Filled::Full
+        };
+        let left = tail.left();
+        self.writer.extend(room - left);
+        let taken = line - first;
+        *position += u64::from(taken);
+        self.count += taken as usize - usize::from(matches!(filled, Filled::Refused(..)));
+        filled
+    }
+
+    /// The line number of the entry at `position`, if it and those that fit `room` have one.
+    fn next_line(&self, position: u64, room: usize) -> Option<u32> {
+        let line = u32::try_from(position - self.base).ok()?.checked_add(1)?;
+        let most = u32::try_from(room).ok()?;
+        line.checked_add(most).map(|_| line)
     }
 
     /// The end of at most `most` entries from `start` on, and how many they are.

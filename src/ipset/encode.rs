@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::Family;
 use super::attr::data;
 use super::element::Bits;
-use crate::wire::{Room, Writer};
+use crate::wire::{Oversized, Room, Writer};
 
 /// Why a value is refused before the kernel is asked.
 #[derive(Debug)]
@@ -38,6 +38,14 @@ impl Refusal {
             )
             .into(),
         )
+    }
+}
+
+impl From<Oversized> for Refusal {
+    /// Not seen: each element and option has its own limit, and all together fit a room.
+    #[cold]
+    fn from(oversized: Oversized) -> Self {
+        Self(oversized.to_string().into())
     }
 }
 

@@ -7,7 +7,7 @@ use super::encode::{Encoder, Purpose, Refusal};
 use super::types::Definition;
 use super::value::{Elements, FromParts};
 use super::{IpSet, MAX_TIMEOUT, SetName, SetType};
-use crate::wire::{Attributes, Malformed, Room, Writer};
+use crate::wire::{Attributes, Malformed, ROOM, Room, Writer};
 
 /// An entry of a set of type `T`: its value, and what the set keeps beside it.
 ///
@@ -338,7 +338,11 @@ impl<T: SetType> Entry<T> {
         purpose: Purpose,
         writer: &mut Writer,
     ) -> Result<(), Refusal> {
-        writer.in_room(|room| self.write_in(set, purpose, room))
+        let mut tail = writer.tail(ROOM);
+        tail.append(|room| self.write_in(set, purpose, room))?;
+        let left = tail.left();
+        writer.extend(ROOM - left);
+        Ok(())
     }
 
     /// As [`Entry::write`], into room that the caller has.

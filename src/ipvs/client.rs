@@ -15,6 +15,7 @@ use super::road::Netlink;
 use super::scheduler::{Scheduler, SchedulerFlags};
 use super::server::RealServer;
 use super::service::{VirtualService, check_flags};
+use super::table::distinct;
 use super::timeouts::Timeouts;
 use crate::error::Cause;
 use crate::netlink::{Failure, Transport};
@@ -94,14 +95,14 @@ impl<T: Transport> Client<T> {
 
     /// Each service once, however often the dump has it.
     pub(crate) async fn services(&mut self) -> Result<Vec<Service>> {
-        let mut services = super::table::Distinct::new(|it: &Service| it.config.key);
+        let mut services = Vec::new();
         self.ask(&Query::Services, |report| {
             if let Report::Service(service) = report {
                 services.push(service);
             }
         })
         .await?;
-        Ok(services.into_vec())
+        Ok(distinct(services, |it: &Service| it.config.key))
     }
 
     pub(crate) async fn servers(&mut self, key: ServiceKey) -> Result<Vec<Server>> {
@@ -114,14 +115,17 @@ impl<T: Transport> Client<T> {
     }
 
     pub(crate) async fn servers_if_any(&mut self, key: ServiceKey) -> Result<Vec<Server>> {
-        let mut servers = super::table::Distinct::new(|it: &Server| it.config.address);
+        let mut servers = Vec::new();
         self.ask(&Query::Servers(key), |report| {
             if let Report::Server(server) = report {
                 servers.push(server);
             }
         })
         .await?;
-        Ok(servers.into_vec())
+        let mut servers = distinct(servers, |it: &Server| it.config.address);
+        // A thousand lists of ten servers are half as large without the room to grow.
+        servers.shrink_to_fit();
+        Ok(servers)
     }
 
     pub(crate) async fn server(&mut self, key: ServiceKey, address: SocketAddr) -> Result<Server> {

@@ -1,7 +1,6 @@
 //! Whole tables out of dumps that can repeat or skip things.
 
 use std::collections::HashMap;
-use std::hash::Hash;
 
 use super::client::Client;
 use super::report::{Service, TableEntry};
@@ -86,39 +85,23 @@ fn same_entry(one: &TableEntry, other: &TableEntry) -> bool {
             .all(|it| servers.get(&it.config.address) == Some(&&it.config))
 }
 
-/// Things of which a later one replaces an earlier one with the same key, in the order in which
-/// the keys came first.
-pub(super) struct Distinct<K, V> {
-    key: fn(&V) -> K,
-    places: HashMap<K, usize>,
-    values: Vec<V>,
-}
-
-impl<K: Hash + Eq, V> Distinct<K, V> {
-    pub(super) fn new(key: fn(&V) -> K) -> Self {
-        Self {
-            key,
-            places: HashMap::new(),
-            values: Vec::new(),
-        }
-    }
-
-    pub(super) fn push(&mut self, value: V) {
-        let place = *self
-            .places
-            .entry((self.key)(&value))
-            .or_insert(self.values.len());
-        match self.values.get_mut(place) {
-            Some(earlier) => *earlier = value,
-            None => self.values.push(value),
-        }
-    }
-
-    pub(super) fn into_vec(mut self) -> Vec<V> {
-        // A thousand lists of ten servers are half as large without the room to grow.
-        self.values.shrink_to_fit();
-        self.values
-    }
+/// Each thing once: of those with the same key the last. A dump repeats things only where the
+/// table changes while it is read, so that looking for them must take little time and memory.
+pub(super) fn distinct<K: Ord, V>(mut values: Vec<V>, key: impl Fn(&V) -> K) -> Vec<V> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    // Stable: what came last stays last among those with its key.
+    order.sort_by_key(|place| key(&values[*place]));
+    let pairs = order.windows(2);
+    let earlier = pairs.filter(|pair| key(&values[pair[0]]) == key(&values[pair[1]]));
+    let mut gone: Vec<usize> = earlier.map(|pair| pair[0]).collect();
+    gone.sort_unstable();
+    let mut place = 0..;
+    values.retain(|_| {
+        place
+            .next()
+            .is_none_or(|it| gone.binary_search(&it).is_err())
+    });
+    values
 }
 
 #[cfg(test)]
@@ -193,11 +176,10 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_a_key_counts_where_the_first_was() {
-        let mut distinct = Distinct::new(|it: &(u8, char)| it.0);
-        for it in [(1, 'a'), (2, 'b'), (1, 'c'), (3, 'd')] {
-            distinct.push(it);
-        }
-        assert_eq!(distinct.into_vec(), [(1, 'c'), (2, 'b'), (3, 'd')]);
+    fn the_last_of_a_key_counts() {
+        let values = vec![(1, 'a'), (2, 'b'), (1, 'c'), (3, 'd'), (3, 'e'), (1, 'f')];
+        let kept = distinct(values, |it| it.0);
+        assert_eq!(kept, [(2, 'b'), (3, 'e'), (1, 'f')]);
+        assert_eq!(distinct(vec![2, 1], |it| *it), [2, 1]);
     }
 }

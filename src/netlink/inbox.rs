@@ -10,6 +10,9 @@ use crate::netlink::message::{flag, kind};
 
 /// Bytes of all receive buffers together.
 const BUFFER: usize = 64 * 1024;
+/// How many datagrams are received at first. Most requests have one answer; preparing for
+/// hundreds takes memory that was not touched before.
+const FEW: usize = 4;
 
 /// What is to be received, and so how large the buffers for it are. One system call takes as
 /// many datagrams as there are buffers.
@@ -72,6 +75,8 @@ struct Datagram {
 pub(crate) struct Inbox {
     buffer: Box<[u8]>,
     expected: Expected,
+    /// The buffers that were offered last were all filled, so that there may be many more.
+    many: bool,
     filled: VecDeque<Datagram>,
     /// Where the next message begins in the first of `filled`.
     at: usize,
@@ -84,6 +89,7 @@ impl Inbox {
         Self {
             buffer: vec![0; BUFFER].into_boxed_slice(),
             expected: Expected::Anything,
+            many: false,
             filled: VecDeque::new(),
             at: 0,
             interrupted: false,
@@ -93,15 +99,20 @@ impl Inbox {
     /// Says what will be received next.
     pub(crate) fn expect(&mut self, expected: Expected) {
         self.expected = expected;
+        self.many = false;
     }
 
     /// The receive buffers, all free, and who is to be told what was put into them: to be called
     /// when every message was read.
     pub(crate) fn receive(&mut self) -> (impl ExactSizeIterator<Item = &mut [u8]>, Arrivals<'_>) {
         debug_assert!(self.filled.is_empty());
-        let (count, size) = self.expected.buffers();
+        let (most, size) = self.expected.buffers();
+        let count = if self.many { most } else { most.min(FEW) };
+        self.many = false;
         let arrivals = Arrivals {
             size,
+            count,
+            many: &mut self.many,
             filled: &mut self.filled,
         };
         (self.buffer.chunks_exact_mut(size).take(count), arrivals)
@@ -171,6 +182,8 @@ impl Inbox {
 /// Takes down what was received.
 pub(crate) struct Arrivals<'a> {
     size: usize,
+    count: usize,
+    many: &'a mut bool,
     filled: &'a mut VecDeque<Datagram>,
 }
 
@@ -178,6 +191,7 @@ impl Arrivals<'_> {
     /// Says that buffer number `index` holds a datagram now. What does not come from the kernel
     /// (`sender` 0) is not looked at: any process may send to a netlink socket it can name.
     pub(crate) fn filled(&mut self, index: usize, length: usize, cut_off: bool, sender: u32) {
+        *self.many = index + 1 == self.count;
         if sender == 0 {
             let start = index * self.size;
             let place = start..start + length.min(self.size);
@@ -205,8 +219,13 @@ impl Inbox {
         let length = datagram.len().min(size);
         let start = index * size;
         self.buffer[start..start + length].copy_from_slice(&datagram[..length]);
-        let filled = &mut self.filled;
-        Arrivals { size, filled }.filled(index, length, cut_off, sender);
+        let mut arrivals = Arrivals {
+            size,
+            count: index + 1,
+            many: &mut self.many,
+            filled: &mut self.filled,
+        };
+        arrivals.filled(index, length, cut_off, sender);
     }
 }
 
@@ -277,18 +296,22 @@ mod tests {
     }
 
     #[test]
-    fn buffers_are_large_for_anything_and_many_for_replies() {
+    fn buffers_are_large_for_anything_and_many_for_replies_once_there_are_many() {
         let mut inbox = Inbox::new();
-        for (expected, count, size) in [
-            (Expected::Anything, 2, 32 * 1024),
-            (Expected::Replies(0), 1, 256),
-            (Expected::Replies(5), 5, 256),
-            (Expected::Replies(u32::MAX), 256, 256),
+        for (expected, first, then, size) in [
+            (Expected::Anything, 2, 2, 32 * 1024),
+            (Expected::Replies(0), 1, 1, 256),
+            (Expected::Replies(5), 4, 5, 256),
+            (Expected::Replies(u32::MAX), 4, 256, 256),
         ] {
             inbox.expect(expected);
-            let (buffers, _) = inbox.receive();
-            assert_eq!(buffers.len(), count);
-            assert!(buffers.into_iter().all(|it| it.len() == size));
+            // All were filled, then all but one, then the same number again.
+            for (count, filled) in [(first, first), (then, then - 1), (first, 0)] {
+                let (buffers, mut arrivals) = inbox.receive();
+                assert_eq!(buffers.len(), count, "{expected:?}");
+                assert!(buffers.into_iter().all(|it| it.len() == size));
+                (0..filled).for_each(|index| arrivals.filled(index, 16, false, 4711));
+            }
         }
     }
 

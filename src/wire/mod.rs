@@ -4,11 +4,13 @@
 //! are flags), the payload, and padding to the next multiple of four (`struct nlattr`,
 //! include/uapi/linux/netlink.h). A nest is an attribute whose payload is attributes.
 
+mod buffer;
 mod reader;
 mod writer;
 
+pub(crate) use buffer::{ROOM, Room};
 pub(crate) use reader::{Attribute, Attributes, Malformed};
-pub(crate) use writer::{Oversized, Room, Writer};
+pub(crate) use writer::{Oversized, Writer};
 
 /// Bytes before an attribute's payload: `NLA_HDRLEN`.
 pub(crate) const ATTRIBUTE_HEADER: usize = 4;

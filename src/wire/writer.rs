@@ -1,3 +1,4 @@
+use super::buffer::{Buffer, Growing, Room, Tail};
 use super::{ATTRIBUTE_HEADER, NESTED, NET_BYTE_ORDER, align};
 
 /// An attribute or message that outgrew its length field, so that it must not be sent.
@@ -18,108 +19,11 @@ pub(crate) struct Writer<B = Growing> {
     oversized: Option<Oversized>,
 }
 
-/// Where a [`Writer`] puts bytes.
-pub(crate) trait Buffer {
-    /// What was written.
-    fn bytes(&self) -> &[u8];
-    fn bytes_mut(&mut self) -> &mut [u8];
-    fn len(&self) -> usize;
-    fn append(&mut self, bytes: &[u8]);
-}
-
-/// A buffer that grows. What is behind `length` is room that was made, or what was taken back.
-#[derive(Debug, Default)]
-pub(crate) struct Growing {
-    bytes: Vec<u8>,
-    length: usize,
-}
-
-impl Growing {
-    /// At least `more` bytes behind what was written.
-    #[inline]
-    fn room(&mut self, more: usize) -> &mut [u8] {
-        if self.bytes.len() - self.length < more {
-            self.grow(more);
-        }
-        &mut self.bytes[self.length..]
-    }
-
-    #[cold]
-    fn grow(&mut self, more: usize) {
-        let length = (self.length + more).max(self.bytes.len() * 2);
-        self.bytes.resize(length, 0);
-    }
-}
-
-impl Buffer for Growing {
-    fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
-    }
-
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes[..self.length]
-    }
-
-    #[inline]
-    fn len(&self) -> usize {
-        self.length
-    }
-
-    #[inline]
-    fn append(&mut self, bytes: &[u8]) {
-        self.room(bytes.len())[..bytes.len()].copy_from_slice(bytes);
-        self.length += bytes.len();
-    }
-}
-
-/// Bytes in a [`Room`]: more than any entry of a set has.
-pub(crate) const ROOM: usize = 1024;
-
-/// Room for something small whose parts are appended one by one. Its place is known and its
-/// length a local variable, so that the compiler can keep it in a register and see that the
-/// parts fit; in a growing buffer each part would wait for the length that the one before it
-/// wrote to memory.
-#[derive(Debug)]
-pub(crate) struct Room<'a> {
-    bytes: &'a mut [u8; ROOM],
-    length: usize,
-}
-
-impl Buffer for Room<'_> {
-    #[inline]
-    fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
-    }
-
-    #[inline]
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        self.bytes.get_mut(..self.length).unwrap_or_default()
-    }
-
-    #[inline(always)]
-    fn len(&self) -> usize {
-        self.length
-    }
-
-    /// What is too much is counted, for [`Writer::in_room`] to see, but not written.
-    #[inline(always)]
-    fn append(&mut self, bytes: &[u8]) {
-        let end = self.length.saturating_add(bytes.len());
-        if let Some(place) = self.bytes.get_mut(self.length..end) {
-            place.copy_from_slice(bytes);
-        }
-        self.length = end;
-    }
-}
-
 impl Writer {
     /// A writer that need not grow for so many bytes.
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         Self {
-            buffer: Growing {
-                bytes: vec![0; capacity],
-                length: 0,
-            },
+            buffer: Growing::with_capacity(capacity),
             oversized: None,
         }
     }
@@ -136,7 +40,7 @@ impl Writer {
 
     /// Forgets everything after `length`, but keeps the room.
     pub(crate) fn truncate(&mut self, length: usize) {
-        self.buffer.length = self.buffer.length.min(length);
+        self.buffer.truncate(length);
         self.oversized = None;
     }
 
@@ -148,28 +52,35 @@ impl Writer {
         }
     }
 
-    /// Appends what `content` writes into a [`Room`], or nothing where it fails.
-    #[inline(always)]
-    pub(crate) fn in_room<E>(
-        &mut self,
-        content: impl for<'a> FnOnce(Writer<Room<'a>>) -> Result<Writer<Room<'a>>, E>,
-    ) -> Result<(), E> {
-        let Some(bytes) = self.buffer.room(ROOM).first_chunk_mut() else {
-            unreachable!("room is at least as long as was asked for");
-        };
-        let written = content(Writer {
-            buffer: Room { bytes, length: 0 },
+    /// At most so many bytes behind what was written, to be written to. [`Writer::extend`] says
+    /// how many were used.
+    #[inline]
+    pub(crate) fn tail(&mut self, most: usize) -> Tail<'_> {
+        Tail::new(&mut self.buffer.room(most)[..most])
+    }
+
+    /// Takes so many bytes behind what was written for written too.
+    #[inline]
+    pub(crate) fn extend(&mut self, more: usize) {
+        self.buffer.extend(more);
+    }
+}
+
+impl<'a> Writer<Room<'a>> {
+    pub(super) fn in_room(room: Room<'a>) -> Self {
+        Self {
+            buffer: room,
             oversized: None,
-        })?;
-        let length = written.buffer.length;
-        let outgrown = (length > ROOM).then_some(Oversized { kind: 0, length });
-        let oversized = written.oversized.or(outgrown);
-        if oversized.is_some() {
-            self.oversized = self.oversized.or(oversized);
-        } else {
-            self.buffer.length += length;
         }
-        Ok(())
+    }
+
+    /// How long it became, unless a length overflowed on the way.
+    #[inline(always)]
+    pub(super) fn written(&self) -> Result<usize, Oversized> {
+        match self.oversized {
+            None => self.buffer.written(),
+            Some(oversized) => Err(oversized),
+        }
     }
 }
 
