@@ -162,24 +162,36 @@ impl EntryOptions {
         Ok(())
     }
 
-    #[inline]
-    fn read(fields: &Fields<'_>) -> Self {
-        Self {
-            timeout: fields.timeout,
-            packets: fields.packets,
-            bytes: fields.bytes,
-            comment: fields.comment.map(Into::into),
-            skbmark: fields.skbmark.map(|both| SkbMark {
-                mark: (both >> 32) as u32,
-                mask: both as u32,
-            }),
-            skbprio: fields.skbprio.map(|both| SkbPriority {
-                major: (both >> 16) as u16,
-                minor: both as u16,
-            }),
-            skbqueue: fields.skbqueue,
-            nomatch: fields.flags & cadt_flag::NOMATCH != 0,
+    /// Those among an entry's attributes, but for `nomatch`.
+    #[inline(never)]
+    fn read(entry: Attributes<'_>) -> Result<Self, Malformed> {
+        let mut options = Self::default();
+        for attribute in entry {
+            let it = attribute?;
+            match it.kind() {
+                data::TIMEOUT => options.timeout = Some(it.u32_flagged()?),
+                data::BYTES => options.bytes = Some(it.u64_be()?),
+                data::PACKETS => options.packets = Some(it.u64_be()?),
+                data::COMMENT => options.comment = Some(it.c_string().into()),
+                data::SKBMARK => {
+                    let both = it.u64_be()?;
+                    options.skbmark = Some(SkbMark {
+                        mark: (both >> 32) as u32,
+                        mask: both as u32,
+                    });
+                }
+                data::SKBPRIO => {
+                    let both = it.u32_flagged()?;
+                    options.skbprio = Some(SkbPriority {
+                        major: (both >> 16) as u16,
+                        minor: both as u16,
+                    });
+                }
+                data::SKBQUEUE => options.skbqueue = Some(it.u16_be()?),
+                _ => {}
+            }
         }
+        Ok(options)
     }
 }
 
@@ -366,11 +378,15 @@ impl<T: SetType> Entry<T> {
     /// Reads what is in the entry's nest.
     #[inline]
     pub(crate) fn read(kind: &T, entry: Attributes<'_>) -> Result<Self, Malformed> {
+        let dimensions = kind.definition().dimensions;
         let fields = Fields::parse(entry)?;
-        Ok(Self {
-            value: T::Value::decode(kind.definition().dimensions, &fields)?,
-            options: EntryOptions::read(&fields),
-        })
+        let value = T::Value::decode(dimensions, &fields)?;
+        let mut options = match fields.others {
+            true => EntryOptions::read(entry)?,
+            false => EntryOptions::default(),
+        };
+        options.nomatch = fields.flags & cadt_flag::NOMATCH != 0;
+        Ok(Self { value, options })
     }
 }
 

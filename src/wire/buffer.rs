@@ -9,6 +9,8 @@ pub(crate) trait Buffer {
     fn bytes_mut(&mut self) -> &mut [u8];
     fn len(&self) -> usize;
     fn append(&mut self, bytes: &[u8]);
+    /// Takes back what was appended last.
+    fn retract(&mut self, bytes: usize);
 }
 
 /// A buffer that grows. What is behind `length` is room that was made, or what was taken back.
@@ -72,6 +74,11 @@ impl Buffer for Growing {
         self.room(bytes.len())[..bytes.len()].copy_from_slice(bytes);
         self.length += bytes.len();
     }
+
+    #[inline]
+    fn retract(&mut self, bytes: usize) {
+        self.length = self.length.saturating_sub(bytes);
+    }
 }
 
 /// Bytes in a [`Room`].
@@ -111,6 +118,11 @@ impl Buffer for Room<'_> {
             place.copy_from_slice(bytes);
         }
         self.length = end;
+    }
+
+    #[inline(always)]
+    fn retract(&mut self, bytes: usize) {
+        self.length = self.length.saturating_sub(bytes);
     }
 }
 

@@ -127,6 +127,22 @@ impl<B: Buffer> Writer<B> {
         self.pad(text.len() + 1);
     }
 
+    /// The first `length` bytes of an array that has zeros behind them: all of it is copied, as
+    /// one of known length is in an instruction or two, and what is too much taken back.
+    #[inline(always)]
+    pub(crate) fn zero_padded<const N: usize>(
+        &mut self,
+        kind: u16,
+        bytes: &[u8; N],
+        length: usize,
+    ) {
+        const { assert!(N % 4 == 0, "the padding is taken from the array") };
+        let length = length.min(N);
+        self.header(kind, length);
+        self.raw(bytes);
+        self.buffer.retract(N - align(length));
+    }
+
     #[inline(always)]
     pub(crate) fn u8(&mut self, kind: u16, value: u8) {
         self.fixed::<8>(kind, 1, &[value]);
@@ -255,6 +271,19 @@ mod tests {
                 12, 0, 24, 0x40, 0, 0, 0, 0, 0, 0, 0, 1,
             ]
         );
+    }
+
+    #[test]
+    fn arrays_with_zeros_behind_become_what_is_before_them() {
+        for length in 0..=15 {
+            let name = &b"abcdefghijklmno"[..length];
+            let mut array = [0; 16];
+            array[..length].copy_from_slice(name);
+            let (mut one, mut other) = (Writer::default(), Writer::default());
+            one.zero_padded(23, &array, length + 1);
+            other.c_string(23, name);
+            assert_eq!(one.finish(), other.finish());
+        }
     }
 
     #[test]

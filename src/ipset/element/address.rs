@@ -37,6 +37,16 @@ impl Addresses {
         }
     }
 
+    /// Of an address and a prefix length that is possible for it.
+    #[inline]
+    fn network_of(address: Bits, prefix: u8) -> Self {
+        let address_alone = Self::One(address.into());
+        if prefix == width(address.into()) {
+            return address_alone;
+        }
+        network::network(address, prefix).map_or(address_alone, Self::Network)
+    }
+
     /// The first address and the last, and what tells a range from the network that it covers.
     fn bounds(&self) -> (IpAddr, IpAddr, bool) {
         match *self {
@@ -112,25 +122,21 @@ impl From<IpNet> for Addresses {
     #[inline]
     fn from(network: IpNet) -> Self {
         let (address, prefix) = network::parts(&network);
-        if prefix == width(address) {
-            return address.into();
-        }
-        // What is a network already has a possible prefix length.
-        network::network(address.into(), prefix).map_or(Self::One(address), Self::Network)
+        Self::network_of(address.into(), prefix)
     }
 }
 
 impl From<Ipv4Net> for Addresses {
     #[inline]
     fn from(network: Ipv4Net) -> Self {
-        IpNet::V4(network).into()
+        Self::network_of(Bits::V4(network.addr().to_bits()), network.prefix_len())
     }
 }
 
 impl From<Ipv6Net> for Addresses {
     #[inline]
     fn from(network: Ipv6Net) -> Self {
-        IpNet::V6(network).into()
+        Self::network_of(Bits::V6(network.addr().to_bits()), network.prefix_len())
     }
 }
 

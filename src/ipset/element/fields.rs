@@ -4,8 +4,8 @@ use super::Bits;
 use crate::ipset::attr::{self, data};
 use crate::wire::{Attribute, Attributes, Malformed};
 
-/// The attributes of one entry, walked once. What a type of set has no use for is not looked
-/// at again, so that the compiler drops it where the type is known.
+/// The attributes of an entry's elements. What a type of set has no use for is not looked at
+/// again, so that the compiler drops it where the type is known.
 #[derive(Debug, Default)]
 pub(crate) struct Fields<'a> {
     pub(crate) ip: Option<Bits>,
@@ -23,13 +23,10 @@ pub(crate) struct Fields<'a> {
     pub(crate) name: Option<&'a [u8]>,
     pub(crate) nameref: Option<&'a [u8]>,
     pub(crate) flags: u32,
-    pub(crate) timeout: Option<u32>,
-    pub(crate) bytes: Option<u64>,
-    pub(crate) packets: Option<u64>,
-    pub(crate) comment: Option<&'a [u8]>,
-    pub(crate) skbmark: Option<u64>,
-    pub(crate) skbprio: Option<u32>,
-    pub(crate) skbqueue: Option<u16>,
+    /// There are others: options, a line number, padding, what later kernels have. They are
+    /// walked again for the options, since most entries have none, and keeping seven more
+    /// values in mind takes as long as reading an address.
+    pub(crate) others: bool,
 }
 
 impl<'a> Fields<'a> {
@@ -44,7 +41,6 @@ impl<'a> Fields<'a> {
                 data::CIDR => fields.cidr = Some(attribute.u8()?),
                 data::PORT => fields.port = Some(attribute.u16_be()?),
                 data::PORT_TO => fields.port_to = Some(attribute.u16_be()?),
-                data::TIMEOUT => fields.timeout = Some(attribute.u32_flagged()?),
                 data::PROTO => fields.proto = Some(attribute.u8()?),
                 data::CADT_FLAGS => fields.flags = attribute.u32_flagged()?,
                 data::MARK => fields.mark = Some(attribute.u32_flagged()?),
@@ -55,14 +51,7 @@ impl<'a> Fields<'a> {
                 data::CIDR2 => fields.cidr2 = Some(attribute.u8()?),
                 data::IP2_TO => fields.ip2_to = Some(bits(&attribute)?),
                 data::IFACE => fields.iface = Some(attribute.c_string()),
-                data::BYTES => fields.bytes = Some(attribute.u64_be()?),
-                data::PACKETS => fields.packets = Some(attribute.u64_be()?),
-                data::COMMENT => fields.comment = Some(attribute.c_string()),
-                data::SKBMARK => fields.skbmark = Some(attribute.u64_be()?),
-                data::SKBPRIO => fields.skbprio = Some(attribute.u32_flagged()?),
-                data::SKBQUEUE => fields.skbqueue = Some(attribute.u16_be()?),
-                // LINENO, padding, and what later kernels have.
-                _ => {}
+                _ => fields.others = true,
             }
         }
         Ok(fields)

@@ -51,6 +51,7 @@ impl Interface {
         Err(Error::refused("name an interface", why).object(format_args!("{shown:?}")))
     }
 
+    #[inline(always)]
     fn padded(name: &[u8]) -> Self {
         let mut bytes = [0; SIZE];
         bytes[..name.len()].copy_from_slice(name);
@@ -80,8 +81,13 @@ impl Interface {
 
     /// The name's bytes, or those that it begins with if it is a wildcard.
     pub fn name(&self) -> &[u8] {
-        let end = self.name.iter().position(|byte| *byte == 0);
-        &self.name[..end.unwrap_or(SIZE)]
+        &self.name[..self.length()]
+    }
+
+    #[inline(always)]
+    fn length(&self) -> usize {
+        let zeros = u128::from_be_bytes(self.name).trailing_zeros() / u8::BITS;
+        SIZE - zeros as usize
     }
 
     /// See [`Interface::physdev`].
@@ -118,8 +124,10 @@ impl fmt::Debug for Interface {
 impl Element for Interface {
     #[inline(always)]
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
-        let with_zero = &self.name[..(self.name().len() + 1).min(SIZE)];
-        encoder.writer.attribute(data::IFACE, with_zero);
+        let with_zero = self.length() + 1;
+        encoder
+            .writer
+            .zero_padded(data::IFACE, &self.name, with_zero);
         if self.physdev {
             encoder.flags |= cadt_flag::PHYSDEV;
         }
