@@ -3,6 +3,8 @@
 #![deny(missing_docs)]
 #![warn(unreachable_pub)]
 
+#[cfg(test)]
+mod captured;
 mod error;
 pub mod ipset;
 pub mod ipvs;

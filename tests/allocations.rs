@@ -2,6 +2,10 @@
 //! costs no more memory than a small multiple of what was sent. No length in a message makes
 //! anybody allocate what it promises.
 
+#[allow(dead_code, reason = "what messages say does not matter here")]
+#[path = "../src/captured.rs"]
+mod captured;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
@@ -89,13 +93,6 @@ fn check_around<T, E>(
     outcomes
 }
 
-fn bytes(hex: &str) -> Vec<u8> {
-    (0..hex.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
-        .collect()
-}
-
 #[test]
 fn the_counter_counts() {
     let before = ALLOCATED.get();
@@ -107,12 +104,12 @@ fn the_counter_counts() {
 
 // Captured on little-endian machines, as are those below.
 #[cfg(target_endian = "little")]
-fn check_captured<T, E>(captured: &str, read: impl Fn(&[u8]) -> Result<T, E> + Copy) {
+fn check_captured<T, E>(runs: Vec<captured::Run>, read: impl Fn(&[u8]) -> Result<T, E> + Copy) {
     let mut messages = 0;
     let (mut good, mut bad) = (0, 0);
-    for line in captured.lines() {
-        if let Some(hex) = line.strip_prefix("> ").or(line.strip_prefix("< ")) {
-            let (read, refused) = check_around(&bytes(hex), read);
+    for run in runs {
+        for message in run.sent.iter().chain(&run.received) {
+            let (read, refused) = check_around(message, read);
             good += read;
             bad += refused;
             messages += 1;
@@ -125,7 +122,8 @@ fn check_captured<T, E>(captured: &str, read: impl Fn(&[u8]) -> Result<T, E> + C
 #[cfg(target_endian = "little")]
 #[test]
 fn captured_messages_of_ipvs() {
-    check_captured(include_str!("../src/ipvs/captured.txt"), |bytes| {
+    let file = include_str!("../src/ipvs/captured.txt");
+    check_captured(captured::runs("ipvsadm", file), |bytes| {
         GenlMessage::<IpvsMessage>::parse_with_param(bytes, 0u16)
     });
 }
@@ -133,8 +131,8 @@ fn captured_messages_of_ipvs() {
 #[cfg(target_endian = "little")]
 #[test]
 fn captured_messages_of_ipset() {
-    let captured = include_str!("data/ipset-messages-linux-6.18.txt");
-    check_captured(captured, |bytes| {
+    let file = include_str!("data/ipset-messages-linux-6.18.txt");
+    check_captured(captured::runs("ipset", file), |bytes| {
         NetlinkMessage::<IpsetMessage>::deserialize(bytes)
     });
 }

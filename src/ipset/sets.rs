@@ -229,8 +229,7 @@ impl IpSets {
     /// `NotFound` if there is no such set; `InvalidInput` for an entry that no set of the type
     /// can have, and for ranges. The kernel would say "not in the set".
     pub fn test<T: SetType>(&mut self, set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<bool> {
-        let entry = entry.into();
-        ready(self.client.entry(Purpose::Test, true, set, &entry))
+        ready(self.client.test(set, entry))
     }
 
     /// Adds an entry. Of a range that meets an entry which is there, the part before it stays
@@ -240,8 +239,7 @@ impl IpSets {
     /// `AlreadyExists`; `NotFound` if there is no such set; `Full`; `InvalidInput` for what the
     /// set does not take.
     pub fn add<T: SetType>(&mut self, set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<()> {
-        let entry = entry.into();
-        ready(self.client.entry(Purpose::Add, true, set, &entry)).map(drop)
+        ready(self.client.add(true, set, entry))
     }
 
     /// Adds an entry, or gives the one that is there the options of this one: what is not given
@@ -256,8 +254,7 @@ impl IpSets {
         set: &IpSet<T>,
         entry: impl Into<Entry<T>>,
     ) -> Result<()> {
-        let entry = entry.into();
-        ready(self.client.entry(Purpose::Add, false, set, &entry)).map(drop)
+        ready(self.client.add(false, set, entry))
     }
 
     /// Removes an entry. Its options are not looked at.
@@ -266,8 +263,7 @@ impl IpSets {
     /// `NotFound` if the entry or the set is not there; `InvalidInput` for what no set of the
     /// type can have.
     pub fn remove<T: SetType>(&mut self, set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<()> {
-        let entry = entry.into();
-        ready(self.client.entry(Purpose::Remove, true, set, &entry)).map(drop)
+        ready(self.client.remove(true, set, entry))
     }
 
     /// Removes an entry if it is there.
@@ -279,8 +275,7 @@ impl IpSets {
         set: &IpSet<T>,
         entry: impl Into<Entry<T>>,
     ) -> Result<()> {
-        let entry = entry.into();
-        ready(self.client.entry(Purpose::Remove, false, set, &entry)).map(drop)
+        ready(self.client.remove(false, set, entry))
     }
 
     /// Adds many entries, in messages of about a thousand, and gives their number.

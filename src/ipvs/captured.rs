@@ -5,37 +5,11 @@ use netlink_packet_core::{Emitable, ParseableParametrized};
 use netlink_packet_generic::{GenlFamily, GenlHeader};
 
 use super::{IpvsMessage, Operation, Query, Report};
+use crate::captured::{self, Run};
 
-/// One run of `ipvsadm`: what it sent, and what it got.
-struct Run {
-    arguments: &'static str,
-    sent: Vec<Vec<u8>>,
-    received: Vec<Vec<u8>>,
-}
-
+/// The runs of `ipvsadm`.
 fn runs() -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
-    for line in include_str!("captured.txt").lines() {
-        if let Some(arguments) = line.strip_prefix("ipvsadm ") {
-            runs.push(Run {
-                arguments,
-                sent: Vec::new(),
-                received: Vec::new(),
-            });
-        } else if let Some(hex) = line.strip_prefix("> ") {
-            runs.last_mut().unwrap().sent.push(bytes(hex));
-        } else if let Some(hex) = line.strip_prefix("< ") {
-            runs.last_mut().unwrap().received.push(bytes(hex));
-        }
-    }
-    runs
-}
-
-fn bytes(hex: &str) -> Vec<u8> {
-    (0..hex.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
-        .collect()
+    captured::runs("ipvsadm", include_str!("captured.txt"))
 }
 
 fn run(arguments: &str) -> Run {

@@ -210,8 +210,7 @@ impl IpSets {
         set: &IpSet<T>,
         entry: impl Into<Entry<T>>,
     ) -> Result<bool> {
-        let entry = entry.into();
-        self.client.entry(Purpose::Test, true, set, &entry).await
+        self.client.test(set, entry).await
     }
 
     /// Adds an entry. Of a range that meets an entry which is there, the part before it stays
@@ -223,11 +222,7 @@ impl IpSets {
         set: &IpSet<T>,
         entry: impl Into<Entry<T>>,
     ) -> Result<()> {
-        let entry = entry.into();
-        self.client
-            .entry(Purpose::Add, true, set, &entry)
-            .await
-            .map(drop)
+        self.client.add(true, set, entry).await
     }
 
     /// Adds an entry, or gives the one that is there the options of this one: what is not given
@@ -241,11 +236,7 @@ impl IpSets {
         set: &IpSet<T>,
         entry: impl Into<Entry<T>>,
     ) -> Result<()> {
-        let entry = entry.into();
-        self.client
-            .entry(Purpose::Add, false, set, &entry)
-            .await
-            .map(drop)
+        self.client.add(false, set, entry).await
     }
 
     /// Removes an entry. Its options are not looked at.
@@ -256,11 +247,7 @@ impl IpSets {
         set: &IpSet<T>,
         entry: impl Into<Entry<T>>,
     ) -> Result<()> {
-        let entry = entry.into();
-        self.client
-            .entry(Purpose::Remove, true, set, &entry)
-            .await
-            .map(drop)
+        self.client.remove(true, set, entry).await
     }
 
     /// Removes an entry if it is there.
@@ -271,11 +258,7 @@ impl IpSets {
         set: &IpSet<T>,
         entry: impl Into<Entry<T>>,
     ) -> Result<()> {
-        let entry = entry.into();
-        self.client
-            .entry(Purpose::Remove, false, set, &entry)
-            .await
-            .map(drop)
+        self.client.remove(false, set, entry).await
     }
 
     /// Adds many entries, in messages of about a thousand, and gives their number.

@@ -7,20 +7,7 @@ use std::process::ExitCode;
 
 use lab::Needs;
 
-const TYPES: &[&str] = &[
-    "bitmap:ip",
-    "bitmap:ip,mac",
-    "bitmap:port",
-    "hash:ip",
-    "hash:ip,port",
-    "hash:ip,port,ip",
-    "hash:ip,port,net",
-    "hash:net",
-    "hash:net,iface",
-    "hash:net,port",
-    "list:set",
-];
-
 fn main() -> ExitCode {
-    lab::test::main(&Needs::sets(TYPES), suite::tests(TYPES, false))
+    let types = Needs::COMMON_SETS;
+    lab::test::main(&Needs::sets(types), suite::tests(types, false))
 }

@@ -6,8 +6,10 @@ mod tool;
 
 use std::process::ExitCode;
 
+use lab::Needs;
+
 fn main() -> ExitCode {
     let types: Vec<_> = ipvset::ipset::AnyType::all().map(|it| it.name()).collect();
-    let uncommon = |needed: &[&str]| needed.iter().any(|kind| !common::COMMON.contains(kind));
-    lab::test::main(&lab::Needs::sets(&types), tool::tests(uncommon))
+    let uncommon = |needed: &[&str]| needed.iter().any(|kind| !Needs::COMMON_SETS.contains(kind));
+    lab::test::main(&Needs::sets(&types), tool::tests(uncommon))
 }

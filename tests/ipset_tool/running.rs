@@ -7,9 +7,12 @@ mod tool_files;
 
 use std::process::ExitCode;
 
+use lab::Needs;
+
 fn main() -> ExitCode {
-    let common = |needed: &[&str]| needed.iter().all(|kind| common::COMMON.contains(kind));
+    let types = Needs::COMMON_SETS;
+    let common = |needed: &[&str]| needed.iter().all(|kind| types.contains(kind));
     let mut tests = tool::tests(common);
     tests.extend(tool_files::tests());
-    lab::test::main(&lab::Needs::sets(common::COMMON), tests)
+    lab::test::main(&Needs::sets(types), tests)
 }

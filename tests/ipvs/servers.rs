@@ -8,7 +8,9 @@ use ipvset::ipvs::{
     VirtualService,
 };
 
-use crate::support::{Result, at, configured, ipvsadm, mark, saved, server, sorted_lines, tests};
+use crate::support::{
+    Result, at, configured, ipvsadm, kinds, mark, saved, server, sorted_lines, tests,
+};
 
 tests![
     every_kind_with_every_forwarding_method,
@@ -27,20 +29,6 @@ tests![
     no_servers_is_not_no_service,
     many_servers,
 ];
-
-fn kinds() -> [ServiceKey; 8] {
-    let (v4, v6) = (at("10.0.0.1:5000"), at("[fd00::1]:5000"));
-    [
-        ServiceKey::tcp(v4),
-        ServiceKey::tcp(v6),
-        ServiceKey::udp(v4),
-        ServiceKey::udp(v6),
-        ServiceKey::sctp(v4),
-        ServiceKey::sctp(v6),
-        mark(4321, Family::Ipv4),
-        mark(4321, Family::Ipv6),
-    ]
-}
 
 /// The address of a server of its own kind, with the services' port.
 fn address(family: Family, number: u8) -> SocketAddr {

@@ -9,7 +9,9 @@ use ipvset::ipvs::{
     VirtualService,
 };
 
-use crate::support::{Result, at, ipvsadm, mark, saved, schedulers, server, sorted_lines, tests};
+use crate::support::{
+    Result, at, ipvsadm, kinds, mark, saved, schedulers, server, sorted_lines, tests,
+};
 
 tests![
     an_empty_table,
@@ -27,21 +29,6 @@ tests![
     odd_addresses,
     flushed,
 ];
-
-/// A key of each kind, each family.
-fn kinds() -> [ServiceKey; 8] {
-    let (v4, v6) = (at("10.0.0.1:5100"), at("[fd00::1]:5100"));
-    [
-        ServiceKey::tcp(v4),
-        ServiceKey::tcp(v6),
-        ServiceKey::udp(v4),
-        ServiceKey::udp(v6),
-        ServiceKey::sctp(v4),
-        ServiceKey::sctp(v6),
-        mark(1234, Family::Ipv4),
-        mark(1234, Family::Ipv6),
-    ]
-}
 
 fn an_empty_table() -> Result {
     let mut ipvs = Ipvs::connect()?;
@@ -428,8 +415,8 @@ fn flushed() -> Result {
     for key in kinds() {
         ipvs.add_service(&VirtualService::new(key))?;
         let one = match key.family() {
-            Family::Ipv4 => server("10.1.0.1:5100"),
-            Family::Ipv6 => server("[fd01::1]:5100"),
+            Family::Ipv4 => server("10.1.0.1:5000"),
+            Family::Ipv6 => server("[fd01::1]:5000"),
         };
         ipvs.add_server(key, &one)?;
     }

@@ -85,6 +85,21 @@ pub(crate) fn mark(number: u32, family: Family) -> ServiceKey {
     ServiceKey::firewall_mark(NonZeroU32::new(number).expect("a mark"), family)
 }
 
+/// A key of each kind, each family.
+pub(crate) fn kinds() -> [ServiceKey; 8] {
+    let (v4, v6) = (at("10.0.0.1:5000"), at("[fd00::1]:5000"));
+    [
+        ServiceKey::tcp(v4),
+        ServiceKey::tcp(v6),
+        ServiceKey::udp(v4),
+        ServiceKey::udp(v6),
+        ServiceKey::sctp(v4),
+        ServiceKey::sctp(v6),
+        mark(4321, Family::Ipv4),
+        mark(4321, Family::Ipv6),
+    ]
+}
+
 pub(crate) fn server(address: &str) -> RealServer {
     RealServer::new(at(address))
 }

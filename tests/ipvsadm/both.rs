@@ -36,6 +36,18 @@ impl Both {
         })
     }
 
+    /// The same with a device `eth0` that a sync daemon can use.
+    pub(crate) fn with_device() -> Result<Self> {
+        let both = Self::new()?;
+        for one in [&both.tool, &both.ours] {
+            let ns = &one.namespace;
+            ns.tool("ip", ["link", "add", "dev", "eth0", "type", "dummy"])?;
+            ns.tool("ip", ["address", "add", "10.3.0.1/24", "dev", "eth0"])?;
+            ns.tool("ip", ["link", "set", "dev", "eth0", "up"])?;
+        }
+        Ok(both)
+    }
+
     /// Runs the same command in both, and both must do the same. What goes to standard error is
     /// in other words, but only there where the tool says something too.
     pub(crate) fn same(&self, line: &str) -> Result<Answer> {
@@ -103,6 +115,14 @@ impl One {
     pub(crate) fn run_with(&self, line: &str, input: &str) -> Result<Answer> {
         let program = self.program.to_string_lossy();
         output(self.namespace.command(&program)?, line, input)
+    }
+}
+
+/// Fails with everything that is wrong, if anything is.
+pub(crate) fn none_of(wrong: &[String]) -> Result {
+    match wrong.is_empty() {
+        true => Ok(()),
+        false => Err(wrong.join("\n").into()),
     }
 }
 

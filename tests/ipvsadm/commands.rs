@@ -1,6 +1,6 @@
 //! Commands that change something, or are refused.
 
-use crate::both::{Both, Result};
+use crate::both::{Both, Result, none_of};
 
 pub(crate) fn services() -> Result {
     Both::new()?.all_same(
@@ -223,13 +223,7 @@ pub(crate) fn timeouts_zero_and_clear() -> Result {
 }
 
 pub(crate) fn daemons() -> Result {
-    let both = Both::new()?;
-    for one in [&both.tool, &both.ours] {
-        let ns = &one.namespace;
-        ns.tool("ip", ["link", "add", "dev", "eth0", "type", "dummy"])?;
-        ns.tool("ip", ["address", "add", "10.3.0.1/24", "dev", "eth0"])?;
-        ns.tool("ip", ["link", "set", "dev", "eth0", "up"])?;
-    }
+    let both = Both::with_device()?;
     both.all_same(
         "
         --start-daemon foo
@@ -325,8 +319,5 @@ pub(crate) fn differences() -> Result {
             wrong.push(format!("{line}: {statuses:?}"));
         }
     }
-    match wrong.is_empty() {
-        true => Ok(()),
-        false => Err(wrong.join("\n").into()),
-    }
+    none_of(&wrong)
 }

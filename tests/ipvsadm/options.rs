@@ -1,6 +1,6 @@
 //! Which option goes with which command.
 
-use crate::both::{Answer, Both, One, Result};
+use crate::both::{Answer, Both, One, Result, none_of};
 
 const COMMANDS: [&str; 13] = [
     "-A -t 10.0.0.1:80",
@@ -64,13 +64,7 @@ const NOT_OURS: [&str; 3] = [
 ];
 
 pub(crate) fn matrix() -> Result {
-    let both = Both::new()?;
-    for one in [&both.tool, &both.ours] {
-        let ns = &one.namespace;
-        ns.tool("ip", ["link", "add", "dev", "eth0", "type", "dummy"])?;
-        ns.tool("ip", ["address", "add", "10.3.0.1/24", "dev", "eth0"])?;
-        ns.tool("ip", ["link", "set", "dev", "eth0", "up"])?;
-    }
+    let both = Both::with_device()?;
     let mut wrong = Vec::new();
     for command in COMMANDS {
         for option in OPTIONS {
@@ -86,10 +80,7 @@ pub(crate) fn matrix() -> Result {
             }
         }
     }
-    match wrong.is_empty() {
-        true => Ok(()),
-        false => Err(wrong.join("\n").into()),
-    }
+    none_of(&wrong)
 }
 
 /// A table in which the command alone would do something.

@@ -21,6 +21,21 @@ pub struct Needs {
 }
 
 impl Needs {
+    /// The set types that most kernels have. What needs no others can run on the running one.
+    pub const COMMON_SETS: &[&str] = &[
+        "bitmap:ip",
+        "bitmap:ip,mac",
+        "bitmap:port",
+        "hash:ip",
+        "hash:ip,port",
+        "hash:ip,port,ip",
+        "hash:ip,port,net",
+        "hash:net",
+        "hash:net,iface",
+        "hash:net,port",
+        "list:set",
+    ];
+
     const MEMORY: u32 = 1024;
 
     /// IPVS, usable over generic netlink: the kernel has it, and the program the capability CAP_NET_ADMIN in the initial user namespace.

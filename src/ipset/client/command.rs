@@ -71,8 +71,41 @@ impl<T: Transport> Client<T> {
             .map_err(|failure| error(command, About::default(), failure))
     }
 
+    /// Adds an entry; one that is there is updated unless this is exclusive.
+    pub(crate) async fn add<K: SetType>(
+        &mut self,
+        exclusive: bool,
+        set: &IpSet<K>,
+        entry: impl Into<Entry<K>>,
+    ) -> Result<()> {
+        self.entry(Purpose::Add, exclusive, set, &entry.into())
+            .await
+            .map(drop)
+    }
+
+    /// Removes an entry; one that is not there is fine unless this is exclusive.
+    pub(crate) async fn remove<K: SetType>(
+        &mut self,
+        exclusive: bool,
+        set: &IpSet<K>,
+        entry: impl Into<Entry<K>>,
+    ) -> Result<()> {
+        self.entry(Purpose::Remove, exclusive, set, &entry.into())
+            .await
+            .map(drop)
+    }
+
+    /// Whether an entry is in a set.
+    pub(crate) async fn test<K: SetType>(
+        &mut self,
+        set: &IpSet<K>,
+        entry: impl Into<Entry<K>>,
+    ) -> Result<bool> {
+        self.entry(Purpose::Test, true, set, &entry.into()).await
+    }
+
     /// Adds, removes or tests one entry; false if it is a test and the entry is not there.
-    pub(crate) async fn entry<K: SetType>(
+    async fn entry<K: SetType>(
         &mut self,
         purpose: Purpose,
         exclusive: bool,

@@ -6,46 +6,16 @@ use std::collections::{BTreeSet, HashSet};
 use netlink_packet_core::{DecodeError, NetlinkHeader, NetlinkMessage, NetlinkPayload};
 
 use super::{IpsetMessage, Part, Reply, Request};
+use crate::captured::{self, Run};
 use crate::ipset::attr::{data, top};
 use crate::ipset::{AnyEntry, AnySet, AnyType};
 use crate::netlink::flag;
 use crate::netlink::message::{HEADER, kind};
 use crate::wire::{Attributes, Writer};
 
-/// One run of `ipset`: what it sent, what it got, and what it printed.
-struct Run {
-    arguments: &'static str,
-    sent: Vec<Vec<u8>>,
-    received: Vec<Vec<u8>>,
-    printed: Vec<&'static str>,
-}
-
+/// The runs of `ipset`.
 fn runs() -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
-    for line in include_str!("captured.txt").lines() {
-        if let Some(arguments) = line.strip_prefix("ipset ") {
-            runs.push(Run {
-                arguments,
-                sent: Vec::new(),
-                received: Vec::new(),
-                printed: Vec::new(),
-            });
-        } else if let Some(hex) = line.strip_prefix("> ") {
-            runs.last_mut().unwrap().sent.push(bytes(hex));
-        } else if let Some(hex) = line.strip_prefix("< ") {
-            runs.last_mut().unwrap().received.push(bytes(hex));
-        } else if let Some(line) = line.strip_prefix("= ") {
-            runs.last_mut().unwrap().printed.push(line);
-        }
-    }
-    runs
-}
-
-fn bytes(hex: &str) -> Vec<u8> {
-    (0..hex.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
-        .collect()
+    captured::runs("ipset", include_str!("captured.txt"))
 }
 
 fn deserialize(bytes: &[u8]) -> Result<NetlinkMessage<IpsetMessage>, DecodeError> {

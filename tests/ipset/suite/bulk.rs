@@ -4,29 +4,14 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipvset::ErrorKind;
 use ipvset::ipset::*;
+use lab::Needs;
 
-use super::common::{Outcome as Result, listed, same};
-use super::{Test, needs};
-
-/// What these tests need.
-const TYPES: &[&str] = &[
-    "bitmap:ip",
-    "bitmap:port",
-    "hash:ip",
-    "hash:ip,port",
-    "hash:ip,port,ip",
-    "hash:net",
-    "hash:net,port",
-    "list:set",
-];
+use super::Test;
+use super::common::{Outcome as Result, listed, same, tests};
 
 pub(crate) fn tests() -> Vec<Test> {
-    macro_rules! tests {
-        ($($test:ident,)*) => {
-            vec![$(needs(TYPES, concat!("bulk::", stringify!($test)), $test)),*]
-        };
-    }
     tests![
+        Needs::COMMON_SETS;
         a_million_entries_with_a_thousand_duplicates,
         every_entry_a_duplicate,
         the_first_refusal_ends_it,

@@ -11,6 +11,26 @@ use ipvset::ipset::{
     CreateOptions, Entry, EntryOptions, Family, IpSet, IpSets, Ipv4Range, Item, MacAddress, SetType,
 };
 
+/// The tests of a module, each behind what it needs, or all behind what they all need.
+macro_rules! tests {
+    ($types:expr; $($test:ident),+ $(,)?) => {
+        tests![$($types => $test),+]
+    };
+    ($($types:expr => $test:ident),+ $(,)?) => {
+        vec![$($crate::suite::needs(
+            $types,
+            $crate::suite::common::inside(concat!(module_path!(), "::", stringify!($test))),
+            $test,
+        )),+]
+    };
+}
+pub(crate) use tests;
+
+/// A path without the names of the binary and of the suite.
+pub(crate) fn inside(path: &'static str) -> &'static str {
+    path.split_once("::suite::").map_or(path, |(_, rest)| rest)
+}
+
 pub(crate) fn v4(text: &str) -> Ipv4Addr {
     text.parse().unwrap()
 }

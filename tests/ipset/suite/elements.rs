@@ -9,25 +9,11 @@ use ipvset::ipset::{
     protocol, tcp, udp,
 };
 
-use super::common::{Outcome, has_family, kernel_is_at_least, restore};
-use super::{ALL, Test, needs};
+use super::common::{Outcome, kernel_is_at_least, restore};
+use super::{Test, of_every_type};
 
 pub(crate) fn tests() -> Vec<Test> {
-    let mut tests = Vec::new();
-    for name in ALL {
-        let families: &[Family] = match has_family(name) {
-            true => &[Family::Inet, Family::Inet6],
-            false => &[Family::Inet],
-        };
-        for family in families {
-            tests.push(needs(
-                std::slice::from_ref(name),
-                &format!("elements::{name} {family}"),
-                move || every_element(name, *family),
-            ));
-        }
-    }
-    tests
+    of_every_type("elements", every_element)
 }
 
 /// What becomes of an entry.

@@ -4,29 +4,14 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipvset::ipset::*;
 use ipvset::{Error, ErrorKind};
+use lab::Needs;
 
-use super::common::{Outcome as Result, listed, same};
-use super::{Test, needs};
-
-/// What these tests need.
-const TYPES: &[&str] = &[
-    "bitmap:ip",
-    "bitmap:port",
-    "hash:ip",
-    "hash:ip,port",
-    "hash:ip,port,ip",
-    "hash:net",
-    "hash:net,port",
-    "list:set",
-];
+use super::Test;
+use super::common::{Outcome as Result, listed, same, tests};
 
 pub(crate) fn tests() -> Vec<Test> {
-    macro_rules! tests {
-        ($($test:ident,)*) => {
-            vec![$(needs(TYPES, concat!("errors::", stringify!($test)), $test)),*]
-        };
-    }
     tests![
+        Needs::COMMON_SETS;
         a_set_that_exists,
         the_same_set_is_fine_and_another_is_named,
         an_entry_twice,

@@ -4,14 +4,14 @@ use std::net::Ipv4Addr;
 
 use ipvset::ipset::*;
 
-use super::common::{Outcome, v4};
-use super::{Test, needs};
+use super::Test;
+use super::common::{Outcome, tests, v4};
 
 pub(crate) fn tests() -> Vec<Test> {
-    vec![
-        needs(&["hash:ip"], "masks::hash_ip", hash_ip),
-        needs(&["hash:ip,port"], "masks::hash_ip_port", hash_ip_port),
-        needs(&["hash:net,net"], "masks::hash_net_net", hash_net_net),
+    tests![
+        &["hash:ip"] => hash_ip,
+        &["hash:ip,port"] => hash_ip_port,
+        &["hash:net,net"] => hash_net_net,
     ]
 }
 

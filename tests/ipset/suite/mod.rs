@@ -14,7 +14,8 @@ mod ranges;
 mod readd;
 mod replace;
 
-use common::Outcome;
+use common::{Outcome, has_family};
+use ipvset::ipset::Family;
 
 /// The types of set, all of them.
 pub(crate) const ALL: &[&str] = &[
@@ -62,6 +63,25 @@ impl Test {
         self.rules = true;
         self
     }
+}
+
+/// A test of every type of set and each family that it has.
+pub(crate) fn of_every_type(module: &str, run: fn(&'static str, Family) -> Outcome) -> Vec<Test> {
+    let mut tests = Vec::new();
+    for name in ALL {
+        let families: &[Family] = match has_family(name) {
+            true => &[Family::Inet, Family::Inet6],
+            false => &[Family::Inet],
+        };
+        for family in families {
+            tests.push(needs(
+                std::slice::from_ref(name),
+                &format!("{module}::{name} {family}"),
+                move || run(name, *family),
+            ));
+        }
+    }
+    tests
 }
 
 /// The tests that a kernel with these types, and with or without rules, can run.

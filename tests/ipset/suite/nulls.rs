@@ -9,69 +9,32 @@ use lab::Namespace;
 
 use super::common::{
     Outcome, created, ip, ipset, kernel_is_at_least, listed, mac, net, range, saved_entries, set,
-    v4, v6, values,
+    tests, v4, v6, values,
 };
 use super::{Test, needs};
 
 pub(crate) fn tests() -> Vec<Test> {
-    vec![
-        needs(
-            &["bitmap:ip"],
-            "nulls::a_bitmap_with_a_netmask_holds_networks",
-            a_bitmap_with_a_netmask_holds_networks,
-        ),
-        needs(
-            &["bitmap:ip", "bitmap:port"],
-            "nulls::nothing_outside_a_bitmaps_range",
-            nothing_outside_a_bitmaps_range,
-        ),
-        needs(
-            &["bitmap:ip,mac"],
-            "nulls::an_open_mac_address_matches_any",
-            an_open_mac_address_matches_any,
-        ),
+    let mut tests = tests![
+        &["bitmap:ip"] => a_bitmap_with_a_netmask_holds_networks,
+        &["bitmap:ip", "bitmap:port"] => nothing_outside_a_bitmaps_range,
+        &["bitmap:ip,mac"] => an_open_mac_address_matches_any,
+        &["hash:ip"] => an_address_that_the_netmask_makes_zero,
+        &["hash:ip,mark"] => marks_are_masked,
+        &["hash:ip,port"] => a_zero_address_with_a_port,
+        &["hash:net,iface", "hash:net,port,net"] => a_network_of_all_addresses_has_them_all,
+        &["hash:net,iface"] => sixty_four_interfaces_of_a_network,
+        &["list:set", "hash:ip"] => a_list_takes_more_than_its_size,
+        &["hash:ip"] => a_set_for_no_entries_is_full,
+    ];
+    tests.push(
         needs(
             &["bitmap:ip,mac"],
             "nulls::the_first_packet_tells_the_mac_address",
             the_first_packet_tells_the_mac_address,
         )
         .with_rules(),
-        needs(
-            &["hash:ip"],
-            "nulls::an_address_that_the_netmask_makes_zero",
-            an_address_that_the_netmask_makes_zero,
-        ),
-        needs(
-            &["hash:ip,mark"],
-            "nulls::marks_are_masked",
-            marks_are_masked,
-        ),
-        needs(
-            &["hash:ip,port"],
-            "nulls::a_zero_address_with_a_port",
-            a_zero_address_with_a_port,
-        ),
-        needs(
-            &["hash:net,iface", "hash:net,port,net"],
-            "nulls::a_network_of_all_addresses_has_them_all",
-            a_network_of_all_addresses_has_them_all,
-        ),
-        needs(
-            &["hash:net,iface"],
-            "nulls::sixty_four_interfaces_of_a_network",
-            sixty_four_interfaces_of_a_network,
-        ),
-        needs(
-            &["list:set", "hash:ip"],
-            "nulls::a_list_takes_more_than_its_size",
-            a_list_takes_more_than_its_size,
-        ),
-        needs(
-            &["hash:ip"],
-            "nulls::a_set_for_no_entries_is_full",
-            a_set_for_no_entries_is_full,
-        ),
-    ]
+    );
+    tests
 }
 
 fn a_bitmap_with_a_netmask_holds_networks() -> Outcome {

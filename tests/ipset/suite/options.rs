@@ -9,25 +9,12 @@ use ipvset::ipset::{
 };
 
 use super::common::{
-    Line, Outcome, create_line, create_text, has_family, kernel_is_at_least, restore, saved_all,
+    Line, Outcome, create_line, create_text, kernel_is_at_least, restore, saved_all,
 };
-use super::{ALL, Test, needs};
+use super::{Test, needs, of_every_type};
 
 pub(crate) fn tests() -> Vec<Test> {
-    let mut tests = Vec::new();
-    for name in ALL {
-        let families: &[Family] = match has_family(name) {
-            true => &[Family::Inet, Family::Inet6],
-            false => &[Family::Inet],
-        };
-        for family in families {
-            tests.push(needs(
-                std::slice::from_ref(name),
-                &format!("options::{name} {family}"),
-                move || every_option(name, *family),
-            ));
-        }
-    }
+    let mut tests = of_every_type("options", every_option);
     tests.push(needs(
         &["hash:ip", "hash:net"],
         "options::sets_that_are_the_same_and_sets_that_are_not",

@@ -9,50 +9,36 @@ use ipvset::ipset::{
 
 use super::common::{
     Outcome, create_line, created, entry_line, kernel_is_at_least, listed, mac, net, range,
-    restore, saved, saved_entries, set, v4, v6, values,
+    restore, saved, saved_entries, set, tests, v4, v6, values,
 };
-use super::{ALL, Test, needs};
+use super::{ALL, Test};
 
 pub(crate) fn tests() -> Vec<Test> {
-    macro_rules! tests {
-        ($([$($kind:literal),*] $test:ident,)*) => {
-            vec![$(needs(&[$($kind),*], concat!("peers::", stringify!($test)), $test)),*]
-        };
-    }
-    let mut tests = tests![
-        ["hash:ip"] create_exclusively_or_not,
-        ["hash:ip"] add_exclusively_or_not,
-        ["hash:ip"] create_and_destroy,
-        ["hash:ip"] add_and_delete,
-        ["hash:ip"] swap,
-        ["hash:ip"] rename,
-        ["hash:ip"] flush,
-        ["hash:ip"] get_by_name_and_by_index,
-        ["hash:ip"] counters,
-        ["hash:ip"] comments,
-        ["hash:ip"] skbinfo_of_an_entry,
-        ["hash:ip"] maxelem_and_hashsize,
-        ["hash:ip"] forceadd,
-        ["hash:ip"] timeouts_of_set_and_entry,
-        ["hash:net", "hash:net,iface"] networks_and_interfaces,
-        ["hash:net,port,net"] network_port_network,
-        ["list:set", "hash:ip"] a_list_of_sets,
-        ["bitmap:port"] ports_in_a_bitmap,
-        ["bitmap:ip"] addresses_in_a_bitmap,
-        ["hash:ip,port"] port_ranges_with_protocols,
-        ["hash:ip", "hash:net"] all_sets_with_their_entries,
-    ];
-    tests.push(needs(
-        ALL,
-        "peers::one_flow_for_every_type",
-        one_flow_for_every_type,
-    ));
-    tests.push(needs(
-        ALL,
-        "peers::the_revision_is_the_kernels",
-        the_revision_is_the_kernels,
-    ));
-    tests
+    tests![
+        &["hash:ip"] => create_exclusively_or_not,
+        &["hash:ip"] => add_exclusively_or_not,
+        &["hash:ip"] => create_and_destroy,
+        &["hash:ip"] => add_and_delete,
+        &["hash:ip"] => swap,
+        &["hash:ip"] => rename,
+        &["hash:ip"] => flush,
+        &["hash:ip"] => get_by_name_and_by_index,
+        &["hash:ip"] => counters,
+        &["hash:ip"] => comments,
+        &["hash:ip"] => skbinfo_of_an_entry,
+        &["hash:ip"] => maxelem_and_hashsize,
+        &["hash:ip"] => forceadd,
+        &["hash:ip"] => timeouts_of_set_and_entry,
+        &["hash:net", "hash:net,iface"] => networks_and_interfaces,
+        &["hash:net,port,net"] => network_port_network,
+        &["list:set", "hash:ip"] => a_list_of_sets,
+        &["bitmap:port"] => ports_in_a_bitmap,
+        &["bitmap:ip"] => addresses_in_a_bitmap,
+        &["hash:ip,port"] => port_ranges_with_protocols,
+        &["hash:ip", "hash:net"] => all_sets_with_their_entries,
+        ALL => one_flow_for_every_type,
+        ALL => the_revision_is_the_kernels,
+    ]
 }
 
 fn create_exclusively_or_not() -> Outcome {

@@ -7,58 +7,22 @@ use ipvset::ipset::{
 };
 
 use super::common::{
-    Outcome, created, ip, listed, net, range, restore, saved_entries, set, v4, v6, values,
+    Outcome, created, ip, listed, net, range, restore, saved_entries, set, tests, v4, v6, values,
 };
-use super::{ALL, Test, needs};
+use super::{ALL, Test};
 
 pub(crate) fn tests() -> Vec<Test> {
-    vec![
-        needs(ALL, "ranges::what_the_tool_stores", what_the_tool_stores),
-        needs(
-            &["bitmap:ip", "bitmap:port", "hash:ip", "hash:ip,port"],
-            "ranges::ends_may_be_given_in_either_order",
-            ends_may_be_given_in_either_order,
-        ),
-        needs(
-            &["hash:net"],
-            "ranges::a_range_of_networks_is_split_into_the_fewest",
-            a_range_of_networks_is_split_into_the_fewest,
-        ),
-        needs(
-            &["hash:ip"],
-            "ranges::a_range_that_meets_an_entry_stops_there",
-            a_range_that_meets_an_entry_stops_there,
-        ),
-        needs(
-            &["hash:ip"],
-            "ranges::more_than_the_kernel_adds_at_once",
-            more_than_the_kernel_adds_at_once,
-        ),
-        needs(
-            &["hash:ip"],
-            "ranges::a_range_that_fills_the_set",
-            a_range_that_fills_the_set,
-        ),
-        needs(
-            &["hash:ip,port", "bitmap:port"],
-            "ranges::ports_to_the_last",
-            ports_to_the_last,
-        ),
-        needs(
-            &["hash:ip", "hash:ip,port"],
-            "ranges::the_last_address_of_all",
-            the_last_address_of_all,
-        ),
-        needs(
-            &["hash:ip", "hash:ip,port", "hash:net"],
-            "ranges::ipv6_has_ports_in_ranges_but_no_addresses",
-            ipv6_has_ports_in_ranges_but_no_addresses,
-        ),
-        needs(
-            &["hash:net"],
-            "ranges::host_bits_are_cut_and_overlap_is_fine",
-            host_bits_are_cut_and_overlap_is_fine,
-        ),
+    tests![
+        ALL => what_the_tool_stores,
+        &["bitmap:ip", "bitmap:port", "hash:ip", "hash:ip,port"] => ends_may_be_given_in_either_order,
+        &["hash:net"] => a_range_of_networks_is_split_into_the_fewest,
+        &["hash:ip"] => a_range_that_meets_an_entry_stops_there,
+        &["hash:ip"] => more_than_the_kernel_adds_at_once,
+        &["hash:ip"] => a_range_that_fills_the_set,
+        &["hash:ip,port", "bitmap:port"] => ports_to_the_last,
+        &["hash:ip", "hash:ip,port"] => the_last_address_of_all,
+        &["hash:ip", "hash:ip,port", "hash:net"] => ipv6_has_ports_in_ranges_but_no_addresses,
+        &["hash:net"] => host_bits_are_cut_and_overlap_is_fine,
     ]
 }
 

@@ -8,16 +8,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use ipvset::ipset::{Bulk, HashIp, IpSet, IpSets};
 use lab::Namespace;
 
-use super::common::{Outcome, created, set, v4, values};
+use super::common::{Outcome, created, set, tests, v4, values};
 use super::{Test, needs};
 
 pub(crate) fn tests() -> Vec<Test> {
-    macro_rules! tests {
-        ($($test:ident,)*) => {
-            vec![$(needs(&["hash:ip"], concat!("replace::", stringify!($test)), $test)),*]
-        };
-    }
     let mut tests = tests![
+        &["hash:ip"];
         a_set_that_is_gone_at_the_end_of_a_replacement,
         a_set_that_is_listed_at_the_end_of_a_replacement,
         a_set_destroyed_while_entries_are_added,

@@ -52,14 +52,8 @@ pub(super) fn keep(command: Command, ends: Ends, signals: Signals) -> ! {
             exit(1)
         }
         Ok(ForkResult::Parent { child }) => {
-            let Ends {
-                input,
-                output,
-                log,
-                life,
-            } = ends;
-            drop((input, output, log));
-            let status = supervise(child, &signals, Some(life.as_fd()));
+            drop((ends.input, ends.output, ends.log));
+            let status = supervise(child, &signals, Some(ends.life.as_fd()));
             restore();
             exit(status)
         }
@@ -88,17 +82,11 @@ fn pid_namespace() -> bool {
 
 /// Starts the kernel, waits for its end, and leaves none of its processes.
 fn run(mut command: Command, ends: Ends, signals: &Signals) -> i32 {
-    let Ends {
-        input,
-        output,
-        log,
-        life,
-    } = ends;
-    let complaint = log.try_clone();
+    let complaint = ends.log.try_clone();
     command
-        .stdin(Stdio::from(input))
-        .stdout(Stdio::from(output))
-        .stderr(Stdio::from(log))
+        .stdin(Stdio::from(ends.input))
+        .stdout(Stdio::from(ends.output))
+        .stderr(Stdio::from(ends.log))
         .process_group(0);
     // SAFETY: prctl is async-signal-safe, and nothing is allocated between fork and exec.
     unsafe {
@@ -119,7 +107,7 @@ fn run(mut command: Command, ends: Ends, signals: &Signals) -> i32 {
     };
     // The ends that the command holds have to close with the kernel, not with this process.
     drop((command, complaint));
-    let status = supervise(child, signals, Some(life.as_fd()));
+    let status = supervise(child, signals, Some(ends.life.as_fd()));
     let _ = end_group(child);
     status
 }
