@@ -337,6 +337,27 @@ fn a_program_in_tmp_finds_its_files() {
     lab.assert_clean();
 }
 
+/// The target folder may lie elsewhere than the clone, and right in /tmp (`CARGO_TARGET_DIR`).
+#[test]
+fn a_target_folder_in_tmp_can_be_written_to() {
+    let lab = Run::new();
+    let target = TempDir::new_in("/tmp").unwrap();
+    fs::write(target.path().join("CACHEDIR.TAG"), "").unwrap();
+    fs::create_dir(target.path().join("debug")).unwrap();
+    let program = target.path().join("debug/lab-run");
+    fs::copy(env!("CARGO_BIN_EXE_lab-run"), &program).unwrap();
+    let output = run(lab.command(
+        program.as_os_str(),
+        "uml",
+        &["--memory", &lab.memory.to_string()],
+        &format!("echo new > {}/file", target.path().display()),
+    ));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let file = fs::read_to_string(target.path().join("file"));
+    assert_eq!(file.unwrap(), "new\n");
+    lab.assert_clean();
+}
+
 #[test]
 fn an_interrupted_guest_leaves_nothing() {
     // A process in the background that never pauses: in the machine it is one that killing the kernel does not reach.

@@ -22,12 +22,15 @@ const LAB: &str = "/run/lab";
 pub(super) fn guest(order: &Order) -> Result<()> {
     kernel_filesystems()?;
     // Held open, because what lies under the guest's own folders is hidden in a moment.
-    let hidden: Vec<(PathBuf, OwnedFd)> = order
-        .visible
+    let mut hidden: Vec<(PathBuf, OwnedFd)> = order
+        .writable
         .iter()
+        .chain(&order.visible)
         .chain([&order.modules, &order.executable])
         .filter_map(|path| hold(path))
         .collect();
+    // A folder before what is in it, which is shown with it then.
+    hidden.sort_by(|(one, _), (other, _)| one.cmp(other));
     for folder in OWN.iter().filter(|folder| Path::new(folder).is_dir()) {
         file_system(
             "tmpfs",
