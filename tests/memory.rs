@@ -1,4 +1,4 @@
-//! What the hot paths allocate: nothing for an entry, and for a bulk or a listing no more than
+//! What the hot paths allocate: nothing for an entry or a message of IPVS, and for a bulk or a listing no more than
 //! one message or datagram takes, however many entries there are.
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -10,6 +10,9 @@ use ipvset::ipset::{
     Bulk, Entry, HashIp, HashIpPort, HashIpPortIp, HashNet, HashNetIface, Interface, IpSet, IpSets,
     SetType, tcp,
 };
+use ipvset::ipvs::{IpvsMessage, Operation, Query, RealServer, VirtualService};
+use netlink_packet_core::{Emitable, ParseableParametrized};
+use netlink_packet_generic::{GenlFamily, GenlHeader};
 
 /// Counts what the calling thread allocates.
 struct Counting;
@@ -118,6 +121,35 @@ fn an_entry_is_written_and_read_without_allocating() {
     write_and_read::<HashNetIface>(&IpSet::new("a").unwrap(), interface);
 }
 
+/// Messages for a connection of the program's own: each becomes bytes, and a report is read.
+fn a_message_of_ipvs_is_written_and_read_without_allocating() {
+    let web = VirtualService::tcp("10.100.100.100:8080".parse().unwrap());
+    let server = RealServer::new("10.0.0.11:8080".parse().unwrap());
+    let messages = [
+        IpvsMessage::from(Operation::AddServer(web.key, server)),
+        IpvsMessage::from(Operation::AddService(web)),
+        IpvsMessage::from(Query::Services),
+    ];
+    for message in &messages {
+        let header = GenlHeader {
+            cmd: message.command(),
+            version: message.version(),
+        };
+        let mut buffer = [0; 256];
+        let written = allocations(|| {
+            let length = message.buffer_len();
+            message.emit(&mut buffer[..length]);
+        });
+        let bytes = &buffer[..message.buffer_len()];
+        let mut same = false;
+        let read = allocations(|| {
+            same = IpvsMessage::parse_with_param(bytes, header).is_ok_and(|it| it == *message);
+        });
+        assert!(same, "{message:?}");
+        assert_eq!((written, read), (0, 0), "{message:?}");
+    }
+}
+
 /// A set with many entries.
 fn filled(sets: &mut IpSets, name: &str, count: u32) -> (IpSet<HashIpPortIp>, usize) {
     let set = IpSet::<HashIpPortIp>::new(name).unwrap();
@@ -158,6 +190,7 @@ fn an_iterated_listing_holds_one_datagram() {
 lab::tests![
     lab::Needs::sets(&["hash:ip,port,ip"]);
     an_entry_is_written_and_read_without_allocating,
+    a_message_of_ipvs_is_written_and_read_without_allocating,
     a_bulk_holds_one_message,
     an_iterated_listing_holds_one_datagram,
 ];

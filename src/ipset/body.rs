@@ -3,7 +3,7 @@
 use super::attr::top;
 use super::options::number;
 use super::{IpSet, SetName, SetType};
-use crate::wire::Writer;
+use crate::wire::{Buffer, Writer};
 
 /// `struct nfgenmsg` (include/uapi/linux/netfilter/nfnetlink.h). Its family is not looked at.
 pub(super) const NFGENMSG: [u8; 4] = [number::INET, 0, 0, 0];
@@ -12,18 +12,18 @@ pub(super) const NFGENMSG: [u8; 4] = [number::INET, 0, 0, 0];
 pub(super) const PROTOCOL: u8 = 7;
 
 /// Begins every request: the fixed header and the protocol's version.
-pub(super) fn begin(writer: &mut Writer, protocol: u8) {
+pub(super) fn begin(writer: &mut Writer<impl Buffer>, protocol: u8) {
     writer.raw(&NFGENMSG);
     writer.u8(top::PROTOCOL, protocol);
 }
 
-pub(super) fn name(writer: &mut Writer, kind: u16, name: &SetName) {
+pub(super) fn name(writer: &mut Writer<impl Buffer>, kind: u16, name: &SetName) {
     writer.attribute(kind, name.with_zero());
 }
 
 /// A request whose arguments are the names of no set, of one, or of two.
 pub(super) fn names(
-    writer: &mut Writer,
+    writer: &mut Writer<impl Buffer>,
     protocol: u8,
     first: Option<&SetName>,
     second: Option<&SetName>,
@@ -37,7 +37,12 @@ pub(super) fn names(
     }
 }
 
-pub(super) fn create<T: SetType>(writer: &mut Writer, protocol: u8, set: &IpSet<T>, revision: u8) {
+pub(super) fn create<T: SetType>(
+    writer: &mut Writer<impl Buffer>,
+    protocol: u8,
+    set: &IpSet<T>,
+    revision: u8,
+) {
     begin(writer, protocol);
     name(writer, top::SETNAME, set.name());
     writer.string(top::TYPENAME, set.type_name());
@@ -46,7 +51,12 @@ pub(super) fn create<T: SetType>(writer: &mut Writer, protocol: u8, set: &IpSet<
     writer.nest(top::DATA, |writer| set.options().write(writer));
 }
 
-pub(super) fn list(writer: &mut Writer, protocol: u8, set: Option<&SetName>, flags: u32) {
+pub(super) fn list(
+    writer: &mut Writer<impl Buffer>,
+    protocol: u8,
+    set: Option<&SetName>,
+    flags: u32,
+) {
     names(writer, protocol, set, None);
     if flags != 0 {
         writer.u32_net(top::FLAGS, flags);
@@ -54,18 +64,23 @@ pub(super) fn list(writer: &mut Writer, protocol: u8, set: Option<&SetName>, fla
 }
 
 /// The request of a single entry, whose attributes are there already.
-pub(super) fn entry(writer: &mut Writer, protocol: u8, set: &SetName, entry: &[u8]) {
+pub(super) fn entry(writer: &mut Writer<impl Buffer>, protocol: u8, set: &SetName, entry: &[u8]) {
     names(writer, protocol, Some(set), None);
     writer.nest(top::DATA, |writer| writer.raw(entry));
 }
 
-pub(super) fn revisions(writer: &mut Writer, protocol: u8, type_name: &str, family: u8) {
+pub(super) fn revisions(
+    writer: &mut Writer<impl Buffer>,
+    protocol: u8,
+    type_name: &str,
+    family: u8,
+) {
     begin(writer, protocol);
     writer.string(top::TYPENAME, type_name);
     writer.u8(top::FAMILY, family);
 }
 
-pub(super) fn index(writer: &mut Writer, protocol: u8, index: u16) {
+pub(super) fn index(writer: &mut Writer<impl Buffer>, protocol: u8, index: u16) {
     begin(writer, protocol);
     writer.u16_net(top::INDEX, index);
 }

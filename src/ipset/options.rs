@@ -7,7 +7,7 @@ use super::encode::Refusal;
 use super::entry::check_timeout;
 use super::types::{Definition, Families, Takes};
 use super::{Ipv4Range, PortRange};
-use crate::wire::Writer;
+use crate::wire::{Buffer, Writer};
 
 /// The longest timeout, in seconds: what 32 bits hold in milliseconds, halved. The kernel would
 /// cut off longer ones without a word (include/linux/netfilter/ipset/ip_set.h,
@@ -288,7 +288,7 @@ impl CreateOptions {
     }
 
     /// Writes what goes into the request's `DATA` nest.
-    pub(crate) fn write(&self, writer: &mut Writer) {
+    pub(crate) fn write(&self, writer: &mut Writer<impl Buffer>) {
         match self.range {
             Some(SetRange::Addresses(range)) => {
                 writer.raw(&ipv4_nest(data::IP, range.first()));

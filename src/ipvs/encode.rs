@@ -14,7 +14,7 @@ use super::service::VirtualService;
 use super::timeouts::Timeouts;
 use super::tunnel::Tunnel;
 use super::uapi::{AF_INET, AF_INET6, command, daemon, info, server, service, statistics, top};
-use crate::wire::Writer;
+use crate::wire::{Buffer, Writer};
 
 /// The command that carries out an operation. What may be an addition or a change is tried as
 /// an addition.
@@ -35,7 +35,7 @@ pub(super) fn operation_command(operation: &Operation) -> u8 {
 }
 
 /// The attributes of an operation's request.
-pub(super) fn operation(writer: &mut Writer, operation: &Operation) {
+pub(super) fn operation(writer: &mut Writer<impl Buffer>, operation: &Operation) {
     match operation {
         Operation::AddService(it) | Operation::UpdateService(it) | Operation::PutService(it) => {
             writer.nest(top::SERVICE, |writer| {
@@ -78,18 +78,18 @@ pub(super) fn query_command(query: &Query) -> u8 {
 }
 
 /// The attributes of a question.
-pub(super) fn query(writer: &mut Writer, query: &Query) {
+pub(super) fn query(writer: &mut Writer<impl Buffer>, query: &Query) {
     match query {
         Query::Service(key) | Query::Servers(key) => named_service(writer, key),
         Query::Services | Query::Timeouts | Query::Daemons | Query::Info => {}
     }
 }
 
-fn named_service(writer: &mut Writer, named: &ServiceKey) {
+fn named_service(writer: &mut Writer<impl Buffer>, named: &ServiceKey) {
     writer.nest(top::SERVICE, |writer| key(writer, named));
 }
 
-fn key(writer: &mut Writer, key: &ServiceKey) {
+fn key(writer: &mut Writer<impl Buffer>, key: &ServiceKey) {
     writer.u16(service::FAMILY, family(key.family()));
     match key {
         ServiceKey::Address {
@@ -103,7 +103,7 @@ fn key(writer: &mut Writer, key: &ServiceKey) {
     }
 }
 
-fn service_config(writer: &mut Writer, it: &VirtualService) {
+fn service_config(writer: &mut Writer<impl Buffer>, it: &VirtualService) {
     writer.string(service::SCHEDULER, it.scheduler.as_str());
     writer.attribute(service::FLAGS, &flags(it));
     let persistence = it.persistence.as_ref();
@@ -135,14 +135,14 @@ fn flags(it: &VirtualService) -> [u8; 8] {
     [f0, f1, f2, f3, m0, m1, m2, m3]
 }
 
-fn server_address(writer: &mut Writer, address: SocketAddr) {
+fn server_address(writer: &mut Writer<impl Buffer>, address: SocketAddr) {
     writer.u16(server::FAMILY, family(Family::of(address.ip())));
     ip(writer, server::ADDRESS, address.ip());
     writer.u16_be(server::PORT, address.port());
 }
 
 /// Everything, since the kernel overwrites everything and takes what is missing for zero.
-fn server_config(writer: &mut Writer, it: &RealServer) {
+fn server_config(writer: &mut Writer<impl Buffer>, it: &RealServer) {
     writer.u32(server::FORWARDING, it.forwarding.number());
     writer.u32(server::WEIGHT, it.weight);
     writer.u32(server::UPPER_THRESHOLD, it.upper_threshold);
@@ -160,7 +160,7 @@ fn server_config(writer: &mut Writer, it: &RealServer) {
     }
 }
 
-fn timeouts(writer: &mut Writer, it: &Timeouts) {
+fn timeouts(writer: &mut Writer<impl Buffer>, it: &Timeouts) {
     for (kind, timeout) in [
         (top::TIMEOUT_TCP, it.tcp),
         (top::TIMEOUT_TCP_FIN, it.tcp_fin),
@@ -173,7 +173,7 @@ fn timeouts(writer: &mut Writer, it: &Timeouts) {
     }
 }
 
-fn daemon(writer: &mut Writer, it: &SyncDaemon) {
+fn daemon(writer: &mut Writer<impl Buffer>, it: &SyncDaemon) {
     role(writer, it.role);
     writer.string(daemon::INTERFACE, &it.interface);
     writer.u32(daemon::SYNC_ID, it.sync_id.into());
@@ -194,7 +194,7 @@ fn daemon(writer: &mut Writer, it: &SyncDaemon) {
     }
 }
 
-fn role(writer: &mut Writer, role: SyncRole) {
+fn role(writer: &mut Writer<impl Buffer>, role: SyncRole) {
     let state = match role {
         SyncRole::Master => daemon::MASTER,
         SyncRole::Backup => daemon::BACKUP,
@@ -209,7 +209,7 @@ fn family(family: Family) -> u16 {
     }
 }
 
-fn ip(writer: &mut Writer, kind: u16, address: IpAddr) {
+fn ip(writer: &mut Writer<impl Buffer>, kind: u16, address: IpAddr) {
     match address {
         IpAddr::V4(v4) => writer.attribute(kind, &v4.octets()),
         IpAddr::V6(v6) => writer.attribute(kind, &v6.octets()),
@@ -228,7 +228,7 @@ pub(super) fn report_command(report: &Report) -> u8 {
 }
 
 /// A report as the kernel would write it.
-pub(super) fn report(writer: &mut Writer, report: &Report) {
+pub(super) fn report(writer: &mut Writer<impl Buffer>, report: &Report) {
     match report {
         Report::Service(it) => writer.nest(top::SERVICE, |writer| {
             key(writer, &it.config.key);
@@ -264,7 +264,7 @@ pub(super) fn report(writer: &mut Writer, report: &Report) {
 
 /// Both forms: what does not fit 32 bits loses its upper bits in the older one, as in the
 /// kernel.
-fn statistics(writer: &mut Writer, it: &Statistics, kind: u16, kind_64: u16) {
+fn statistics(writer: &mut Writer<impl Buffer>, it: &Statistics, kind: u16, kind_64: u16) {
     let counters = [
         (statistics::CONNECTIONS, it.connections),
         (statistics::INCOMING_PACKETS, it.incoming_packets),
@@ -281,16 +281,6 @@ fn statistics(writer: &mut Writer, it: &Statistics, kind: u16, kind_64: u16) {
         (statistics::INCOMING_BYTE_RATE, it.rates.incoming_bytes),
         (statistics::OUTGOING_BYTE_RATE, it.rates.outgoing_bytes),
     ];
-    let narrow = |writer: &mut Writer, values: &[(u16, u64)]| {
-        for (kind, value) in values {
-            writer.u32(*kind, *value as u32);
-        }
-    };
-    let wide = |writer: &mut Writer, values: &[(u16, u64)]| {
-        for (kind, value) in values {
-            writer.attribute(*kind, &value.to_ne_bytes());
-        }
-    };
     writer.nest(kind, |writer| {
         narrow(writer, &counters);
         wide(writer, &bytes);
@@ -301,4 +291,16 @@ fn statistics(writer: &mut Writer, it: &Statistics, kind: u16, kind_64: u16) {
         wide(writer, &bytes);
         wide(writer, &rates);
     });
+}
+
+fn narrow(writer: &mut Writer<impl Buffer>, values: &[(u16, u64)]) {
+    for (kind, value) in values {
+        writer.u32(*kind, *value as u32);
+    }
+}
+
+fn wide(writer: &mut Writer<impl Buffer>, values: &[(u16, u64)]) {
+    for (kind, value) in values {
+        writer.attribute(*kind, &value.to_ne_bytes());
+    }
 }

@@ -8,7 +8,7 @@ use super::report::{Info, Server, Service};
 use super::timeouts::Timeouts;
 use super::uapi::{FAMILY, VERSION};
 use super::{decode, encode, request};
-use crate::wire::{Attributes, Writer};
+use crate::wire::{self, Attributes, Buffer, Writer};
 
 /// What the kernel answers to a [`Query`], one message of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,14 +73,12 @@ impl IpvsMessage {
         matches!(self, Self::Query(query) if query.is_dump())
     }
 
-    fn write(&self) -> Writer {
-        let mut writer = Writer::default();
+    fn write(&self, writer: &mut Writer<impl Buffer>) {
         match self {
-            Self::Operation(operation) => encode::operation(&mut writer, operation),
-            Self::Query(query) => encode::query(&mut writer, query),
-            Self::Report(report) => encode::report(&mut writer, report),
+            Self::Operation(operation) => encode::operation(writer, operation),
+            Self::Query(query) => encode::query(writer, query),
+            Self::Report(report) => encode::report(writer, report),
         }
-        writer
     }
 }
 
@@ -122,16 +120,13 @@ impl GenlFamily for IpvsMessage {
 
 impl Emitable for IpvsMessage {
     fn buffer_len(&self) -> usize {
-        self.write().len()
+        wire::length_of(|writer| self.write(writer))
     }
 
     fn emit(&self, buffer: &mut [u8]) {
-        // The trait leaves no room for an error; a buffer of another length than it was told is
-        // filled as far as it goes.
-        let writer = self.write();
-        for (to, from) in buffer.iter_mut().zip(writer.bytes()) {
-            *to = *from;
-        }
+        // The trait leaves no room for an error: what a buffer that is too short does not hold is
+        // left out.
+        wire::fill(buffer, |writer| self.write(writer));
     }
 }
 

@@ -81,28 +81,30 @@ impl Buffer for Growing {
     }
 }
 
-/// Bytes in a [`Room`].
-pub(crate) const ROOM: usize = 1024;
-
-/// Room for something small whose parts are appended one by one. Its place is known and its
-/// length a local variable, so that the compiler can keep it in a register and see that the
-/// parts fit; in a growing buffer each part would wait for the length that the one before it
-/// wrote to memory.
+/// Bytes of a length that is given. What is too much is counted but not written.
 #[derive(Debug)]
-pub(crate) struct Room<'a> {
-    bytes: &'a mut [u8; ROOM],
+pub(crate) struct Fixed<'a, T: ?Sized> {
+    bytes: &'a mut T,
     length: usize,
 }
 
-impl Buffer for Room<'_> {
+impl<'a, T: ?Sized> Fixed<'a, T> {
+    pub(super) fn new(bytes: &'a mut T) -> Self {
+        Self { bytes, length: 0 }
+    }
+}
+
+impl<T: AsRef<[u8]> + AsMut<[u8]> + ?Sized> Buffer for Fixed<'_, T> {
     #[inline]
     fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
+        let bytes = self.bytes.as_ref();
+        bytes.get(..self.length).unwrap_or_default()
     }
 
     #[inline]
     fn bytes_mut(&mut self) -> &mut [u8] {
-        self.bytes.get_mut(..self.length).unwrap_or_default()
+        let bytes = self.bytes.as_mut();
+        bytes.get_mut(..self.length).unwrap_or_default()
     }
 
     #[inline(always)]
@@ -110,11 +112,10 @@ impl Buffer for Room<'_> {
         self.length
     }
 
-    /// What is too much is counted, for [`Room::written`] to see, but not written.
     #[inline(always)]
     fn append(&mut self, bytes: &[u8]) {
         let end = self.length.saturating_add(bytes.len());
-        if let Some(place) = self.bytes.get_mut(self.length..end) {
+        if let Some(place) = self.bytes.as_mut().get_mut(self.length..end) {
             place.copy_from_slice(bytes);
         }
         self.length = end;
@@ -126,6 +127,15 @@ impl Buffer for Room<'_> {
     }
 }
 
+/// Bytes in a [`Room`].
+pub(crate) const ROOM: usize = 1024;
+
+/// Room for something small whose parts are appended one by one. Its place is known and its
+/// length a local variable, so that the compiler can keep it in a register and see that the
+/// parts fit; in a growing buffer each part would wait for the length that the one before it
+/// wrote to memory.
+pub(crate) type Room<'a> = Fixed<'a, [u8; ROOM]>;
+
 impl Room<'_> {
     /// How many bytes were written, unless they were too many.
     #[inline(always)]
@@ -134,6 +144,35 @@ impl Room<'_> {
             length @ ..=ROOM => Ok(length),
             length => Err(Oversized { kind: 0, length }),
         }
+    }
+}
+
+/// Bytes that are only counted.
+#[derive(Debug, Default)]
+pub(crate) struct Counted(usize);
+
+impl Buffer for Counted {
+    fn bytes(&self) -> &[u8] {
+        &[]
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut []
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        self.0
+    }
+
+    #[inline]
+    fn append(&mut self, bytes: &[u8]) {
+        self.0 = self.0.saturating_add(bytes.len());
+    }
+
+    #[inline]
+    fn retract(&mut self, bytes: usize) {
+        self.0 = self.0.saturating_sub(bytes);
     }
 }
 
@@ -171,11 +210,23 @@ impl<'a> Tail<'a> {
             let length = ROOM;
             return Err(Oversized { kind: 0, length }.into());
         };
-        let written = content(Writer::in_room(Room { bytes, length: 0 }))?.written()?;
+        let written = content(Writer::to(Fixed::new(bytes)))?.written()?;
         let rest = std::mem::take(&mut self.rest);
         self.rest = rest.get_mut(written..).unwrap_or_default();
         Ok(())
     }
+}
+
+/// What `content` writes into a room, on its own.
+#[inline(always)]
+pub(crate) fn in_room<E: From<Oversized>>(
+    content: impl for<'b> FnOnce(Writer<Room<'b>>) -> Result<Writer<Room<'b>>, E>,
+) -> Result<Vec<u8>, E> {
+    let mut bytes = [0; ROOM];
+    let mut tail = Tail::new(&mut bytes);
+    tail.append(content)?;
+    let length = ROOM - tail.left();
+    Ok(bytes[..length].to_vec())
 }
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ mod buffer;
 mod reader;
 mod writer;
 
-pub(crate) use buffer::{ROOM, Room};
+pub(crate) use buffer::{Buffer, ROOM, Room, in_room};
 pub(crate) use reader::{Attribute, Attributes, Malformed};
-pub(crate) use writer::{Oversized, Writer};
+pub(crate) use writer::{Oversized, Writer, fill, length_of};
 
 /// Bytes before an attribute's payload: `NLA_HDRLEN`.
 pub(crate) const ATTRIBUTE_HEADER: usize = 4;

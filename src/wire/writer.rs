@@ -1,4 +1,4 @@
-use super::buffer::{Buffer, Growing, Room, Tail};
+use super::buffer::{Buffer, Counted, Fixed, Growing, Room, Tail};
 use super::{ATTRIBUTE_HEADER, NESTED, NET_BYTE_ORDER, align};
 
 /// An attribute or message that outgrew its length field, so that it must not be sent.
@@ -66,14 +66,7 @@ impl Writer {
     }
 }
 
-impl<'a> Writer<Room<'a>> {
-    pub(super) fn in_room(room: Room<'a>) -> Self {
-        Self {
-            buffer: room,
-            oversized: None,
-        }
-    }
-
+impl Writer<Room<'_>> {
     /// How long it became, unless a length overflowed on the way.
     #[inline(always)]
     pub(super) fn written(&self) -> Result<usize, Oversized> {
@@ -84,7 +77,28 @@ impl<'a> Writer<Room<'a>> {
     }
 }
 
+/// How many bytes `write` writes.
+#[inline]
+pub(crate) fn length_of(write: impl FnOnce(&mut Writer<Counted>)) -> usize {
+    let mut writer = Writer::to(Counted::default());
+    write(&mut writer);
+    writer.len()
+}
+
+/// Puts what `write` writes into a buffer of that length.
+#[inline]
+pub(crate) fn fill(buffer: &mut [u8], write: impl FnOnce(&mut Writer<Fixed<'_, [u8]>>)) {
+    write(&mut Writer::to(Fixed::new(buffer)));
+}
+
 impl<B: Buffer> Writer<B> {
+    pub(super) fn to(buffer: B) -> Self {
+        Self {
+            buffer,
+            oversized: None,
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn len(&self) -> usize {
         self.buffer.len()

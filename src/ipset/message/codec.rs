@@ -8,18 +8,15 @@ use crate::ipset::body::{self, PROTOCOL};
 use crate::ipset::info::Listed;
 use crate::ipset::options::number;
 use crate::netlink::flag;
-use crate::wire::{Attributes, Malformed, Writer};
+use crate::wire::{Attributes, Buffer, Malformed, Writer};
 
 impl Request {
-    pub(super) fn write(&self, writer: &mut Writer) {
-        let one = |writer: &mut Writer, set: Option<&SetName>| {
-            body::names(writer, PROTOCOL, set, None);
-        };
+    pub(super) fn write(&self, writer: &mut Writer<impl Buffer>) {
         match self {
-            Self::Protocol => one(writer, None),
+            Self::Protocol => body::names(writer, PROTOCOL, None, None),
             Self::Create { set, revision, .. } => body::create(writer, PROTOCOL, set, *revision),
             Self::Destroy { set, .. } | Self::Flush { set } | Self::Save { set } => {
-                one(writer, set.as_ref());
+                body::names(writer, PROTOCOL, set.as_ref(), None);
             }
             Self::Rename {
                 from: first,
@@ -33,14 +30,16 @@ impl Request {
                 body::list(writer, PROTOCOL, set.as_ref(), part.flags());
             }
             Self::Add { set, entries, .. } | Self::Remove { set, entries, .. } => {
-                one(writer, Some(set));
+                body::names(writer, PROTOCOL, Some(set), None);
                 entries.write(writer);
             }
             Self::Test { set, entry } => {
-                one(writer, Some(set));
+                body::names(writer, PROTOCOL, Some(set), None);
                 entry.write(writer);
             }
-            Self::Header { set } | Self::Index { set } => one(writer, Some(set)),
+            Self::Header { set } | Self::Index { set } => {
+                body::names(writer, PROTOCOL, Some(set), None)
+            }
             Self::Type { type_name, family } => {
                 body::revisions(writer, PROTOCOL, type_name, number::of(*family));
             }

@@ -10,7 +10,7 @@ use crate::ipset::code::Command;
 use crate::ipset::encode::Purpose;
 use crate::ipset::{Entry, IpSet, SetName, SetType};
 use crate::netlink::message::HEADER;
-use crate::wire::{Attributes, Malformed, Writer};
+use crate::wire::{self, Attributes, Buffer, Malformed, Writer};
 use crate::{Error, Result};
 
 /// Entries as they lie in a message. It does not say of which type their set is: who reads them
@@ -27,9 +27,8 @@ impl EncodedEntries {
         purpose: Purpose,
         entry: &Entry<T>,
     ) -> Result<Self> {
-        let mut writer = Writer::default();
-        match entry.write(set, purpose, &mut writer) {
-            Ok(()) => Ok(Self::alone(writer.bytes())),
+        match wire::in_room(|room| entry.write_in(set, purpose, room)) {
+            Ok(bytes) => Ok(Self { bytes, many: false }),
             Err(refusal) => {
                 let error = Error::refused(Command::from(purpose).operation(), refusal.0);
                 Err(error.object(entry.in_set(set.name())))
@@ -86,7 +85,7 @@ impl EncodedEntries {
         })
     }
 
-    pub(super) fn write(&self, writer: &mut Writer) {
+    pub(super) fn write(&self, writer: &mut Writer<impl Buffer>) {
         if !self.many {
             writer.nest(top::DATA, |writer| writer.raw(&self.bytes));
             return;
@@ -97,7 +96,7 @@ impl EncodedEntries {
     }
 
     /// As a listing has them.
-    pub(super) fn write_listed(&self, writer: &mut Writer) {
+    pub(super) fn write_listed(&self, writer: &mut Writer<impl Buffer>) {
         writer.nest(top::ADT, |writer| writer.raw(&self.bytes));
     }
 }

@@ -21,7 +21,7 @@ use super::answer;
 use super::attr;
 use super::code::Command;
 use crate::netlink::flag;
-use crate::wire::{Malformed, Writer};
+use crate::wire::{self, Buffer, Malformed, Writer};
 
 /// A message of ipset, for programs that have a netlink connection of their own to the protocol
 /// `NETLINK_NETFILTER`, such as one of `netlink-proto`. [`IpSets`](super::IpSets) does not need
@@ -61,13 +61,11 @@ impl IpsetMessage {
         }
     }
 
-    fn write(&self) -> Writer {
-        let mut writer = Writer::default();
+    fn write(&self, writer: &mut Writer<impl Buffer>) {
         match self {
-            Self::Request(request) => request.write(&mut writer),
-            Self::Reply(reply) => reply.write(&mut writer),
+            Self::Request(request) => request.write(writer),
+            Self::Reply(reply) => reply.write(writer),
         }
-        writer
     }
 
     fn read(header: &NetlinkHeader, payload: &[u8]) -> Result<Option<Self>, Malformed> {
@@ -115,16 +113,13 @@ impl NetlinkSerializable for IpsetMessage {
     }
 
     fn buffer_len(&self) -> usize {
-        self.write().len()
+        wire::length_of(|writer| self.write(writer))
     }
 
     fn serialize(&self, buffer: &mut [u8]) {
-        // The trait leaves no room for an error; a buffer of another length than it was told is
-        // filled as far as it goes.
-        let writer = self.write();
-        for (to, from) in buffer.iter_mut().zip(writer.bytes()) {
-            *to = *from;
-        }
+        // The trait leaves no room for an error: what a buffer that is too short does not hold is
+        // left out.
+        wire::fill(buffer, |writer| self.write(writer));
     }
 }
 

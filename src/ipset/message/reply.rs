@@ -1,12 +1,12 @@
 use super::EncodedEntries;
 use crate::ipset::answer;
 use crate::ipset::attr::{command, create, top};
-use crate::ipset::body::{NFGENMSG, PROTOCOL, begin, name};
+use crate::ipset::body::{PROTOCOL, begin, name};
 use crate::ipset::code::Command;
 use crate::ipset::info::Listed;
 use crate::ipset::options::number;
 use crate::ipset::{Family, SetInfo, SetName};
-use crate::wire::{Attributes, Malformed, Writer};
+use crate::wire::{Attributes, Buffer, Malformed, Writer};
 
 /// What the kernel answers to a [`Request`](super::Request), one message of it. Commands are
 /// answered by an ACK or an error, which are not ipset's.
@@ -65,15 +65,16 @@ impl Reply {
             Self::Name { .. } => Command::Name,
         }
     }
-    pub(super) fn write(&self, writer: &mut Writer) {
-        begin(writer, PROTOCOL);
+
+    pub(super) fn write(&self, writer: &mut Writer<impl Buffer>) {
+        // The version that a message begins with is the one that is asked for.
+        let version = match self {
+            Self::Protocol { most, .. } => *most,
+            _ => PROTOCOL,
+        };
+        begin(writer, version);
         match self {
-            Self::Protocol { least, most } => {
-                // The version that `begin` wrote is the one that is answered.
-                writer.truncate(NFGENMSG.len());
-                writer.u8(top::PROTOCOL, *most);
-                writer.u8(top::PROTOCOL_MIN, *least);
-            }
+            Self::Protocol { least, .. } => writer.u8(top::PROTOCOL_MIN, *least),
             Self::Set {
                 name: set,
                 info,
@@ -154,7 +155,7 @@ impl Reply {
     }
 }
 
-fn write_type(writer: &mut Writer, info: &SetInfo) {
+fn write_type(writer: &mut Writer<impl Buffer>, info: &SetInfo) {
     let family = info.set.as_ref().map_or(0, |set| set.family_number());
     writer.string(top::TYPENAME, &info.type_name);
     writer.u8(top::REVISION, info.revision);
@@ -164,7 +165,7 @@ fn write_type(writer: &mut Writer, info: &SetInfo) {
     }
 }
 
-fn write_options(writer: &mut Writer, info: &SetInfo) {
+fn write_options(writer: &mut Writer<impl Buffer>, info: &SetInfo) {
     if let Some(set) = &info.set {
         set.options().write(writer);
     }
