@@ -1,29 +1,52 @@
-//! What it takes to read listings, without a kernel: the crate, a walk over the headers of the
+//! What it takes to read dumps, without a kernel: the crate, a walk over the headers of the
 //! attributes, a copy of the same bytes, and the ecosystem's trees of attributes.
 
 mod attributes;
-mod shapes;
+mod contenders;
+mod entries;
+mod reports;
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use ipvset::ipset::{HashIp, HashIpPort, HashIpPortIp, HashNet, HashNetIface, IpSet};
 use netlink_packet_core::{Emitable, NlaBuffer, NlasIterator};
 
 use attributes::{Tree, leaf, nest};
-use shapes::Shape;
+use entries::Shape;
+use reports::Reported;
 
 /// Entries in a message: about what the kernel puts into a datagram of 32 KiB.
-const COUNT: u32 = 700;
+const ENTRIES: u32 = 700;
+/// Services or servers in a datagram, each in a message of its own.
+const REPORTS: usize = 90;
 
-fn entries<T: Shape>(criterion: &mut Criterion) {
+/// A datagram of a dump of IPVS.
+fn dump(criterion: &mut Criterion, what: &str, reported: &Reported) {
+    let reports = vec![reported; REPORTS];
+    let bytes = reported.attributes.repeat(REPORTS);
+    let mut group = contenders::group(criterion, format!("decode/{what}"), REPORTS, bytes.len());
+    group.bench_function("ipvset", |bencher| {
+        bencher.iter(|| {
+            for report in black_box(&reports) {
+                black_box(report.read());
+            }
+        });
+    });
+    beside(&mut group, &bytes);
+    group.finish();
+}
+
+/// A message of a listing of ipset.
+fn listing_of<T: Shape>(criterion: &mut Criterion) {
     let set = IpSet::<T>::new("bench").unwrap();
-    let mut group = criterion.benchmark_group(format!("decode/{}", set.type_name()));
-    let payload = message::<T>();
-    group.throughput(Throughput::Elements(COUNT.into()));
+    let payload = listing::<T>();
     let entries = set.listed(&payload).unwrap().map(Result::unwrap);
-    assert!(entries.eq((0..COUNT).map(T::entry)));
+    assert!(entries.eq((0..ENTRIES).map(T::entries())));
 
+    let name = format!("decode/{}", set.type_name());
+    let mut group = contenders::group(criterion, name, ENTRIES as usize, payload.len());
     group.bench_function("ipvset", |bencher| {
         bencher.iter(|| {
             for entry in set.listed(black_box(&payload)).unwrap() {
@@ -31,23 +54,27 @@ fn entries<T: Shape>(criterion: &mut Criterion) {
             }
         });
     });
-    group.bench_function("walk over headers", |bencher| {
-        // Behind the fixed header of nfnetlink.
-        bencher.iter(|| black_box(walk(black_box(&payload[4..]))));
-    });
-    let mut copy = vec![0; payload.len()];
-    group.bench_function("copy, all at once", |bencher| {
-        bencher.iter(|| black_box(&mut copy[..]).copy_from_slice(black_box(&payload)));
-    });
-    group.bench_function("attribute trees", |bencher| {
-        bencher.iter(|| black_box(parse(black_box(&payload[4..]))));
-    });
+    // Behind the fixed header of nfnetlink.
+    beside(&mut group, &payload[4..]);
     group.finish();
 }
 
+/// What the crate stands beside, for the attributes in `bytes`.
+fn beside(group: &mut BenchmarkGroup<'_, WallTime>, bytes: &[u8]) {
+    group.bench_function("walk over headers", |bencher| {
+        bencher.iter(|| black_box(walk(black_box(bytes))));
+    });
+    contenders::copy(group, bytes);
+    group.bench_function("attribute trees", |bencher| {
+        bencher.iter(|| black_box(parse(black_box(bytes))));
+    });
+}
+
 /// A message of a listing, without its netlink header.
-fn message<T: Shape>() -> Vec<u8> {
-    let entries = (0..COUNT).map(|number| nest(7, T::tree(number))).collect();
+fn listing<T: Shape>() -> Vec<u8> {
+    let entries = (0..ENTRIES)
+        .map(|number| nest(7, T::tree(number)))
+        .collect();
     let attributes = [leaf(1, [7]), leaf(2, b"bench\0"), nest(8, entries)];
     let mut payload = vec![0; 4 + attributes.as_slice().buffer_len()];
     attributes.as_slice().emit(&mut payload[4..]);
@@ -85,12 +112,14 @@ fn parse(bytes: &[u8]) -> Vec<Tree> {
 }
 
 fn all(criterion: &mut Criterion) {
-    entries::<HashIp>(criterion);
-    entries::<HashIpPort>(criterion);
-    entries::<HashIpPortIp>(criterion);
-    entries::<HashNet>(criterion);
-    entries::<HashNetIface>(criterion);
+    dump(criterion, "services", &reports::service());
+    dump(criterion, "servers", &reports::server());
+    listing_of::<HashIp>(criterion);
+    listing_of::<HashIpPort>(criterion);
+    listing_of::<HashIpPortIp>(criterion);
+    listing_of::<HashNet>(criterion);
+    listing_of::<HashNetIface>(criterion);
 }
 
-criterion_group!(benches, all);
+criterion_group!(name = benches; config = contenders::times(); targets = all);
 criterion_main!(benches);

@@ -2,45 +2,82 @@
 //! and the ecosystem's trees of attributes.
 
 mod attributes;
-mod shapes;
+mod contenders;
+mod entries;
+mod requests;
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use ipvset::ipset::{Bulk, HashIp, HashIpPort, HashIpPortIp, HashNet, HashNetIface, IpSet};
-use netlink_packet_core::Emitable;
+use criterion::{Criterion, criterion_group, criterion_main};
+use ipvset::ipset::{
+    Bulk, HashIp, HashIpPort, HashIpPortIp, HashNet, HashNetIface, IpSet, IpsetMessage, Request,
+};
+use ipvset::ipvs::IpvsMessage;
+use netlink_packet_core::{Emitable, NetlinkSerializable};
 
 use attributes::{NET, Tree, leaf, nest};
-use shapes::Shape;
+use entries::Shape;
 
 /// The attribute that numbers an entry.
 const LINE: u16 = 9;
 
-/// A message of a bulk, with as many entries as it holds: 1,000 and more.
-fn entries<T: Shape>(criterion: &mut Criterion) {
-    let set = IpSet::<T>::new("bench").unwrap();
-    let mut group = criterion.benchmark_group(format!("encode/{}", set.type_name()));
-    let mut messages = set.add_messages((0..=u32::MAX).map(T::entry), Bulk::new());
-    let bytes = messages.next_message().unwrap().unwrap().to_vec();
-    let tree = |number: u32| {
-        let mut entry = vec![leaf(LINE | NET, (number + 1).to_be_bytes())];
-        entry.extend(T::tree(number));
-        nest(7, entry)
-    };
-    let length = [tree(0)].as_slice().buffer_len();
-    let count = (bytes.len() / length) as u32;
-    group.throughput(Throughput::Elements(count.into()));
+/// Entries of a bulk.
+const COUNT: u32 = 1_000;
 
+/// One request of IPVS: from the value to the bytes.
+fn operation<const N: usize>(
+    criterion: &mut Criterion,
+    what: &str,
+    message: &IpvsMessage,
+    trees: impl Fn() -> [Tree; N],
+) {
+    let length = message.buffer_len();
+    let mut bytes = vec![0; length];
+    message.emit(&mut bytes);
+    assert_eq!(bytes, emitted(&trees()), "{what}");
+    let mut group = contenders::group(criterion, format!("encode/{what}"), 1, length);
+    let mut buffer = bytes.clone();
+    group.bench_function("ipvset", |bencher| {
+        bencher.iter(|| {
+            let message = black_box(message);
+            let length = message.buffer_len();
+            message.emit(&mut buffer[..length]);
+        });
+    });
+    contenders::copy(&mut group, &bytes);
+    group.bench_function("attribute trees", |bencher| {
+        bencher.iter(|| black_box(emitted(&trees())));
+    });
+    group.finish();
+}
+
+/// One entry, and a message of a bulk.
+fn of_set<T: Shape>(criterion: &mut Criterion) {
+    one_entry::<T>(criterion);
+    let set = IpSet::<T>::new("bench").unwrap();
+    let entry = T::entries();
+    let tree = |number: u32| {
+        let mut attributes = vec![leaf(LINE | NET, (number + 1).to_be_bytes())];
+        attributes.extend(T::tree(number));
+        nest(7, attributes)
+    };
+    // As many as there are, which all lie in one buffer one after the other.
+    let mut messages = set.add_messages((0..).map(entry), Bulk::new());
+    let bytes = messages.next_message().unwrap().unwrap().to_vec();
+    let length = [tree(0)].as_slice().buffer_len();
+    let count = bytes.len() / length;
+    assert!(count >= COUNT as usize);
+
+    let name = format!("encode/bulk of {}", set.type_name());
+    let mut group = contenders::group(criterion, name, count, bytes.len());
     // The numbers of the entries do not matter, and 4 billion are enough for a benchmark.
     group.bench_function("ipvset", |bencher| {
         bencher.iter(|| {
             black_box(messages.next_message().unwrap().unwrap());
         });
     });
+    contenders::copy(&mut group, &bytes);
     let mut copy = vec![0; bytes.len()];
-    group.bench_function("copy, all at once", |bencher| {
-        bencher.iter(|| black_box(&mut copy[..]).copy_from_slice(black_box(&bytes)));
-    });
     group.bench_function("copy, entry by entry", |bencher| {
         let length = black_box(length);
         bencher.iter(|| {
@@ -51,23 +88,67 @@ fn entries<T: Shape>(criterion: &mut Criterion) {
         });
     });
     group.bench_function("attribute trees", |bencher| {
-        bencher.iter(|| {
-            let message: [Tree; 1] = [nest(8, (0..count).map(tree).collect())];
-            let mut bytes = vec![0; message.as_slice().buffer_len()];
-            message.as_slice().emit(&mut bytes);
-            black_box(bytes);
-        });
+        bencher.iter(|| black_box(emitted(&[nest(8, (0..count as u32).map(tree).collect())])));
     });
     group.finish();
 }
 
-fn all(criterion: &mut Criterion) {
-    entries::<HashIp>(criterion);
-    entries::<HashIpPort>(criterion);
-    entries::<HashIpPortIp>(criterion);
-    entries::<HashNet>(criterion);
-    entries::<HashNetIface>(criterion);
+fn one_entry<T: Shape>(criterion: &mut Criterion) {
+    let set = IpSet::<T>::new("bench").unwrap();
+    let entry = T::entries();
+    let request = || IpsetMessage::from(Request::add(&set, entry(black_box(7))).unwrap());
+    let length = request().buffer_len();
+    let mut bytes = vec![0; length];
+    request().serialize(&mut bytes);
+    let trees = || {
+        let entry = nest(7, T::tree(black_box(7)));
+        [leaf(1, [7]), leaf(2, b"bench\0"), entry]
+    };
+    // Behind the fixed header of nfnetlink.
+    assert_eq!(bytes[4..], emitted(&trees()), "{}", set.type_name());
+
+    let name = format!("encode/one entry of {}", set.type_name());
+    let mut group = contenders::group(criterion, name, 1, length);
+    let mut buffer = bytes.clone();
+    group.bench_function("ipvset", |bencher| {
+        bencher.iter(|| {
+            let request = request();
+            let length = request.buffer_len();
+            request.serialize(&mut buffer[..length]);
+        });
+    });
+    contenders::copy(&mut group, &bytes);
+    group.bench_function("attribute trees", |bencher| {
+        bencher.iter(|| black_box(emitted(&trees())));
+    });
+    group.finish();
 }
 
-criterion_group!(benches, all);
+fn emitted(trees: &[Tree]) -> Vec<u8> {
+    let mut bytes = vec![0; trees.buffer_len()];
+    trees.emit(&mut bytes);
+    bytes
+}
+
+fn all(criterion: &mut Criterion) {
+    operation(
+        criterion,
+        "one service",
+        &requests::add_service(),
+        requests::service_trees,
+    );
+    operation(
+        criterion,
+        "one server",
+        &requests::add_server(),
+        requests::server_trees,
+    );
+    of_set::<HashIp>(criterion);
+    of_set::<HashIpPort>(criterion);
+    of_set::<HashIpPortIp>(criterion);
+    of_set::<HashNet>(criterion);
+    of_set::<HashNetIface>(criterion);
+}
+
+criterion_group!(name = benches; config = contenders::times(); targets = all);
 criterion_main!(benches);

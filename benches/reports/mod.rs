@@ -1,0 +1,73 @@
+//! What the kernel reports in dumps of IPVS: captured from one on a little-endian machine. On
+//! another its numbers are others, and nothing else is.
+
+#[path = "../../src/captured.rs"]
+#[allow(
+    dead_code,
+    reason = "what the tool sent and printed does not matter here"
+)]
+mod captured;
+
+use ipvset::ipvs::{IpvsMessage, Report};
+use netlink_packet_core::ParseableParametrized;
+use netlink_packet_generic::GenlHeader;
+
+use crate::attributes::NESTED;
+
+/// One message, without its netlink header.
+pub struct Reported {
+    header: GenlHeader,
+    pub attributes: Vec<u8>,
+}
+
+pub fn service() -> Reported {
+    Reported::first(|report| matches!(report, Report::Service(_)))
+}
+
+pub fn server() -> Reported {
+    Reported::first(|report| matches!(report, Report::Server(_)))
+}
+
+impl Reported {
+    /// The first report of a kind among what was captured.
+    fn first(wanted: impl Fn(&Report) -> bool) -> Self {
+        let file = include_str!("../../src/ipvs/captured.txt");
+        let answers = captured::runs("ipvsadm", file)
+            .into_iter()
+            .flat_map(|run| run.received);
+        let mut reports = answers.map(|bytes| Self {
+            header: GenlHeader {
+                cmd: bytes[0],
+                version: bytes[1],
+            },
+            attributes: with_flags(&bytes[4..], &[&[1, 2], &[10, 12]]),
+        });
+        let wanted = |it: &Self| matches!(it.read(), IpvsMessage::Report(it) if wanted(&it));
+        reports.find(wanted).unwrap()
+    }
+
+    pub fn read(&self) -> IpvsMessage {
+        IpvsMessage::parse_with_param(&self.attributes, self.header).unwrap()
+    }
+}
+
+/// Flags the nests, as IPVS does not, for those who walk without knowing what is one. `nests`
+/// has their types, level by level: what a message is about, and both forms of the statistics.
+fn with_flags(attributes: &[u8], nests: &[&[u16]]) -> Vec<u8> {
+    let mut bytes = attributes.to_vec();
+    let Some((here, inside)) = nests.split_first() else {
+        return bytes;
+    };
+    let mut at = 0;
+    while at < bytes.len() {
+        let length = usize::from(u16::from_ne_bytes([bytes[at], bytes[at + 1]]));
+        let kind = u16::from_ne_bytes([bytes[at + 2], bytes[at + 3]]);
+        if here.contains(&kind) {
+            bytes[at + 2..at + 4].copy_from_slice(&(kind | NESTED).to_ne_bytes());
+            let content = with_flags(&bytes[at + 4..at + length], inside);
+            bytes[at + 4..at + length].copy_from_slice(&content);
+        }
+        at += length.next_multiple_of(4);
+    }
+    bytes
+}
