@@ -232,6 +232,20 @@ impl IpSets {
         ready(self.client.test(set, entry))
     }
 
+    /// Whether each of many entries is in a set, in their order: what [`IpSets::test`] says of
+    /// it, with hundreds of them in a system call.
+    ///
+    /// # Errors
+    /// Those of [`IpSets::test`], for the first entry that has one; `RepliesLost` where the
+    /// kernel dropped answers. Then nothing is said of any entry.
+    pub fn test_all<T: SetType, E: Into<Entry<T>>>(
+        &mut self,
+        set: &IpSet<T>,
+        entries: impl IntoIterator<Item = E>,
+    ) -> Result<Vec<bool>> {
+        ready(self.client.test_all(set, entries))
+    }
+
     /// Adds an entry. Of a range that meets an entry which is there, the part before it stays
     /// added.
     ///

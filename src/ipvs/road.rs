@@ -11,10 +11,6 @@ use super::uapi::{FAMILY, VERSION};
 use crate::netlink::{Connection, DumpStep, Failure, Outcome, Packet, Transport, generic};
 use crate::wire::{Malformed, Oversized};
 
-/// The most bytes of operations in a datagram: some 500 of them. More are not faster, and take
-/// memory that was not touched before.
-const PACKET: usize = 64 * 1024;
-
 /// A connection to the family `IPVS`.
 #[derive(Debug)]
 pub(super) struct Netlink<T> {
@@ -83,7 +79,7 @@ impl<T: Transport> Netlink<T> {
 
     /// An empty packet for operations.
     pub(super) fn packet(&self) -> Packet {
-        self.connection.packet(PACKET)
+        self.connection.packet()
     }
 
     /// Puts an operation into the packet; false if it has no room left.
@@ -92,11 +88,7 @@ impl<T: Transport> Netlink<T> {
         packet: &mut Packet,
         operation: &Operation,
     ) -> Result<bool, Oversized> {
-        if self.connection.is_full(packet) {
-            return Ok(false);
-        }
-        let room = self.connection.send_limit().min(PACKET);
-        packet.push(room, self.family, 0, |writer| {
+        self.connection.push(packet, self.family, |writer| {
             generic::header(writer, encode::operation_command(operation), VERSION);
             encode::operation(writer, operation);
         })

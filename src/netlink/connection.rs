@@ -10,7 +10,11 @@ use super::exchange::{Answer, Dump, Dumped, Pipeline, Single};
 use super::inbox::{Event, Expected, Inbox};
 use super::message::{self, flag};
 use super::{Failure, Outcome, Packet};
-use crate::wire::Writer;
+use crate::wire::{Oversized, Writer};
+
+/// The most bytes of requests in a packet: some 500 of them. More are not faster, and take
+/// memory that was not touched before.
+const PACKET: usize = 64 * 1024;
 
 /// What carries datagrams to the kernel and back: the blocking [`Socket`](super::Socket), whose
 /// futures are ready at once (see [`ready`]), or tokio's.
@@ -222,14 +226,23 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// An empty packet for as many requests as one datagram can take.
-    pub(crate) fn packet(&self, capacity: usize) -> Packet {
-        Packet::new(self.sequence.wrapping_add(1), capacity)
+    /// An empty packet.
+    pub(crate) fn packet(&self) -> Packet {
+        Packet::new(self.sequence.wrapping_add(1), PACKET)
     }
 
-    /// Whether `packet` should be sent before more is put in, so that no reply is lost.
-    pub(crate) fn is_full(&self, packet: &Packet) -> bool {
-        packet.count() >= self.transport.reply_limit()
+    /// Puts a request into the packet; false if it has no room left, or already so many that
+    /// the receive buffer might not hold all replies.
+    pub(crate) fn push(
+        &self,
+        packet: &mut Packet,
+        kind: u16,
+        content: impl FnOnce(&mut Writer),
+    ) -> Result<bool, Oversized> {
+        if packet.count() >= self.transport.reply_limit() {
+            return Ok(false);
+        }
+        packet.push(self.send_limit().min(PACKET), kind, 0, content)
     }
 
     /// The most bytes that one datagram to the kernel may have.

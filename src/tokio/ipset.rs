@@ -213,6 +213,17 @@ impl IpSets {
         self.client.test(set, entry).await
     }
 
+    /// Whether each of many entries is in a set, in their order.
+    ///
+    /// See [`IpSets::test_all`](crate::ipset::IpSets::test_all).
+    pub async fn test_all<T: SetType, E: Into<Entry<T>>>(
+        &mut self,
+        set: &IpSet<T>,
+        entries: impl IntoIterator<Item = E>,
+    ) -> Result<Vec<bool>> {
+        self.client.test_all(set, entries).await
+    }
+
     /// Adds an entry. Of a range that meets an entry which is there, the part before it stays
     /// added.
     ///

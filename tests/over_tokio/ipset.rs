@@ -71,6 +71,9 @@ impl IpSets {
         index(set: impl Named) -> Result<u16>;
         by_index(index: u16) -> Result<SetName>;
         test<T: SetType>(set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<bool>;
+        test_all<T: SetType, E: Into<Entry<T>>>(
+            set: &IpSet<T>, entries: impl IntoIterator<Item = E>
+        ) -> Result<Vec<bool>>;
         add<T: SetType>(set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<()>;
         add_or_update<T: SetType>(set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<()>;
         remove<T: SetType>(set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<()>;

@@ -104,6 +104,22 @@ impl<T: Transport> Client<T> {
         self.entry(Purpose::Test, true, set, &entry.into()).await
     }
 
+    /// Writes an entry beside the request that it is for: what is refused must not be sent.
+    pub(super) fn write_entry<K: SetType>(
+        &mut self,
+        purpose: Purpose,
+        set: &IpSet<K>,
+        entry: &Entry<K>,
+    ) -> Result<()> {
+        self.scratch.truncate(0);
+        entry
+            .write(set, purpose, &mut self.scratch)
+            .map_err(|refusal| {
+                let operation = Command::from(purpose).operation();
+                Error::refused(operation, refusal.0).object(entry.in_set(set.name()))
+            })
+    }
+
     /// Adds, removes or tests one entry; false if it is a test and the entry is not there.
     async fn entry<K: SetType>(
         &mut self,
@@ -115,13 +131,7 @@ impl<T: Transport> Client<T> {
         let command = Command::from(purpose);
         let flags = if exclusive { flag::EXCL } else { 0 };
         let protocol = self.protocol;
-        // Written beside the request first: what is refused must not be sent.
-        self.scratch.truncate(0);
-        entry
-            .write(set, purpose, &mut self.scratch)
-            .map_err(|refusal| {
-                Error::refused(command.operation(), refusal.0).object(entry.in_set(set.name()))
-            })?;
+        self.write_entry(purpose, set, entry)?;
         let scratch = &self.scratch;
         let sent = self
             .connection

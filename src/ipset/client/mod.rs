@@ -3,6 +3,7 @@
 mod command;
 mod create;
 mod query;
+mod test;
 
 use nix::libc;
 

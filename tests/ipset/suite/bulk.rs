@@ -21,6 +21,8 @@ pub(crate) fn tests() -> Vec<Test> {
         a_full_set_says_from_which_entry_on,
         a_set_removed_midway,
         lost_replies_are_in_doubt,
+        which_of_many_are_in_the_set,
+        what_cannot_be_tested_ends_the_testing_of_many,
         removing_what_is_not_there,
         untyped_entries_with_options,
         a_range_of_65536_ports_and_no_entries,
@@ -241,6 +243,55 @@ fn a_set_removed_midway() -> Result {
 }
 
 /// Another program fills the handle's receive buffer, so that the kernel has no room to answer.
+fn which_of_many_are_in_the_set() -> Result {
+    const COUNT: u32 = 100_000;
+    let mut sets = IpSets::connect()?;
+    let set = IpSet::<HashIpPort>::new("bulk")?
+        .hashsize(COUNT)
+        .maxelem(COUNT);
+    sets.create(&set)?;
+    // Strewn, and long runs of one answer: those that are in the set, and those that are not.
+    let is_in = |number: u32| match number {
+        0..20_000 => number % 7 == 0,
+        20_000..50_000 => true,
+        50_000..90_000 => false,
+        _ => number % 2 == 0,
+    };
+    let entry = |number: u32| (address(number), tcp(8080));
+    sets.add_all(&set, (0..COUNT).filter(|it| is_in(*it)).map(entry))?;
+    let found = sets.test_all(&set, (0..COUNT).map(entry))?;
+    assert!(found.into_iter().eq((0..COUNT).map(is_in)));
+    same(
+        "none",
+        sets.test_all(&set, [(); 0].map(|()| entry(0)))?,
+        vec![],
+    );
+    same("one", sets.test_all(&set, [entry(0)])?, vec![true]);
+    // The next request has its own answer.
+    assert!(!sets.test(&set, entry(1))?);
+    Ok(())
+}
+
+fn what_cannot_be_tested_ends_the_testing_of_many() -> Result {
+    let mut sets = IpSets::connect()?;
+    let set = set::<HashIp>(&mut sets)?;
+    sets.add(&set, address(1))?;
+    let range = Addresses::from(Ipv4Range::new(address(1), address(2)));
+    let entries = [Addresses::from(address(1)), range];
+    let error = sets.test_all(&set, entries).unwrap_err();
+    same("a range", error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("10.0.0.1-10.0.0.2"), "{error}");
+
+    let missing = IpSet::<HashIp>::new("missing")?;
+    let error = sets.test_all(&missing, (0..10).map(address)).unwrap_err();
+    assert!(error.is_not_found(), "{error}");
+    assert!(
+        error.to_string().contains("missing (position 0)"),
+        "{error}"
+    );
+    Ok(())
+}
+
 fn lost_replies_are_in_doubt() -> Result {
     let mut sets = IpSets::connect()?;
     let set = set::<HashIp>(&mut sets)?;
@@ -279,6 +330,12 @@ fn lost_replies_are_in_doubt() -> Result {
     let error = sets.add(&set, address(100)).unwrap_err();
     assert!(error.replies_lost(), "{error}");
     assert!(sets.test(&set, address(100))?);
+    fill()?;
+    // Neither is in the set, and neither may be said to be.
+    let error = sets
+        .test_all(&set, [address(200), address(201)])
+        .unwrap_err();
+    assert!(error.replies_lost(), "{error}");
     fill()?;
     let lost = sets.list(&set).err().expect("no room for the listing");
     assert!(lost.replies_lost(), "{lost}");

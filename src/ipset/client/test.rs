@@ -1,0 +1,72 @@
+//! Tests many entries in few system calls.
+
+use super::{Client, about, error};
+use crate::ipset::body;
+use crate::ipset::code::{self, Command};
+use crate::ipset::encode::Purpose;
+use crate::ipset::{Entry, IpSet, SetType};
+use crate::netlink::{Failure, Packet, Transport};
+use crate::{Error, Result};
+
+impl<T: Transport> Client<T> {
+    /// Whether each entry is in a set. A request tests one entry only, but many requests go
+    /// into a datagram, and the kernel answers just those whose entry is not in the set.
+    pub(crate) async fn test_all<K: SetType, E: Into<Entry<K>>>(
+        &mut self,
+        set: &IpSet<K>,
+        entries: impl IntoIterator<Item = E>,
+    ) -> Result<Vec<bool>> {
+        let mut found = Vec::new();
+        let mut packet = self.connection.packet();
+        for entry in entries {
+            self.write_entry(Purpose::Test, set, &entry.into())?;
+            if !self.push_test(&mut packet, set)? {
+                self.send_tests(&mut packet, set, &mut found).await?;
+                // A packet takes its first request whatever its length.
+                self.push_test(&mut packet, set)?;
+            }
+            found.push(true);
+        }
+        self.send_tests(&mut packet, set, &mut found).await?;
+        Ok(found)
+    }
+
+    /// Puts the test of the entry that was written last into the packet, if it has room.
+    fn push_test<K: SetType>(&self, packet: &mut Packet, set: &IpSet<K>) -> Result<bool> {
+        let (protocol, scratch) = (self.protocol, &self.scratch);
+        let pushed = self
+            .connection
+            .push(packet, Command::Test.message(), |writer| {
+                body::entry(writer, protocol, set.name(), scratch.bytes());
+            });
+        pushed.map_err(|it| error(Command::Test, about(set), it.into()).object(set.name()))
+    }
+
+    /// Sends the packet, whose tests are the last of `found`.
+    async fn send_tests<K: SetType>(
+        &mut self,
+        packet: &mut Packet,
+        set: &IpSet<K>,
+        found: &mut [bool],
+    ) -> Result<()> {
+        let first = found.len() - packet.count() as usize;
+        let failed = |failure| error(Command::Test, about(set), failure);
+        let sent = self.connection.send_packet(packet).await;
+        let outcome = sent.map_err(|it| failed(it).object(set.name()))?;
+        for (place, rejection) in outcome.failures {
+            let position = first + place as usize;
+            match found.get_mut(position) {
+                Some(found) if rejection.code == code::EXIST => *found = false,
+                _ => return Err(at(failed(Failure::Rejected(rejection)), set, position)),
+            }
+        }
+        if outcome.replies_lost {
+            return Err(at(failed(Failure::RepliesLost), set, first));
+        }
+        Ok(())
+    }
+}
+
+fn at<K: SetType>(error: Error, set: &IpSet<K>, position: usize) -> Error {
+    error.object(format!("{} (position {position})", set.name()))
+}
