@@ -100,6 +100,42 @@ impl Floor {
     }
 }
 
+/// Requests packed into datagrams.
+#[derive(Default)]
+pub(crate) struct Datagrams {
+    full: Vec<Vec<u8>>,
+    open: Vec<u8>,
+    /// Where the last message of the open one begins.
+    last: usize,
+}
+
+impl Datagrams {
+    /// Room for requests in a datagram, as the crate has it.
+    const ROOM: usize = 64 * 1024;
+
+    pub(crate) fn push(&mut self, message: &[u8]) {
+        if self.open.len() + message.len() > Self::ROOM {
+            self.close();
+        }
+        self.last = self.open.len();
+        self.open.extend_from_slice(message);
+    }
+
+    pub(crate) fn finish(mut self) -> Vec<Vec<u8>> {
+        self.close();
+        self.full
+    }
+
+    /// Lets the last message ask for an ACK.
+    fn close(&mut self) {
+        const REQUEST_ACK: u16 = 1 | 4;
+        if let Some(flags) = self.open.get_mut(self.last + 6..self.last + 8) {
+            flags.copy_from_slice(&REQUEST_ACK.to_ne_bytes());
+            self.full.push(std::mem::take(&mut self.open));
+        }
+    }
+}
+
 /// Reads the table's text and drops it; gives how many bytes it had.
 pub(crate) fn read_text() -> Outcome<usize> {
     let mut file = File::open("/proc/net/ip_vs")?;

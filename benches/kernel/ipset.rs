@@ -9,10 +9,10 @@ use ipnet::Ipv4Net;
 use ipvset::ipset::{
     Bulk, Entry, HashIp, HashIpPortIp, HashNet, HashType, IpSet, IpSets, Request, SetType, tcp,
 };
-use netlink_packet_core::{NLM_F_ACK, NetlinkMessage};
+use netlink_packet_core::{NLM_F_REQUEST, NetlinkMessage};
 
 use crate::Outcome;
-use crate::floor::Floor;
+use crate::floor::{Datagrams, Floor};
 use crate::job::{Job, contenders};
 use crate::measure::{Run, time, time_tool};
 
@@ -50,6 +50,7 @@ pub(crate) fn jobs(quick: bool) -> Vec<Job> {
     if quick {
         job("add", MAIN, 10_000, &["ipset restore"]);
         job("remove", MAIN, 10_000, &["ipset restore"]);
+        job("test", MAIN, 10_000, &["ipset restore"]);
         job("list", MAIN, 10_000, &["ipset save"]);
         return jobs;
     }
@@ -63,6 +64,7 @@ pub(crate) fn jobs(quick: bool) -> Vec<Job> {
             let compared = what == MAIN && count == SMALL && has_pyroute2();
             job("add", what, count, &peers[..1 + usize::from(compared)]);
             job("remove", what, count, &["ipset restore"]);
+            job("test", what, count, &["ipset restore"]);
             job("list", what, count, &["ipset save"]);
         }
         job("add with everything", MAIN, count, &["ipset restore"]);
@@ -164,6 +166,10 @@ impl<T: Shape> Contest<T> {
                 self.fill()?;
                 self.change(contender, T::entry, "del")
             }
+            "test" => {
+                self.fill()?;
+                self.test(contender)
+            }
             "list" => {
                 self.fill()?;
                 self.list(contender)
@@ -214,20 +220,41 @@ impl<T: Shape> Contest<T> {
                 let mut floor = Floor::netfilter()?;
                 time(|| prepared.iter().try_for_each(|it| floor.send(it)))
             }
-            ("ipset restore", _) => {
-                let path = format!("/tmp/{SET}.txt");
-                let mut file = BufWriter::new(File::create(&path)?);
-                for entry in entries {
-                    writeln!(file, "{verb} {SET} {entry}")?;
-                }
-                file.into_inner()?.sync_data()?;
-                let run = time_tool(&["ipset", "restore"], &path);
-                std::fs::remove_file(&path)?;
-                run
-            }
+            ("ipset restore", _) => restore(verb, entries),
             ("pyroute2", "add") => self.pyroute2(),
             _ => Err(format!("{contender} does not {verb}").into()),
         }
+    }
+
+    /// Tests all, which are in the set.
+    fn test(&mut self, contender: &str) -> Outcome<Run> {
+        let entries = self.entries(T::entry);
+        match contender {
+            "ipvset" => time(|| {
+                let found = self.sets.test_all(&self.set, entries)?;
+                self.complete(found.iter().map(|it| u32::from(*it)).sum())
+            }),
+            "floor" => {
+                let prepared = self.tests(entries)?;
+                let mut floor = Floor::netfilter()?;
+                time(|| prepared.iter().try_for_each(|it| floor.send(it)))
+            }
+            "ipset restore" => restore("test", entries),
+            other => Err(format!("{other} does not test").into()),
+        }
+    }
+
+    /// The requests as the crate sends them, in datagrams of which only the last message asks
+    /// for an ACK.
+    fn tests(&self, entries: impl Iterator<Item = Entry<T>>) -> Outcome<Vec<Vec<u8>>> {
+        let mut datagrams = Datagrams::default();
+        for entry in entries {
+            let mut request = bytes(Request::test(&self.set, entry)?);
+            // Without the ACK that it wants when it is alone.
+            request[6..8].copy_from_slice(&NLM_F_REQUEST.to_ne_bytes());
+            datagrams.push(&request);
+        }
+        Ok(datagrams.finish())
     }
 
     fn list(&mut self, contender: &str) -> Outcome<Run> {
@@ -280,12 +307,9 @@ impl<T: Shape> Contest<T> {
                     set: Some(*self.set.name()),
                     exclusive: true,
                 };
-                let mut message = NetlinkMessage::from(request);
-                message.header.flags |= NLM_F_ACK;
-                let mut bytes = vec![0; message.buffer_len()];
-                message.serialize(&mut bytes);
+                let request = bytes(request);
                 let mut floor = Floor::netfilter()?;
-                time(|| floor.send(&bytes))
+                time(|| floor.send(&request))
             }
             _ => time_tool(&["ipset", "destroy", SET], "/dev/null"),
         }
@@ -297,4 +321,25 @@ impl<T: Shape> Contest<T> {
         let count = self.count.to_string();
         time_tool(&["python3", "-c", script, SET, &count], "/dev/null")
     }
+}
+
+fn bytes(request: Request) -> Vec<u8> {
+    let message = NetlinkMessage::from(request);
+    let mut bytes = vec![0; message.buffer_len()];
+    message.serialize(&mut bytes);
+    bytes
+}
+
+/// Lets the tool do something to each entry.
+fn restore<T: SetType>(verb: &str, entries: impl Iterator<Item = Entry<T>>) -> Outcome<Run> {
+    let path = format!("/tmp/{SET}.txt");
+    let mut file = BufWriter::new(File::create(&path)?);
+    for entry in entries {
+        writeln!(file, "{verb} {SET} {entry}")?;
+    }
+    file.into_inner()?.sync_data()?;
+    // Quiet: it would say of each entry that is tested that it is in the set.
+    let run = time_tool(&["ipset", "-quiet", "restore"], &path);
+    std::fs::remove_file(&path)?;
+    run
 }

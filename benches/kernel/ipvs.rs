@@ -14,14 +14,12 @@ use netlink_packet_generic::ctrl::{GenlCtrl, GenlCtrlCmd};
 use netlink_packet_generic::{GenlFamily, GenlMessage};
 
 use crate::Outcome;
-use crate::floor::{self, Floor};
+use crate::floor::{self, Datagrams, Floor};
 use crate::job::{Job, contenders};
 use crate::measure::{Run, time, time_tool};
 
 const SERVERS: u32 = 10;
 const TABLE: &str = "services with 10 servers each";
-/// Room for requests in a datagram, as the crate has it.
-const DATAGRAM: usize = 64 * 1024;
 
 /// As the first thing that a process does: in User Mode Linux each page of memory that was not
 /// touched before takes longer than two requests.
@@ -126,7 +124,9 @@ fn warm_up(ipvs: &mut Ipvs) -> Outcome {
 /// that is added is among them (`ip_vs_trash_get_dest` in net/netfilter/ipvs/ip_vs_ctl.c).
 fn touch_memory(ipvs: &mut Ipvs, services: u32) -> Outcome {
     ipvs.batch().extend(operations(services));
-    let without_servers = (0..services).map(|number| Operation::AddService(service(number)));
+    // So many that they fill a datagram.
+    let without_servers =
+        (0..services.max(1_000)).map(|number| Operation::AddService(service(number)));
     done(ipvs.execute_all(without_servers, OnFailure::GoOn)?)?;
     Ok(ipvs.flush()?)
 }
@@ -192,27 +192,11 @@ fn operations(services: u32) -> impl Iterator<Item = Operation> {
 /// ACK.
 fn datagrams(services: u32) -> Outcome<Vec<Vec<u8>>> {
     let family = family()?;
-    let mut datagrams = vec![Vec::new()];
-    let mut last = 0;
+    let mut datagrams = Datagrams::default();
     for operation in operations(services) {
-        let message = message(family, 0, operation.into());
-        let mut datagram = datagrams.pop().unwrap_or_default();
-        if datagram.len() + message.len() > DATAGRAM {
-            ask_for_ack(&mut datagram, last);
-            datagrams.push(std::mem::take(&mut datagram));
-        }
-        last = datagram.len();
-        datagram.extend_from_slice(&message);
-        datagrams.push(datagram);
+        datagrams.push(&message(family, 0, operation.into()));
     }
-    if let Some(datagram) = datagrams.last_mut() {
-        ask_for_ack(datagram, last);
-    }
-    Ok(datagrams)
-}
-
-fn ask_for_ack(datagram: &mut [u8], message: usize) {
-    datagram[message + 6..message + 8].copy_from_slice(&(REQUEST | ACK).to_ne_bytes());
+    Ok(datagrams.finish())
 }
 
 fn message(family: u16, flags: u16, message: IpvsMessage) -> Vec<u8> {

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: times the crate on real kernels, prints the table, and keeps the figures
 //! and their plot in benches/.
 
+mod bytes;
 mod plot;
 mod table;
 
@@ -29,12 +30,13 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         documents.push(times(part, quick)?);
     }
     let figures = Figures::read(&documents)?;
-    print!("{}", table::text(&figures));
+    let groups = bytes::run(quick)?;
+    print!("{}{}", table::jobs(&figures), table::groups(&groups));
     if quick {
         return Ok(());
     }
-    let text = format!("{:#}\n", json!(documents));
-    write(FIGURES, &text)?;
+    let all = json!({ "kernel": documents, "bytes": bytes::to_json(&groups) });
+    write(FIGURES, &format!("{all:#}\n"))?;
     write(PLOT, &plot::svg(&figures))
 }
 
@@ -77,12 +79,6 @@ impl Job {
     pub(super) fn contender(&self, name: &str) -> Option<&Contender> {
         self.contenders.iter().find(|it| it.name == name)
     }
-
-    /// What the tools take, of which a job has one or none or two.
-    pub(super) fn tools(&self) -> impl Iterator<Item = &Contender> {
-        let own = |it: &&Contender| !matches!(it.name.as_str(), CRATE | FLOOR);
-        self.contenders.iter().filter(own)
-    }
 }
 
 pub(super) const CRATE: &str = "ipvset";
@@ -115,7 +111,7 @@ impl Job {
             place: place.to_owned(),
             name: text(job, "name")?.to_owned(),
             what: text(job, "what")?.to_owned(),
-            count: job["count"].as_u64().ok_or("a job without its count")?,
+            count: number(job, "count")?,
             contenders: contenders.collect::<Result<_, _>>()?,
         })
     }
@@ -141,6 +137,12 @@ impl Contender {
 fn text<'a>(value: &'a Value, key: &str) -> Result<&'a str, String> {
     value[key]
         .as_str()
+        .ok_or_else(|| format!("{key} is missing"))
+}
+
+fn number(value: &Value, key: &str) -> Result<u64, String> {
+    value[key]
+        .as_u64()
         .ok_or_else(|| format!("{key} is missing"))
 }
 

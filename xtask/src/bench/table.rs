@@ -2,67 +2,81 @@
 
 use std::fmt::Write;
 
+use super::bytes::Group;
 use super::{CRATE, Contender, FLOOR, Figures, Job};
 
-pub(super) fn text(figures: &Figures) -> String {
+/// What was done on kernels: a row for each job and contender.
+pub(super) fn jobs(figures: &Figures) -> String {
     let mut text = String::new();
     let mut place = "";
     for job in &figures.jobs {
         if job.place != place {
             place = &job.place;
-            heading(&mut text, place);
+            let _ = write!(
+                text,
+                "\n{place}\n\n|job|who|time|x floor|x {CRATE}|peak memory|\n|--|--|--|--|--|--|\n"
+            );
         }
-        row(&mut text, job);
+        for contender in &job.contenders {
+            row(&mut text, job, contender);
+        }
     }
     text
 }
 
-fn heading(text: &mut String, place: &str) {
-    let _ = write!(
-        text,
-        "\n{place}\n\n\
-         |job|ipvset|floor|x floor|memory|tool|its time|its memory|times faster|\n\
-         |--|--|--|--|--|--|--|--|--|\n"
-    );
-}
-
-fn row(text: &mut String, job: &Job) {
-    let Some(own) = job.contender(CRATE) else {
-        return;
+fn row(text: &mut String, job: &Job, contender: &Contender) {
+    let times = |name| {
+        let other = job.contender(name);
+        other.map_or_else(String::new, |it| ratio(contender.seconds / it.seconds))
     };
-    let floor = job.contender(FLOOR);
-    let mut tools: Vec<_> = job.tools().map(Some).collect();
-    if tools.is_empty() {
-        tools.push(None);
-    }
-    for (index, tool) in tools.into_iter().enumerate() {
-        let cells = match index {
-            0 => own_cells(job, own, floor),
-            _ => vec![String::new(); 5],
-        };
-        let tool = match tool {
-            Some(tool) => vec![
-                tool.name.clone(),
-                time(tool.seconds),
-                memory(tool.peak),
-                format!("{:.0}", tool.seconds / own.seconds),
-            ],
-            None => vec![String::new(); 4],
-        };
-        let _ = writeln!(text, "|{}|", [cells, tool].concat().join("|"));
-    }
+    let cells = [
+        format!("{} {} {}", job.name, grouped(job.count), job.what),
+        contender.name.clone(),
+        time(contender.seconds),
+        times(FLOOR),
+        times(CRATE),
+        memory(contender.peak),
+    ];
+    let _ = writeln!(text, "|{}|", cells.join("|"));
 }
 
-fn own_cells(job: &Job, own: &Contender, floor: Option<&Contender>) -> Vec<String> {
-    vec![
-        format!("{} {} {}", job.name, grouped(job.count), job.what),
-        time(own.seconds),
-        floor.map_or_else(String::new, |floor| time(floor.seconds)),
-        floor.map_or_else(String::new, |floor| {
-            format!("{:.2}", own.seconds / floor.seconds)
-        }),
-        memory(own.peak),
-    ]
+/// What was written and read without a kernel: a row for each group, a column for each contender
+/// that stands beside the crate.
+pub(super) fn groups(groups: &[Group]) -> String {
+    const LEAST: [&str; 3] = ["copy", "copy, entry by entry", "walk over headers"];
+    const TREES: &str = "attribute trees";
+    let mut text = format!("\nWithout a kernel, for one element\n\n||bytes|{CRATE}|");
+    for name in LEAST {
+        let _ = write!(text, "x {name}|");
+    }
+    let _ = writeln!(text, "times faster than {TREES}|\n|--|--|--|--|--|--|--|");
+    for group in groups {
+        let Some(own) = group.contender(CRATE) else {
+            continue;
+        };
+        let bytes = group.bytes / group.elements.max(1);
+        let own = own.nanoseconds;
+        let _ = write!(text, "|{}|{bytes}|{}|", group.name, time(own * 1e-9));
+        let cell = |name, times: fn(f64, f64) -> f64| {
+            let other = group.contender(name);
+            other.map_or_else(String::new, |it| ratio(times(own, it.nanoseconds)))
+        };
+        for name in LEAST {
+            let _ = write!(text, "{}|", cell(name, |own, it| own / it));
+        }
+        let _ = writeln!(text, "{}|", cell(TREES, |own, it| it / own));
+    }
+    text
+}
+
+/// Three digits that matter, as a number of times.
+fn ratio(ratio: f64) -> String {
+    match ratio {
+        it if it >= 100.0 => grouped(it.round() as u64),
+        it if it >= 10.0 => format!("{it:.1}"),
+        it if it >= 0.1 => format!("{it:.2}"),
+        it => format!("{it:.4}"),
+    }
 }
 
 /// Three digits that matter, in the unit that suits.
@@ -70,7 +84,8 @@ pub(super) fn time(seconds: f64) -> String {
     let (value, unit) = match seconds {
         s if s >= 1.0 => (s, "s"),
         s if s >= 1e-3 => (s * 1e3, "ms"),
-        s => (s * 1e6, "µs"),
+        s if s >= 1e-6 => (s * 1e6, "µs"),
+        s => (s * 1e9, "ns"),
     };
     let decimals = match value {
         v if v >= 100.0 => 0,
@@ -108,5 +123,8 @@ mod tests {
         assert_eq!(time(10.7), "10.7 s");
         assert_eq!(time(0.4871), "487 ms");
         assert_eq!(time(0.000_02), "20.0 µs");
+        assert_eq!(time(2.043e-9), "2.04 ns");
+        let ratios = [1025.3, 29.34, 1.034, 0.0041].map(ratio);
+        assert_eq!(ratios, ["1,025", "29.3", "1.03", "0.0041"]);
     }
 }
