@@ -9,14 +9,14 @@ use super::code::Command;
 use super::info::Listed;
 use super::{AnyEntry, AnyType, Entry, IpSet, SetInfo, SetName, SetType};
 use crate::netlink::{Socket, Transport, ready};
-use crate::wire::{ATTRIBUTE_HEADER, Attributes, Malformed};
+use crate::wire::{Attributes, Malformed};
 use crate::{Error, Result};
 
 /// A dump that is being read. Ending it early lets the kernel go of the set.
 pub(crate) struct Reader<'a, T: Transport> {
     client: &'a mut Client<T>,
     set: Option<SetName>,
-    /// The entries of the current datagram that were not read yet.
+    /// The entries of the message that came last that were not read yet.
     entries: Range<usize>,
     over: bool,
 }
@@ -25,12 +25,13 @@ fn malformed(malformed: Malformed) -> Error {
     malformed_reply(Command::List, malformed)
 }
 
-/// What a [`Reader`] comes across.
-enum Step {
+/// What a [`Reader`] received.
+enum Received {
     /// The first message of a set.
     Set(Box<SetInfo>),
-    /// An entry; [`Reader::entry`] reads it.
-    Entry(Range<usize>),
+    /// More of the same set.
+    More,
+    End,
 }
 
 impl<'a, T: Transport> Reader<'a, T> {
@@ -44,62 +45,67 @@ impl<'a, T: Transport> Reader<'a, T> {
         })
     }
 
-    /// What comes next; nothing after an error.
+    /// The next entry of the message that came last, if one is left. Nothing waits here, so that
+    /// a listing costs a future for each message and not for each entry.
     #[inline]
-    async fn next(&mut self) -> Option<Result<Step>> {
-        match self.step().await {
-            Ok(step) => step.map(Ok),
-            Err(error) => {
+    fn buffered<K: SetType>(&mut self, kind: &K) -> Option<Result<Entry<K>>> {
+        let rest = self.client.connection.payload(self.entries.clone());
+        let mut walk = Attributes::new(rest);
+        let entry = walk.next()?;
+        self.entries.start += rest.len() - walk.rest().len();
+        let entry = entry.and_then(|entry| Entry::read(kind, entry.nested()));
+        Some(entry.map_err(|it| self.failed(malformed(it))))
+    }
+
+    /// Receives the next message, whose entries are read next.
+    async fn receive(&mut self) -> Result<Received> {
+        if self.over {
+            return Ok(Received::End);
+        }
+        match self.receive_message().await {
+            Ok(Received::End) => {
                 self.over = true;
-                self.client.connection.abandon_dump();
-                Some(Err(error))
+                Ok(Received::End)
             }
+            Ok(received) => Ok(received),
+            Err(error) => Err(self.failed(error)),
         }
     }
 
-    #[inline]
-    async fn step(&mut self) -> Result<Option<Step>> {
-        if self.over {
-            return Ok(None);
-        }
-        loop {
-            let rest = self.client.connection.payload(self.entries.clone());
-            let mut walk = Attributes::new(rest);
-            match walk.next() {
-                Some(Ok(entry)) => {
-                    // Where the entry's own attributes lie: behind its header.
-                    let start = self.entries.start + ATTRIBUTE_HEADER;
-                    self.entries.start += rest.len() - walk.rest().len();
-                    return Ok(Some(Step::Entry(start..start + entry.payload().len())));
-                }
-                Some(Err(it)) => return Err(malformed(it)),
-                None => {}
-            }
-            let Some(payload) = self.client.next_listed(self.set.as_ref()).await? else {
-                self.over = true;
-                return Ok(None);
-            };
-            let start = payload.start + NFGENMSG.len();
-            let listed = attributes(self.client.connection.payload(payload))
-                .and_then(Listed::read)
-                .map_err(malformed)?;
-            self.entries = start + listed.entries.start..start + listed.entries.end;
-            let info = listed.header.map(|header| header.info(listed.name));
-            let info = info.transpose().map_err(malformed)?;
-            if let Some(info) = info {
-                return Ok(Some(Step::Set(Box::new(info))));
-            }
-        }
+    async fn receive_message(&mut self) -> Result<Received> {
+        let Some(payload) = self.client.next_listed(self.set.as_ref()).await? else {
+            return Ok(Received::End);
+        };
+        let start = payload.start + NFGENMSG.len();
+        let listed = attributes(self.client.connection.payload(payload))
+            .and_then(Listed::read)
+            .map_err(malformed)?;
+        self.entries = start + listed.entries.start..start + listed.entries.end;
+        let info = listed.header.map(|header| header.info(listed.name));
+        let info = info.transpose().map_err(malformed)?;
+        Ok(info.map_or(Received::More, |info| Received::Set(Box::new(info))))
+    }
+
+    /// Nothing follows an error.
+    #[cold]
+    fn failed(&mut self, error: Error) -> Error {
+        self.over = true;
+        self.entries = 0..0;
+        self.client.connection.abandon_dump();
+        error
     }
 
     /// The next entry of a listing of one set.
     #[inline]
     pub(crate) async fn next_entry<K: SetType>(&mut self, kind: &K) -> Option<Result<Entry<K>>> {
         loop {
-            match self.next().await? {
-                Ok(Step::Entry(at)) => return Some(self.entry(kind, at)),
-                // The set's name was given to another set meanwhile; never seen.
-                Ok(Step::Set(_)) => {}
+            if let Some(entry) = self.buffered(kind) {
+                return Some(entry);
+            }
+            match self.receive().await {
+                // A set: its name was given to another set meanwhile; never seen.
+                Ok(Received::More | Received::Set(_)) => {}
+                Ok(Received::End) => return None,
                 Err(error) => return Some(Err(error)),
             }
         }
@@ -108,26 +114,20 @@ impl<'a, T: Transport> Reader<'a, T> {
     /// The next set or entry of a listing of all; `kind` is the type of the set that came last.
     pub(crate) async fn next_item(&mut self, kind: &mut Option<AnyType>) -> Option<Result<Item>> {
         loop {
-            match self.next().await? {
-                Ok(Step::Set(info)) => {
+            let entry = kind.as_ref().and_then(|kind| self.buffered(kind));
+            if let Some(entry) = entry {
+                return Some(entry.map(Item::Entry));
+            }
+            match self.receive().await {
+                Ok(Received::Set(info)) => {
                     *kind = info.set.as_ref().map(|set| *set.kind());
                     return Some(Ok(Item::Set(info)));
                 }
-                Ok(Step::Entry(at)) => {
-                    if let Some(kind) = kind {
-                        return Some(self.entry(kind, at).map(Item::Entry));
-                    }
-                }
+                Ok(Received::More) => {}
+                Ok(Received::End) => return None,
                 Err(error) => return Some(Err(error)),
             }
         }
-    }
-
-    /// Reads an entry that [`Reader::next`] found.
-    #[inline]
-    fn entry<K: SetType>(&self, kind: &K, at: Range<usize>) -> Result<Entry<K>> {
-        let attributes = Attributes::new(self.client.connection.payload(at));
-        Entry::read(kind, attributes).map_err(malformed)
     }
 }
 
@@ -183,14 +183,13 @@ pub(crate) async fn start_of_one<'a, T: Transport, K: SetType>(
 ) -> Result<(Reader<'a, T>, Box<SetInfo>)> {
     let mut reader = Reader::start(client, Some(*set.name())).await?;
     let missing = || malformed(Malformed::Missing("the set's header"));
-    match reader.next().await {
-        Some(Ok(Step::Set(info))) if info.type_name == set.type_name() => Ok((reader, info)),
-        Some(Ok(Step::Set(info))) => {
+    match reader.receive().await? {
+        Received::Set(info) if info.type_name == set.type_name() => Ok((reader, info)),
+        Received::Set(info) => {
             let why = format!("its type is {}, not {}", info.type_name, set.type_name());
             Err(Error::refused(Command::List.operation(), why).object(set.name()))
         }
-        Some(Err(error)) => Err(error),
-        _ => Err(missing().object(set.name())),
+        Received::More | Received::End => Err(missing().object(set.name())),
     }
 }
 
@@ -199,7 +198,9 @@ impl<T: SetType> Iterator for Entries<'_, T> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        ready(self.reader.next_entry(&self.kind))
+        self.reader
+            .buffered(&self.kind)
+            .or_else(|| ready(self.reader.next_entry(&self.kind)))
     }
 }
 

@@ -103,11 +103,11 @@ struct Progress {
     broken: bool,
 }
 
-/// About as many operations as go into a datagram.
-const OPERATIONS: usize = 512;
+/// As many operations as go into a datagram, if they are additions.
+const OPERATIONS: usize = 768;
 
 /// The operations of one datagram, each with its place in the batch.
-type Window = Vec<(usize, Operation)>;
+pub(super) type Window = Vec<(usize, Operation)>;
 
 impl<T: Transport> Client<T> {
     /// Carries out a batch.
@@ -138,7 +138,8 @@ impl<T: Transport> Client<T> {
         let mut next = 0;
         let mut progress = Progress::default();
         let mut packet = self.road.packet();
-        let mut window = Window::with_capacity(OPERATIONS);
+        let mut window = std::mem::take(&mut self.window);
+        window.reserve(OPERATIONS);
         loop {
             window.clear();
             let mut pending = Pending::default();
@@ -180,6 +181,11 @@ impl<T: Transport> Client<T> {
                 break;
             }
         }
+        self.road.keep(packet);
+        // The memory, not what was done.
+        window.clear();
+        window.shrink_to(OPERATIONS);
+        self.window = window;
         let left = usize::from(waiting.is_some()) + operations.count();
         Ok(progress.outcome(next..next + left))
     }

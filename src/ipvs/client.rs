@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use nix::errno::Errno;
 
 use super::SyncDaemon;
+use super::batch::Window;
 use super::key::ServiceKey;
 use super::message::Report;
 use super::operation::Operation;
@@ -35,6 +36,8 @@ pub(crate) fn connect_failed(failure: Failure) -> Error {
 #[derive(Debug)]
 pub(crate) struct Client<T> {
     pub(super) road: Netlink<T>,
+    /// Where a batch keeps what it sent, empty in between: its memory serves the next one.
+    pub(super) window: Window,
 }
 
 impl<T: Transport> Client<T> {
@@ -45,7 +48,8 @@ impl<T: Transport> Client<T> {
                        that is built with CONFIG_IP_VS";
             Error::new(CONNECT, Cause::Unavailable(why.into()))
         })?;
-        Ok(Self { road })
+        let window = Window::new();
+        Ok(Self { road, window })
     }
 
     /// Carries out one operation, after it was looked at.

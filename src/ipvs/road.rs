@@ -47,6 +47,7 @@ impl<T: Transport> Netlink<T> {
         let mut packet = self.packet();
         self.push(&mut packet, operation)?;
         let outcome = self.send(&mut packet).await?;
+        self.keep(packet);
         match outcome.failures.into_iter().next() {
             Some((_, rejection)) => Err(Failure::Rejected(rejection)),
             None if outcome.replies_lost => Err(Failure::RepliesLost),
@@ -78,8 +79,13 @@ impl<T: Transport> Netlink<T> {
     }
 
     /// An empty packet for operations.
-    pub(super) fn packet(&self) -> Packet {
+    pub(super) fn packet(&mut self) -> Packet {
         self.connection.packet()
+    }
+
+    /// Takes a packet back that is not needed any more.
+    pub(super) fn keep(&mut self, packet: Packet) {
+        self.connection.keep(packet);
     }
 
     /// Puts an operation into the packet; false if it has no room left.

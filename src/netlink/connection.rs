@@ -56,6 +56,8 @@ pub(crate) struct Connection<T> {
     writer: Writer,
     sequence: u32,
     dump: Option<Dump>,
+    /// The packet that was used last: its memory serves the next one.
+    spare: Option<Packet>,
 }
 
 /// One step of reading a dump.
@@ -76,6 +78,7 @@ impl<T: Transport> Connection<T> {
             // Any number will do; zero is what notifications carry.
             sequence: 1,
             dump: None,
+            spare: None,
         }
     }
 
@@ -226,9 +229,21 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// An empty packet.
-    pub(crate) fn packet(&self) -> Packet {
-        Packet::new(self.sequence.wrapping_add(1), PACKET)
+    /// An empty packet; [`Connection::keep`] takes it back.
+    pub(crate) fn packet(&mut self) -> Packet {
+        let first = self.sequence.wrapping_add(1);
+        match self.spare.take() {
+            Some(mut packet) => {
+                packet.clear(first);
+                packet
+            }
+            None => Packet::new(first, PACKET),
+        }
+    }
+
+    /// Takes a packet back that is not needed any more.
+    pub(crate) fn keep(&mut self, packet: Packet) {
+        self.spare = Some(packet);
     }
 
     /// Puts a request into the packet; false if it has no room left, or already so many that

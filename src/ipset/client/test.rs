@@ -28,6 +28,7 @@ impl<T: Transport> Client<T> {
             found.push(true);
         }
         self.send_tests(&mut packet, set, &mut found).await?;
+        self.connection.keep(packet);
         Ok(found)
     }
 

@@ -49,28 +49,34 @@ impl<T: SetType, E: Into<Entry<T>>, I: Iterator<Item = E>> BulkMessages<'_, T, I
     /// An entry that the set does not take is an error, after the message with those before it;
     /// the next message goes on behind it.
     pub fn next_message(&mut self) -> Option<Result<&mut [u8]>> {
+        let filled = self.next_batch()?;
+        Some(filled.map(|batch| {
+            let entries = batch.entries();
+            batch.message(entries)
+        }))
+    }
+
+    /// The entries of the next message.
+    pub(super) fn next_batch(&mut self) -> Option<Result<&mut Batch>> {
         if let Some(error) = self.refused.take() {
             return Some(Err(error));
         }
+        let Self { set, purpose, .. } = *self;
         self.batch.clear();
         while self.batch.is_empty() {
             if self.over {
                 return None;
             }
-            let Self { set, purpose, .. } = *self;
             match self
                 .batch
                 .fill(set, purpose, &mut self.position, &mut self.entries)
             {
                 Filled::Full => {}
                 Filled::End => self.over = true,
-                Filled::Refused(_, entry, refusal) => {
-                    let operation = match self.purpose {
-                        Purpose::Remove => Command::Remove.operation(),
-                        _ => Command::Add.operation(),
-                    };
-                    let error = Error::refused(operation, refusal.0);
-                    let error = error.object(entry.in_set(self.set.name()));
+                Filled::Refused(position, entry, refusal) => {
+                    let error = Error::refused(Command::from(purpose).operation(), refusal.0);
+                    let entry = entry.in_set(set.name());
+                    let error = error.object(format!("{entry} (position {position})"));
                     if self.batch.is_empty() {
                         return Some(Err(error));
                     }
@@ -78,8 +84,7 @@ impl<T: SetType, E: Into<Entry<T>>, I: Iterator<Item = E>> BulkMessages<'_, T, I
                 }
             }
         }
-        let entries = self.batch.entries();
-        Some(Ok(self.batch.message(entries)))
+        Some(Ok(&mut self.batch))
     }
 }
 
@@ -102,7 +107,7 @@ impl<T: SetType> IpSet<T> {
         self.messages(Purpose::Remove, entries, how)
     }
 
-    fn messages<I: IntoIterator>(
+    pub(super) fn messages<I: IntoIterator>(
         &self,
         purpose: Purpose,
         entries: I,

@@ -1,14 +1,12 @@
 use netlink_packet_core::ErrorMessage;
 
-use super::Request;
+use super::{BulkMessages, Request};
 use crate::error::Cause;
 use crate::ipset::answer::{attributes, find};
 use crate::ipset::attr::top;
-use crate::ipset::batch::{Batch, Filled};
-use crate::ipset::body::PROTOCOL;
 use crate::ipset::code::Command;
 use crate::ipset::encode::Purpose;
-use crate::ipset::{Entry, IpSet, SetName, SetType};
+use crate::ipset::{Bulk, Entry, IpSet, SetName, SetType};
 use crate::netlink::message::HEADER;
 use crate::wire::{self, Attributes, Buffer, Malformed, Writer};
 use crate::{Error, Result};
@@ -108,35 +106,43 @@ impl std::fmt::Debug for EncodedEntries {
     }
 }
 
-/// The requests for many entries.
+/// The requests for many entries, up to the first that the type of set does not take.
 pub(super) struct Requests<'a, T: SetType, I> {
     set: &'a IpSet<T>,
     purpose: Purpose,
-    entries: I,
-    batch: Batch,
-    position: u64,
-    refused: Option<Error>,
+    messages: BulkMessages<'a, T, I>,
     over: bool,
 }
 
-impl<'a, T: SetType, I> Requests<'a, T, I> {
+impl<'a, T: SetType, I: Iterator> Requests<'a, T, I> {
     pub(super) fn new(set: &'a IpSet<T>, purpose: Purpose, entries: I) -> Self {
         Self {
             set,
             purpose,
-            entries,
-            batch: Batch::new(set, purpose, true, PROTOCOL, usize::MAX),
-            position: 0,
-            refused: None,
+            messages: set.messages(purpose, entries, Bulk::new()),
             over: false,
         }
     }
+}
 
-    fn request(&self) -> Request {
+impl<T: SetType, E: Into<Entry<T>>, I: Iterator<Item = E>> Iterator for Requests<'_, T, I> {
+    type Item = Result<Request>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.over {
+            return None;
+        }
+        let batch = match self.messages.next_batch()? {
+            Ok(batch) => batch,
+            Err(error) => {
+                self.over = true;
+                return Some(Err(error));
+            }
+        };
         let set: SetName = *self.set.name();
-        let entries = EncodedEntries::many(self.batch.content());
+        let entries = EncodedEntries::many(batch.content());
         let exclusive = true;
-        match self.purpose {
+        Some(Ok(match self.purpose {
             Purpose::Remove => Request::Remove {
                 set,
                 entries,
@@ -147,34 +153,7 @@ impl<'a, T: SetType, I> Requests<'a, T, I> {
                 entries,
                 exclusive,
             },
-        }
-    }
-}
-
-impl<T: SetType, E: Into<Entry<T>>, I: Iterator<Item = E>> Iterator for Requests<'_, T, I> {
-    type Item = Result<Request>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.batch.clear();
-        if !self.over {
-            let filled = self.batch.fill(
-                self.set,
-                self.purpose,
-                &mut self.position,
-                &mut self.entries,
-            );
-            self.over = !matches!(filled, Filled::Full);
-            if let Filled::Refused(position, entry, refusal) = filled {
-                let operation = Command::from(self.purpose).operation();
-                let entry = entry.in_set(self.set.name());
-                let error = Error::refused(operation, refusal.0);
-                self.refused = Some(error.object(format!("{entry} (position {position})")));
-            }
-        }
-        if self.batch.is_empty() {
-            return self.refused.take().map(Err);
-        }
-        Some(Ok(self.request()))
+        }))
     }
 }
 
