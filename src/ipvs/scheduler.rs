@@ -33,6 +33,12 @@ impl Scheduler {
     /// none is named, and this crate too.
     pub const WeightedLeastConnection: Self = Self(Name::literal("wlc"));
     /// `lblc`: the server that the destination address had before, unless it is overloaded.
+    ///
+    /// The kernel loads a scheduler's module when a service first asks for it. With this one and
+    /// the next, Linux (seen on 6.1) can come to a stand at that moment if a network namespace is
+    /// being removed: IPVS waits for the module, the module for the namespace, and the namespace
+    /// for IPVS. Programs on machines where namespaces come and go load `ip_vs_lblc` and
+    /// `ip_vs_lblcr` beforehand.
     pub const LocalityBasedLeastConnection: Self = Self(Name::literal("lblc"));
     /// `lblcr`: the same with a set of servers for each destination address.
     pub const LocalityBasedLeastConnectionWithReplication: Self = Self(Name::literal("lblcr"));

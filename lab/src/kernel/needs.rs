@@ -8,7 +8,7 @@ use netlink_packet_generic::ctrl::{GenlCtrl, GenlCtrlCmd};
 use netlink_packet_generic::{GenlHeader, GenlMessage};
 use netlink_sys::{Socket, SocketAddr, protocols};
 
-use crate::link;
+use crate::{link, module};
 
 /// What a program needs from the kernel that it is to run on; for [`super::main`].
 #[derive(Clone, Debug)]
@@ -115,6 +115,7 @@ impl Needs {
                 Some(nix::libc::EPERM) => "it has IPVS, but this program lacks CAP_NET_ADMIN in the initial user namespace".to_owned(),
                 _ => format!("asking it for IPVS: {error}"),
             })?;
+            load_schedulers();
         }
         for name in &self.sets {
             set_type(name).map_err(|error| match error.raw_os_error() {
@@ -130,6 +131,15 @@ impl Needs {
             })?;
         }
         Ok(())
+    }
+}
+
+/// Loads the schedulers whose modules have something to set up in each network namespace, where the kernel has them. It would load them by
+/// itself when a service first asks for one; but if a namespace goes at that moment, Linux (6.1) stands still for ever: whoever adds the service
+/// holds IPVS's mutex and waits for the module, the module waits for the namespace to be gone, and that waits for the mutex.
+fn load_schedulers() {
+    for name in ["ip_vs_lblc", "ip_vs_lblcr"] {
+        let _ = module::load(name);
     }
 }
 
