@@ -20,24 +20,41 @@ const PLOT: &str = "benches/figures.svg";
 const RUNS: [&str; 2] = ["ipvs", "ipset"];
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
-    let quick = match arguments {
-        [] => false,
-        [word] if word == "quick" => true,
-        _ => return Err("bench takes no argument but `quick`".into()),
-    };
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        [] => {
+            let all = measure(false)?;
+            write(FIGURES, &format!("{all:#}\n"))?;
+            write(PLOT, &show(&all)?)
+        }
+        ["quick"] => show(&measure(true)?).map(drop),
+        ["again"] => {
+            let path = root().join(FIGURES);
+            let text = fs::read(&path).map_err(|error| format!("{FIGURES}: {error}"))?;
+            let all =
+                serde_json::from_slice(&text).map_err(|error| format!("{FIGURES}: {error}"))?;
+            write(PLOT, &show(&all)?)
+        }
+        _ => Err("bench takes no argument but `quick` or `again`".into()),
+    }
+}
+
+/// Runs everything.
+fn measure(quick: bool) -> Result<Value, String> {
     let mut documents = Vec::new();
     for part in RUNS {
         documents.push(times(part, quick)?);
     }
-    let figures = Figures::read(&documents)?;
     let groups = bytes::run(quick)?;
+    Ok(json!({ "kernel": documents, "bytes": groups }))
+}
+
+/// Prints the tables; gives the plot.
+fn show(all: &Value) -> Result<String, String> {
+    let figures = Figures::read(list(all, "kernel")?)?;
+    let groups = bytes::read(list(all, "bytes")?)?;
     print!("{}{}", table::jobs(&figures), table::groups(&groups));
-    if quick {
-        return Ok(());
-    }
-    let all = json!({ "kernel": documents, "bytes": bytes::to_json(&groups) });
-    write(FIGURES, &format!("{all:#}\n"))?;
-    write(PLOT, &plot::svg(&figures))
+    Ok(plot::svg(&figures))
 }
 
 fn write(path: &str, text: &str) -> Outcome {

@@ -15,7 +15,9 @@ cargo xtask COMMAND
   setup           install what the tests and examples run on (as root; else say what to run)
   hairpin [ARG…]  set up, and run the example `hairpin` with the arguments
   test [ARG…]     set up, and run every test and doc test; arguments go to `cargo test`
-  bench [quick]   time the crate beside the kernel's own time and the tools: a table, and a plot in benches/
+  bench           time the crate beside the kernel's own time and the tools: tables, and a plot in benches/
+  bench quick     the same for small sizes, in four minutes; nothing is kept
+  bench again     the tables and the plot of the figures that were kept
   ci              what continuous integration runs: format, lints, docs, features, licences, tests
 ";
 

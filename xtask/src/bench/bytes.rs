@@ -1,12 +1,13 @@
 //! Writing and reading alone, without a kernel: what criterion measured of benches/encode.rs and
 //! benches/decode.rs.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{number, text};
+use super::{list, number, text};
 use crate::shell::{self, root};
 
 /// Where criterion puts its estimates.
@@ -30,26 +31,29 @@ impl Group {
     pub(super) fn contender(&self, name: &str) -> Option<&Contender> {
         self.contenders.iter().find(|it| it.name == name)
     }
+}
 
-    fn to_json(&self) -> Value {
-        let contenders = self.contenders.iter();
-        let contenders =
-            contenders.map(|it| json!({ "name": it.name, "nanoseconds": it.nanoseconds }));
-        json!({
-            "name": self.name,
-            "elements": self.elements,
-            "bytes": self.bytes,
-            "contenders": contenders.collect::<Vec<_>>(),
+/// What [`run`] gave.
+pub(super) fn read(groups: &[Value]) -> Result<Vec<Group>, String> {
+    let group = |group: &Value| {
+        let contenders = list(group, "contenders")?.iter().map(|it| {
+            Ok(Contender {
+                name: text(it, "name")?.to_owned(),
+                nanoseconds: it["nanoseconds"].as_f64().ok_or("a median is missing")?,
+            })
+        });
+        Ok(Group {
+            name: text(group, "name")?.to_owned(),
+            elements: number(group, "elements")?,
+            bytes: number(group, "bytes")?,
+            contenders: contenders.collect::<Result<_, String>>()?,
         })
-    }
+    };
+    groups.iter().map(group).collect()
 }
 
-pub(super) fn to_json(groups: &[Group]) -> Value {
-    groups.iter().map(Group::to_json).collect()
-}
-
-/// Runs the benchmarks; `quick` is not exact.
-pub(super) fn run(quick: bool) -> Result<Vec<Group>, String> {
+/// Runs the benchmarks (not exactly, if `quick`), and gives their groups as they are kept.
+pub(super) fn run(quick: bool) -> Result<Vec<Value>, String> {
     let home = root().join(HOME);
     // What an earlier run left would be taken for this one's.
     let _ = fs::remove_dir_all(&home);
@@ -62,39 +66,39 @@ pub(super) fn run(quick: bool) -> Result<Vec<Group>, String> {
         home.to_str().ok_or("the path is not UTF-8")?,
     )];
     shell::cargo_with(&arguments, &place)?;
-    let mut groups: Vec<Group> = Vec::new();
+    // By the names of the groups.
+    let mut groups: BTreeMap<String, Value> = BTreeMap::new();
     for folder in folders(&home)? {
         for benchmark in folders(&folder)? {
             add(&mut groups, &benchmark.join("new"))?;
         }
     }
-    groups.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(groups)
+    Ok(groups.into_values().collect())
 }
 
-fn add(groups: &mut Vec<Group>, folder: &Path) -> Result<(), String> {
+fn add(groups: &mut BTreeMap<String, Value>, folder: &Path) -> Result<(), String> {
     // Folders such as `report` are of criterion's own.
     if !folder.is_dir() {
         return Ok(());
     }
-    let benchmark = read(&folder.join("benchmark.json"))?;
-    let estimates = read(&folder.join("estimates.json"))?;
+    let benchmark = parse(&folder.join("benchmark.json"))?;
+    let estimates = parse(&folder.join("estimates.json"))?;
     let throughput = &benchmark["throughput"]["ElementsAndBytes"];
-    let name = text(&benchmark, "group_id")?;
-    let elements = number(throughput, "elements")?;
+    let (name, elements) = (
+        text(&benchmark, "group_id")?,
+        number(throughput, "elements")?,
+    );
     let median = estimates["median"]["point_estimate"].as_f64();
-    let contender = Contender {
-        name: text(&benchmark, "function_id")?.to_owned(),
-        nanoseconds: median.ok_or("an estimate has no median")? / elements as f64,
-    };
-    match groups.iter_mut().find(|it| it.name == name) {
-        Some(group) => group.contenders.push(contender),
-        None => groups.push(Group {
-            name: name.to_owned(),
-            elements,
-            bytes: number(throughput, "bytes")?,
-            contenders: vec![contender],
-        }),
+    let contender = json!({
+        "name": text(&benchmark, "function_id")?,
+        "nanoseconds": median.ok_or("an estimate has no median")? / elements as f64,
+    });
+    let bytes = number(throughput, "bytes")?;
+    let group = groups.entry(name.to_owned()).or_insert_with(
+        || json!({ "name": name, "elements": elements, "bytes": bytes, "contenders": [] }),
+    );
+    if let Some(contenders) = group["contenders"].as_array_mut() {
+        contenders.push(contender);
     }
     Ok(())
 }
@@ -113,7 +117,7 @@ fn folders(folder: &Path) -> Result<Vec<std::path::PathBuf>, String> {
     Ok(folders)
 }
 
-fn read(path: &Path) -> Result<Value, String> {
+fn parse(path: &Path) -> Result<Value, String> {
     let error = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let bytes = fs::read(path).map_err(|it| error(&it))?;
     serde_json::from_slice(&bytes).map_err(|it| error(&it))

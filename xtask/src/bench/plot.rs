@@ -123,6 +123,14 @@ impl Panel {
                 .iter()
                 .map(|(x, y)| self.place(*x, *y))
                 .collect();
+            // A line of one point is none.
+            if let [(x, y)] = line.points[..] {
+                let (x, y) = (self.x.place(x), self.y.place(y));
+                let _ = writeln!(
+                    svg,
+                    "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{color}\"/>"
+                );
+            }
             let _ = writeln!(
                 svg,
                 "<polyline points=\"{}\" fill=\"none\" stroke=\"{color}\" \
