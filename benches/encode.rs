@@ -8,7 +8,8 @@ mod requests;
 
 use std::hint::black_box;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use ipvset::ipset::{
     Bulk, HashIp, HashIpPort, HashIpPortIp, HashNet, HashNetIface, IpSet, IpsetMessage, Request,
 };
@@ -21,7 +22,7 @@ use entries::Shape;
 /// The attribute that numbers an entry.
 const LINE: u16 = 9;
 
-/// Entries of a bulk.
+/// A message of a bulk has more entries than this.
 const COUNT: u32 = 1_000;
 
 /// One request of IPVS: from the value to the bytes.
@@ -44,10 +45,7 @@ fn operation<const N: usize>(
             message.emit(&mut buffer[..length]);
         });
     });
-    contenders::copy(&mut group, &bytes);
-    group.bench_function("attribute trees", |bencher| {
-        bencher.iter(|| black_box(emitted(&trees())));
-    });
+    beside(&mut group, &bytes, || emitted(&trees()));
     group.finish();
 }
 
@@ -76,7 +74,6 @@ fn of_set<T: Shape>(criterion: &mut Criterion) {
             black_box(messages.next_message().unwrap().unwrap());
         });
     });
-    contenders::copy(&mut group, &bytes);
     let mut copy = vec![0; bytes.len()];
     group.bench_function("copy, entry by entry", |bencher| {
         let length = black_box(length);
@@ -87,9 +84,8 @@ fn of_set<T: Shape>(criterion: &mut Criterion) {
             }
         });
     });
-    group.bench_function("attribute trees", |bencher| {
-        bencher.iter(|| black_box(emitted(&[nest(8, (0..count as u32).map(tree).collect())])));
-    });
+    let trees = || [nest(8, (0..count as u32).map(tree).collect())];
+    beside(&mut group, &bytes, || emitted(&trees()));
     group.finish();
 }
 
@@ -117,11 +113,16 @@ fn one_entry<T: Shape>(criterion: &mut Criterion) {
             request.serialize(&mut buffer[..length]);
         });
     });
-    contenders::copy(&mut group, &bytes);
-    group.bench_function("attribute trees", |bencher| {
-        bencher.iter(|| black_box(emitted(&trees())));
-    });
+    beside(&mut group, &bytes, || emitted(&trees()));
     group.finish();
+}
+
+/// What the crate stands beside: a copy, and the bytes that trees of attributes become.
+fn beside(group: &mut BenchmarkGroup<'_, WallTime>, bytes: &[u8], trees: impl Fn() -> Vec<u8>) {
+    contenders::copy(group, bytes);
+    group.bench_function("attribute trees", |bencher| {
+        bencher.iter(|| black_box(trees()));
+    });
 }
 
 fn emitted(trees: &[Tree]) -> Vec<u8> {

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{IoSliceMut, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use netlink_packet_core::{NLM_F_ACK, NLM_F_REQUEST};
 use nix::sys::socket::{
     AddressFamily, MsgFlags, MultiHeaders, SockFlag, SockProtocol, SockType, recv, recvmmsg, send,
     setsockopt, socket, sockopt,
@@ -128,9 +129,8 @@ impl Datagrams {
 
     /// Lets the last message ask for an ACK.
     fn close(&mut self) {
-        const REQUEST_ACK: u16 = 1 | 4;
         if let Some(flags) = self.open.get_mut(self.last + 6..self.last + 8) {
-            flags.copy_from_slice(&REQUEST_ACK.to_ne_bytes());
+            flags.copy_from_slice(&(NLM_F_REQUEST | NLM_F_ACK).to_ne_bytes());
             self.full.push(std::mem::take(&mut self.open));
         }
     }

@@ -8,7 +8,9 @@ use ipvset::ipvs::proc::{Proc, Snapshot};
 use ipvset::ipvs::{
     Ipvs, IpvsMessage, OnFailure, Operation, Query, RealServer, Scheduler, VirtualService,
 };
-use netlink_packet_core::{Emitable, NetlinkHeader, NetlinkMessage, NetlinkPayload};
+use netlink_packet_core::{
+    Emitable, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+};
 use netlink_packet_generic::ctrl::nlas::GenlCtrlAttrs;
 use netlink_packet_generic::ctrl::{GenlCtrl, GenlCtrlCmd};
 use netlink_packet_generic::{GenlFamily, GenlMessage};
@@ -24,10 +26,6 @@ const TABLE: &str = "services with 10 servers each";
 /// As the first thing that a process does: in User Mode Linux each page of memory that was not
 /// touched before takes longer than two requests.
 const COLD: &str = "ipvset, the first time";
-
-const REQUEST: u16 = 1;
-const ACK: u16 = 4;
-const DUMP: u16 = 0x300;
 
 pub(crate) fn jobs(quick: bool) -> Vec<Job> {
     let services = if quick { 100 } else { 1_000 };
@@ -86,7 +84,7 @@ pub(crate) fn contend(contender: &str, job: &str, services: u32) -> Outcome<Run>
             // The kernel sees how much is received at a time.
             floor.ask(&family_request())?;
             let family = family()?;
-            let ask = |query: Query| message(family, DUMP, query.into());
+            let ask = |query: Query| message(family, NLM_F_DUMP, query.into());
             let all = ask(Query::Services);
             let each = (0..services).map(|number| ask(Query::Servers(service(number).key)));
             let each: Vec<_> = each.collect();
@@ -111,7 +109,7 @@ pub(crate) fn contend(contender: &str, job: &str, services: u32) -> Outcome<Run>
 /// and the tool lie in memory.
 fn warm_up(ipvs: &mut Ipvs) -> Outcome {
     add(ipvs, 1)?;
-    let request = message(family()?, ACK, Operation::Zero.into());
+    let request = message(family()?, NLM_F_ACK, Operation::Zero.into());
     Floor::generic()?.ask(&request)?;
     complete(ipvs.table()?.len(), 1)?;
     complete(Proc::new().snapshot()?.len(), 1)?;
@@ -210,7 +208,7 @@ where
     F: GenlFamily + Emitable + Clone + std::fmt::Debug + PartialEq + Eq,
 {
     let mut header = NetlinkHeader::default();
-    header.flags = REQUEST | flags;
+    header.flags = NLM_F_REQUEST | flags;
     let mut message = NetlinkMessage::new(header, NetlinkPayload::from(message));
     message.finalize();
     let mut bytes = vec![0; message.buffer_len()];

@@ -163,6 +163,7 @@ impl EntryOptions {
     }
 
     /// Those among an entry's attributes, but for `nomatch`.
+    // Apart, so that the loop over entries that have none does not carry it along.
     #[inline(never)]
     fn read(entry: Attributes<'_>) -> Result<Self, Malformed> {
         let mut options = Self::default();

@@ -63,11 +63,10 @@ impl<'a, T: Transport> Reader<'a, T> {
             return Ok(Received::End);
         }
         match self.receive_message().await {
-            Ok(Received::End) => {
-                self.over = true;
-                Ok(Received::End)
+            Ok(received) => {
+                self.over = matches!(received, Received::End);
+                Ok(received)
             }
-            Ok(received) => Ok(received),
             Err(error) => Err(self.failed(error)),
         }
     }
