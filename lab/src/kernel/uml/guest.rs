@@ -10,7 +10,9 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::reboot::{RebootMode, reboot};
 use nix::sys::signal::{Signal, kill, killpg};
@@ -74,6 +76,19 @@ pub(crate) fn init() -> ! {
     loop {
         std::thread::sleep(Duration::from_secs(1));
     }
+}
+
+/// From here on init runs as soon as it has something to do. What the program wrote is on its way before the program does the next thing, so
+/// that a panic of the kernel does not take with it the line that says what was tried.
+fn come_first() -> Result<()> {
+    let lowest = libc::sched_param { sched_priority: 1 };
+    // The program and all others stay as they are.
+    let policy = libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK;
+    // SAFETY: a pointer to a parameter that is only read; 0 is the calling process.
+    let changed = unsafe { libc::sched_setscheduler(0, policy, &lowest) };
+    Errno::result(changed)
+        .map(drop)
+        .map_err(failed("set the scheduling of", "init"))
 }
 
 /// The frames' way to the launcher and back.
@@ -167,6 +182,7 @@ impl Init {
             .set_nonblocking(true)
             .map_err(failed("listen on", TERMINAL_SOCKET))?;
         let signals = Signals::block()?;
+        come_first()?;
         let (program, mut output, mut errors) = self.start(&order)?;
         self.console
             .send(Kind::Credit, &(WINDOW as i32).to_le_bytes())?;
