@@ -1,13 +1,16 @@
 //! What the lab offers on a kernel: namespaces, devices, servers and clients, rules, settings, tools.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lab::http::{self, Unanswered};
 use lab::{Error, Iptables, Namespace, Needs, address, link, module, net, route, sysctl, tool};
 
 type Result<T = (), E = Error> = std::result::Result<T, E>;
 
-const SECOND: Duration = Duration::from_secs(1);
+/// How long to wait for an answer that must come, on however busy a machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long to wait for one that must not come: less than the 3 s after which the kernel gives up on an address.
+const IMPATIENCE: Duration = Duration::from_secs(1);
 
 lab::tests![
     Needs::ipvs().and_sets(&["hash:ip,port,ip"]).and_devices(&["bridge", "veth", "dummy"]);
@@ -155,32 +158,32 @@ fn two_namespaces_talk_over_a_bridge() -> Result {
         (&pods.dustin, "10.0.0.11", "10.0.0.21:8080", "leah"),
         (&pods.leah, "10.0.0.21", "10.0.0.11:8080", "dustin"),
     ] {
-        let answer = http::get(client, server, SECOND).unwrap();
+        let answer = http::get(client, server, PATIENCE).unwrap();
         assert_eq!(answer.server, name);
         assert_eq!(answer.client.ip().to_string(), own);
     }
     assert_eq!((dustin.requests(), leah.requests()), (2, 2));
     drop(dustin);
     assert_eq!(
-        http::get(&pods.home, "10.0.0.11:8080", SECOND),
+        http::get(&pods.home, "10.0.0.11:8080", PATIENCE),
         Err(Unanswered::Refused)
     );
 
     let _tcp = net::serve_tcp(&pods.leah, "0.0.0.0:7", "leah's TCP")?;
     let _udp = net::serve_udp(&pods.leah, "0.0.0.0:7", "leah's UDP")?;
     assert_eq!(
-        net::ask_tcp(&pods.dustin, "10.0.0.21:7", SECOND)
+        net::ask_tcp(&pods.dustin, "10.0.0.21:7", PATIENCE)
             .unwrap()
             .server,
         "leah's TCP"
     );
     assert_eq!(
-        net::ask_udp(&pods.dustin, "10.0.0.21:7", SECOND)
+        net::ask_udp(&pods.dustin, "10.0.0.21:7", PATIENCE)
             .unwrap()
             .server,
         "leah's UDP"
     );
-    let mut connection = net::connect(&pods.home, "10.0.0.21:7", SECOND).unwrap();
+    let mut connection = net::connect(&pods.home, "10.0.0.21:7", PATIENCE).unwrap();
     let own = connection.local_address().unwrap();
     assert_eq!(connection.ask().unwrap().client, own);
     assert_eq!(connection.ask().unwrap().client, own);
@@ -204,15 +207,19 @@ fn ipv6_is_usable_at_once() -> Result {
     let _tcp = net::serve_tcp(&home, "[::]:7", "near")?;
     let _udp = net::serve_udp(&home, "[fd01::1]:7", "vip")?;
     assert_eq!(
-        http::get(&home, "[fd00::2]:80", SECOND).unwrap().server,
+        http::get(&home, "[fd00::2]:80", PATIENCE).unwrap().server,
         "far"
     );
     assert_eq!(
-        net::ask_tcp(&other, "[fd00::1]:7", SECOND).unwrap().server,
+        net::ask_tcp(&other, "[fd00::1]:7", PATIENCE)
+            .unwrap()
+            .server,
         "near"
     );
     assert_eq!(
-        net::ask_udp(&other, "[fd01::1]:7", SECOND).unwrap().server,
+        net::ask_udp(&other, "[fd01::1]:7", PATIENCE)
+            .unwrap()
+            .server,
         "vip"
     );
     Ok(())
@@ -221,34 +228,32 @@ fn ipv6_is_usable_at_once() -> Result {
 fn failures_to_connect_are_told_apart() -> Result {
     let pods = Pods::new()?;
     assert_eq!(
-        http::get(&pods.home, "192.0.2.1:80", SECOND),
+        http::get(&pods.home, "192.0.2.1:80", IMPATIENCE),
         Err(Unanswered::NoRoute)
     );
     assert_eq!(
-        http::get(&pods.home, "10.0.0.11:80", SECOND),
+        http::get(&pods.home, "10.0.0.11:80", PATIENCE),
         Err(Unanswered::Refused)
     );
     assert_eq!(
-        net::ask_udp(&pods.home, "10.0.0.11:80", SECOND),
+        net::ask_udp(&pods.home, "10.0.0.11:80", PATIENCE),
         Err(Unanswered::Refused)
     );
-    // Nobody has the address; the kernel gives up on it only after 3 s.
-    let start = Instant::now();
+    // Nobody has the address; the kernel gives up on it only after 3 s, and says so.
     assert_eq!(
-        http::get(&pods.home, "10.0.0.99:80", SECOND),
+        http::get(&pods.home, "10.0.0.99:80", IMPATIENCE),
         Err(Unanswered::TimedOut)
     );
     assert_eq!(
-        net::ask_tcp(&pods.home, "10.0.0.98:80", SECOND),
+        net::ask_tcp(&pods.home, "10.0.0.98:80", IMPATIENCE),
         Err(Unanswered::TimedOut)
     );
     assert_eq!(
-        net::ask_udp(&pods.home, "10.0.0.97:80", SECOND),
+        net::ask_udp(&pods.home, "10.0.0.97:80", IMPATIENCE),
         Err(Unanswered::TimedOut)
     );
-    assert!(start.elapsed() < 5 * SECOND, "{:?}", start.elapsed());
     assert!(matches!(
-        http::get(&pods.home, "nonsense", SECOND),
+        http::get(&pods.home, "nonsense", IMPATIENCE),
         Err(Unanswered::Other(_))
     ));
     Ok(())
@@ -331,13 +336,13 @@ fn a_masquerade_hides_the_client() -> Result {
     let _server = http::serve(&outside, "192.0.2.2:80", "outside")?;
     // It has no route back to the pods.
     assert_eq!(
-        http::get(&pods.dustin, "192.0.2.2:80", SECOND),
+        http::get(&pods.dustin, "192.0.2.2:80", IMPATIENCE),
         Err(Unanswered::TimedOut)
     );
     let iptables = Iptables::new()?;
     iptables.append("filter", "FORWARD", "--in-interface bridge_home -j ACCEPT")?;
     iptables.append("nat", "POSTROUTING", "--source 10.0.0.0/24 -j MASQUERADE")?;
-    let answer = http::get(&pods.dustin, "192.0.2.2:80", SECOND).unwrap();
+    let answer = http::get(&pods.dustin, "192.0.2.2:80", PATIENCE).unwrap();
     assert_eq!(answer.client.ip().to_string(), "192.0.2.1");
     iptables.delete("nat", "POSTROUTING", "--source 10.0.0.0/24 -j MASQUERADE")?;
     assert!(
@@ -346,7 +351,7 @@ fn a_masquerade_hides_the_client() -> Result {
             .is_err()
     );
     assert_eq!(
-        http::get(&pods.dustin, "192.0.2.2:80", SECOND),
+        http::get(&pods.dustin, "192.0.2.2:80", IMPATIENCE),
         Err(Unanswered::TimedOut)
     );
     // The rule that step 5 of the walkthrough needs.
@@ -358,13 +363,13 @@ fn a_masquerade_hides_the_client() -> Result {
     )?;
     tool("ipset", ["add", "PAIRS", "192.0.2.2,tcp:80,10.0.0.11"])?;
     assert_eq!(
-        http::get(&pods.dustin, "192.0.2.2:80", SECOND)
+        http::get(&pods.dustin, "192.0.2.2:80", PATIENCE)
             .unwrap()
             .server,
         "outside"
     );
     assert_eq!(
-        http::get(&pods.leah, "192.0.2.2:80", SECOND),
+        http::get(&pods.leah, "192.0.2.2:80", IMPATIENCE),
         Err(Unanswered::TimedOut)
     );
     Ok(())
@@ -400,7 +405,7 @@ fn a_tunnel_real_server_decapsulates() -> Result {
     )?;
     let _server = http::serve(&pods.dustin, "10.100.100.100:8080", "dustin")?;
     assert_eq!(
-        http::get(&pods.leah, service, SECOND).unwrap().server,
+        http::get(&pods.leah, service, PATIENCE).unwrap().server,
         "dustin"
     );
     module::load("ip6_tunnel")?;

@@ -88,7 +88,7 @@ impl Run {
     /// Checks that nothing is left of the run: no process, and with it no namespace and no device; and no file. The kernel takes a moment to end
     /// processes.
     fn assert_clean(&self) {
-        let deadline = Instant::now() + Duration::from_secs(5);
+        let deadline = Instant::now() + PATIENCE;
         while !self.processes().is_empty() && Instant::now() < deadline {
             sleep(Duration::from_millis(20));
         }
@@ -99,7 +99,7 @@ impl Run {
             .collect();
         assert!(left.is_empty(), "{left:?} are left of the run");
         // Other runs may be starting guests, whose files are there for a moment.
-        let deadline = Instant::now() + Duration::from_secs(5);
+        let deadline = Instant::now() + PATIENCE;
         while !memory_files().is_empty() && Instant::now() < deadline {
             sleep(Duration::from_millis(20));
         }
@@ -146,8 +146,11 @@ fn start(mut command: Command) -> (Child, BufReader<impl Read>) {
     (child, lines)
 }
 
+/// Long enough for the busiest of machines: what takes so long will not come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 fn wait(child: &mut Child) -> ExitStatus {
-    let deadline = Instant::now() + Duration::from_secs(15);
+    let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
         if let Some(status) = child.try_wait().unwrap() {
             return status;
@@ -192,16 +195,14 @@ fn streams_arrive_apart_and_unchanged() {
 #[test]
 fn output_arrives_as_it_is_written() {
     let lab = Run::new();
-    let (mut child, mut lines) = start(lab.guest("echo up; sleep 2; echo down"));
-    let start = Instant::now();
+    let mut command = lab.guest("echo up; read answer; echo $answer");
+    command.stdin(Stdio::piped());
+    // It has said the first line before it was told the second.
+    let (mut child, mut lines) = start(command);
+    child.stdin.take().unwrap().write_all(b"down\n").unwrap();
     let mut line = String::new();
     lines.read_line(&mut line).unwrap();
     assert_eq!(line, "down\n");
-    assert!(
-        start.elapsed() > Duration::from_secs(1),
-        "the first line came {:?} before the second",
-        start.elapsed()
-    );
     assert!(wait(&mut child).success());
 }
 
@@ -622,17 +623,14 @@ fn sample(arguments: &[&str]) -> Output {
 
 #[test]
 fn the_test_runner_takes_a_test_binarys_arguments() {
-    let start = Instant::now();
-    let output = sample(&["--list"]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lab-sample"));
+    // It needs no kernel for that.
+    command.arg("--list").env("IPVSET_UML", "/no/such/kernel");
+    let output = run(command);
+    assert_eq!(output.status.code(), Some(0));
     assert_eq!(
         text(&output.stdout),
         "passes: test\nfails: test\npanics: test\nhangs: test\nrests: test\n"
-    );
-    // Nothing was booted for that.
-    assert!(
-        start.elapsed() < Duration::from_millis(500),
-        "{:?}",
-        start.elapsed()
     );
 
     let output = sample(&["--exact", "passes"]);
