@@ -115,30 +115,29 @@ impl Batch {
             return Filled::Full;
         };
         let mut line = first;
-        let mut tail = self.writer.tail(room);
-        let filled = loop {
-            // Whatever it is, the next entry fits, so that there is no need to take it back.
-            if !tail.has_room() {
-                break Filled::Full;
+        let filled = self.writer.tail(room, |tail| {
+            loop {
+                // Whatever it is, the next entry fits, so that there is no need to take it back.
+                if !tail.has_room() {
+                    break Filled::Full;
+                }
+                let Some(entry) = entries.next() else {
+                    break Filled::End;
+                };
+                let entry = entry.into();
+                let written = tail.append(|mut room| {
+                    room.raw(&entry_header(line));
+                    let mut room = entry.write_in(set, purpose, room)?;
+                    room.close(0);
+                    Ok(room)
+                });
+                line += 1;
+                if let Err(refusal) = written {
+                    let refused = self.base + u64::from(line - 2);
+                    break Filled::Refused(refused, entry, refusal);
+                }
             }
-            let Some(entry) = entries.next() else {
-                break Filled::End;
-            };
-            let entry = entry.into();
-            let written = tail.append(|mut room| {
-                room.raw(&entry_header(line));
-                let mut room = entry.write_in(set, purpose, room)?;
-                room.close(0);
-                Ok(room)
-            });
-            line += 1;
-            if let Err(refusal) = written {
-                let refused = self.base + u64::from(line - 2);
-                break Filled::Refused(refused, entry, refusal);
-            }
-        };
-        let left = tail.left();
-        self.writer.extend(room - left);
+        });
         let taken = line - first;
         *position += u64::from(taken);
         self.count += taken as usize - usize::from(matches!(filled, Filled::Refused(..)));

@@ -351,11 +351,9 @@ impl<T: SetType> Entry<T> {
         purpose: Purpose,
         writer: &mut Writer,
     ) -> Result<(), Refusal> {
-        let mut tail = writer.tail(ROOM);
-        tail.append(|room| self.write_in(set, purpose, room))?;
-        let left = tail.left();
-        writer.extend(ROOM - left);
-        Ok(())
+        writer.tail(ROOM, |tail| {
+            tail.append(|room| self.write_in(set, purpose, room))
+        })
     }
 
     /// As [`Entry::write`], into room that the caller has.

@@ -214,6 +214,30 @@ impl<T: Transport> Client<T> {
         Ok(after)
     }
 
+    pub(crate) async fn set_weight(
+        &mut self,
+        key: ServiceKey,
+        address: SocketAddr,
+        weight: u32,
+    ) -> Result<()> {
+        let changed = self.change_server(key, address, |it| it.weight = weight);
+        changed.await.map(drop)
+    }
+
+    pub(crate) async fn set_thresholds(
+        &mut self,
+        key: ServiceKey,
+        address: SocketAddr,
+        upper: u32,
+        lower: u32,
+    ) -> Result<()> {
+        let changed = self.change_server(key, address, |it| {
+            it.upper_threshold = upper;
+            it.lower_threshold = lower;
+        });
+        changed.await.map(drop)
+    }
+
     /// `check` is false for what was not in order before: another program's odd service can
     /// still be changed.
     async fn write_back(&mut self, operation: &Operation, check: bool) -> Result<()> {

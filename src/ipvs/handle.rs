@@ -252,8 +252,7 @@ impl Ipvs {
         server: SocketAddr,
         weight: u32,
     ) -> Result<()> {
-        self.change_server(service, server, |it| it.weight = weight)
-            .map(drop)
+        ready(self.client.set_weight(service.into(), server, weight))
     }
 
     /// Changes a server's thresholds and nothing else, through [`Ipvs::change_server`].
@@ -268,11 +267,8 @@ impl Ipvs {
         upper: u32,
         lower: u32,
     ) -> Result<()> {
-        self.change_server(service, server, |it| {
-            it.upper_threshold = upper;
-            it.lower_threshold = lower;
-        })
-        .map(drop)
+        let service = service.into();
+        ready(self.client.set_thresholds(service, server, upper, lower))
     }
 
     /// Removes a server from a service.

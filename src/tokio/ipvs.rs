@@ -220,9 +220,7 @@ impl Ipvs {
         server: SocketAddr,
         weight: u32,
     ) -> Result<()> {
-        self.change_server(service, server, |it| it.weight = weight)
-            .await
-            .map(drop)
+        self.client.set_weight(service.into(), server, weight).await
     }
 
     /// Changes a server's thresholds and nothing else, through [`Ipvs::change_server`].
@@ -235,12 +233,9 @@ impl Ipvs {
         upper: u32,
         lower: u32,
     ) -> Result<()> {
-        self.change_server(service, server, |it| {
-            it.upper_threshold = upper;
-            it.lower_threshold = lower;
-        })
-        .await
-        .map(drop)
+        self.client
+            .set_thresholds(service.into(), server, upper, lower)
+            .await
     }
 
     /// Removes a server from a service.

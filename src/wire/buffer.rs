@@ -242,15 +242,15 @@ mod tests {
     fn a_tail_takes_things_until_there_is_no_room_left() {
         let mut writer = Writer::default();
         writer.u32(1, 7);
-        let mut tail = writer.tail(ROOM + 8);
-        for left in [ROOM + 4, ROOM, ROOM - 4] {
-            assert!(tail.has_room());
-            assert_eq!(tail.append(four), Ok(()));
-            assert_eq!(tail.left(), left);
-        }
-        assert!(!tail.has_room());
-        assert!(tail.append(four).is_err());
-        writer.extend(12);
+        writer.tail(ROOM + 8, |tail| {
+            for left in [ROOM + 4, ROOM, ROOM - 4] {
+                assert!(tail.has_room());
+                assert_eq!(tail.append(four), Ok(()));
+                assert_eq!(tail.left(), left);
+            }
+            assert!(!tail.has_room());
+            assert!(tail.append(four).is_err());
+        });
         let expected = [[8, 0, 1, 0, 7, 0, 0, 0].as_slice(), &[1, 2, 3, 4].repeat(3)].concat();
         assert_eq!(writer.finish(), Ok(expected.as_slice()));
     }
@@ -258,19 +258,21 @@ mod tests {
     #[test]
     fn what_fails_or_is_too_long_is_not_appended() {
         let mut writer = Writer::default();
-        let mut tail = writer.tail(2 * ROOM);
         let length = ROOM + 4;
-        let written = tail.append(|mut room| {
-            room.raw(&[1; 4]);
-            room.raw(&[1; ROOM]);
-            Ok(room)
+        writer.tail(2 * ROOM, |tail| {
+            let written = tail.append(|mut room| {
+                room.raw(&[1; 4]);
+                room.raw(&[1; ROOM]);
+                Ok(room)
+            });
+            assert_eq!(written, Err(Oversized { kind: 0, length }));
+            let failed = tail.append(|mut room| {
+                room.raw(&[1; 4]);
+                Err(Oversized { kind: 3, length })
+            });
+            assert_eq!(failed, Err(Oversized { kind: 3, length }));
+            assert_eq!(tail.left(), 2 * ROOM);
         });
-        assert_eq!(written, Err(Oversized { kind: 0, length }));
-        let failed = tail.append(|mut room| {
-            room.raw(&[1; 4]);
-            Err(Oversized { kind: 3, length })
-        });
-        assert_eq!(failed, Err(Oversized { kind: 3, length }));
-        assert_eq!(tail.left(), 2 * ROOM);
+        assert_eq!(writer.len(), 0);
     }
 }

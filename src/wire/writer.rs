@@ -52,17 +52,14 @@ impl Writer {
         }
     }
 
-    /// At most so many bytes behind what was written, to be written to. [`Writer::extend`] says
-    /// how many were used.
-    #[inline]
-    pub(crate) fn tail(&mut self, most: usize) -> Tail<'_> {
-        Tail::new(&mut self.buffer.room(most)[..most])
-    }
-
-    /// Takes so many bytes behind what was written for written too.
-    #[inline]
-    pub(crate) fn extend(&mut self, more: usize) {
-        self.buffer.extend(more);
+    /// Appends what `content` appends to at most so many bytes behind what was written so far.
+    #[inline(always)]
+    pub(crate) fn tail<T>(&mut self, most: usize, content: impl FnOnce(&mut Tail<'_>) -> T) -> T {
+        let mut tail = Tail::new(&mut self.buffer.room(most)[..most]);
+        let result = content(&mut tail);
+        let left = tail.left();
+        self.buffer.extend(most - left);
+        result
     }
 }
 
