@@ -17,15 +17,12 @@ use netlink_packet_generic::{GenlFamily, GenlMessage};
 
 use crate::Outcome;
 use crate::floor::{self, Datagrams, Floor};
-use crate::job::{Job, contenders};
-use crate::measure::{Run, time, time_tool};
+use crate::job::{COLD, Job, contenders};
+use crate::measure::{Run, keep_memory, time, time_tool};
 
 const SERVERS: u32 = 10;
 const TABLE: &str = "services with 10 servers each";
 
-/// As the first thing that a process does: in User Mode Linux each page of memory that was not
-/// touched before takes longer than two requests.
-const COLD: &str = "ipvset, the first time";
 /// The table as a whole, in memory that an earlier one was in.
 const KEPT: &str = "ipvset, all kept";
 const KEPT_COLD: &str = "ipvset, all kept, the first time";
@@ -54,8 +51,7 @@ pub(crate) fn contend(contender: &str, job: &str, services: u32) -> Outcome<Run>
     }
     let mut earlier = Snapshot::default();
     if !matches!(contender, COLD | KEPT_COLD) {
-        // What glibc's allocator gets back it keeps, up to twice the largest piece so far.
-        drop(std::hint::black_box(vec![0u8; 8 << 20]));
+        keep_memory();
         // More than once: only then do the pieces come to lie where they will.
         for _ in 0..3 {
             match (job, contender) {

@@ -17,6 +17,10 @@ pub(crate) struct Job {
     pub(crate) contenders: Vec<Contender>,
 }
 
+/// The crate, as the first thing that a process does: the memory that it takes was not touched
+/// before, a page of which takes longer than two requests in User Mode Linux.
+pub(crate) const COLD: &str = "ipvset, the first time";
+
 /// Who does a job.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Contender {

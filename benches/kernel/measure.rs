@@ -60,6 +60,12 @@ pub(crate) fn in_child(arguments: &[&str]) -> Outcome<(Run, String)> {
     Ok((run, place))
 }
 
+/// Makes this process keep the memory that it is done with, so that what is timed afterwards finds
+/// it touched: glibc's allocator keeps up to twice the largest piece that it got back so far.
+pub(crate) fn keep_memory() {
+    drop(std::hint::black_box(vec![0u8; 16 << 20]));
+}
+
 /// Times `work` in this process.
 pub(crate) fn time<R>(work: impl FnOnce() -> Outcome<R>) -> Outcome<Run> {
     // Forgets the peak that preparing had (proc(5), `clear_refs`).
