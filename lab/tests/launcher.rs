@@ -14,6 +14,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
+/// Long enough for the busiest of machines: what takes so long will not come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A run of `lab-run` that can be told from all others, and whose every folder for temporary files is its own.
 struct Run {
     folder: TempDir,
@@ -145,9 +148,6 @@ fn start(mut command: Command) -> (Child, BufReader<impl Read>) {
     );
     (child, lines)
 }
-
-/// Long enough for the busiest of machines: what takes so long will not come.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 fn wait(child: &mut Child) -> ExitStatus {
     let deadline = Instant::now() + PATIENCE;
@@ -621,12 +621,15 @@ fn sample(arguments: &[&str]) -> Output {
     run(command)
 }
 
+fn sample_without_a_kernel(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lab-sample"));
+    command.args(arguments).env("IPVSET_UML", "/no/such/kernel");
+    run(command)
+}
+
 #[test]
 fn the_test_runner_takes_a_test_binarys_arguments() {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lab-sample"));
-    // It needs no kernel for that.
-    command.arg("--list").env("IPVSET_UML", "/no/such/kernel");
-    let output = run(command);
+    let output = sample_without_a_kernel(&["--list"]);
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(
         text(&output.stdout),
@@ -669,9 +672,7 @@ fn the_test_runner_reports_failures() {
 
 #[test]
 fn without_a_kernel_the_test_runner_fails() {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lab-sample"));
-    command.env("IPVSET_UML", "/no/such/kernel");
-    let output = run(command);
+    let output = sample_without_a_kernel(&[]);
     assert_eq!(output.status.code(), Some(125));
     assert_eq!(text(&output.stdout), "");
 }

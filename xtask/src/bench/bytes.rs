@@ -84,10 +84,8 @@ fn add(groups: &mut BTreeMap<String, Value>, folder: &Path) -> Result<(), String
     let benchmark = parse(&folder.join("benchmark.json"))?;
     let estimates = parse(&folder.join("estimates.json"))?;
     let throughput = &benchmark["throughput"]["ElementsAndBytes"];
-    let (name, elements) = (
-        text(&benchmark, "group_id")?,
-        number(throughput, "elements")?,
-    );
+    let name = text(&benchmark, "group_id")?;
+    let elements = number(throughput, "elements")?;
     let median = estimates["median"]["point_estimate"].as_f64();
     let contender = json!({
         "name": text(&benchmark, "function_id")?,
