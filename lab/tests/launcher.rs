@@ -361,8 +361,9 @@ fn a_target_folder_in_tmp_can_be_written_to() {
 
 #[test]
 fn an_interrupted_guest_leaves_nothing() {
-    // A process in the background that never pauses: in the machine it is one that killing the kernel does not reach.
-    let busy = "(while :; do :; done) & echo up; sleep 100";
+    // A process in the background that never pauses: in the machine it is one that killing the kernel does not reach. The shell waits itself: dash
+    // loses a SIGINT that comes while it starts a program.
+    let busy = "(while :; do :; done) & echo up; wait";
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         let lab = Run::new();
         let (mut child, _lines) = start(lab.guest(busy));
