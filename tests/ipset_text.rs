@@ -319,18 +319,14 @@ fn an_input_that_breaks_is_an_error() {
 }
 
 #[test]
-fn a_million_lines_are_read_in_seconds() {
+fn a_million_lines_are_read() {
     let mut file = Vec::from(&b"create s hash:ip,port,ip\n"[..]);
     for number in 0..1_000_000u32 {
         let address = std::net::Ipv4Addr::from_bits(0x0a00_0000 + number / 1000);
         writeln!(file, "add s {address},tcp:{},10.0.0.1", number % 1000).unwrap();
     }
-    let start = std::time::Instant::now();
     let lines = Reader::new(&file[..])
         .inspect(|line| assert!(line.is_ok()))
         .count();
     assert_eq!(lines, 1_000_001);
-    // A debug build needs about ten times as long as a release build.
-    assert!(start.elapsed() < std::time::Duration::from_secs(60));
-    println!("{:?}", start.elapsed());
 }

@@ -228,7 +228,7 @@ fn ipv6_is_usable_at_once() -> Result {
 fn failures_to_connect_are_told_apart() -> Result {
     let pods = Pods::new()?;
     assert_eq!(
-        http::get(&pods.home, "192.0.2.1:80", IMPATIENCE),
+        http::get(&pods.home, "192.0.2.1:80", PATIENCE),
         Err(Unanswered::NoRoute)
     );
     assert_eq!(
@@ -253,7 +253,7 @@ fn failures_to_connect_are_told_apart() -> Result {
         Err(Unanswered::TimedOut)
     );
     assert!(matches!(
-        http::get(&pods.home, "nonsense", IMPATIENCE),
+        http::get(&pods.home, "nonsense", PATIENCE),
         Err(Unanswered::Other(_))
     ));
     Ok(())

@@ -190,7 +190,7 @@ pub(crate) fn of_traffic() -> Result {
     let mut open = Vec::new();
     for (address, server) in [("10.9.9.9:80", 0), ("[fd09::9]:80", 1), ("10.9.9.9:81", 0)] {
         let address: SocketAddr = address.parse()?;
-        let mut client = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
+        let mut client = TcpStream::connect_timeout(&address, Duration::from_secs(30))?;
         let (mut accepted, _) = servers[server].accept()?;
         client.write_all(b"hello")?;
         accepted.read_exact(&mut [0; 5])?;

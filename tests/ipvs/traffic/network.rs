@@ -15,7 +15,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 use crate::support::{Result, at};
 
 /// How long to wait for what should come.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// How long to wait for what should not come.
 const IMPATIENCE: Duration = Duration::from_millis(500);
 
