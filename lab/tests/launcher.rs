@@ -1,5 +1,7 @@
 //! What becomes of a program that the lab runs on a kernel: its streams, its exit status, its end, and what is left behind.
 
+mod patience;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -8,14 +10,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-/// Long enough for the busiest of machines: what takes so long will not come.
-const PATIENCE: Duration = Duration::from_secs(60);
+use patience::wait_for;
 
 /// A run of `lab-run` that can be told from all others, and whose every folder for temporary files is its own.
 struct Run {
@@ -91,22 +92,18 @@ impl Run {
     /// Checks that nothing is left of the run: no process, and with it no namespace and no device; and no file. The kernel takes a moment to end
     /// processes.
     fn assert_clean(&self) {
-        let deadline = Instant::now() + PATIENCE;
-        while !self.processes().is_empty() && Instant::now() < deadline {
-            sleep(Duration::from_millis(20));
+        if wait_for(|| self.processes().is_empty().then_some(())).is_none() {
+            panic!("{:?} are left of the run", self.processes());
         }
-        assert_eq!(self.processes(), Vec::<String>::new());
         let left: Vec<_> = fs::read_dir(self.folder.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name())
             .collect();
         assert!(left.is_empty(), "{left:?} are left of the run");
         // Other runs may be starting guests, whose files are there for a moment.
-        let deadline = Instant::now() + PATIENCE;
-        while !memory_files().is_empty() && Instant::now() < deadline {
-            sleep(Duration::from_millis(20));
+        if wait_for(|| memory_files().is_empty().then_some(())).is_none() {
+            panic!("{:?} are left of a run", memory_files());
         }
-        assert_eq!(memory_files(), Vec::<PathBuf>::new());
     }
 }
 
@@ -150,15 +147,10 @@ fn start(mut command: Command) -> (Child, BufReader<impl Read>) {
 }
 
 fn wait(child: &mut Child) -> ExitStatus {
-    let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status;
-        }
-        sleep(Duration::from_millis(10));
-    }
-    child.kill().unwrap();
-    panic!("the program did not end");
+    wait_for(|| child.try_wait().unwrap()).unwrap_or_else(|| {
+        child.kill().unwrap();
+        panic!("the program did not end");
+    })
 }
 
 fn send(child: &Child, signal: Signal) {

@@ -1,11 +1,12 @@
 //! A shell in the environment, from a terminal and from a pipe, in a guest and on the running kernel.
 
+mod patience;
+
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
@@ -13,8 +14,7 @@ use nix::pty::{Winsize, openpty};
 use nix::sys::termios::{Termios, tcgetattr};
 use nix::unistd::setsid;
 
-/// Long enough for the busiest of machines: what takes so long will not come.
-const PATIENCE: Duration = Duration::from_secs(60);
+use patience::wait_for;
 
 nix::ioctl_write_int_bad!(take_terminal, libc::TIOCSCTTY);
 nix::ioctl_write_ptr_bad!(set_size, libc::TIOCSWINSZ, libc::winsize);
@@ -79,23 +79,17 @@ impl Terminal {
 
     /// Reads until the text has been shown; gives what was shown up to there, and forgets it.
     fn expect(&mut self, text: &str) -> String {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(at) = self.shown.find(text) {
-                return self.shown.drain(..at + text.len()).collect();
-            }
+        let found = wait_for(|| {
             let mut bytes = [0; 4096];
-            match self.screen.read(&mut bytes) {
-                Ok(length) => self
-                    .shown
-                    .push_str(&String::from_utf8_lossy(&bytes[..length])),
-                Err(_) => std::thread::sleep(Duration::from_millis(10)),
-            }
-            assert!(
-                Instant::now() < deadline,
-                "{text:?} was not shown, but {:?}",
+            while let Ok(length @ 1..) = self.screen.read(&mut bytes) {
                 self.shown
-            );
+                    .push_str(&String::from_utf8_lossy(&bytes[..length]));
+            }
+            self.shown.find(text)
+        });
+        match found {
+            Some(at) => self.shown.drain(..at + text.len()).collect(),
+            None => panic!("{text:?} was not shown, but {:?}", self.shown),
         }
     }
 
@@ -104,14 +98,10 @@ impl Terminal {
     }
 
     fn wait(&mut self) -> Option<i32> {
-        let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code();
-            }
-            std::thread::sleep(Duration::from_millis(10));
+        match wait_for(|| self.child.try_wait().unwrap()) {
+            Some(status) => status.code(),
+            None => panic!("it did not end; shown: {}", self.shown),
         }
-        panic!("it did not end; shown: {}", self.shown);
     }
 
     fn settings(&self) -> Termios {
@@ -180,11 +170,8 @@ fn a_killed_launcher_gives_the_terminal_back() {
         )
         .unwrap();
         terminal.wait();
-        let deadline = Instant::now() + PATIENCE;
-        while terminal.settings() != terminal.before && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        assert_eq!(terminal.settings(), terminal.before);
+        let given_back = wait_for(|| (terminal.settings() == terminal.before).then_some(()));
+        assert!(given_back.is_some(), "{:?}", terminal.settings());
     }
 }
 
