@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ipvset::Namespace;
 use ipvset::ipvs::proc::sysctl::{self, ConnectionReuse, DefenseMode, SyncThreshold, Sysctl};
@@ -12,11 +12,9 @@ use ipvset::ipvs::{
     Family, ForwardingMethod, Ipvs, PersistenceEngine, Protocol, RealServer, Scheduler, ServiceKey,
     SyncDaemon, Tunnel, VirtualService,
 };
+use lab::test::eventually;
 
 type Result<T = (), E = Box<dyn Error>> = std::result::Result<T, E>;
-
-/// Long enough for the busiest of machines: what takes so long will not come.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Addresses that are this machine's own, for services and servers alike.
 const OWN: [&str; 4] = ["10.9.9.9/32", "10.0.0.2/32", "fd09::9/128", "fd00::2/128"];
@@ -34,7 +32,7 @@ fn at(text: &str) -> SocketAddr {
 
 /// A connection through IPVS, and what to keep so that it stays.
 fn connect(to: &str, listener: &TcpListener) -> Result<(TcpStream, TcpStream)> {
-    let mut client = TcpStream::connect_timeout(&at(to), PATIENCE)?;
+    let mut client = TcpStream::connect_timeout(&at(to), Duration::from_secs(60))?;
     let (mut server, _) = listener.accept()?;
     client.write_all(b"x")?;
     server.read_exact(&mut [0])?;
@@ -150,17 +148,13 @@ fn a_backup_has_what_the_master_told() -> Result {
     let (client, _server) = connect("10.9.9.9:80", &server)?;
 
     let proc = Proc::in_namespace(there);
-    let until = Instant::now() + PATIENCE;
-    let told = loop {
+    let told = eventually(|| -> Result<_> {
         let told: Vec<_> = proc.synced_connections()?.collect::<ipvset::Result<_>>()?;
-        if !told.is_empty() {
-            break told;
-        }
-        if Instant::now() > until {
+        if told.is_empty() {
             return Err("the backup was told nothing".into());
         }
-        std::thread::sleep(Duration::from_millis(100));
-    };
+        Ok(told)
+    })?;
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].client, client.local_addr()?);
     assert_eq!(told[0].destination, at("10.0.0.2:8080"));
@@ -348,14 +342,14 @@ fn totals_count() -> Result {
     let bytes = cpus.iter().map(|it| it.incoming_bytes).sum::<u64>();
     assert!(packets >= 6 && bytes > 40 * packets, "{cpus:?}");
     // These are up to two seconds old.
-    let until = Instant::now() + PATIENCE;
-    while proc.totals()?.connections != 2 {
-        if Instant::now() > until {
-            return Err(format!("{:?}", proc.totals()?).into());
+    let totals = eventually(|| -> Result<_> {
+        let totals = proc.totals()?;
+        if totals.connections != 2 {
+            return Err(format!("{totals:?}").into());
         }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    assert!(proc.totals()?.incoming_bytes > 0);
+        Ok(totals)
+    })?;
+    assert!(totals.incoming_bytes > 0);
     Ok(())
 }
 

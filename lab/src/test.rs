@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -112,6 +112,19 @@ fn apart(
             Err(format!("took longer than {} s", limit.as_secs_f32()).into())
         }
         Err(RecvTimeoutError::Disconnected) => Err("its thread ended without an outcome".into()),
+    }
+}
+
+/// Waits for what comes in its own time: tries until it gives no error, and gives the last one after a minute, which is long enough for the
+/// busiest of machines.
+pub fn eventually<T, E>(mut attempt: impl FnMut() -> Result<T, E>) -> Result<T, E> {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let outcome = attempt();
+        if outcome.is_ok() || Instant::now() > deadline {
+            return outcome;
+        }
+        thread::sleep(Duration::from_millis(20));
     }
 }
 

@@ -1,7 +1,5 @@
 //! What becomes of a program that the lab runs on a kernel: its streams, its exit status, its end, and what is left behind.
 
-mod patience;
-
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -12,11 +10,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
+use lab::test::eventually;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
-
-use patience::wait_for;
 
 /// A run of `lab-run` that can be told from all others, and whose every folder for temporary files is its own.
 struct Run {
@@ -92,19 +89,20 @@ impl Run {
     /// Checks that nothing is left of the run: no process, and with it no namespace and no device; and no file. The kernel takes a moment to end
     /// processes.
     fn assert_clean(&self) {
-        if wait_for(|| self.processes().is_empty().then_some(())).is_none() {
-            panic!("{:?} are left of the run", self.processes());
-        }
+        eventually(|| nothing(self.processes())).unwrap();
         let left: Vec<_> = fs::read_dir(self.folder.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name())
             .collect();
         assert!(left.is_empty(), "{left:?} are left of the run");
         // Other runs may be starting guests, whose files are there for a moment.
-        if wait_for(|| memory_files().is_empty().then_some(())).is_none() {
-            panic!("{:?} are left of a run", memory_files());
-        }
+        eventually(|| nothing(memory_files())).unwrap();
     }
+}
+
+/// An error if something is left.
+fn nothing<T>(left: Vec<T>) -> Result<(), Vec<T>> {
+    if left.is_empty() { Ok(()) } else { Err(left) }
 }
 
 /// Files of a guest's memory, which are to be unlinked as soon as they are open.
@@ -147,9 +145,10 @@ fn start(mut command: Command) -> (Child, BufReader<impl Read>) {
 }
 
 fn wait(child: &mut Child) -> ExitStatus {
-    wait_for(|| child.try_wait().unwrap()).unwrap_or_else(|| {
+    let ended = eventually(|| child.try_wait().unwrap().ok_or("the program did not end"));
+    ended.unwrap_or_else(|complaint| {
         child.kill().unwrap();
-        panic!("the program did not end");
+        panic!("{complaint}");
     })
 }
 

@@ -1,20 +1,17 @@
 //! A shell in the environment, from a terminal and from a pipe, in a guest and on the running kernel.
 
-mod patience;
-
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Output, Stdio};
 
+use lab::test::eventually;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 use nix::pty::{Winsize, openpty};
 use nix::sys::termios::{Termios, tcgetattr};
 use nix::unistd::setsid;
-
-use patience::wait_for;
 
 nix::ioctl_write_int_bad!(take_terminal, libc::TIOCSCTTY);
 nix::ioctl_write_ptr_bad!(set_size, libc::TIOCSWINSZ, libc::winsize);
@@ -79,17 +76,17 @@ impl Terminal {
 
     /// Reads until the text has been shown; gives what was shown up to there, and forgets it.
     fn expect(&mut self, text: &str) -> String {
-        let found = wait_for(|| {
+        let found = eventually(|| {
             let mut bytes = [0; 4096];
             while let Ok(length @ 1..) = self.screen.read(&mut bytes) {
                 self.shown
                     .push_str(&String::from_utf8_lossy(&bytes[..length]));
             }
-            self.shown.find(text)
+            self.shown.find(text).ok_or("was not shown")
         });
         match found {
-            Some(at) => self.shown.drain(..at + text.len()).collect(),
-            None => panic!("{text:?} was not shown, but {:?}", self.shown),
+            Ok(at) => self.shown.drain(..at + text.len()).collect(),
+            Err(what) => panic!("{text:?} {what}, but {:?}", self.shown),
         }
     }
 
@@ -98,9 +95,9 @@ impl Terminal {
     }
 
     fn wait(&mut self) -> Option<i32> {
-        match wait_for(|| self.child.try_wait().unwrap()) {
-            Some(status) => status.code(),
-            None => panic!("it did not end; shown: {}", self.shown),
+        match eventually(|| self.child.try_wait().unwrap().ok_or("it did not end")) {
+            Ok(status) => status.code(),
+            Err(what) => panic!("{what}; shown: {}", self.shown),
         }
     }
 
@@ -170,8 +167,11 @@ fn a_killed_launcher_gives_the_terminal_back() {
         )
         .unwrap();
         terminal.wait();
-        let given_back = wait_for(|| (terminal.settings() == terminal.before).then_some(()));
-        assert!(given_back.is_some(), "{:?}", terminal.settings());
+        let given_back = eventually(|| match terminal.settings() {
+            settings if settings == terminal.before => Ok(()),
+            settings => Err(Box::new(settings)),
+        });
+        assert_eq!(given_back, Ok(()));
     }
 }
 

@@ -3,7 +3,6 @@
 use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::time::{Duration, Instant};
 
 use ipvset::Error;
 use ipvset::ipvs::{
@@ -193,17 +192,9 @@ pub(crate) fn multicast_device(name: &str) -> Result {
 }
 
 /// Waits for what the kernel does in its own time, such as gathering counters every two seconds:
-/// tries until it gives no error, and gives the last one if it takes far too long.
-pub(crate) fn eventually<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
-    let patience = Duration::from_secs(60);
-    let begun = Instant::now();
-    loop {
-        match attempt() {
-            Err(error) if begun.elapsed() > patience => return Err(error),
-            Err(_) => std::thread::sleep(Duration::from_millis(50)),
-            done => return done,
-        }
-    }
+/// [`lab::test::eventually`] with these tests' errors.
+pub(crate) fn eventually<T>(attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    lab::test::eventually(attempt)
 }
 
 /// An error for [`eventually`] to try again.
