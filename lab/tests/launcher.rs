@@ -462,6 +462,64 @@ fn a_panic_of_the_guests_kernel_is_an_error_with_its_log() {
     lab.assert_clean();
 }
 
+/// What a kernel writes that ends early, each from a real one, and what the error says of it before that log.
+#[test]
+fn a_kernel_that_does_not_start_is_explained() {
+    for (log, told) in [
+        ("userspace - ptrace set fp regs failed, errno = 14", "(AMX)"),
+        ("ptrace: Operation not permitted", "seccomp"),
+        ("/tmp must be not mounted noexec", "TMPDIR"),
+        (
+            "Bus error - the host /dev/shm or /tmp mount likely just ran out of space",
+            "is full",
+        ),
+    ] {
+        let lab = Run::new();
+        let kernel = lab.folder.path().join("kernel");
+        fs::write(&kernel, format!("#!/bin/sh\necho '{log}' >&2\nexit 1\n")).unwrap();
+        fs::set_permissions(&kernel, fs::Permissions::from_mode(0o755)).unwrap();
+        let mut command = lab.guest("true");
+        command.env("IPVSET_UML", &kernel);
+        let output = run(command);
+        assert_eq!(output.status.code(), Some(125));
+        let said = text(&output.stderr);
+        let (explanation, rest) = said.split_once('\n').unwrap();
+        assert!(explanation.contains(told), "{said}");
+        assert!(rest.contains(log), "{said}");
+    }
+}
+
+/// On a processor with AMX no guest would start without it; this is for all others. As root and as an ordinary user, with the installed kernel and
+/// with one that `IPVSET_UML` names, which may be a script.
+#[test]
+#[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
+fn the_guests_kernel_is_started_with_the_stand_in_for_ptrace() {
+    let lab = Run::new();
+    let named = lab.folder.path().join("kernel");
+    fs::write(&named, "#!/bin/sh\nexec linux.uml \"$@\"\n").unwrap();
+    fs::set_permissions(&named, fs::Permissions::from_mode(0o755)).unwrap();
+    let inner = lab.guest("echo up; sleep 100");
+    let mut with_a_script = lab.guest("echo up; sleep 100");
+    with_a_script.env("IPVSET_UML", &named);
+    for command in [ordinary_user(&inner), inner, with_a_script] {
+        let (mut child, _lines) = start(command);
+        let loaded = || {
+            let processes = lab.processes();
+            processes.iter().any(|process| {
+                let folder = process.split(' ').next().unwrap();
+                let maps = fs::read_to_string(Path::new(folder).join("maps")).unwrap_or_default();
+                maps.contains("linux.uml") && maps.contains("memfd:ptrace.so")
+            })
+        };
+        eventually(|| loaded().then_some(()).ok_or("it is in no process")).unwrap();
+        send(&child, Signal::SIGTERM);
+        wait(&mut child);
+        eventually(|| nothing(lab.processes())).unwrap();
+    }
+    fs::remove_file(named).unwrap();
+    lab.assert_clean();
+}
+
 #[test]
 fn without_a_kernel_the_error_says_what_to_install() {
     let lab = Run::new();
@@ -480,7 +538,8 @@ fn without_a_kernel_the_error_says_what_to_install() {
     let output = run(command);
     assert_eq!(output.status.code(), Some(125));
     assert!(
-        text(&output.stderr).contains("ended before the program did"),
+        text(&output.stderr)
+            .contains("ended before it started the program: the reason is not a known one"),
         "{}",
         text(&output.stderr)
     );

@@ -24,7 +24,7 @@ pub(crate) use uml::{TERMINAL_SOCKET, TerminalRequest};
 
 use crate::error::{Error, Result};
 
-/// The command that installs everything the lab may want from a Debian or Ubuntu machine.
+/// The command that installs everything the lab may want from a Debian machine.
 pub const INSTALL: &str = "apt-get install user-mode-linux kmod iptables ipvsadm ipset";
 
 /// The exit status of a program for which no kernel was found, or whose kernel failed.
@@ -102,7 +102,7 @@ fn enter(needs: &Needs) -> Result<Entered> {
     match uml::Kernel::find() {
         Ok(kernel) => uml::run(needs, &kernel).map(Entered::Ended),
         Err(missing) => Err(Error::Other(format!(
-            "there is no kernel to run on.\n  The running kernel: {unsuitable}\n  User Mode Linux: {missing}\n  On Debian or Ubuntu, install it with: {INSTALL}"
+            "there is no kernel to run on.\n  The running kernel: {unsuitable}\n  User Mode Linux: {missing}\n  On Debian, install it with: {INSTALL}"
         ))),
     }
 }

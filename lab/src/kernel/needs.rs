@@ -110,7 +110,13 @@ impl Needs {
     /// modules for these questions, as it would for the program.
     pub(crate) fn check(&self) -> Result<(), String> {
         if self.ipvs {
-            ipvs().map_err(|error| match error.raw_os_error() {
+            let mut answer = ipvs();
+            if answer.as_ref().is_err_and(is_missing) {
+                // Linux 5.10 does not load the module when its family is asked for.
+                let _ = module::load("ip_vs");
+                answer = ipvs();
+            }
+            answer.map_err(|error| match error.raw_os_error() {
                 Some(nix::libc::ENOENT) => "it has no IPVS".to_owned(),
                 Some(nix::libc::EPERM) => "it has IPVS, but this program lacks CAP_NET_ADMIN in the initial user namespace".to_owned(),
                 _ => format!("asking it for IPVS: {error}"),
@@ -141,6 +147,10 @@ fn load_schedulers() {
     for name in ["ip_vs_lblc", "ip_vs_lblcr"] {
         let _ = module::load(name);
     }
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(nix::libc::ENOENT)
 }
 
 /// What the kernel says to a set type that it lacks.

@@ -15,6 +15,7 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, getegid, geteuid, getppid, setpgid};
 
+use super::preload;
 use super::terminal::Restore;
 use crate::error::{Result, failed};
 use crate::kernel::process::{Signals, fork, supervise};
@@ -92,6 +93,8 @@ fn run(mut command: Command, ends: Ends, signals: &Signals) -> i32 {
     unsafe {
         command.pre_exec(|| set_pdeathsig(Signal::SIGKILL).map_err(Into::into));
     }
+    // Most machines can do without the library, so that its absence is no error here.
+    let library = preload::into(&mut command).ok().flatten();
     let child = match command.spawn() {
         Ok(child) => Pid::from_raw(child.id() as i32),
         Err(error) => {
@@ -106,7 +109,7 @@ fn run(mut command: Command, ends: Ends, signals: &Signals) -> i32 {
         }
     };
     // The ends that the command holds have to close with the kernel, not with this process.
-    drop((command, complaint));
+    drop((command, complaint, library));
     let status = supervise(child, signals, Some(ends.life.as_fd()));
     let _ = end_group(child);
     status

@@ -18,6 +18,7 @@ use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::signal::Signal;
 use nix::unistd::{ForkResult, Pid, pipe2};
 
+use super::cause;
 use super::keeper::{self, Ends};
 use super::order::Order;
 use super::terminal::{self, Raw};
@@ -422,7 +423,13 @@ impl<'a> Launcher<'a> {
         if let Some((signal, _)) = self.ending {
             return Ok(128 + signal as i32);
         }
-        Err(self.broken("the guest's kernel ended before the program did"))
+        if self.started {
+            return Err(self.broken("the guest's kernel ended before the program did"));
+        }
+        let cause = cause::of(&String::from_utf8_lossy(&self.log));
+        Err(self.broken(&format!(
+            "the guest's kernel ended before it started the program: {cause}"
+        )))
     }
 
     fn broken(&self, what: &str) -> Error {

@@ -9,10 +9,12 @@
 //! | init | guest | sets the guest up, starts the program, serves the launcher | guest.rs, setup.rs |
 //! | the program | guest | what was asked for | |
 
+mod cause;
 pub(super) mod guest;
 mod keeper;
 mod launcher;
 pub(crate) mod order;
+mod preload;
 mod setup;
 mod terminal;
 
