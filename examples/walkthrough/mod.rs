@@ -80,20 +80,22 @@ pub fn main(last: Step, about: &str) -> ExitCode {
     }
     // On User Mode Linux the program starts again as the guest's first process, with arguments
     // that are not its own: only what comes after this may look at them closely.
-    lab::main(&Needs::ipvs(), || match options(std::env::args().skip(1)) {
-        Ok(options) => {
-            println!("{about}");
-            match walk(last, &options) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => {
-                    eprintln!("{error}");
-                    ExitCode::FAILURE
+    lab::main(&Needs::ipvs().and_rules(), || {
+        match options(std::env::args().skip(1)) {
+            Ok(options) => {
+                println!("{about}");
+                match walk(last, &options) {
+                    Ok(()) => ExitCode::SUCCESS,
+                    Err(error) => {
+                        eprintln!("{error}");
+                        ExitCode::FAILURE
+                    }
                 }
             }
-        }
-        Err(error) => {
-            eprint!("{error}\n\n{HELP}");
-            ExitCode::from(2)
+            Err(error) => {
+                eprint!("{error}\n\n{HELP}");
+                ExitCode::from(2)
+            }
         }
     })
 }

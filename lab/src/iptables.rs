@@ -1,7 +1,7 @@
 //! Firewall rules, by the iptables program that the kernel can do.
 //!
-//! There are two: `iptables-legacy` speaks to the kernel's older tables, `iptables` (on Debian) to nf_tables. A kernel may lack either;
-//! User Mode Linux' nf_tables cannot do nat.
+//! There are two: `iptables-legacy` speaks to the kernel's older tables, `iptables` (on Debian) to nf_tables. A kernel may lack either: the
+//! nf_tables of Debian's User Mode Linux does neither nat nor filtering, and its Linux 7.2 has no older tables.
 
 use crate::error::{Error, Result};
 use crate::tool::tool;
@@ -13,7 +13,7 @@ pub struct Iptables {
 }
 
 impl Iptables {
-    /// The one for IPv4. The error says what the programs said, and which package has them.
+    /// The one for IPv4. The error says what the kernel or the machine lacks.
     pub fn new() -> Result<Iptables> {
         Iptables::first(&["iptables-legacy", "iptables"])
     }
@@ -24,20 +24,23 @@ impl Iptables {
     }
 
     fn first(programs: &[&'static str]) -> Result<Iptables> {
-        let mut errors = Vec::new();
+        let mut installed = false;
         for &program in programs {
-            match tool(
-                program,
-                ["--wait", "5", "--table", "nat", "--list", "--numeric"],
-            ) {
-                Ok(_) => return Ok(Iptables { program }),
-                Err(error) => errors.push(error.to_string()),
+            match probe(program) {
+                Ok(()) => return Ok(Iptables { program }),
+                Err(Error::NotInstalled { .. }) => {}
+                Err(_) => installed = true,
             }
         }
-        let errors = errors.join("; ");
-        Err(Error::Other(format!(
-            "no iptables (package iptables) can do nat on this kernel: {errors}"
-        )))
+        let programs = programs.join(" nor ");
+        Err(Error::Other(if installed {
+            format!(
+                "neither {programs} can filter and do nat on this kernel, which needs the modules iptable_filter and iptable_nat, or nf_tables \
+                 with nft_compat and nft_chain_nat"
+            )
+        } else {
+            format!("neither {programs} (package iptables) is installed")
+        }))
     }
 
     /// The program's name.
@@ -64,4 +67,15 @@ impl Iptables {
         )
         .map(drop)
     }
+}
+
+/// Adds a rule that changes nothing to each table that rules are wanted in, and deletes it. Listing proves nothing: nf_tables lists tables that
+/// it cannot make.
+fn probe(program: &'static str) -> Result<()> {
+    let iptables = Iptables { program };
+    for table in ["filter", "nat"] {
+        iptables.append(table, "OUTPUT", "-j RETURN")?;
+        iptables.delete(table, "OUTPUT", "-j RETURN")?;
+    }
+    Ok(())
 }

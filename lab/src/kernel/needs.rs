@@ -8,7 +8,7 @@ use netlink_packet_generic::ctrl::{GenlCtrl, GenlCtrlCmd};
 use netlink_packet_generic::{GenlHeader, GenlMessage};
 use netlink_sys::{Socket, SocketAddr, protocols};
 
-use crate::{link, module};
+use crate::{Iptables, link, module};
 
 /// What a program needs from the kernel that it is to run on; for [`super::main`].
 #[derive(Clone, Debug)]
@@ -16,6 +16,7 @@ pub struct Needs {
     ipvs: bool,
     sets: Vec<String>,
     devices: Vec<String>,
+    rules: bool,
     memory: u32,
     guest: bool,
 }
@@ -45,6 +46,7 @@ impl Needs {
             ipvs: true,
             sets: Vec::new(),
             devices: Vec::new(),
+            rules: false,
             memory: Needs::MEMORY,
             guest: false,
         }
@@ -77,6 +79,13 @@ impl Needs {
     #[must_use]
     pub fn and_devices(mut self, kinds: &[&str]) -> Needs {
         self.devices.extend(kinds.iter().map(ToString::to_string));
+        self
+    }
+
+    /// Firewall rules by iptables as well, with nat.
+    #[must_use]
+    pub fn and_rules(mut self) -> Needs {
+        self.rules = true;
         self
     }
 
@@ -135,6 +144,9 @@ impl Needs {
                 Some(nix::libc::EOPNOTSUPP) => format!("it has no {kind} devices"),
                 _ => error.to_string(),
             })?;
+        }
+        if self.rules {
+            Iptables::new().map_err(|error| format!("it cannot do firewall rules: {error}"))?;
         }
         Ok(())
     }

@@ -121,7 +121,7 @@ fn the_first_packet_tells_the_mac_address() -> Outcome {
     let (mut sets, set) = created(set::<BitmapIpMac>().range(all).timeout(5000))?;
     sets.add(&set, (ip("10.0.0.2"), None))?;
     let rule = "-p udp -m set --match-set s src,src -j DROP";
-    lab::Iptables::new()?.append("filter", "INPUT", rule)?;
+    lab::test::need("firewall rules", lab::Iptables::new()).append("filter", "INPUT", rule)?;
     other.run(|| -> std::io::Result<()> {
         let socket = std::net::UdpSocket::bind("10.0.0.2:0")?;
         socket.send_to(b"hello", "10.0.0.1:9").map(drop)

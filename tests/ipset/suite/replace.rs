@@ -40,7 +40,7 @@ struct Probe(UdpSocket);
 impl Probe {
     fn new() -> Outcome<Self> {
         let rule = "-p udp -m set ! --match-set s dst -j DROP";
-        lab::Iptables::new()?.append("filter", "OUTPUT", rule)?;
+        lab::test::need("firewall rules", lab::Iptables::new()).append("filter", "OUTPUT", rule)?;
         Ok(Self(UdpSocket::bind("127.0.0.1:0")?))
     }
 

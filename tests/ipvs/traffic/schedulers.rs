@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 use ipvset::ipvs::{Family, Ipvs, Scheduler, SchedulerFlags, ServiceKey, VirtualService};
 use lab::Iptables;
 use lab::net::Connection;
+use lab::test::need;
 
 use super::network::{
     Answers, KINDS, Network, PORT, SERVER_PORT, Transport, server, server_address, service,
     virtual_address,
 };
-use crate::support::{Result, mark, tests};
+use crate::support::{Result, TWOS, mark, tests};
 
 tests![
     round_robin,
@@ -404,10 +405,10 @@ fn by_destination(scheduler: Scheduler) -> Result {
     let network = network(1)?;
     let mut ipvs = Ipvs::connect()?;
     for (family, iptables, all) in [
-        (Family::Ipv4, Iptables::new()?, "10.100.0.0/24"),
-        (Family::Ipv6, Iptables::v6()?, "fd64::/64"),
+        (Family::Ipv4, Iptables::new(), "10.100.0.0/24"),
+        (Family::Ipv6, Iptables::v6(), "fd64::/64"),
     ] {
-        iptables.append(
+        need("firewall rules", iptables).append(
             "mangle",
             "PREROUTING",
             &format!("-d {all} -j MARK --set-mark 5"),
@@ -481,19 +482,12 @@ fn power_of_two_choices() -> Result {
     let network = network(1)?;
     for kind in KINDS {
         let scheduler = Scheduler::PowerOfTwoChoices;
-        let mut it = match Balanced::new(&network, kind, scheduler, NONE, &[1, 1, 0]) {
-            Ok(it) => it,
-            Err(error) => {
-                // Linux before 5.12, or built without CONFIG_IP_VS_TWOS as Debian's are: then
-                // this is what the crate says, and there is no traffic to look at.
-                eprintln!("not tried: {error}");
-                assert!(
-                    error.to_string().contains("has no scheduler `twos`"),
-                    "{error}"
-                );
-                return Ok(());
-            }
-        };
+        let balanced = Balanced::new(&network, kind, scheduler, NONE, &[1, 1, 0]);
+        if let Err(error) = &balanced {
+            let text = error.to_string();
+            assert!(text.contains("has no scheduler `twos`"), "{text}");
+        }
+        let mut it = need(TWOS, balanced);
         let all = it.hold_all(20)?;
         assert_eq!(distinct(&all), BTreeSet::from([0, 1]), "{kind:?}: {all:?}");
         it.end()?;

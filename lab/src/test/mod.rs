@@ -1,5 +1,7 @@
 //! Kernel tests: a `harness = false` test binary whose tests all run on one kernel, booted once.
 
+mod lack;
+
 use std::any::Any;
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +10,8 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use libtest_mimic::{Arguments, Failed, Trial};
+pub use lack::{has, need};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::{Namespace, Needs};
 
@@ -66,44 +69,74 @@ impl Test {
         self
     }
 
-    fn trial(self) -> Trial {
+    /// `prepare` is called on the test's own thread, before it.
+    fn trial(self, prepare: fn() -> crate::Result<()>) -> Trial {
         let Test {
             name,
             run,
             limit,
             ignored,
         } = self;
-        Trial::test(name.clone(), move || apart(&name, limit, run)).with_ignored_flag(ignored)
+        Trial::ignorable_test(name.clone(), move || apart(&name, limit, prepare, run))
+            .with_ignored_flag(ignored)
     }
 }
 
 /// Runs the tests: `main` of a test binary. Arguments are those of any test binary: filters, `--exact`, `--skip`, `--ignored`, `--list` (which
 /// needs no kernel) and so on. Tests run one at a time if `--test-threads` does not say otherwise, each in a network namespace of its own. A
-/// panic fails a test, and so does taking too long. Where there is no kernel to run on, the binary fails.
+/// panic fails a test, and so does taking too long. Where there is no kernel to run on, the binary fails. What the kernel lacks for some of them
+/// ([`need`], [`has`]) is printed at the end.
 pub fn main(needs: &Needs, tests: Vec<Test>) -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = arguments.test_threads.or(Some(1));
-    let trials = tests.into_iter().map(Test::trial).collect();
+    let trials = tests.into_iter().map(|test| test.trial(own_namespace));
+    let trials = trials.collect();
     if arguments.list {
-        return libtest_mimic::run(&arguments, trials).exit_code();
+        return run(&arguments, trials);
     }
-    crate::main(needs, || libtest_mimic::run(&arguments, trials).exit_code())
+    crate::main(needs, || run(&arguments, trials))
 }
 
-/// Runs a test on a thread of its own, in a namespace of its own, for as long as it may take.
+/// As [`main`], for tests that look at programs which the lab starts: they run on the machine itself, and in no namespace.
+pub fn on_the_machine(tests: Vec<Test>) -> ExitCode {
+    // Such a test may boot several kernels, and a hanging one hangs nothing but itself.
+    let limit = Duration::from_secs(1800);
+    let trials = tests
+        .into_iter()
+        .map(|test| test.limit(limit).trial(|| Ok(())));
+    run(&Arguments::from_args(), trials.collect())
+}
+
+fn run(arguments: &Arguments, trials: Vec<Trial>) -> ExitCode {
+    let conclusion = libtest_mimic::run(arguments, trials);
+    print!("{}", lack::summary());
+    conclusion.exit_code()
+}
+
+fn own_namespace() -> crate::Result<()> {
+    Namespace::new()?.enter()
+}
+
+/// Runs a test on a thread of its own, for as long as it may take.
 fn apart(
     name: &str,
     limit: Duration,
+    prepare: fn() -> crate::Result<()>,
     run: Box<dyn FnOnce() -> Result<(), String> + Send>,
-) -> Result<(), Failed> {
+) -> Result<Completion, Failed> {
     let (sender, ended) = channel();
     let test = move || {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let namespace = Namespace::new().map_err(|error| error.to_string())?;
-            namespace.enter().map_err(|error| error.to_string())?;
-            run()
+            prepare().map_err(|error| error.to_string())?;
+            run().map(|()| Completion::Completed)
         }));
-        let _ = sender.send(outcome.unwrap_or_else(|panic| Err(message(&*panic))));
+        let outcome = outcome.unwrap_or_else(|panic| match lack::reason(&*panic) {
+            Some(reason) => Ok(Completion::ignored_with(format!(
+                "the kernel lacks {reason}"
+            ))),
+            None => Err(message(&*panic)),
+        });
+        let _ = sender.send(outcome);
     };
     thread::Builder::new().name(name.to_owned()).spawn(test)?;
     match ended.recv_timeout(limit) {
@@ -140,7 +173,8 @@ fn message(panic: &(dyn Any + Send)) -> String {
     )
 }
 
-/// The `main` of a test binary: what it needs from the kernel, and its tests, which are functions that give nothing or a `Result`.
+/// Defines the `main` of a test binary: what it needs from the kernel (`on_the_machine` for [`test::on_the_machine`]), and its tests, which are
+/// functions that return nothing or a `Result`.
 ///
 /// ```no_run
 /// fn a_service_is_added() -> Result<(), lab::Error> {
@@ -152,6 +186,11 @@ fn message(panic: &(dyn Any + Send)) -> String {
 /// ```
 #[macro_export]
 macro_rules! tests {
+    (on_the_machine; $($test:ident),+ $(,)?) => {
+        fn main() -> ::std::process::ExitCode {
+            $crate::test::on_the_machine(vec![$($crate::test::Test::new(stringify!($test), $test)),+])
+        }
+    };
     ($needs:expr; $($test:ident),+ $(,)?) => {
         fn main() -> ::std::process::ExitCode {
             $crate::test::main(&$needs, vec![$($crate::test::Test::new(stringify!($test), $test)),+])
