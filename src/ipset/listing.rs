@@ -13,6 +13,7 @@ use crate::wire::{Attributes, Malformed};
 use crate::{Error, Result};
 
 /// A dump that is being read. Ending it early lets the kernel go of the set.
+#[derive(Debug)]
 pub(crate) struct Reader<'a, T: Transport> {
     client: &'a mut Client<T>,
     set: Option<SetName>,
@@ -142,6 +143,7 @@ impl<T: Transport> Drop for Reader<'_, T> {
 /// generation: entries that are added or removed meanwhile may show or not, others show exactly
 /// once. While it is listed, a set cannot be destroyed, renamed or swapped; that ends with the
 /// last entry, or when this is dropped.
+#[derive(Debug)]
 pub struct Entries<'a, T: SetType> {
     reader: Reader<'a, Socket>,
     kind: T,
@@ -218,6 +220,7 @@ pub enum Item {
 
 /// All sets with their entries, as they come from the kernel:
 /// [`IpSets::list_all`](super::IpSets::list_all). What [`Entries`] says is true here too.
+#[derive(Debug)]
 pub struct Everything<'a> {
     reader: Reader<'a, Socket>,
     kind: Option<AnyType>,

@@ -336,6 +336,7 @@ impl IpSets {
 ///
 /// What [`ipset::Entries`](crate::ipset::Entries) says is true here too. Dropping it early
 /// receives what is left of the listing, and drops that.
+#[derive(Debug)]
 pub struct Entries<'a, T: SetType> {
     reader: Reader<'a, AsyncSocket>,
     kind: T,
@@ -366,6 +367,7 @@ impl<'a, T: SetType> Entries<'a, T> {
 
 /// All sets with their entries, as they come from the kernel: [`IpSets::list_all`]. What
 /// [`Entries`] says is true here too.
+#[derive(Debug)]
 pub struct Everything<'a> {
     reader: Reader<'a, AsyncSocket>,
     kind: Option<AnyType>,

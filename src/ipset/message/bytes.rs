@@ -1,5 +1,7 @@
 //! Messages as bytes, for programs that run a netlink connection of their own.
 
+use std::fmt;
+
 use crate::error::Cause;
 use crate::ipset::answer::attributes;
 use crate::ipset::batch::{Batch, Filled};
@@ -41,6 +43,16 @@ pub struct BulkMessages<'a, T: SetType, I> {
     over: bool,
     /// What was refused after entries that are to go out first.
     refused: Option<Error>,
+}
+
+// Neither the entries that are still to come nor the bytes of a message say anything to a reader.
+impl<T: SetType, I> fmt::Debug for BulkMessages<'_, T, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BulkMessages")
+            .field("set", self.set)
+            .field("position", &self.position)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<T: SetType, E: Into<Entry<T>>, I: Iterator<Item = E>> BulkMessages<'_, T, I> {
@@ -153,6 +165,7 @@ impl<T: SetType> IpSet<T> {
 }
 
 /// The entries of one message of a listing: [`IpSet::listed`].
+#[derive(Debug)]
 pub struct ListedEntries<'a, T> {
     kind: &'a T,
     entries: Attributes<'a>,

@@ -1,6 +1,7 @@
 //! Reads what `ipset save` writes.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io::BufRead;
 use std::str;
 
@@ -53,6 +54,15 @@ pub struct Reader<R> {
     /// The set of the last line: nearly every line is about the same set as the one before it.
     current: Option<AnySet>,
     scratch: wire::Writer,
+}
+
+// Neither the input nor the sets, which may be many, say anything to a reader.
+impl<R> fmt::Debug for Reader<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader")
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<R: BufRead> Reader<R> {

@@ -26,6 +26,7 @@ use crate::{Error, Result};
 /// What other programs gave to the kernel and a line cannot carry is refused, never written as
 /// something else: names and comments that are not UTF-8 or have a double quote or a line's
 /// end in them. Names with blanks are written in quotes.
+#[derive(Debug)]
 pub struct Writer<W> {
     out: W,
 }
