@@ -96,6 +96,7 @@ impl IpSets {
     }
 }
 
+#[derive(Debug)]
 pub struct Entries<'a, T: SetType> {
     inner: library::tokio::Entries<'a, T>,
 }

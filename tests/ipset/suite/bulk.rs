@@ -337,7 +337,7 @@ fn lost_replies_are_in_doubt() -> Result {
         .unwrap_err();
     assert!(error.replies_lost(), "{error}");
     fill()?;
-    let lost = sets.list(&set).err().expect("no room for the listing");
+    let lost = sets.list(&set).expect_err("no room for the listing");
     assert!(lost.replies_lost(), "{lost}");
     same("entries", listed(&mut sets, &set)?.len(), 101);
     Ok(())
