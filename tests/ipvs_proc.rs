@@ -1,8 +1,10 @@
 //! What IPVS has in /proc, next to what happened and to what netlink reports.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ipvset::Namespace;
@@ -277,7 +279,9 @@ fn the_snapshot_tells_what_changed() -> Result {
     let before = proc.snapshot()?;
     let mut now = Snapshot::default();
     proc.snapshot_into(&mut now)?;
-    assert_eq!(now, before);
+    // The order may be another: from Linux 7.1 on the kernel enlarges the table meanwhile.
+    assert!(now.changes_since(&before).is_empty(), "{now:?} {before:?}");
+    assert_eq!((now.len(), now.info()), (before.len(), before.info()));
 
     let changes = table();
     let (web, servers) = &changes[0];
@@ -508,6 +512,222 @@ fn what_is_not_there_is_unavailable() -> Result {
     Ok(())
 }
 
+/// Adds services with numbers in their addresses.
+fn add_many(ipvs: &mut Ipvs, count: u32) -> Result {
+    let mut batch = ipvs.batch();
+    for number in 0..count {
+        let address = std::net::Ipv4Addr::from_bits(0x6400_0000 + number);
+        let service = VirtualService::tcp((address, 80).into());
+        batch.add_service(&service.scheduler(Scheduler::RoundRobin));
+    }
+    batch.send()?.into_result()?;
+    Ok(())
+}
+
+/// Whether this kernel's tables grow.
+fn tables_grow(proc: &Proc) -> bool {
+    let grow = proc.get(sysctl::SVC_LFACTOR).is_ok();
+    if !grow {
+        eprintln!("not tried: the tables of this kernel keep their size");
+    }
+    grow
+}
+
+/// Does something again and again while the kernel resizes a table again and again.
+fn while_resized(factor: Sysctl<i32>, mut work: impl FnMut() -> Result) -> Result {
+    let proc = Proc::in_namespace(Namespace::current()?);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| -> Result {
+        let resizer = scope.spawn(|| -> ipvset::Result<()> {
+            while !done.load(Ordering::Relaxed) {
+                for value in [-8, 8] {
+                    proc.set(factor, &value)?;
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+            Ok(())
+        });
+        let outcome = (0..50).try_for_each(|_| work());
+        done.store(true, Ordering::Relaxed);
+        match resizer.join() {
+            Ok(resized) => resized?,
+            Err(_) => return Err("the thread that resizes panicked".into()),
+        }
+        outcome
+    })
+}
+
+fn a_snapshot_is_whole_right_after_many_additions() -> Result {
+    const COUNT: u32 = 10_000;
+    let mut ipvs = Ipvs::connect()?;
+    for count in [20, 200, COUNT] {
+        add_many(&mut ipvs, count)?;
+        let snapshot = Proc::new().snapshot()?;
+        let keys: BTreeSet<_> = snapshot.iter().map(|(service, _)| service.key).collect();
+        assert_eq!(
+            (keys.len(), snapshot.len()),
+            (count as usize, count as usize)
+        );
+        ipvs.flush()?;
+    }
+    Ok(())
+}
+
+fn a_snapshot_is_whole_while_the_kernel_resizes_the_table() -> Result {
+    const COUNT: usize = 300;
+    let mut ipvs = Ipvs::connect()?;
+    add_many(&mut ipvs, 300)?;
+    let proc = Proc::new();
+    if !tables_grow(&proc) {
+        return Ok(());
+    }
+    let mut whole = 0;
+    while_resized(sysctl::SVC_LFACTOR, || match proc.snapshot() {
+        Ok(snapshot) => {
+            let keys: BTreeSet<_> = snapshot.iter().map(|(service, _)| service.key).collect();
+            whole += 1;
+            match (keys.len(), snapshot.len()) {
+                (COUNT, COUNT) => Ok(()),
+                other => Err(format!("{other:?} services").into()),
+            }
+        }
+        Err(error) if error.is_inconsistent() => Ok(()),
+        Err(error) => Err(error.into()),
+    })?;
+    eprintln!("{whole} of 50 snapshots were whole");
+    assert_eq!(proc.snapshot()?.len(), COUNT);
+    Ok(())
+}
+
+/// Connections of which the kernel does not forget any for some minutes.
+fn make_connections(count: u16) -> Result {
+    addresses()?;
+    let mut ipvs = Ipvs::connect()?;
+    let service = VirtualService::udp(at("10.9.9.9:53")).scheduler(Scheduler::RoundRobin);
+    ipvs.add_service(&service)?;
+    ipvs.add_server(&service, &RealServer::new(at("10.0.0.2:53")))?;
+    for port in 0..count {
+        let client = UdpSocket::bind(SocketAddr::from(([10, 0, 0, 2], 10_000 + port)))?;
+        client.send_to(b"x", at("10.9.9.9:53"))?;
+    }
+    Ok(())
+}
+
+/// Each reading begins just before the kernel resizes the table.
+fn connections_are_whole_or_say_that_they_are_not() -> Result {
+    const COUNT: usize = 2000;
+    make_connections(2000)?;
+    let proc = Proc::new();
+    assert_eq!(connections()?.len(), COUNT);
+    if !tables_grow(&proc) {
+        return Ok(());
+    }
+    let (mut whole, mut not) = (0, 0);
+    for factor in [-8, 8].iter().cycle().take(50) {
+        proc.set(sysctl::CONN_LFACTOR, factor)?;
+        let read: ipvset::Result<Vec<_>> = match proc.connections() {
+            Ok(connections) => connections.collect(),
+            Err(error) => Err(error),
+        };
+        match read {
+            Ok(read) if read.len() == COUNT => whole += 1,
+            Ok(read) => return Err(format!("{} connections", read.len()).into()),
+            Err(error) if error.is_inconsistent() => not += 1,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    eprintln!("{whole} of 50 readings were whole, {not} said that they were not");
+    Ok(())
+}
+
+fn a_table_that_changed_under_its_reader_is_an_error_at_the_end() -> Result {
+    const COUNT: u64 = 2000;
+    make_connections(2000)?;
+    let proc = Proc::new();
+    if !tables_grow(&proc) {
+        return Ok(());
+    }
+    let before = proc.status()?;
+    assert_eq!((before.connections, before.services), (COUNT, 1));
+    let mut readers = [proc.connections()?, proc.synced_connections()?];
+    for reader in &mut readers {
+        reader.next().ok_or("no connection")??;
+    }
+    proc.set(sysctl::CONN_LFACTOR, &8)?;
+    eventually(|| match proc.status()? {
+        now if now.connection_table.load_factor == Some(8) => Ok(()),
+        now => Err(Box::<dyn Error>::from(format!("{now:?}"))),
+    })?;
+    for reader in readers {
+        let last = reader.last().ok_or("nothing more")?;
+        assert!(last.unwrap_err().is_inconsistent());
+    }
+    assert_eq!(connections()?.len() as u64, COUNT);
+    Ok(())
+}
+
+/// Does something on a thread that may read no more files than anybody may.
+fn as_anybody<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
+    let nobody = nix::unistd::Uid::from_raw(65534);
+    let done = std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            nix::unistd::setfsgid(nix::unistd::Gid::from_raw(65534));
+            nix::unistd::setfsuid(nobody);
+            work()
+        });
+        thread.join()
+    });
+    done.map_err(|_| "the thread panicked".into())
+}
+
+/// Only root can read the status; others read twice, and compare.
+fn whole_for_those_who_cannot_read_the_status() -> Result {
+    make_connections(2000)?;
+    let mut ipvs = Ipvs::connect()?;
+    add_many(&mut ipvs, 300)?;
+    let proc = Proc::new();
+    if !tables_grow(&proc) {
+        return Ok(());
+    }
+    let (status, services, snapshot, reader) = as_anybody(|| {
+        let proc = Proc::new();
+        let services = Ipvs::connect().and_then(|mut ipvs| ipvs.services());
+        (proc.status(), services, proc.snapshot(), proc.connections())
+    })?;
+    assert!(status.unwrap_err().permission_denied());
+    assert_eq!((services?.len(), snapshot?.len()), (301, 301));
+    let mut reader = reader?;
+    reader.next().ok_or("no connection")??;
+    let small = proc.status()?.connection_table.buckets;
+    proc.set(sysctl::CONN_LFACTOR, &8)?;
+    eventually(|| match proc.status()? {
+        now if now.connection_table.buckets != small => Ok(()),
+        now => Err(Box::<dyn Error>::from(format!("{now:?}"))),
+    })?;
+    let last = reader.last().ok_or("nothing more")?;
+    assert!(last.unwrap_err().is_inconsistent());
+    Ok(())
+}
+
+fn the_status_is_that_of_the_namespace() -> Result {
+    let mut ipvs = Ipvs::connect()?;
+    add_many(&mut ipvs, 3)?;
+    let proc = Proc::new();
+    let Ok(there) = proc.status() else {
+        assert!(proc.status().unwrap_err().is_unavailable());
+        assert!(!tables_grow(&proc));
+        return Ok(());
+    };
+    assert_eq!((there.services, there.connections), (3, 0));
+    let table = there.service_table;
+    assert_eq!(table.chains.iter().sum::<u64>(), table.buckets);
+    assert_eq!(table.load_factor, Some(proc.get(sysctl::SVC_LFACTOR)?));
+    let other = lab::Namespace::new()?;
+    let other = Proc::in_namespace(Namespace::open(other.path())?).status()?;
+    assert_eq!((other.services, other.service_table.buckets), (0, 0));
+    Ok(())
+}
+
 lab::tests![
     lab::Needs::ipvs().and_devices(&["veth"]);
     connections_are_those_that_were_made,
@@ -521,4 +741,10 @@ lab::tests![
     sysctls_of_a_scheduler_are_there_with_it,
     another_namespace_is_another_one,
     what_is_not_there_is_unavailable,
+    a_snapshot_is_whole_right_after_many_additions,
+    a_snapshot_is_whole_while_the_kernel_resizes_the_table,
+    connections_are_whole_or_say_that_they_are_not,
+    a_table_that_changed_under_its_reader_is_an_error_at_the_end,
+    whole_for_those_who_cannot_read_the_status,
+    the_status_is_that_of_the_namespace,
 ];

@@ -9,6 +9,7 @@ use super::batch::Window;
 use super::key::ServiceKey;
 use super::message::Report;
 use super::operation::Operation;
+use super::proc::growth::Growth;
 use super::query::Query;
 use super::reason::{operation_failed, operation_refused, query_failed};
 use super::report::{Info, Server, Service};
@@ -38,18 +39,24 @@ pub(crate) struct Client<T> {
     pub(super) road: Netlink<T>,
     /// Where a batch keeps what it sent, empty in between: its memory serves the next one.
     pub(super) window: Window,
+    /// How it is known whether a list of services is whole.
+    pub(super) growth: Growth,
 }
 
 impl<T: Transport> Client<T> {
-    pub(crate) async fn connect(transport: T) -> Result<Self> {
+    /// `growth` is asked once the kernel has IPVS.
+    pub(crate) async fn connect(transport: T, growth: impl FnOnce() -> Growth) -> Result<Self> {
         let road = Netlink::connect(transport).await.map_err(connect_failed)?;
         let road = road.ok_or_else(|| {
             let why = "this kernel has no IPVS: load it with `modprobe ip_vs`, or use a kernel \
                        that is built with CONFIG_IP_VS";
             Error::new(CONNECT, Cause::Unavailable(why.into()))
         })?;
-        let window = Window::new();
-        Ok(Self { road, window })
+        Ok(Self {
+            road,
+            window: Window::new(),
+            growth: growth(),
+        })
     }
 
     /// Carries out one operation, after it was looked at.
@@ -72,7 +79,11 @@ impl<T: Transport> Client<T> {
         outcome.map_err(|failure| operation_failed(operation, failure))
     }
 
-    async fn ask(&mut self, query: &Query, mut each: impl FnMut(Report)) -> Result<()> {
+    pub(super) async fn ask(
+        &mut self,
+        query: &Query,
+        mut each: impl FnMut(Report),
+    ) -> Result<usize> {
         self.road
             .ask(query, &mut each)
             .await
@@ -95,18 +106,6 @@ impl<T: Transport> Client<T> {
             _ => None,
         })
         .await
-    }
-
-    /// Each service once, however often the dump has it.
-    pub(crate) async fn services(&mut self) -> Result<Vec<Service>> {
-        let mut services = Vec::new();
-        self.ask(&Query::Services, |report| {
-            if let Report::Service(service) = report {
-                services.push(service);
-            }
-        })
-        .await?;
-        Ok(distinct(services, |it: &Service| it.config.key))
     }
 
     pub(crate) async fn servers(&mut self, key: ServiceKey) -> Result<Vec<Server>> {

@@ -6,6 +6,7 @@ use super::daemon::{SyncDaemon, SyncRole};
 use super::key::ServiceKey;
 use super::operation::Operation;
 use super::outcome::{OnFailure, Outcome};
+use super::proc::growth::Growth;
 use super::report::{Info, Server, Service, TableEntry};
 use super::scheduler::{Scheduler, SchedulerFlags};
 use super::server::RealServer;
@@ -50,7 +51,7 @@ impl Ipvs {
     /// Unavailable if the kernel has no IPVS. Where it is a module, Linux 6.1 and later load it
     /// now; on earlier ones it has to be loaded before.
     pub fn connect() -> Result<Self> {
-        Self::over(Socket::open(Protocol::Generic))
+        Self::over(Socket::open(Protocol::Generic), Growth::open)
     }
 
     /// Opens a handle in another network namespace. The calling thread stays in its own,
@@ -60,12 +61,16 @@ impl Ipvs {
     /// As with [`Ipvs::connect`]; permission denied without `CAP_SYS_ADMIN`, which entering a
     /// namespace takes.
     pub fn connect_in(namespace: &Namespace) -> Result<Self> {
-        Self::over(Socket::open_in(namespace, Protocol::Generic))
+        let socket = Socket::open_in(namespace, Protocol::Generic);
+        Self::over(socket, || Growth::open_in(namespace))
     }
 
-    fn over(socket: Result<Socket, crate::netlink::Failure>) -> Result<Self> {
+    fn over(
+        socket: Result<Socket, crate::netlink::Failure>,
+        growth: impl FnOnce() -> Growth,
+    ) -> Result<Self> {
         let socket = socket.map_err(connect_failed)?;
-        let client = ready(Client::connect(socket))?;
+        let client = ready(Client::connect(socket, growth))?;
         Ok(Self { client })
     }
 
@@ -177,8 +182,17 @@ impl Ipvs {
     /// The kernel does not say when services come or go while it lists them, and may then skip
     /// one that was there all the time. A repeated one is given once, as it was last.
     ///
+    /// From Linux 7.1 on, the kernel also moves the services into a larger table by itself, some
+    /// milliseconds after many were added, and a list of more than about a hundred can miss some
+    /// then. So there the list is read again unless it has as many services as
+    /// `/proc/net/ip_vs_status` counts; where that file can't be read, which only root can, until
+    /// two readings show the same services. [`Ipvs::entries`], [`Ipvs::table`] and
+    /// [`Ipvs::verified_table`] begin with this list.
+    ///
     /// # Errors
-    /// Only those of every method.
+    /// Inconsistent ([`Error::is_inconsistent`](crate::Error::is_inconsistent)) if none of six
+    /// readings was whole, as while another program adds and removes services all the time. That
+    /// can only be from Linux 7.1 on.
     pub fn services(&mut self) -> Result<Vec<Service>> {
         ready(self.client.services())
     }
@@ -340,7 +354,7 @@ impl Ipvs {
     /// holding more than the services and the servers of one.
     ///
     /// # Errors
-    /// Only those of every method.
+    /// As with [`Ipvs::services`].
     pub fn entries(&mut self) -> Result<TableEntries<'_>> {
         let services = ready(self.client.services())?;
         Ok(TableEntries::new(&mut self.client, services))
@@ -353,7 +367,7 @@ impl Ipvs {
     /// missing and something that was removed may be there: see [`Ipvs::verified_table`].
     ///
     /// # Errors
-    /// Only those of every method.
+    /// As with [`Ipvs::services`].
     pub fn table(&mut self) -> Result<Vec<TableEntry>> {
         ready(self.client.table())
     }
@@ -361,13 +375,14 @@ impl Ipvs {
     /// Reads the whole table until two readings, one right after the other, show the same
     /// services and servers with the same configuration; gives the second.
     ///
-    /// The kernel never says that a list changed while it was read, so this is the only way to
-    /// know. It costs twice as much as [`Ipvs::table`] where nothing changes. (A change that is
+    /// The kernel never says that another program changed a list while it was read, so this is
+    /// the only way to know. It costs twice as much as [`Ipvs::table`] where nothing changes. (A change that is
     /// undone again in the same steps of both readings is not noticed.)
     ///
     /// # Errors
-    /// Inconsistent ([`Error::is_inconsistent`](crate::Error::is_inconsistent)) if no two of
-    /// six readings were the same.
+    /// As with [`Ipvs::services`]; inconsistent
+    /// ([`Error::is_inconsistent`](crate::Error::is_inconsistent)) if no two of six readings were
+    /// the same.
     pub fn verified_table(&mut self) -> Result<Vec<TableEntry>> {
         ready(self.client.verified_table())
     }

@@ -19,7 +19,8 @@ use super::key::ServiceKey;
 pub enum Query {
     /// One service.
     Service(ServiceKey),
-    /// All services.
+    /// All services. From Linux 7.1 on the answers can miss some: see
+    /// [`Ipvs::services`](super::Ipvs::services).
     Services,
     /// The servers of a service. Of one that does not exist, the kernel gives none, and no
     /// error.

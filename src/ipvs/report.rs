@@ -116,7 +116,8 @@ pub struct Rates {
 pub struct Info {
     /// Its version, 1.2.1 for many years now. It says nothing about what this kernel can do.
     pub version: Version,
-    /// The number of buckets in the table of connections.
+    /// The number of buckets in the table of connections. From Linux 7.1 on it is the present one:
+    /// the table grows and shrinks.
     pub connection_table_size: u32,
 }
 

@@ -55,12 +55,13 @@ impl<T: Transport> Netlink<T> {
         }
     }
 
-    /// Asks, and gives each report to `each` as it comes.
+    /// Asks, and gives each report to `each` as it comes. Returns how many pieces the reports
+    /// came in: between two pieces of a list, the kernel may change it.
     pub(super) async fn ask(
         &mut self,
         query: &Query,
         each: &mut impl FnMut(Report),
-    ) -> Result<(), Failure> {
+    ) -> Result<usize, Failure> {
         let family = query.key().map(|key| key.family());
         let content = |writer: &mut _| {
             generic::header(writer, encode::query_command(query), VERSION);
@@ -69,13 +70,17 @@ impl<T: Transport> Netlink<T> {
         if !query.is_dump() {
             let payload = self.connection.query(self.family, 0, content).await?;
             each(report(payload, family)?);
-            return Ok(());
+            return Ok(1);
         }
         self.connection.dump(self.family, content).await?;
+        let (mut pieces, mut datagram) = (0, None);
         while let DumpStep::Data(range) = self.connection.dump_next().await? {
+            if datagram.replace(self.connection.datagram()) != Some(self.connection.datagram()) {
+                pieces += 1;
+            }
             each(report(self.connection.payload(range), family)?);
         }
-        Ok(())
+        Ok(pieces)
     }
 
     /// An empty packet for operations.

@@ -3,15 +3,52 @@
 use std::collections::HashMap;
 
 use super::client::Client;
+use super::message::Report;
+use super::query::Query;
 use super::report::{Service, TableEntry};
 use crate::error::Cause;
 use crate::netlink::{Socket, Transport, ready};
 use crate::{Error, Result};
 
-/// How often a table is read before it is given up to get the same twice.
-pub(super) const ATTEMPTS: usize = 6;
+/// How often something is read before it is given up to get it whole.
+const ATTEMPTS: usize = 6;
 
 impl<T: Transport> Client<T> {
+    /// Each service once, however often the dump has it, and all of them.
+    ///
+    /// A list that comes in one piece is whole. In one of several pieces, services can be
+    /// missing if the kernel moved them into another table in between, and then their number is
+    /// not the one that the kernel counts. Where that number can't be read, two readings one
+    /// after the other have to show the same.
+    pub(crate) async fn services(&mut self) -> Result<Vec<Service>> {
+        let mut before = None;
+        for _ in 0..ATTEMPTS {
+            let mut services = Vec::new();
+            let pieces = self.ask(&Query::Services, |report| {
+                if let Report::Service(service) = report {
+                    services.push(service);
+                }
+            });
+            let pieces = pieces.await?;
+            let services = distinct(services, Service::key);
+            if pieces <= 1 || self.growth.is_never() {
+                return Ok(services);
+            }
+            match self.growth.services() {
+                Some(count) if count == services.len() => return Ok(services),
+                Some(_) => {}
+                None => {
+                    let mut keys: Vec<_> = services.iter().map(Service::key).collect();
+                    keys.sort_unstable();
+                    if before.replace(keys.clone()) == Some(keys) {
+                        return Ok(services);
+                    }
+                }
+            }
+        }
+        Err(Error::new(Query::Services.name(), Cause::Inconsistent))
+    }
+
     pub(crate) async fn table(&mut self) -> Result<Vec<TableEntry>> {
         let services = self.services().await?;
         let mut table = Vec::with_capacity(services.len());

@@ -189,6 +189,12 @@ impl<T: Transport> Connection<T> {
         }
     }
 
+    /// The number of the datagram that the last message came in. What a dump gives in one
+    /// datagram, the kernel gathered in one go.
+    pub(crate) fn datagram(&self) -> u64 {
+        self.inbox.datagram()
+    }
+
     /// The bytes of a [`DumpStep::Data`], until the next step.
     pub(crate) fn payload(&self, range: Range<usize>) -> &[u8] {
         self.inbox.payload(range)

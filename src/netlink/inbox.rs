@@ -80,6 +80,8 @@ pub(crate) struct Inbox {
     filled: VecDeque<Datagram>,
     /// Where the next message begins in the first of `filled`.
     at: usize,
+    /// How many datagrams were read to their end.
+    finished: u64,
     /// A dump was changed underneath, so that it may miss or repeat things.
     interrupted: bool,
 }
@@ -92,6 +94,7 @@ impl Inbox {
             many: false,
             filled: VecDeque::new(),
             at: 0,
+            finished: 0,
             interrupted: false,
         }
     }
@@ -123,6 +126,11 @@ impl Inbox {
         &self.buffer[range]
     }
 
+    /// The number of the datagram that the last event came in.
+    pub(crate) fn datagram(&self) -> u64 {
+        self.finished
+    }
+
     /// Whether a message since the last call had `NLM_F_DUMP_INTR`.
     pub(crate) fn take_interrupted(&mut self) -> bool {
         std::mem::take(&mut self.interrupted)
@@ -137,15 +145,13 @@ impl Inbox {
             let start = datagram.place.start;
             let bytes = &self.buffer[datagram.place.clone()];
             if self.at >= bytes.len() {
-                self.filled.pop_front();
-                self.at = 0;
+                self.finish_datagram();
                 continue;
             }
             let (frame, next) = match Frame::read(bytes, self.at, datagram.cut_off) {
                 Ok(read) => read,
                 Err(malformed) => {
-                    self.filled.pop_front();
-                    self.at = 0;
+                    self.finish_datagram();
                     return Err(malformed.into());
                 }
             };
@@ -155,6 +161,12 @@ impl Inbox {
                 return Ok(Some(event));
             }
         }
+    }
+
+    fn finish_datagram(&mut self) {
+        self.filled.pop_front();
+        self.at = 0;
+        self.finished += 1;
     }
 
     fn event(&mut self, frame: &Frame, payload: Range<usize>) -> Result<Option<Event>, Failure> {

@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 
 use crate::ipvs::client::{Client, connect_failed};
+use crate::ipvs::proc::growth::Growth;
 use crate::ipvs::{
     Info, OnFailure, Operation, Operations, Outcome, RealServer, Scheduler, SchedulerFlags, Server,
     Service, ServiceKey, SyncDaemon, SyncRole, TableEntry, Timeouts, VirtualService,
@@ -41,7 +42,14 @@ impl Ipvs {
     /// # Panics
     /// Outside of a tokio runtime, and in one without I/O.
     pub async fn connect() -> Result<Self> {
-        Self::over(Socket::open(Protocol::Generic)).await
+        // Both in the namespace of this thread: after an await it may be another thread.
+        let (socket, early) = (Socket::open(Protocol::Generic), Growth::open());
+        // What is not there yet may come with IPVS's module, which connecting loads.
+        let growth = || match early {
+            Growth::Never => Growth::open(),
+            known => known,
+        };
+        Self::over(socket, growth).await
     }
 
     /// Opens a handle in another network namespace.
@@ -52,12 +60,16 @@ impl Ipvs {
     /// # Panics
     /// As [`Ipvs::connect`].
     pub async fn connect_in(namespace: &Namespace) -> Result<Self> {
-        Self::over(Socket::open_in(namespace, Protocol::Generic)).await
+        let socket = Socket::open_in(namespace, Protocol::Generic);
+        Self::over(socket, || Growth::open_in(namespace)).await
     }
 
-    async fn over(socket: Result<Socket, Failure>) -> Result<Self> {
+    async fn over(
+        socket: Result<Socket, Failure>,
+        growth: impl FnOnce() -> Growth,
+    ) -> Result<Self> {
         let socket = socket.and_then(AsyncSocket::new).map_err(connect_failed)?;
-        let client = Client::connect(socket).await?;
+        let client = Client::connect(socket, growth).await?;
         Ok(Self { client })
     }
 

@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ipvset::Namespace;
+use ipvset::ipvs::proc::{Proc, sysctl};
 use ipvset::ipvs::{
     Family, ForwardingMethod, Ipvs, Operation, Operations, PersistenceEngine, RealServer,
     Scheduler, SchedulerFlags, ServiceKey, TableEntry, Tunnel, VirtualService, text,
 };
 
-use crate::support::{Result, ipvsadm, mark, schedulers, sorted_lines, tests};
+use crate::support::{Result, equal, ipvsadm, mark, schedulers, sorted_lines, tests};
 
 tests![
     written_by_the_crate,
@@ -20,6 +21,8 @@ tests![
     restored_by_the_crate,
     an_empty_table,
     read_while_it_changes,
+    whole_right_after_many_additions,
+    whole_while_the_kernel_resizes_it,
 ];
 
 const SERVICES: u32 = 2200;
@@ -386,6 +389,15 @@ fn an_empty_table() -> Result {
     Ok(())
 }
 
+/// `None` if it says that it is not whole, as it may from Linux 7.1 on: there the number of
+/// services has to be the one that the kernel counts.
+fn if_whole<T>(read: ipvset::Result<T>) -> Result<Option<T>> {
+    match read {
+        Err(error) if error.is_inconsistent() => Ok(None),
+        read => Ok(Some(read?)),
+    }
+}
+
 /// Nothing comes twice, and a verified table is a table or says that there was none to be had.
 fn read_while_it_changes() -> Result {
     let mut ipvs = Ipvs::connect()?;
@@ -412,10 +424,11 @@ fn read_while_it_changes() -> Result {
         });
         let mut read_often = || -> Result {
             for _ in 0..20 {
-                let services = ipvs.services()?;
-                let keys: BTreeSet<_> = services.iter().map(|it| it.key()).collect();
-                assert_eq!(keys.len(), services.len());
-                for entry in ipvs.table()? {
+                if let Some(services) = if_whole(ipvs.services())? {
+                    let keys: BTreeSet<_> = services.iter().map(|it| it.key()).collect();
+                    assert_eq!(keys.len(), services.len());
+                }
+                for entry in if_whole(ipvs.table())?.unwrap_or_default() {
                     let servers = entry.servers.iter().map(|it| it.config.address);
                     assert_eq!(servers.collect::<BTreeSet<_>>().len(), entry.servers.len());
                 }
@@ -435,5 +448,99 @@ fn read_while_it_changes() -> Result {
         outcome
     })?;
     same(&read(ipvs.verified_table()?), &expected(&table[..600]));
+    Ok(())
+}
+
+fn numbered(count: u32) -> impl Iterator<Item = ServiceKey> {
+    let address = |number| SocketAddr::new(host(Family::Ipv4, 100, number), 80);
+    (0..count).map(move |number| ServiceKey::tcp(address(number)))
+}
+
+fn add_numbered(ipvs: &mut Ipvs, count: u32) -> Result {
+    let mut batch = ipvs.batch();
+    for key in numbered(count) {
+        batch.add_service(&VirtualService::new(key).scheduler(Scheduler::RoundRobin));
+    }
+    batch.send()?.into_result()?;
+    Ok(())
+}
+
+fn keys(table: Vec<TableEntry>) -> Vec<ServiceKey> {
+    table.iter().map(|it| it.service.key()).collect()
+}
+
+/// From Linux 7.1 on the kernel enlarges the table of services in the background once there are
+/// many, and a dump that this cuts in two skips some of them.
+fn whole_right_after_many_additions() -> Result {
+    const COUNT: u32 = 10_000;
+    let all: BTreeSet<_> = numbered(COUNT).collect();
+    let mut ipvs = Ipvs::connect()?;
+    type Reading = fn(&mut Ipvs) -> ipvset::Result<Vec<ServiceKey>>;
+    let readings: [Reading; 3] = [
+        |ipvs| Ok(ipvs.services()?.iter().map(|it| it.key()).collect()),
+        |ipvs| ipvs.table().map(keys),
+        |ipvs| ipvs.verified_table().map(keys),
+    ];
+    for reading in readings {
+        add_numbered(&mut ipvs, COUNT)?;
+        let read = reading(&mut ipvs)?;
+        assert_eq!(read.len(), all.len());
+        assert_eq!(read.into_iter().collect::<BTreeSet<_>>(), all);
+        ipvs.flush()?;
+    }
+    Ok(())
+}
+
+/// Readings while the kernel moves the services from one table into another, again and again,
+/// are whole or say that they are not.
+fn whole_while_the_kernel_resizes_it() -> Result {
+    const COUNT: u32 = 1000;
+    let all: BTreeSet<_> = numbered(COUNT).collect();
+    let mut ipvs = Ipvs::connect()?;
+    add_numbered(&mut ipvs, COUNT)?;
+    let proc = Proc::in_namespace(Namespace::current()?);
+    if proc.get(sysctl::SVC_LFACTOR).is_err() {
+        eprintln!("not tried: the tables of this kernel keep their size");
+        return Ok(());
+    }
+    let done = AtomicBool::new(false);
+    let mut whole = 0;
+    std::thread::scope(|scope| -> Result {
+        let resizer = scope.spawn(|| -> ipvset::Result<()> {
+            while !done.load(Ordering::Relaxed) {
+                for factor in [-8, 8] {
+                    proc.set(sysctl::SVC_LFACTOR, &factor)?;
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+            Ok(())
+        });
+        let mut read_often = || -> Result {
+            for _ in 0..50 {
+                match ipvs.services() {
+                    Ok(services) => {
+                        let keys: BTreeSet<_> = services.iter().map(|it| it.key()).collect();
+                        equal(
+                            (services.len(), keys == all),
+                            (all.len(), true),
+                            &"services",
+                        )?;
+                        whole += 1;
+                    }
+                    Err(error) => equal(error.is_inconsistent(), true, &error)?,
+                }
+            }
+            Ok(())
+        };
+        let outcome = read_often();
+        done.store(true, Ordering::Relaxed);
+        match resizer.join() {
+            Ok(resized) => resized?,
+            Err(_) => return Err("the thread that resizes panicked".into()),
+        }
+        outcome
+    })?;
+    eprintln!("{whole} of 50 readings were whole");
+    assert_eq!(ipvs.services()?.len(), all.len());
     Ok(())
 }

@@ -57,6 +57,9 @@ pub(super) const STATS: &str = include_str!("captured/stats.txt");
 /// `cat /proc/net/ip_vs_stats_percpu`
 pub(super) const STATS_PER_CPU: &str = include_str!("captured/stats_percpu.txt");
 
+/// `cat /proc/net/ip_vs_status` on Linux 7.2 with one service.
+pub(super) const STATUS: &[u8] = include_bytes!("captured/status.txt");
+
 /// Calls `read` with every prefix of `text`, with every byte of it replaced by others, and with
 /// every byte left out.
 pub(super) fn damaged(text: &[u8], mut read: impl FnMut(&[u8])) {

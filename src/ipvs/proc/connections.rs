@@ -1,6 +1,8 @@
 use std::io::{self, BufRead};
+use std::thread;
 
 use super::connection::{Columns, Connection};
+use super::growth::{ATTEMPTS, PAUSE, Size, Watch};
 use super::text::Unexpected;
 use crate::error::Cause;
 use crate::{Error, Result};
@@ -14,6 +16,16 @@ const OPERATION: &str = "read connections";
 /// Linux 6.1 at least each read of some fifty lines begins with counting from the table's start,
 /// so that time grows with the square of the table's size.
 ///
+/// From Linux 7.1 on the table grows and shrinks in the background. If it did while it was read,
+/// connections may be missing or have come twice: then the last item is an error
+/// ([`Error::is_inconsistent`]), and all of it has to be read again. What
+/// [`Proc::connections`](super::Proc::connections) returns knows that from
+/// `/proc/net/ip_vs_status`, which shows the table's size and whether it is being changed, before
+/// the first line and after the last. That file is root's. Without the right to read it, the size
+/// in the heading of `/proc/net/ip_vs` has to do, and a change that is not complete when the last
+/// line is read is not noticed. Neither is a table that was enlarged and then shrunk to its old
+/// size while it was read.
+///
 /// A line that can't be understood is an error with its number ([`Error::position`]), and the
 /// next line is tried after it; after an error of the file's there is nothing more.
 #[derive(Debug)]
@@ -23,6 +35,15 @@ pub struct Connections<R> {
     line: Vec<u8>,
     number: usize,
     done: bool,
+    /// Who tells whether the kernel's table kept its size.
+    watched: Option<Watched>,
+}
+
+/// A table that may grow, and its size when the reading began.
+#[derive(Debug)]
+struct Watched {
+    watch: Watch,
+    size: Size,
 }
 
 impl<R: BufRead> Connections<R> {
@@ -47,6 +68,36 @@ impl<R: BufRead> Connections<R> {
             line: Vec::new(),
             number: 0,
             done: false,
+            watched: None,
+        }
+    }
+
+    /// The same, with an error at the end if the kernel's table is not as it is now.
+    pub(super) fn watched(reader: R, watch: Watch) -> Result<Self> {
+        for attempt in 0..ATTEMPTS {
+            if attempt != 0 {
+                thread::sleep(PAUSE);
+            }
+            if let Some(size) = watch.size()? {
+                let watched = Some(Watched { watch, size });
+                let connections = Self::new(reader);
+                return Ok(Self {
+                    watched,
+                    ..connections
+                });
+            }
+        }
+        Err(Error::new(OPERATION, Cause::Inconsistent))
+    }
+
+    /// The end of the table: whether it was all of it.
+    fn end(&mut self) -> Result<()> {
+        self.done = true;
+        match self.watched.take() {
+            Some(Watched { watch, size }) if watch.size()? != Some(size) => {
+                Err(Error::new(OPERATION, Cause::Inconsistent))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -77,10 +128,7 @@ impl<R: BufRead> Connections<R> {
         };
         match self.read_line() {
             Ok(true) => {}
-            Ok(false) => {
-                self.done = true;
-                return Ok(None);
-            }
+            Ok(false) => return self.end().map(|()| None),
             Err(error) => {
                 self.done = true;
                 return Err(failed(error));

@@ -4,7 +4,9 @@
 mod connection;
 mod connections;
 mod difference;
+pub(crate) mod growth;
 mod snapshot;
+mod status;
 pub mod sysctl;
 mod table;
 mod text;
@@ -13,9 +15,11 @@ mod totals;
 #[cfg(test)]
 mod captured;
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
+use std::sync::OnceLock;
+use std::thread;
 
 pub use connection::{Connection, ConnectionState, EngineData, Origin};
 pub use connections::Connections;
@@ -23,7 +27,10 @@ pub use difference::Difference;
 pub use snapshot::{
     Snapshot, SnapshotForwarding, SnapshotKey, SnapshotPersistence, SnapshotServer, SnapshotService,
 };
+pub use status::{HashTable, Status};
 pub use totals::CpuCounters;
+
+use growth::{Growth, Watch};
 
 use crate::error::Cause;
 use crate::ipvs::Statistics;
@@ -46,6 +53,8 @@ use crate::{Error, Namespace, Result};
 #[derive(Debug, Default)]
 pub struct Proc {
     namespace: Option<Namespace>,
+    /// Set once it is known that this kernel's tables keep their size.
+    never_grows: OnceLock<()>,
 }
 
 impl Proc {
@@ -59,13 +68,16 @@ impl Proc {
     pub fn in_namespace(namespace: Namespace) -> Self {
         Self {
             namespace: Some(namespace),
+            ..Self::default()
         }
     }
 
     /// The connections that IPVS knows, one after the other: `/proc/net/ip_vs_conn`.
     ///
     /// # Errors
-    /// Unavailable if there is no such file, since IPVS is not loaded; else those of opening it.
+    /// Unavailable if there is no such file, since IPVS is not loaded; inconsistent
+    /// ([`Error::is_inconsistent`]) if the kernel does not come to an end with changing the
+    /// table's size (Linux 7.1); else those of opening it.
     pub fn connections(&self) -> Result<Connections<BufReader<File>>> {
         self.connections_in("ip_vs_conn")
     }
@@ -80,8 +92,13 @@ impl Proc {
     }
 
     fn connections_in(&self, name: &str) -> Result<Connections<BufReader<File>>> {
-        let file = self.open_table("read connections", name)?;
-        Ok(Connections::new(BufReader::with_capacity(BUFFER, file)))
+        let operation = "read connections";
+        let (file, watch) = self.open_table_and(operation, name, Watch::open)?;
+        let reader = BufReader::with_capacity(BUFFER, file);
+        match watch.map_err(|error| Error::new(operation, Cause::Io(error)))? {
+            None => Ok(Connections::new(reader)),
+            Some(watch) => Connections::watched(reader, watch),
+        }
     }
 
     /// What all services together counted: `/proc/net/ip_vs_stats`. The kernel renews it every
@@ -101,10 +118,21 @@ impl Proc {
         totals::per_cpu(&self.read_table("read statistics", "ip_vs_stats_percpu")?)
     }
 
-    /// What `/proc/net/ip_vs` shows of the table, in one pass.
+    /// How many services and connections there are, and how full the tables are:
+    /// `/proc/net/ip_vs_status`. Linux 7.1.
     ///
     /// # Errors
-    /// As for [`Proc::totals`].
+    /// Unavailable if there is no such file, since the kernel is older or IPVS is not loaded;
+    /// permission denied for others than root; else those of opening and reading it.
+    pub fn status(&self) -> Result<Status> {
+        status::status(&self.read_table("read status", "ip_vs_status")?)
+    }
+
+    /// What `/proc/net/ip_vs` shows of the table.
+    ///
+    /// # Errors
+    /// As for [`Proc::totals`]; inconsistent ([`Error::is_inconsistent`]) if the table was not
+    /// whole, however often it was read (Linux 7.1).
     pub fn snapshot(&self) -> Result<Snapshot> {
         let mut snapshot = Snapshot::default();
         self.snapshot_into(&mut snapshot)?;
@@ -114,18 +142,53 @@ impl Proc {
     /// The same in the memory of an older snapshot, which is quicker.
     ///
     /// # Errors
-    /// As for [`Proc::totals`]; the snapshot is empty then, or what it was if the file could
+    /// As for [`Proc::snapshot`]; the snapshot is empty then, or what it was if the file could
     /// not be opened.
     pub fn snapshot_into(&self, snapshot: &mut Snapshot) -> Result<()> {
-        let file = self.open_table("read table", "ip_vs")?;
-        table::read(snapshot, BufReader::with_capacity(BUFFER, file))
+        const OPERATION: &str = "read table";
+        let mut before = None;
+        for attempt in 0..growth::ATTEMPTS {
+            if attempt != 0 {
+                thread::sleep(growth::PAUSE);
+            }
+            let (file, growth) = self.open_table_and(OPERATION, "ip_vs", || self.growth())?;
+            table::read(snapshot, BufReader::with_capacity(BUFFER, file))?;
+            if growth.is_never() || snapshot.is_whole(growth.services(), &mut before) {
+                return Ok(());
+            }
+        }
+        snapshot.clear();
+        Err(Error::new(OPERATION, Cause::Inconsistent))
+    }
+
+    /// Whether the tables grow, which is looked up once: a kernel stays the same.
+    fn growth(&self) -> Growth {
+        if self.never_grows.get().is_some() {
+            return Growth::Never;
+        }
+        let growth = Growth::open();
+        if growth.is_never() {
+            let _ = self.never_grows.set(());
+        }
+        growth
     }
 
     fn open_table(&self, operation: &'static str, name: &str) -> Result<File> {
+        self.open_table_and(operation, name, || ())
+            .map(|(file, ())| file)
+    }
+
+    /// Opens a table, and does something else in its namespace once it is open.
+    fn open_table_and<T: Send>(
+        &self,
+        operation: &'static str,
+        name: &str,
+        then: impl FnOnce() -> T + Send,
+    ) -> Result<(File, T)> {
         // Not /proc/net: that is of the process's first thread, wherever this one is.
         let path = Path::new("/proc/thread-self/net").join(name);
-        let file = self.open(&path, OpenOptions::new().read(true));
-        file.map_err(|error| {
+        let opened = self.inside(|| Ok((File::open(&path)?, then())));
+        opened.map_err(|error| {
             let cause = match error.kind() {
                 io::ErrorKind::NotFound => not_loaded(),
                 _ => Cause::Io(error),
@@ -141,11 +204,11 @@ impl Proc {
         Ok(text)
     }
 
-    /// Opens a file as it is in the namespace; wherever it is read then, it stays that one.
-    fn open(&self, path: &Path, options: &OpenOptions) -> io::Result<File> {
+    /// Does something in the namespace. A file that is opened there stays that namespace's.
+    fn inside<T: Send>(&self, work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
         match &self.namespace {
-            None => options.open(path),
-            Some(namespace) => namespace.enter(|| options.open(path))?,
+            None => work(),
+            Some(namespace) => namespace.enter(work)?,
         }
     }
 }

@@ -21,6 +21,12 @@ use crate::ipvs::{ForwardingMethod, Info, Protocol, Scheduler, Version};
 /// Like a dump it is read in pieces, between which services can come and go, so that one may be
 /// missed or seen twice; a service and its servers are always from the same moment.
 ///
+/// From Linux 7.1 on, the kernel also moves the services into a larger table from time to time,
+/// and shows only some of them meanwhile. [`Proc`](super::Proc) notices that: it compares the
+/// number of services with the one in `/proc/net/ip_vs_status`, and reads again if it is another.
+/// That file is root's. Without the right to read it, the table is read until two readings show
+/// the same services.
+///
 /// ```no_run
 /// use ipvset::ipvs::proc::Proc;
 ///
@@ -196,6 +202,41 @@ impl Snapshot {
             services,
             servers,
         }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.services.clear();
+        self.servers.clear();
+    }
+
+    /// Whether it has every service, on a kernel whose table grows while it is read. `count` is
+    /// how many services there are, if that is known; without it, the keys have to be those of
+    /// the reading before, which are in `before`, as are then those of this one.
+    ///
+    /// Nothing may come twice: a service that does can hide that another one is missing. Only a
+    /// firewall mark may, since its two services look the same; then the readings are compared
+    /// as well.
+    pub(super) fn is_whole(
+        &self,
+        count: Option<usize>,
+        before: &mut Option<Vec<SnapshotKey>>,
+    ) -> bool {
+        let mut keys: Vec<_> = self.services.iter().map(|row| row.service.key).collect();
+        keys.sort_unstable();
+        let groups = || keys.chunk_by(|one, other| one == other);
+        let possible = groups().all(|group| match group {
+            [SnapshotKey::Address { .. }, more @ ..] => more.is_empty(),
+            marks => marks.len() <= 2,
+        });
+        if !possible || count.is_some_and(|count| count != keys.len()) {
+            *before = None;
+            return false;
+        }
+        let alone = groups().all(|group| group.len() == 1);
+        if count.is_some() && alone {
+            return true;
+        }
+        before.replace(keys.clone()) == Some(keys)
     }
 
     /// IPVS's version and the size of its table of connections.

@@ -145,11 +145,7 @@ impl Proc {
             names.sort_unstable();
             Ok(names)
         };
-        let names = match &self.namespace {
-            None => list(),
-            Some(namespace) => namespace.enter(list).and_then(|names| names),
-        };
-        names.map_err(|error| {
+        self.inside(list).map_err(|error| {
             let cause = match error.kind() {
                 io::ErrorKind::NotFound => super::not_loaded(),
                 _ => Cause::Io(error),
@@ -169,7 +165,7 @@ impl Proc {
             let why = format!("`{}` is no name of a sysctl", name.escape_debug());
             return Err(Error::refused(operation, why));
         }
-        self.open(&path(name), options)
+        self.inside(|| options.open(path(name)))
             .map_err(|error| failed(operation, name, error))
     }
 }

@@ -18,8 +18,7 @@ const OPERATION: &str = "read table";
 /// Puts what is in the text where the snapshot has its old content; if it fails, the snapshot
 /// is left empty.
 pub(super) fn read(snapshot: &mut Snapshot, text: impl BufRead) -> Result<()> {
-    snapshot.services.clear();
-    snapshot.servers.clear();
+    snapshot.clear();
     let mut number = 0;
     let read = each_line(text, |line| {
         number += 1;
@@ -36,8 +35,7 @@ pub(super) fn read(snapshot: &mut Snapshot, text: impl BufRead) -> Result<()> {
         _ => Ok(()),
     });
     if read.is_err() {
-        snapshot.services.clear();
-        snapshot.servers.clear();
+        snapshot.clear();
     }
     read
 }
@@ -49,7 +47,7 @@ fn each_line(mut text: impl BufRead, mut read: impl FnMut(&[u8]) -> Result<()>) 
         let piece = match text.fill_buf() {
             Ok(piece) => piece,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(Error::new(OPERATION, Cause::Io(error))),
+            Err(error) => return Err(failed(error)),
         };
         if piece.is_empty() {
             break;
@@ -72,6 +70,16 @@ fn each_line(mut text: impl BufRead, mut read: impl FnMut(&[u8]) -> Result<()>) 
         true => Ok(()),
         false => read(&begun),
     }
+}
+
+pub(super) fn failed(error: io::Error) -> Error {
+    Error::new(OPERATION, Cause::Io(error))
+}
+
+/// What the text's first line says.
+pub(super) fn info(text: &[u8]) -> Result<Info> {
+    let line = text.split(|byte| *byte == b'\n').next();
+    heading(line.unwrap_or_default()).map_err(|why| why.in_line(1, OPERATION))
 }
 
 fn no_heading() -> Unexpected {
@@ -98,10 +106,7 @@ fn read_line(snapshot: &mut Snapshot, line: &[u8]) -> Result<(), Unexpected> {
         };
         // Columns count from the line's start.
         let indent = line.len() - server.len();
-        let server = read_server(Fields::new(server)).map_err(|why| Unexpected {
-            column: why.column + indent,
-            ..why
-        })?;
+        let server = read_server(Fields::new(server)).map_err(|why| why.behind(indent))?;
         snapshot.servers.push(server);
         row.end = snapshot.servers.len();
     } else if !line.is_empty() {

@@ -21,6 +21,15 @@ impl fmt::Display for Unexpected {
 }
 
 impl Unexpected {
+    /// The same in a longer line, of which so many bytes stand before what was read.
+    #[inline]
+    pub(super) fn behind(self, bytes: usize) -> Self {
+        Self {
+            column: self.column + bytes,
+            ..self
+        }
+    }
+
     /// The error that it is for whoever wanted the text.
     pub(super) fn in_line(self, number: usize, operation: &'static str) -> Error {
         let cause = Cause::Report {
