@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod captured;
 mod error;
+pub mod guide;
 pub mod ipset;
 pub mod ipvs;
 mod netlink;
