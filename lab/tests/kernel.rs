@@ -339,7 +339,7 @@ fn a_masquerade_hides_the_client() -> Result {
         http::get(&pods.dustin, "192.0.2.2:80", IMPATIENCE),
         Err(Unanswered::TimedOut)
     );
-    let iptables = Iptables::new()?;
+    let iptables = lab::test::need("firewall rules", Iptables::new());
     iptables.append("filter", "FORWARD", "--in-interface bridge_home -j ACCEPT")?;
     iptables.append("nat", "POSTROUTING", "--source 10.0.0.0/24 -j MASQUERADE")?;
     let answer = http::get(&pods.dustin, "192.0.2.2:80", PATIENCE).unwrap();
