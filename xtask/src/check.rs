@@ -1,7 +1,7 @@
 //! What has to hold before a change lands.
 
-use crate::setup;
 use crate::shell::{Outcome, cargo, cargo_with, is_installed, root};
+use crate::{api, setup};
 
 /// Runs every test and doc test of the workspace.
 pub(crate) fn tests(arguments: &[String]) -> Outcome {
@@ -30,6 +30,7 @@ pub(crate) fn all() -> Outcome {
         &["doc", "--workspace", "--all-features", "--no-deps"],
         &strict,
     )?;
+    api::check()?;
     if is_installed("cargo-deny") {
         cargo(&["deny", "check", "bans", "licenses", "sources"])?;
     } else {

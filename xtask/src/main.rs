@@ -1,5 +1,6 @@
 //! The commands of the ipvset project. `cargo xtask help` lists them.
 
+mod api;
 mod bench;
 mod check;
 mod setup;
@@ -18,7 +19,8 @@ cargo xtask COMMAND
   bench           time the crate beside the kernel's own time and the tools: tables, and a plot in benches/
   bench quick     the same for small sizes, in four minutes; nothing is kept
   bench again     the tables and the plot of the figures that were kept
-  ci              what continuous integration runs: format, lints, docs, features, licences, tests
+  api             write the list of the public API, public-api.txt, anew
+  ci              what continuous integration runs: format, lints, features, docs, public API, licences, tests
 ";
 
 fn main() -> ExitCode {
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         Some("hairpin") => setup::run().and_then(|()| hairpin(&rest)),
         Some("test") => setup::run().and_then(|()| check::tests(&rest)),
         Some("bench") => setup::run().and_then(|()| bench::run(&rest)),
+        Some("api") if rest.is_empty() => api::write(),
         Some("ci") if rest.is_empty() => check::all(),
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");

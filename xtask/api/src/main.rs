@@ -1,0 +1,28 @@
+//! Prints the public API that a file of rustdoc's JSON describes, an item a line.
+//!
+//! A program of its own, because what it depends on would slow down the build of every other command of the project.
+
+use std::process::ExitCode;
+
+use public_api::Builder;
+
+fn main() -> ExitCode {
+    let Some(json) = std::env::args_os().nth(1) else {
+        eprintln!("usage: list-api FILE.json");
+        return ExitCode::from(2);
+    };
+    let listed = Builder::from_rustdoc_json(json)
+        .omit_blanket_impls(true)
+        .omit_auto_trait_impls(true)
+        .build();
+    match listed {
+        Ok(api) => {
+            print!("{api}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("list-api: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
