@@ -6,6 +6,7 @@ use super::answer::{self, attributes};
 use super::attr::{data, top};
 use super::body;
 use super::code::Command;
+use super::counters::Counters;
 use super::encode::{Purpose, Refusal};
 use super::{Entry, IpSet, SetType};
 use crate::netlink::message as netlink;
@@ -27,6 +28,9 @@ pub(crate) struct Batch {
     /// The position of the first entry, which has line number 1.
     base: u64,
     count: usize,
+    /// The counters that an entry was given none for, and that have zeros for it. Each entry's own
+    /// are told by its line number, of which the kernel makes nothing.
+    not_given: Counters,
 }
 
 /// Why [`Batch::fill`] stopped.
@@ -71,7 +75,30 @@ impl Batch {
             header,
             base: 0,
             count: 0,
+            not_given: Counters::default(),
         }
+    }
+
+    /// Another one for entries of this one.
+    pub(crate) fn beside(&self) -> Self {
+        let mut writer = Writer::with_capacity(MOST + 256);
+        writer.raw(&self.header);
+        Self {
+            writer,
+            header: self.header.clone(),
+            count: 0,
+            ..*self
+        }
+    }
+
+    /// Whether entries that are there are refused.
+    pub(crate) fn set_exclusive(&mut self, exclusive: bool) {
+        netlink::set_flag(&mut self.header, flag::EXCL, exclusive);
+    }
+
+    /// Whether an entry was given no value for a counter that the set has.
+    pub(crate) fn lacks_counters(&self) -> bool {
+        !self.not_given.is_empty()
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -96,6 +123,43 @@ impl Batch {
     pub(crate) fn clear(&mut self) {
         self.writer.truncate(self.header.len());
         self.count = 0;
+        self.not_given = Counters::default();
+    }
+
+    /// Appends an entry of another batch.
+    pub(crate) fn append(&mut self, other: &Self, place: Range<usize>) {
+        self.base = other.base;
+        self.writer.raw(&other.writer.bytes()[place]);
+        self.count += 1;
+    }
+
+    /// The same, with the counters that it was not given left to the kernel.
+    pub(crate) fn append_without_counters(&mut self, other: &Self, place: Range<usize>) {
+        let start = self.writer.len();
+        self.append(other, place);
+        leave_counters(&mut self.writer.bytes_mut()[start..]);
+    }
+
+    /// Drops the entries from a position on.
+    pub(crate) fn drop_from(&mut self, position: u64) {
+        let mut kept = self.beside();
+        for (line, place) in self.walk(self.header.len()) {
+            if self.base + u64::from(line - 1) < position {
+                kept.append(self, place);
+            }
+        }
+        *self = kept;
+    }
+
+    /// The counters that the entry at a place was not given.
+    pub(crate) fn counters_not_given(&self, place: Range<usize>) -> Counters {
+        let line = walk_lines(&self.writer.bytes()[..place.end], place.start).next();
+        Counters::of_line(line.map_or(0, |(line, _)| line))
+    }
+
+    /// The attributes of the entry at a place, but for its line number.
+    pub(crate) fn attributes(&self, place: Range<usize>) -> &[u8] {
+        &self.writer.bytes()[place.start + ENTRY_HEADER..place.end]
     }
 
     /// Takes entries, of which `position` counts all that came before, until it is full.
@@ -115,6 +179,8 @@ impl Batch {
             return Filled::Full;
         };
         let mut line = first;
+        let counted = purpose == Purpose::Add && set.options().counters;
+        let mut not_given = self.not_given;
         let filled = self.writer.tail(room, |tail| {
             loop {
                 // Whatever it is, the next entry fits, so that there is no need to take it back.
@@ -125,8 +191,13 @@ impl Batch {
                     break Filled::End;
                 };
                 let entry = entry.into();
+                let lacks = match counted {
+                    true => entry.options().counters_not_given(),
+                    false => Counters::default(),
+                };
+                not_given = not_given.and(lacks);
                 let written = tail.append(|mut room| {
-                    room.raw(&entry_header(line));
+                    room.raw(&entry_header(lacks.in_line(line)));
                     let mut room = entry.write_in(set, purpose, room)?;
                     room.close(0);
                     Ok(room)
@@ -138,6 +209,7 @@ impl Batch {
                 }
             }
         });
+        self.not_given = not_given;
         let taken = line - first;
         *position += u64::from(taken);
         self.count += taken as usize - usize::from(matches!(filled, Filled::Refused(..)));
@@ -148,7 +220,8 @@ impl Batch {
     fn next_line(&self, position: u64, room: usize) -> Option<u32> {
         let line = u32::try_from(position - self.base).ok()?.checked_add(1)?;
         let most = u32::try_from(room).ok()?;
-        line.checked_add(most).map(|_| line)
+        let last = line.checked_add(most)?;
+        (Counters::strip(last) == last).then_some(line)
     }
 
     /// The end of at most `most` entries from `start` on, and how many they are.
@@ -197,6 +270,7 @@ impl Batch {
         let echo = attributes(&rejection.echo).ok()?;
         // The echo may be cut off behind it.
         let line = answer::find(echo, top::LINENO).ok()??.u32_be().ok()?;
+        let line = Counters::strip(line);
         let mut walk = self.walk(start).enumerate();
         let (before, (_, place)) = walk.find(|(_, (number, _))| *number == line)?;
         Some(Culprit {
@@ -214,24 +288,46 @@ impl Batch {
     }
 
     /// The entries from a place on: line number and place of each.
-    fn walk(&self, start: usize) -> impl Iterator<Item = (u32, Range<usize>)> {
-        let bytes = self.writer.bytes();
-        let mut at = start;
-        std::iter::from_fn(move || {
-            let entry = bytes.get(at..)?.first_chunk::<12>()?;
-            let length = usize::from(u16::from_ne_bytes([entry[0], entry[1]]));
-            let line = u32::from_be_bytes([entry[8], entry[9], entry[10], entry[11]]);
-            let place = at..at + length;
-            at += length.max(entry.len());
-            Some((line, place))
-        })
+    pub(crate) fn walk(&self, start: usize) -> impl Iterator<Item = (u32, Range<usize>)> {
+        let lines = walk_lines(self.writer.bytes(), start);
+        lines.map(|(line, place)| (Counters::strip(line), place))
     }
 }
+
+/// The entries in these bytes from a place on: line number as it is, and place of each.
+fn walk_lines(bytes: &[u8], start: usize) -> impl Iterator<Item = (u32, Range<usize>)> {
+    let mut at = start;
+    std::iter::from_fn(move || {
+        let entry = bytes.get(at..)?.first_chunk::<ENTRY_HEADER>()?;
+        let length = usize::from(u16::from_ne_bytes([entry[0], entry[1]]));
+        let line = u32::from_be_bytes([entry[8], entry[9], entry[10], entry[11]]);
+        let place = at..at + length;
+        at += length.max(entry.len());
+        Some((line, place))
+    })
+}
+
+/// Leaves the counters that entries were not given to the kernel.
+pub(super) fn leave_counters(entries: &mut [u8]) {
+    let mut at = 0;
+    loop {
+        let Some((line, place)) = walk_lines(entries, at).next() else {
+            return;
+        };
+        at = place.end.max(at + ENTRY_HEADER);
+        if let Some(entry) = entries.get_mut(place.start + ENTRY_HEADER..place.end) {
+            Counters::of_line(line).leave(entry);
+        }
+    }
+}
+
+/// Bytes before an entry's own attributes.
+const ENTRY_HEADER: usize = 12;
 
 /// The header of an entry's nest, its length still to be written, and the line number: the first
 /// attribute, so that [`Batch::walk`] finds it.
 #[inline]
-fn entry_header(line: u32) -> [u8; 12] {
+fn entry_header(line: u32) -> [u8; ENTRY_HEADER] {
     const DATA: [u8; 2] = (top::DATA | NESTED).to_ne_bytes();
     const LENGTH: [u8; 2] = 8u16.to_ne_bytes();
     const LINENO: [u8; 2] = (data::LINENO | NET_BYTE_ORDER).to_ne_bytes();

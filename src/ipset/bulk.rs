@@ -6,6 +6,7 @@ use super::batch::{Batch, Culprit, Filled};
 use super::client::{Client, about, error};
 use super::code::{self, Command};
 use super::encode::Purpose;
+use super::put::{Aside, Tries};
 use super::{Entry, IpSet, SetName, SetType};
 use crate::error::Cause;
 use crate::netlink::{Connection, Failure, Transport, flag, message as netlink};
@@ -46,6 +47,11 @@ impl Bulk {
     /// To add an entry that is there gives it the new options; to remove one that is not there
     /// is fine. See [`add_or_update`](super::IpSets::add_or_update) and
     /// [`remove_if_present`](super::IpSets::remove_if_present).
+    ///
+    /// In a set with counters, entries that are given none are looked up if they seem to be
+    /// there, since new ones need zeros and the others must keep theirs. Entries that are all
+    /// new take no longer for it, entries that are all there two to three times as long, and
+    /// single addresses in a set of networks four to five times.
     #[must_use]
     pub fn tolerant(mut self) -> Self {
         self.tolerant = true;
@@ -54,6 +60,10 @@ impl Bulk {
 
     pub(super) fn is_tolerant(self) -> bool {
         self.tolerant
+    }
+
+    pub(super) fn keeps_going(self) -> bool {
+        self.keep_going
     }
 
     /// Goes on after an entry that is refused. What concerns all that follow ends it nonetheless:
@@ -70,11 +80,11 @@ impl Bulk {
 #[derive(Debug)]
 #[must_use]
 pub struct Outcome<T: SetType> {
-    applied: u64,
+    pub(super) applied: u64,
     failures: Vec<Failed<T>>,
-    stopped: Option<Error>,
-    in_doubt: Range<u64>,
-    untried: Option<u64>,
+    pub(super) stopped: Option<Error>,
+    pub(super) in_doubt: Range<u64>,
+    pub(super) untried: Option<u64>,
 }
 
 /// An entry that was refused.
@@ -90,7 +100,7 @@ pub struct Failed<T: SetType> {
 }
 
 impl<T: SetType> Outcome<T> {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             applied: 0,
             failures: Vec::new(),
@@ -147,7 +157,7 @@ impl<T: SetType> Outcome<T> {
 }
 
 /// Entries that a message has at least after one was refused.
-const LEAST_WINDOW: usize = 32;
+pub(super) const LEAST_WINDOW: usize = 32;
 
 impl<T: Transport> Client<T> {
     /// Adds or removes all entries.
@@ -171,9 +181,13 @@ impl<T: Transport> Client<T> {
         how: Bulk,
     ) -> Outcome<K> {
         let limit = self.connection.send_limit();
+        let tries = Tries::of(set, purpose, how);
+        let purpose = tries.purpose;
+        let batch = Batch::new(set, purpose, tries.exclusive, self.protocol, limit);
         let mut run = Run {
             connection: &mut self.connection,
-            batch: Batch::new(set, purpose, !how.tolerant, self.protocol, limit),
+            aside: tries.twice.then(|| Aside::new(&batch, self.protocol)),
+            batch,
             set,
             shown,
             purpose,
@@ -194,7 +208,7 @@ impl<T: Transport> Client<T> {
             // An entry that is refused here is nobody's reason to send what is before it, unless
             // it is the last that is to be tried.
             let send = refused.is_none() || !how.keep_going;
-            if send && !run.batch.is_empty() && run.send().await.is_err() {
+            if send && !run.batch.is_empty() && run.deliver().await.is_err() {
                 break;
             }
             if let Some((position, entry, cause)) = refused {
@@ -219,22 +233,31 @@ impl<T: Transport> Client<T> {
 }
 
 /// That nothing more is to be sent; the outcome says why.
-struct Stop;
+pub(super) struct Stop;
 
 /// A bulk operation under way.
-struct Run<'a, T, K: SetType> {
-    connection: &'a mut Connection<T>,
-    batch: Batch,
-    set: &'a IpSet<K>,
+pub(super) struct Run<'a, T, K: SetType> {
+    pub(super) connection: &'a mut Connection<T>,
+    pub(super) batch: Batch,
+    /// What entries need that are tried twice.
+    pub(super) aside: Option<Aside>,
+    pub(super) set: &'a IpSet<K>,
     shown: &'a SetName,
     purpose: Purpose,
-    how: Bulk,
-    outcome: Outcome<K>,
+    pub(super) how: Bulk,
+    pub(super) outcome: Outcome<K>,
 }
 
 impl<T: Transport, K: SetType> Run<'_, T, K> {
+    async fn deliver(&mut self) -> Result<(), Stop> {
+        match self.aside.take() {
+            Some(aside) => self.put(aside).await,
+            None => self.send().await,
+        }
+    }
+
     /// Sends the batch, and empties it.
-    async fn send(&mut self) -> Result<(), Stop> {
+    pub(super) async fn send(&mut self) -> Result<(), Stop> {
         let entries = self.batch.entries();
         let mut at = entries.start;
         let (mut end, mut count) = (entries.end, self.batch.count());
@@ -261,7 +284,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
     }
 
     /// Says what a failed message did. If it makes sense to go on: which entry was refused.
-    async fn refused(
+    pub(super) async fn refused(
         &mut self,
         entries: Range<usize>,
         count: usize,
@@ -324,22 +347,27 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
     }
 
     /// What became of these entries is unknown.
-    fn broken(&mut self, entries: Range<u64>, failure: Failure) -> Stop {
+    pub(super) fn broken(&mut self, entries: Range<u64>, failure: Failure) -> Stop {
         self.outcome.untried = Some(entries.end);
         self.outcome.in_doubt = entries;
         self.stop(failure)
     }
 
-    fn stop(&mut self, failure: Failure) -> Stop {
+    pub(super) fn stop(&mut self, failure: Failure) -> Stop {
         let command = self.command();
         let error = error(command, about(self.set), failure);
         self.outcome.stopped = Some(error.during(self.operation()).object(self.shown));
         Stop
     }
 
-    fn failed(&mut self, position: u64, entry: Entry<K>, cause: Cause) {
+    pub(super) fn failed(&mut self, position: u64, entry: Entry<K>, cause: Cause) {
+        let error = Error::new(self.command().operation(), cause);
+        self.failed_for(position, entry, error);
+    }
+
+    pub(super) fn failed_for(&mut self, position: u64, entry: Entry<K>, error: Error) {
         let object = format!("{} (position {position})", entry.in_set(self.shown));
-        let error = Error::new(self.command().operation(), cause).object(object);
+        let error = error.object(object);
         self.outcome.failures.push(Failed {
             position,
             entry,

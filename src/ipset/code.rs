@@ -35,7 +35,7 @@ pub(crate) enum Command {
 impl From<Purpose> for Command {
     fn from(purpose: Purpose) -> Self {
         match purpose {
-            Purpose::Add => Self::Add,
+            Purpose::Add | Purpose::Put => Self::Add,
             Purpose::Remove => Self::Remove,
             Purpose::Test => Self::Test,
         }

@@ -53,8 +53,18 @@ impl From<Oversized> for Refusal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Add,
+    /// To add an entry that may be there: counters that are not given are left to the kernel.
+    Put,
     Remove,
     Test,
+}
+
+impl Purpose {
+    /// Whether the entry is written with its options.
+    #[inline(always)]
+    pub(crate) fn adds(self) -> bool {
+        matches!(self, Self::Add | Self::Put)
+    }
 }
 
 /// Writes the elements of one entry.

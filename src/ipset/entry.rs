@@ -2,7 +2,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::attr::{cadt_flag, data};
-use super::element::Fields;
+use super::counters::{Counters, NOT_GIVEN};
+use super::element::{Dimension, Fields};
 use super::encode::{Encoder, Purpose, Refusal};
 use super::types::Definition;
 use super::value::{Elements, FromParts};
@@ -23,9 +24,9 @@ use crate::wire::{Attributes, Malformed, ROOM, Room, Writer};
 /// assert_eq!(entry.to_string(), "10.0.0.11,tcp:8080 timeout 300 comment \"web\"");
 /// ```
 ///
-/// Adding an entry again with [`add_or_update`](super::IpSets::add_or_update) resets what is
-/// not given: the comment and the packet metadata are cleared, the timeout starts again with
-/// the set's default.
+/// Adding an entry again with [`add_or_update`](super::IpSets::add_or_update) keeps the counters
+/// that are not given. It resets all else: the comment and the packet metadata are cleared, the
+/// timeout starts again with the set's default.
 pub struct Entry<T: SetType> {
     value: T::Value,
     options: EntryOptions,
@@ -117,32 +118,41 @@ impl EntryOptions {
         self.comment = Some(comment.into().into_bytes().into_boxed_slice());
     }
 
-    /// `zeros`: counters that are not given are sent as 0, because the kernel would let a new
-    /// entry go on with those of a dead one whose place it takes.
+    /// The counters that are not given.
     #[inline(always)]
-    fn write(&self, zeros: bool, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
+    pub(super) fn counters_not_given(&self) -> Counters {
+        let bytes = Counters::BYTES.when(self.bytes.is_none());
+        bytes.and(Counters::PACKETS.when(self.packets.is_none()))
+    }
+
+    /// `counted`: the set has counters. A new entry is sent with zeros for those that are not
+    /// given, because the kernel would let it go on with those of a dead one whose place it takes.
+    #[inline(always)]
+    fn write(&self, counted: bool, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         if self.nomatch {
             encoder.flags |= cadt_flag::NOMATCH;
         }
-        if encoder.purpose != Purpose::Add {
+        if !encoder.purpose.adds() {
             return Ok(());
         }
         if let Some(timeout) = self.timeout {
             check_timeout(timeout)?;
             encoder.writer.u32_net(data::TIMEOUT, timeout);
         }
-        if zeros || self.packets.is_some() || self.bytes.is_some() {
-            let (bytes, packets) = (self.bytes.unwrap_or(0), self.packets.unwrap_or(0));
-            // `ip_set_init_counter` in include/linux/netfilter/ipset/ip_set.h.
-            if bytes == u64::MAX || packets == u64::MAX {
+        if counted || self.packets.is_some() || self.bytes.is_some() {
+            if self.bytes == Some(NOT_GIVEN) || self.packets == Some(NOT_GIVEN) {
                 return Err(Refusal::new(format!(
-                    "a counter of {}: the kernel takes that for none; {} is the limit",
-                    u64::MAX,
-                    u64::MAX - 1
+                    "a counter of {NOT_GIVEN}: the kernel takes that for none; {} is the limit",
+                    NOT_GIVEN - 1
                 )));
             }
-            encoder.writer.u64_net(data::BYTES, bytes);
-            encoder.writer.u64_net(data::PACKETS, packets);
+            let others = (encoder.purpose == Purpose::Add).then_some(0);
+            if let Some(bytes) = self.bytes.or(others) {
+                encoder.writer.u64_net(data::BYTES, bytes);
+            }
+            if let Some(packets) = self.packets.or(others) {
+                encoder.writer.u64_net(data::PACKETS, packets);
+            }
         }
         if let Some(comment) = &self.comment {
             check_comment(comment)?;
@@ -336,6 +346,24 @@ impl<T: SetType> Entry<T> {
 
     pub(crate) fn from_parts(value: T::Value, options: EntryOptions) -> Self {
         Self { value, options }
+    }
+
+    /// The same without these counters.
+    pub(super) fn without(mut self, counters: Counters) -> Self {
+        if counters.contains(Counters::BYTES) {
+            self.options.bytes = None;
+        }
+        if counters.contains(Counters::PACKETS) {
+            self.options.packets = None;
+        }
+        self
+    }
+
+    /// Two parts of it, if it stands for several entries of a set.
+    pub(super) fn halves(&self, dimensions: &[Dimension]) -> Option<(Self, Self)> {
+        let (low, high) = self.value.halves(dimensions)?;
+        let part = |value| Self::from_parts(value, self.options.clone());
+        Some((part(low), part(high)))
     }
 
     /// As an error names it: without options.

@@ -9,6 +9,7 @@ pub(crate) mod client;
 pub(crate) mod code;
 #[cfg(doctest)]
 mod compile_fail;
+mod counters;
 mod element;
 pub(crate) mod encode;
 mod entry;
@@ -17,6 +18,7 @@ pub(crate) mod listing;
 mod message;
 mod name;
 mod options;
+mod put;
 mod replace;
 mod set;
 mod sets;

@@ -144,11 +144,11 @@ impl<T: SetType> IpSet<T> {
         self
     }
 
-    /// Entries count the packets and bytes that match them. They start at zero, also when an
+    /// Entries count the packets and bytes that match them. They start at zero, and go on when an
     /// entry is added again with [`add_or_update`](super::IpSets::add_or_update).
     ///
     /// The kernel lets a new entry go on with the counters of a dead one, so this crate sends
-    /// zeros, if it knows that the set has counters.
+    /// zeros for a new entry, if it knows that the set has counters.
     #[must_use]
     pub fn counters(mut self) -> Self {
         self.options.counters = true;

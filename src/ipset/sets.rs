@@ -253,13 +253,16 @@ impl IpSets {
     /// `AlreadyExists`; `NotFound` if there is no such set; `Full`; `InvalidInput` for what the
     /// set does not take.
     pub fn add<T: SetType>(&mut self, set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<()> {
-        ready(self.client.add(true, set, entry))
+        ready(self.client.add(set, entry))
     }
 
-    /// Adds an entry, or gives the one that is there the options of this one: what is not given
-    /// is reset. The comment and packet metadata are cleared, the timeout starts again with the
-    /// set's default, `nomatch` is as it is here, and counters, if the set is known to have
-    /// them, start at zero.
+    /// Adds an entry, or gives the one that is there the options of this one. Counters that are
+    /// not given stay as they are. All else that is not given is reset: the comment and packet
+    /// metadata are cleared, the timeout starts again with the set's default, and `nomatch` is as
+    /// it is here.
+    ///
+    /// The counters of a new entry start at zero, if the set is described with
+    /// [`counters`](IpSet::counters). Then two requests are sent for an entry that is there.
     ///
     /// # Errors
     /// As [`add`](Self::add), without `AlreadyExists`.
@@ -268,7 +271,7 @@ impl IpSets {
         set: &IpSet<T>,
         entry: impl Into<Entry<T>>,
     ) -> Result<()> {
-        ready(self.client.add(false, set, entry))
+        ready(self.client.put(set, entry))
     }
 
     /// Removes an entry. Its options are not looked at.

@@ -18,6 +18,9 @@ pub(crate) trait Elements: Sized {
 
     fn decode(dimensions: &[Dimension], fields: &Fields<'_>) -> Result<Self, Malformed>;
 
+    /// Two parts of it, if it stands for several entries of a set.
+    fn halves(&self, dimensions: &[Dimension]) -> Option<(Self, Self)>;
+
     /// In the syntax of the tool.
     fn text(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 
@@ -62,6 +65,10 @@ impl<A: Element> Elements for A {
             return Err(Malformed::Missing("an element"));
         };
         Element::read(dimension, fields)
+    }
+
+    fn halves(&self, dimensions: &[Dimension]) -> Option<(Self, Self)> {
+        Element::halves(self, dimensions.first()?)
     }
 
     fn text(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -109,6 +116,20 @@ macro_rules! tuple {
                     return Err(Malformed::Missing("an element"));
                 };
                 Ok(($($element::read($part, fields)?),*))
+            }
+
+            #[allow(non_snake_case)]
+            fn halves(&self, dimensions: &[Dimension]) -> Option<(Self, Self)> {
+                let [$($part),*] = dimensions else {
+                    return None;
+                };
+                let (mut one, mut other) = (self.clone(), self.clone());
+                let (($($element),*), ($($from),*)) = (&mut one, &mut other);
+                $(if let Some((low, high)) = $element.halves($part) {
+                    (*$element, *$from) = (low, high);
+                    return Some((one, other));
+                })*
+                None
             }
 
             #[allow(non_snake_case)]
@@ -306,6 +327,21 @@ impl Elements for AnyValue {
             *place = Some(AnyElement::read(dimension, fields)?);
         }
         Ok(value)
+    }
+
+    fn halves(&self, dimensions: &[Dimension]) -> Option<(Self, Self)> {
+        let elements = self.elements().zip(dimensions);
+        let mut halves = elements.map(|(element, dimension)| Element::halves(element, dimension));
+        let (place, (low, high)) = halves
+            .by_ref()
+            .enumerate()
+            .find_map(|(i, it)| Some((i, it?)))?;
+        let with = |part| {
+            let mut value = self.clone();
+            value.elements[place] = Some(part);
+            value
+        };
+        Some((with(low), with(high)))
     }
 
     fn text(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -260,10 +260,21 @@ impl<T: Transport> Connection<T> {
         kind: u16,
         content: impl FnOnce(&mut Writer),
     ) -> Result<bool, Oversized> {
+        self.push_with(packet, kind, 0, content)
+    }
+
+    /// As [`Connection::push`], with flags.
+    pub(crate) fn push_with(
+        &self,
+        packet: &mut Packet,
+        kind: u16,
+        flags: u16,
+        content: impl FnOnce(&mut Writer),
+    ) -> Result<bool, Oversized> {
         if packet.count() >= self.transport.reply_limit() {
             return Ok(false);
         }
-        packet.push(self.send_limit().min(PACKET), kind, 0, content)
+        packet.push(self.send_limit().min(PACKET), kind, flags, content)
     }
 
     /// The most bytes that one datagram to the kernel may have.

@@ -101,11 +101,17 @@ pub(crate) fn set_sequence(bytes: &mut [u8], sequence: u32) {
 
 /// Takes a flag from the message at the start of `bytes`.
 pub(crate) fn without_flag(bytes: &mut [u8], flag: u16) -> &mut [u8] {
+    set_flag(bytes, flag, false);
+    bytes
+}
+
+/// Gives the message at the start of `bytes` a flag, or takes it.
+pub(crate) fn set_flag(bytes: &mut [u8], flag: u16, value: bool) {
     if let Some(field) = bytes.get_mut(6..8) {
-        let flags = u16::from_ne_bytes([field[0], field[1]]) & !flag;
+        let others = u16::from_ne_bytes([field[0], field[1]]) & !flag;
+        let flags = others | if value { flag } else { 0 };
         field.copy_from_slice(&flags.to_ne_bytes());
     }
-    bytes
 }
 
 /// A message as it lies in a buffer: its header, and where its payload is.

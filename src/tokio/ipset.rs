@@ -233,7 +233,7 @@ impl IpSets {
         set: &IpSet<T>,
         entry: impl Into<Entry<T>>,
     ) -> Result<()> {
-        self.client.add(true, set, entry).await
+        self.client.add(set, entry).await
     }
 
     /// Adds an entry, or gives the one that is there the options of this one: what is not given
@@ -247,7 +247,7 @@ impl IpSets {
         set: &IpSet<T>,
         entry: impl Into<Entry<T>>,
     ) -> Result<()> {
-        self.client.add(false, set, entry).await
+        self.client.put(set, entry).await
     }
 
     /// Removes an entry. Its options are not looked at.

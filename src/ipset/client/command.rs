@@ -4,7 +4,7 @@ use super::{Client, about, error};
 use crate::ipset::body;
 use crate::ipset::code::{self, About, Command};
 use crate::ipset::encode::Purpose;
-use crate::ipset::{Entry, IpSet, Named, SetName, SetType};
+use crate::ipset::{Bulk, Entry, IpSet, Named, SetName, SetType};
 use crate::netlink::{Failure, Transport, flag};
 use crate::{Error, Result};
 
@@ -71,16 +71,46 @@ impl<T: Transport> Client<T> {
             .map_err(|failure| error(command, About::default(), failure))
     }
 
-    /// Adds an entry; one that is there is updated unless this is exclusive.
+    /// Adds an entry that is not there.
     pub(crate) async fn add<K: SetType>(
         &mut self,
-        exclusive: bool,
         set: &IpSet<K>,
         entry: impl Into<Entry<K>>,
     ) -> Result<()> {
-        self.entry(Purpose::Add, exclusive, set, &entry.into())
+        self.entry(Purpose::Add, true, set, &entry.into())
             .await
             .map(drop)
+    }
+
+    /// Adds an entry, or updates the one that is there.
+    pub(crate) async fn put<K: SetType>(
+        &mut self,
+        set: &IpSet<K>,
+        entry: impl Into<Entry<K>>,
+    ) -> Result<()> {
+        let entry = entry.into();
+        let lacks = entry.options().counters_not_given();
+        if set.options().counters && !lacks.is_empty() {
+            // See `put.rs`.
+            if entry.halves(set.definition().dimensions).is_some() {
+                return self.put_several(set, entry).await;
+            }
+            match self.entry(Purpose::Add, true, set, &entry).await {
+                Err(error) if error.ipset_code() == Some(code::EXIST) => {}
+                added => return added.map(drop),
+            }
+        }
+        self.entry(Purpose::Put, false, set, &entry).await.map(drop)
+    }
+
+    /// The same for one that stands for several.
+    async fn put_several<K: SetType>(&mut self, set: &IpSet<K>, entry: Entry<K>) -> Result<()> {
+        let object = entry.in_set(set.name());
+        let how = Bulk::new().tolerant();
+        let outcome = self.bulk(Purpose::Add, set, [entry], how).await;
+        let operation = Command::Add.operation();
+        let put = outcome.into_result().map(drop);
+        put.map_err(|error| error.during(operation).object(object))
     }
 
     /// Removes an entry; one that is not there is fine unless this is exclusive.

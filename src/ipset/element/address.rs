@@ -2,9 +2,9 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv4Net, Ipv4Subnets, Ipv6Net};
 
-use super::{Bits, Dimension, Element, Fields, Ipv4Range, Slot, network};
+use super::{Bits, Dimension, Element, Fields, Ipv4Range, Slot, Span, network};
 use crate::ipset::encode::{Encoder, Refusal};
 use crate::ipset::text::Text;
 use crate::wire::Malformed;
@@ -174,6 +174,34 @@ impl Element for Addresses {
         let (first, last) = (Ipv4Addr::from_bits(first), Ipv4Addr::from_bits(last));
         Ok(Ipv4Range::new(first, last).into())
     }
+
+    fn halves(&self, dimension: &Dimension) -> Option<(Self, Self)> {
+        let network = match dimension {
+            Dimension::Ip(ip) => matches!(ip.span, Span::Network { .. }),
+            _ => return None,
+        };
+        let (first, last, cut) = match *self {
+            // The kernel stores the fewest networks that make up the range.
+            Self::Range(Ipv4Range { first, last }) if network => {
+                let mut networks = Ipv4Subnets::new(first, last, 0);
+                (first, last, networks.next()?.broadcast())
+            }
+            Self::Range(Ipv4Range { first, last }) => (first, last, middle(first, last)),
+            Self::Network(IpNet::V4(it)) if !network => {
+                let (first, last) = (it.network(), it.broadcast());
+                (first, last, middle(first, last))
+            }
+            _ => return None,
+        };
+        let behind = Ipv4Addr::from_bits(cut.to_bits().checked_add(1)?);
+        let (low, high) = (Ipv4Range::new(first, cut), Ipv4Range::new(behind, last));
+        (cut < last).then(|| (low.into(), high.into()))
+    }
+}
+
+fn middle(first: Ipv4Addr, last: Ipv4Addr) -> Ipv4Addr {
+    let (first, last) = (first.to_bits(), last.to_bits());
+    Ipv4Addr::from_bits(first + (last - first) / 2)
 }
 
 /// A network of the kernel's.

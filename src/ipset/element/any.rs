@@ -66,9 +66,22 @@ impl Element for AnyElement {
         })
     }
 
+    fn halves(&self, dimension: &Dimension) -> Option<(Self, Self)> {
+        match self {
+            Self::Addresses(it) => it.halves(dimension).map(both),
+            Self::Port(it) => it.halves(dimension).map(both),
+            Self::Ports(it) => it.halves(dimension).map(both),
+            _ => None,
+        }
+    }
+
     fn is_present(&self) -> bool {
         *self != Self::Mac(MaybeMac(None))
     }
+}
+
+fn both<E: Into<AnyElement>>((one, other): (E, E)) -> (AnyElement, AnyElement) {
+    (one.into(), other.into())
 }
 
 impl fmt::Display for AnyElement {

@@ -41,6 +41,11 @@ pub(crate) trait Element: Text + Clone + PartialEq + fmt::Debug {
     /// Finds itself in an entry's attributes.
     fn read(dimension: &Dimension, fields: &Fields<'_>) -> Result<Self, Malformed>;
 
+    /// Two parts of it, if it stands for several elements of a set.
+    fn halves(&self, _dimension: &Dimension) -> Option<(Self, Self)> {
+        None
+    }
+
     /// Whether there is something to see of it in the entry's text.
     fn is_present(&self) -> bool {
         true

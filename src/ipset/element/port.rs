@@ -247,6 +247,12 @@ impl Element for Port {
             ports: PortRange::read(&Dimension::Ports, fields)?,
         })
     }
+
+    fn halves(&self, dimension: &Dimension) -> Option<(Self, Self)> {
+        let (low, high) = self.ports.halves(dimension)?;
+        let part = |ports| Self { ports, ..*self };
+        Some((part(low), part(high)))
+    }
 }
 
 impl Port {
@@ -296,5 +302,11 @@ impl Element for PortRange {
             None => first.into(),
             Some(last) => Self::new(first, last),
         })
+    }
+
+    fn halves(&self, _: &Dimension) -> Option<(Self, Self)> {
+        let middle = self.first + (self.last - self.first) / 2;
+        let (low, high) = (self.first..=middle, middle.saturating_add(1)..=self.last);
+        (!self.is_one()).then(|| (low.into(), high.into()))
     }
 }

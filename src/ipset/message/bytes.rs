@@ -126,6 +126,10 @@ impl<T: SetType> IpSet<T> {
         how: Bulk,
     ) -> BulkMessages<'_, T, I::IntoIter> {
         let (exclusive, protocol) = (!how.is_tolerant(), body::PROTOCOL);
+        let purpose = match purpose {
+            Purpose::Add if !exclusive => Purpose::Put,
+            purpose => purpose,
+        };
         BulkMessages {
             set: self,
             purpose,

@@ -8,6 +8,7 @@ use netlink_packet_core::{DecodeError, NetlinkHeader, NetlinkMessage, NetlinkPay
 use super::{IpsetMessage, Part, Reply, Request};
 use crate::captured::{self, Run};
 use crate::ipset::attr::{data, top};
+use crate::ipset::counters::NOT_GIVEN;
 use crate::ipset::{AnyEntry, AnySet, AnyType};
 use crate::netlink::flag;
 use crate::netlink::message::{HEADER, kind};
@@ -163,16 +164,20 @@ fn same(arguments: &str, ours: &[u8], theirs: &[u8]) {
         if let Some(at) = place(&their, data::LINENO) {
             their.remove(at);
         }
-        // Without counters, the kernel might let the entry go on with those of a dead one.
-        let zero = |kind| {
-            let mut writer = Writer::default();
-            writer.u64_net(kind, 0);
-            writer.bytes().to_vec()
+        // Without counters, the kernel might let a new entry go on with those of a dead one. Where
+        // it may be there, counters that are not given have a value that says so.
+        let counters = |value| {
+            [data::BYTES, data::PACKETS].map(|kind| {
+                let mut writer = Writer::default();
+                writer.u64_net(kind, value);
+                writer.bytes().to_vec()
+            })
         };
-        let zeros = [zero(data::BYTES), zero(data::PACKETS)];
-        if our.contains(&zeros[0]) && !their.contains(&zeros[0]) {
-            their.extend(zeros);
-            their.sort();
+        for added in [counters(0), counters(NOT_GIVEN)] {
+            if our.contains(&added[0]) && !their.contains(&added[0]) {
+                their.extend(added);
+                their.sort();
+            }
         }
         // A bitmap's range is written with both ends.
         if arguments == "create bi2 bitmap:ip range 10.0.0.0/8 netmask 24" {

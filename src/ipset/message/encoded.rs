@@ -4,7 +4,9 @@ use super::{BulkMessages, Request};
 use crate::error::Cause;
 use crate::ipset::answer::{attributes, find};
 use crate::ipset::attr::top;
+use crate::ipset::batch::leave_counters;
 use crate::ipset::code::Command;
+use crate::ipset::counters::Counters;
 use crate::ipset::encode::Purpose;
 use crate::ipset::{Bulk, Entry, IpSet, SetName, SetType};
 use crate::netlink::message::HEADER;
@@ -13,11 +15,22 @@ use crate::{Error, Result};
 
 /// Entries as they lie in a message. It does not say of which type their set is: who reads them
 /// has to know. [`Request::add`] and its kin make them.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct EncodedEntries {
     bytes: Vec<u8>,
     many: bool,
+    /// The counters that a single entry was not given. Of many, their line numbers tell.
+    not_given: Counters,
 }
+
+impl PartialEq for EncodedEntries {
+    /// Whether their bytes are the same.
+    fn eq(&self, other: &Self) -> bool {
+        (&self.bytes, self.many) == (&other.bytes, other.many)
+    }
+}
+
+impl Eq for EncodedEntries {}
 
 impl EncodedEntries {
     pub(super) fn one<T: SetType>(
@@ -26,7 +39,11 @@ impl EncodedEntries {
         entry: &Entry<T>,
     ) -> Result<Self> {
         match wire::in_room(|room| entry.write_in(set, purpose, room)) {
-            Ok(bytes) => Ok(Self { bytes, many: false }),
+            Ok(bytes) => Ok(Self {
+                bytes,
+                many: false,
+                not_given: entry.options().counters_not_given(),
+            }),
             Err(refusal) => {
                 let error = Error::refused(Command::from(purpose).operation(), refusal.0);
                 Err(error.object(entry.in_set(set.name())))
@@ -50,6 +67,7 @@ impl EncodedEntries {
         Self {
             bytes: bytes.to_vec(),
             many: false,
+            not_given: Counters::default(),
         }
     }
 
@@ -58,6 +76,15 @@ impl EncodedEntries {
         Self {
             bytes: bytes.to_vec(),
             many: true,
+            not_given: Counters::default(),
+        }
+    }
+
+    /// Leaves the counters that were not given to the kernel, instead of setting them to zero.
+    pub(super) fn leave_counters(&mut self) {
+        match self.many {
+            true => leave_counters(&mut self.bytes),
+            false => self.not_given.leave(&mut self.bytes),
         }
     }
 
@@ -162,5 +189,45 @@ impl<T: SetType, E: Into<Entry<T>>, I: Iterator<Item = E>> Iterator for Requests
 pub(super) fn refused(error: &ErrorMessage) -> Option<usize> {
     let echo = attributes(error.header.get(HEADER..)?).ok()?;
     let line = find(echo, top::LINENO).ok()??.u32_be().ok()?;
-    usize::try_from(line).ok()?.checked_sub(1)
+    usize::try_from(Counters::strip(line)).ok()?.checked_sub(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::ipset::{EntryOptions, HashIp};
+
+    fn options(request: Request) -> Vec<EntryOptions> {
+        let (Request::Add { entries, .. } | Request::Remove { entries, .. }) = request else {
+            panic!("{request:?}");
+        };
+        let entries = entries.read(HashIp);
+        entries.map(|it| it.unwrap().options().clone()).collect()
+    }
+
+    /// In a request that may meet an entry which is there, zeros would wipe its counters.
+    #[test]
+    fn tolerant_requests_leave_the_counters_that_are_not_given() {
+        let set = IpSet::<HashIp>::new("s").unwrap().counters();
+        let mut entry = Entry::<HashIp>::new(Ipv4Addr::LOCALHOST);
+        entry.options_mut().packets = Some(0);
+        let one = || Request::add(&set, entry.clone()).unwrap();
+        let many = || {
+            Request::add_all(&set, [entry.clone()])
+                .next()
+                .unwrap()
+                .unwrap()
+        };
+        for request in [one(), many()] {
+            let found = options(request.clone());
+            assert_eq!((found[0].packets, found[0].bytes), (Some(0), Some(0)));
+            let found = options(request.tolerant());
+            assert_eq!(
+                (found[0].packets, found[0].bytes),
+                (Some(0), Some(u64::MAX))
+            );
+        }
+    }
 }

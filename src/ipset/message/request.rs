@@ -226,8 +226,15 @@ impl Request {
 
     /// Creating a set that exists, destroying one that does not, adding entries that are there
     /// and removing those that are not is fine.
+    ///
+    /// An entry that is there keeps the counters that are not given. A new one may go on with
+    /// those of an entry that was removed before: where that matters, send the request as it is
+    /// first, and this one for what is refused because it is there.
     #[must_use]
     pub fn tolerant(mut self) -> Self {
+        if let Self::Add { entries, .. } = &mut self {
+            entries.leave_counters();
+        }
         match &mut self {
             Self::Create { exclusive, .. }
             | Self::Destroy { exclusive, .. }

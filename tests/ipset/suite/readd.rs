@@ -1,15 +1,17 @@
 //! Adding again: what an entry keeps and what it loses, and what a new one must not inherit.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::thread::sleep;
 use std::time::Duration;
 
+use ipnet::Ipv4Net;
 use ipvset::ipset::{
-    BitmapIp, Bulk, Entry, HashIp, HashNet, IpSet, IpSets, ListSet, MAX_TIMEOUT, Member, SetType,
+    BitmapIp, Bulk, Entry, HashIp, HashIpPort, HashNet, IpSet, IpSets, Ipv4Range, ListSet,
+    MAX_TIMEOUT, Member, SetType, tcp,
 };
 
 use super::common::{
-    Outcome, created, entry_line, listed, net, range, restore, saved_entries, set, v4,
+    Outcome, created, entry_line, listed, net, range, restore, same, saved_entries, set, sort, v4,
 };
 use super::{Test, needs};
 
@@ -41,6 +43,74 @@ pub(crate) fn tests() -> Vec<Test> {
             &["hash:ip"],
             "readd::counters_start_at_zero_in_a_hash",
             || reused(set::<HashIp>()),
+        ),
+        needs(&["hash:ip"], "readd::renewed hash:ip", || {
+            renewed(set::<HashIp>(), |it| {
+                Ipv4Addr::from_bits(0x0a00_0001 + it).into()
+            })
+        }),
+        needs(&["hash:ip"], "readd::renewed hash:ip IPv6", || {
+            renewed(set::<HashIp>().inet6(), |it| {
+                Ipv6Addr::from_bits((0x2001_0db8 << 96) + u128::from(it)).into()
+            })
+        }),
+        needs(&["bitmap:ip"], "readd::renewed bitmap:ip", || {
+            let range = range("10.0.0.0", "10.0.255.255");
+            renewed(set::<BitmapIp>().range(range), |it| {
+                Ipv4Addr::from_bits(0x0a00_0001 + it).into()
+            })
+        }),
+        // Hosts and networks, the ones in the others: to test a host finds its network.
+        needs(&["hash:net"], "readd::renewed hash:net", || {
+            renewed(set::<HashNet>(), |it| {
+                let address = Ipv4Addr::from_bits(0x0a00_0000 + ((it / 2) << 8));
+                let prefix = if it % 2 == 0 { 32 } else { 24 };
+                Ipv4Net::new_assert(address, prefix).into()
+            })
+        }),
+        needs(&["hash:ip,port"], "readd::renewed hash:ip,port", || {
+            renewed(set::<HashIpPort>(), |it| {
+                let address = Ipv4Addr::from_bits(0x0a00_0001 + it);
+                (address, tcp(80)).into()
+            })
+        }),
+        needs(&["hash:ip"], "readd::renewed_together hash:ip", || {
+            let range = range("10.0.0.1", "10.0.0.200").into();
+            let (one, dead) = (v4("10.0.0.77").into(), v4("10.0.0.99").into());
+            renewed_together(set::<HashIp>(), range, one, dead, 200)
+        }),
+        needs(&["bitmap:ip"], "readd::renewed_together bitmap:ip", || {
+            let set = set::<BitmapIp>().range(range("10.0.0.0", "10.0.0.255"));
+            let (one, dead) = (v4("10.0.0.77").into(), v4("10.0.0.99").into());
+            renewed_together(set, net("10.0.0.0/24").into(), one, dead, 256)
+        }),
+        needs(&["hash:net"], "readd::renewed_together hash:net", || {
+            let range = range("10.0.0.1", "10.0.0.200").into();
+            let (one, dead) = (net("10.0.0.4/30").into(), net("10.0.0.64/26").into());
+            renewed_together(set::<HashNet>(), range, one, dead, 10)
+        }),
+        needs(
+            &["hash:ip,port"],
+            "readd::renewed_together hash:ip,port",
+            || {
+                let of = |addresses: Ipv4Range, port: std::ops::RangeInclusive<u16>| {
+                    Entry::<HashIpPort>::new((addresses, tcp(port)))
+                };
+                let single = |address| range(address, address);
+                let (one, dead) = (single("10.0.0.2"), single("10.0.0.3"));
+                renewed_together(
+                    set::<HashIpPort>(),
+                    of(range("10.0.0.1", "10.0.0.4"), 80..=89),
+                    of(one, 85..=85),
+                    of(dead, 89..=89),
+                    40,
+                )
+            },
+        ),
+        needs(
+            &["hash:ip"],
+            "readd::a_renewal_that_fails",
+            a_renewal_that_fails,
         ),
         needs(
             &["hash:ip"],
@@ -74,16 +144,31 @@ fn again<T: SetType>(set: IpSet<T>, entry: Entry<T>, text: &str) -> Outcome {
     sets.add(&set, full.clone())?;
     let all = "timeout 3000 packets 5 bytes 500 comment \"old\" skbmark 0x7 skbprio 1:2 skbqueue 3";
     assert_eq!(saved_entries("s")?, line(all));
+    // Only the counters stay.
+    let bare = line("timeout 9000 packets 5 bytes 500");
     sets.add_or_update(&set, entry.clone())?;
-    assert_eq!(saved_entries("s")?, line("timeout 9000 packets 0 bytes 0"));
+    assert_eq!(saved_entries("s")?, bare);
     sets.add_or_update(&set, full)?;
     assert_eq!(saved_entries("s")?, line(all));
     // What is given is kept, and it alone.
     sets.add_or_update(&set, entry.clone().comment("new"))?;
-    let rest = "timeout 9000 packets 0 bytes 0 comment \"new\"";
+    let rest = "timeout 9000 packets 5 bytes 500 comment \"new\"";
     assert_eq!(saved_entries("s")?, line(rest));
     sets.add_or_update(&set, entry.clone().timeout(0))?;
-    assert_eq!(saved_entries("s")?, line("timeout 0 packets 0 bytes 0"));
+    assert_eq!(saved_entries("s")?, line("timeout 0 packets 5 bytes 500"));
+    // A counter that is given is set, zero too, and the other one stays.
+    let mut packets = entry.clone();
+    packets.options_mut().packets = Some(0);
+    sets.add_or_update(&set, packets)?;
+    assert_eq!(
+        saved_entries("s")?,
+        line("timeout 9000 packets 0 bytes 500")
+    );
+    let mut bytes = entry.clone();
+    bytes.options_mut().bytes = Some(9);
+    let outcome = sets.add_all_with(&set, [bytes], Bulk::new().tolerant());
+    assert_eq!(outcome.into_result()?, 1);
+    assert_eq!(saved_entries("s")?, line("timeout 9000 packets 0 bytes 9"));
     sets.remove(&set, entry.clone())?;
     sets.add_or_update(&set, entry)?;
     assert_eq!(saved_entries("s")?, line("timeout 9000 packets 0 bytes 0"));
@@ -142,7 +227,7 @@ fn fresh<T: SetType>(sets: &mut IpSets, set: &IpSet<T>, count: usize) -> Outcome
     Ok(())
 }
 
-/// The kernel's own way, which shows where the crate is not told of the counters.
+/// A set that is not described with counters: what is given is set, and nothing else.
 fn counters_stay_if_nobody_said_that_there_are_any() -> Outcome {
     let (mut sets, told) = created(set::<HashIp>().counters().comments())?;
     let untold = set::<HashIp>();
@@ -151,14 +236,154 @@ fn counters_stay_if_nobody_said_that_there_are_any() -> Outcome {
     sets.add_or_update(&untold, entry())?;
     let line = entry_line("10.0.0.1 packets 5 bytes 500");
     assert_eq!(saved_entries("s")?, [line]);
+    let mut packets = entry();
+    packets.options_mut().packets = Some(7);
+    sets.add_or_update(&untold, packets.clone())?;
+    let line = entry_line("10.0.0.1 packets 7 bytes 500");
+    assert_eq!(saved_entries("s")?, [line]);
+    packets.options_mut().packets = Some(8);
+    let outcome = sets.add_all_with(&untold, [packets], Bulk::new().tolerant());
+    assert_eq!(outcome.into_result()?, 1);
+    let line = entry_line("10.0.0.1 packets 8 bytes 500");
+    assert_eq!(saved_entries("s")?, [line]);
     // A set as the kernel has it knows.
     let there = sets.get::<HashIp>(&untold)?;
     assert!(there.options().counters && told.options().counters);
-    sets.add_or_update(&there, entry())?;
-    assert_eq!(
-        saved_entries("s")?,
-        [entry_line("10.0.0.1 packets 0 bytes 0")]
-    );
+    Ok(())
+}
+
+/// Renews entries of which some are there, with counters of their own, and others are new, in the
+/// places of entries that are dead and had counters too.
+fn renewed<T: SetType>(set: IpSet<T>, entry: fn(u32) -> Entry<T>) -> Outcome {
+    const COUNT: u32 = 3000;
+    type There = fn(u32) -> bool;
+    let patterns: [(&str, There); 6] = [
+        ("none is there", |_| false),
+        ("all are there", |_| true),
+        ("some are there", |number| number % 20 == 7),
+        ("most are there", |number| number % 20 != 7),
+        ("every other is there", |number| number % 2 == 0),
+        ("runs are there", |number| number / 100 % 3 == 1),
+    ];
+    let (mut sets, set) = created(set.counters().timeout(9000))?;
+    for (pattern, there) in patterns {
+        sets.flush(&set)?;
+        let of = |dead: bool| (0..COUNT).filter(move |number| there(*number) != dead);
+        let kept = |number: u32| (u64::from(number) + 7, u64::from(number) + 700);
+        sets.add_all(&set, of(true).map(|it| entry(it).counters(5, 500)))?;
+        sets.add_all(
+            &set,
+            of(false).map(|number| {
+                let (packets, bytes) = kept(number);
+                entry(number).counters(packets, bytes)
+            }),
+        )?;
+        sets.remove_all(&set, of(true).map(entry))?;
+        // Each comes twice, and the second time it is there in any case.
+        let numbers = (0..COUNT).flat_map(|number| [number, number]);
+        let entries = numbers.map(|number| entry(number).timeout(3000));
+        let outcome = sets.add_all_with(&set, entries, Bulk::new().tolerant());
+        assert_eq!(outcome.into_result()?, u64::from(2 * COUNT), "{pattern}");
+        let mut expected: Vec<_> = (0..COUNT)
+            .map(|number| {
+                let (packets, bytes) = if there(number) { kept(number) } else { (0, 0) };
+                entry(number).timeout(3000).counters(packets, bytes)
+            })
+            .collect();
+        sort(&mut expected);
+        same(pattern, listed(&mut sets, &set)?, expected);
+    }
+    Ok(())
+}
+
+/// Entries that stand for several, of which one is there.
+fn renewed_together<T: SetType>(
+    set: IpSet<T>,
+    several: Entry<T>,
+    one: Entry<T>,
+    dead: Entry<T>,
+    count: usize,
+) -> Outcome {
+    let (mut sets, set) = created(set.counters())?;
+    let counted = |entry: &Entry<T>, (packets, bytes)| entry.clone().counters(packets, bytes);
+    for bulk in [false, true] {
+        for packets in [None, Some(3)] {
+            sets.flush(&set)?;
+            sets.add(&set, counted(&several, (5, 500)))?;
+            sets.remove(&set, dead.clone())?;
+            sets.remove(&set, one.clone())?;
+            sets.add(&set, counted(&one, (7, 700)))?;
+            let mut several = several.clone();
+            several.options_mut().packets = packets;
+            if bulk {
+                let how = Bulk::new().tolerant();
+                let outcome = sets.add_all_with(&set, [several.clone(), several], how);
+                assert_eq!(outcome.into_result()?, 2);
+            } else {
+                sets.add_or_update(&set, several)?;
+            }
+            let listed = listed(&mut sets, &set)?;
+            assert_eq!(listed.len(), count);
+            for entry in listed {
+                let (packets, bytes) = match &entry {
+                    it if it.value() == one.value() => (packets.unwrap_or(7), 700),
+                    it if it.value() == dead.value() => (packets.unwrap_or(0), 0),
+                    _ => (packets.unwrap_or(5), 500),
+                };
+                let options = entry.options();
+                assert_eq!(
+                    (options.packets, options.bytes),
+                    (Some(packets), Some(bytes)),
+                    "{entry}"
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What fails in a renewal ends it there, and what stands before it is done.
+fn a_renewal_that_fails() -> Outcome {
+    let (mut sets, set) = created(set::<HashIp>().counters().maxelem(60))?;
+    let entry = |number: u32| Entry::<HashIp>::new(Ipv4Addr::from_bits(0x0a00_0000 + number));
+    sets.add_all(&set, (1..=50).map(|number| entry(number).counters(7, 700)))?;
+    // 50 are there, 10 are new, and the set is full.
+    let entries = || (1..=100).map(entry);
+    let outcome = sets.add_all_with(&set, entries(), Bulk::new().tolerant());
+    assert_eq!((outcome.applied(), outcome.untried_from()), (60, Some(61)));
+    let [failed] = outcome.failures() else {
+        return Err(format!("{:?}", outcome.failures()).into());
+    };
+    assert_eq!((failed.position, failed.error.is_full()), (60, true));
+    assert_eq!(listed(&mut sets, &set)?.len(), 60);
+    // A timeout, which the set does not take, in the middle of entries that are there.
+    for how in [Bulk::new().tolerant(), Bulk::new().tolerant().keep_going()] {
+        let comes = |number| match number % 10 == 9 {
+            true => entry(number).timeout(5),
+            false => entry(number),
+        };
+        let outcome = sets.add_all_with(&set, (1..=50).map(comes), how);
+        let positions: Vec<_> = outcome.failures().iter().map(|it| it.position).collect();
+        match outcome.untried_from() {
+            Some(untried) => assert_eq!((untried, &positions[..]), (9, &[8][..])),
+            None => assert_eq!(positions, [8, 18, 28, 38, 48]),
+        }
+        let error = outcome.failures()[0].error.to_string();
+        assert!(error.contains("without timeout"), "{error}");
+        assert_eq!(
+            outcome.applied(),
+            if outcome.untried_from().is_some() {
+                8
+            } else {
+                45
+            }
+        );
+    }
+    let kept = listed(&mut sets, &set)?
+        .iter()
+        .filter(|it| it.options().packets == Some(7))
+        .count();
+    assert_eq!(kept, 50);
     Ok(())
 }
 
