@@ -2,6 +2,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io;
 
+use nix::errno::Errno;
+
 use crate::netlink::{ExtendedAck, Failure};
 use crate::wire::{Malformed, Oversized};
 
@@ -33,7 +35,7 @@ struct Inner {
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum ErrorKind {
     /// What the operation was for does not exist: a service, a server, a set, an entry, a
-    /// scheduler.
+    /// scheduler. [`Error::missing`] says which.
     NotFound,
     /// What was to be made exists.
     AlreadyExists,
@@ -47,7 +49,8 @@ pub enum ErrorKind {
     Busy,
     /// The set has no room left.
     Full,
-    /// The kernel dropped replies, so that what it did is not known.
+    /// The kernel's reply is lost, so that what it did is not known: it had no room for it, or
+    /// another process that shares the handle after a fork received it.
     RepliesLost,
     /// What was read changed while it was read, so that it may miss or repeat things.
     Inconsistent,
@@ -57,6 +60,48 @@ pub enum ErrorKind {
     Io,
     /// The kernel refused for a reason that has no kind of its own; see [`Error::errno`].
     Other,
+}
+
+/// What does not exist, where an operation failed for that: [`Error::missing`].
+///
+/// ```
+/// use ipvset::{Error, Missing};
+///
+/// fn explain(error: &Error) -> &str {
+///     match error.missing() {
+///         Some(Missing::Service) => "another program removed the service",
+///         Some(Missing::Scheduler) => "the scheduler's module is not installed",
+///         _ => "see the error's text",
+///     }
+/// }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Missing {
+    /// The virtual service.
+    Service,
+    /// The real server. Its service exists.
+    Server,
+    /// The scheduler: the kernel has none of the name, and no module with it.
+    Scheduler,
+    /// The scheduler or the persistence engine: the kernel does not say which.
+    SchedulerOrEngine,
+    /// The sync daemon: none of the role runs.
+    Daemon,
+    /// The network interface.
+    Interface,
+    /// The set. Of two sets that are renamed or swapped, the text says which.
+    Set,
+    /// The entry. Its set exists.
+    Entry,
+    /// The set that is to be a member of a list.
+    Member,
+    /// The member of a list that another one is to stand before or after.
+    Neighbor,
+    /// The network namespace.
+    Namespace,
 }
 
 /// Why, before anybody says for what.
@@ -84,6 +129,11 @@ pub(crate) enum Cause {
     Io(#[source] io::Error),
     #[error("the kernel dropped replies (ENOBUFS); read back what it did")]
     RepliesLost,
+    #[error(
+        "the kernel's reply is not there; read back what it did. A handle can't be shared with \
+         another process: after a fork, open one there"
+    )]
+    Unanswered,
     #[error("it changed while it was read; read it again")]
     Inconsistent,
     #[error("the reply does not fit the receive buffer")]
@@ -97,12 +147,62 @@ pub(crate) enum Cause {
 /// A request that the kernel refused, in the terms of its protocol.
 #[derive(Debug)]
 pub(crate) struct Kernel {
-    pub(crate) kind: ErrorKind,
     /// The errno or the protocol's own code, positive.
     pub(crate) code: i32,
-    /// What it means for this operation, where the plain text of the errno would not tell.
-    pub(crate) words: Option<Cow<'static, str>>,
+    pub(crate) meaning: Meaning,
     pub(crate) extended: Option<ExtendedAck>,
+}
+
+/// What an error number means for the request that it answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Meaning {
+    pub(crate) kind: ErrorKind,
+    pub(crate) missing: Option<Missing>,
+    /// Where the plain text of the errno would not tell.
+    pub(crate) words: Option<Cow<'static, str>>,
+}
+
+impl Meaning {
+    pub(crate) fn new(kind: ErrorKind, words: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            words: Some(words.into()),
+            ..kind.into()
+        }
+    }
+
+    pub(crate) fn missing(what: Missing, words: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            missing: Some(what),
+            ..Self::new(ErrorKind::NotFound, words)
+        }
+    }
+
+    pub(crate) fn exists(words: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::AlreadyExists, words)
+    }
+
+    pub(crate) fn invalid(words: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::InvalidInput, words)
+    }
+
+    pub(crate) fn busy(words: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Busy, words)
+    }
+
+    pub(crate) fn unavailable(words: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Unavailable, words)
+    }
+}
+
+/// A kind for which the plain text of the errno will do.
+impl From<ErrorKind> for Meaning {
+    fn from(kind: ErrorKind) -> Self {
+        Self {
+            kind,
+            missing: None,
+            words: None,
+        }
+    }
 }
 
 /// Codes from here on are a protocol's own and no errno (include/linux/err.h: `MAX_ERRNO`).
@@ -113,7 +213,7 @@ impl std::error::Error for Kernel {}
 impl fmt::Display for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let private = self.code >= FIRST_PRIVATE_CODE;
-        match &self.words {
+        match &self.meaning.words {
             Some(words) if private => write!(f, "{words} (ipset error {})", self.code)?,
             Some(words) => write!(f, "{words} ({})", io::Error::from_raw_os_error(self.code))?,
             None if private => write!(f, "ipset error {}", self.code)?,
@@ -163,22 +263,31 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match &self.0.cause {
             Cause::Refused(_) | Cause::Text { .. } | Cause::Oversized(_) => ErrorKind::InvalidInput,
-            Cause::Kernel(kernel) => kernel.kind,
+            Cause::Kernel(kernel) => kernel.meaning.kind,
             Cause::Unavailable(_) => ErrorKind::Unavailable,
             Cause::Io(error) => match error.kind() {
                 io::ErrorKind::PermissionDenied => ErrorKind::PermissionDenied,
                 io::ErrorKind::NotFound => ErrorKind::NotFound,
                 _ => ErrorKind::Io,
             },
-            Cause::RepliesLost => ErrorKind::RepliesLost,
+            Cause::RepliesLost | Cause::Unanswered => ErrorKind::RepliesLost,
             Cause::Inconsistent => ErrorKind::Inconsistent,
             Cause::CutOff | Cause::Malformed(_) | Cause::Report { .. } => ErrorKind::MalformedReply,
         }
     }
 
-    /// What the operation was for does not exist. See [`ErrorKind::NotFound`].
+    /// What the operation was for does not exist; [`Error::missing`] says what. See
+    /// [`ErrorKind::NotFound`].
     pub fn is_not_found(&self) -> bool {
         self.kind() == ErrorKind::NotFound
+    }
+
+    /// What does not exist, if the operation failed for that.
+    pub fn missing(&self) -> Option<Missing> {
+        match &self.0.cause {
+            Cause::Kernel(kernel) => kernel.meaning.missing,
+            _ => None,
+        }
     }
 
     /// What was to be made exists. See [`ErrorKind::AlreadyExists`].
@@ -244,7 +353,7 @@ impl Error {
     pub fn errno(&self) -> Option<i32> {
         match &self.0.cause {
             Cause::Kernel(kernel) if kernel.code < FIRST_PRIVATE_CODE => Some(kernel.code),
-            Cause::Io(error) => error.raw_os_error(),
+            Cause::Io(error) => errno(error),
             _ => None,
         }
     }
@@ -313,24 +422,40 @@ impl From<Error> for io::Error {
     }
 }
 
+/// The errno of a system call's error, also where words were put before it.
+fn errno(error: &io::Error) -> Option<i32> {
+    error.raw_os_error().or_else(|| {
+        let source = std::error::Error::source(error.get_ref()?)?;
+        source.downcast_ref::<io::Error>()?.raw_os_error()
+    })
+}
+
 impl Cause {
-    /// A failed exchange; `interpret` puts a rejection into the terms of its protocol.
-    pub(crate) fn from_failure(
-        failure: Failure,
-        interpret: impl FnOnce(i32) -> (ErrorKind, Option<Cow<'static, str>>),
+    /// What the operation was for does not exist, and the kernel was not even asked for more.
+    pub(crate) fn missing(
+        what: Missing,
+        words: impl Into<Cow<'static, str>>,
+        errno: Errno,
     ) -> Self {
+        Self::Kernel(Kernel {
+            code: errno as i32,
+            meaning: Meaning::missing(what, words),
+            extended: None,
+        })
+    }
+
+    /// A failed exchange; `interpret` puts a rejection into the terms of its protocol.
+    pub(crate) fn from_failure(failure: Failure, interpret: impl FnOnce(i32) -> Meaning) -> Self {
         match failure {
-            Failure::Rejected(rejection) => {
-                let (kind, words) = interpret(rejection.code);
-                Self::Kernel(Kernel {
-                    kind,
-                    code: rejection.code,
-                    words,
-                    extended: rejection.extended,
-                })
-            }
+            Failure::Rejected(rejection) => Self::Kernel(Kernel {
+                code: rejection.code,
+                meaning: interpret(rejection.code),
+                extended: rejection.extended,
+            }),
             Failure::Io(error) => Self::Io(error),
             Failure::RepliesLost => Self::RepliesLost,
+            Failure::Unanswered => Self::Unanswered,
+            Failure::Gone(words) => Self::Unavailable(words.into()),
             Failure::CutOff => Self::CutOff,
             Failure::Malformed(malformed) => Self::Malformed(malformed),
             Failure::Oversized(oversized) => Self::Oversized(oversized),

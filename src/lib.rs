@@ -10,6 +10,7 @@ mod error;
 pub mod guide;
 pub mod ipset;
 pub mod ipvs;
+mod namespace;
 mod netlink;
 #[cfg(feature = "serde")]
 mod serde;
@@ -17,5 +18,6 @@ mod serde;
 pub mod tokio;
 mod wire;
 
-pub use error::{Error, ErrorKind, Result};
-pub use netlink::{ExtendedAck, Namespace};
+pub use error::{Error, ErrorKind, Missing, Result};
+pub use namespace::Namespace;
+pub use netlink::ExtendedAck;

@@ -1,6 +1,8 @@
 //! What is said of ipset, or of a type of set, that the kernel does not have: a guest's kernel that
 //! cannot load its modules.
 
+use std::net::Ipv4Addr;
+
 use ipvset::ipset::*;
 
 type Result = std::result::Result<(), Box<dyn std::error::Error + Send + Sync>>;
@@ -43,7 +45,50 @@ fn neither_ipset_nor_a_type_of_set() -> Result {
     let asked = sets.revisions("hash:ip,port,ip".parse()?).unwrap_err();
     assert!(asked.is_unavailable(), "{asked}");
 
-    std::fs::write(LOADER, loader)?;
+    std::fs::write(LOADER, &loader)?;
     sets.create(&set)?;
+
+    // A handle that outlives the module.
+    sets.destroy(&set)?;
+    lab::test::eventually(|| lab::tool(loader.trim(), ["-r", "ip_set_hash_ipportip"]))?;
+    lab::tool(loader.trim(), ["-r", "ip_set"])?;
+    std::fs::write(LOADER, "/bin/false")?;
+    expect_gone(&mut sets, &set)?;
+    std::fs::write(LOADER, loader)?;
+    Ok(())
+}
+
+/// Fails unless every call on the handle says that there is no ipset any more.
+fn expect_gone(sets: &mut IpSets, set: &IpSet<HashIpPortIp>) -> Result {
+    let server = Ipv4Addr::new(10, 0, 0, 11);
+    let entry = (server, tcp(8080), server);
+    let how = Bulk::new().keep_going();
+    for error in [
+        sets.create(set).unwrap_err(),
+        sets.create_or_same(set).unwrap_err(),
+        sets.destroy(set).unwrap_err(),
+        sets.destroy_if_present(set).unwrap_err(),
+        sets.destroy_all().unwrap_err(),
+        sets.flush(set).unwrap_err(),
+        sets.rename(set, "other").unwrap_err(),
+        sets.swap(set, "other").unwrap_err(),
+        sets.header(set).unwrap_err(),
+        sets.info(set).unwrap_err(),
+        sets.names().unwrap_err(),
+        sets.index(set).unwrap_err(),
+        sets.list(set).map(drop).unwrap_err(),
+        sets.add(set, entry).unwrap_err(),
+        sets.remove_if_present(set, entry).unwrap_err(),
+        sets.test(set, entry).unwrap_err(),
+        sets.test_all(set, [entry]).unwrap_err(),
+        sets.add_all_with(set, [entry], how)
+            .into_result()
+            .unwrap_err(),
+        sets.replace(set, [entry]).unwrap_err(),
+    ] {
+        let text = error.to_string();
+        assert!(error.is_unavailable(), "{text}");
+        assert!(text.contains("no ipset any more"), "{text}");
+    }
     Ok(())
 }

@@ -8,9 +8,12 @@ use std::env;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use ipvset::ErrorKind;
-use ipvset::ipvs::{Ipvs, VirtualService};
+use ipvset::ipvs::{
+    Ipvs, Operation, RealServer, Scheduler, SyncDaemon, SyncRole, Timeouts, VirtualService,
+};
 use lab::test::Test;
 use lab::{Namespace, Needs, sysctl};
 
@@ -79,16 +82,59 @@ fn no_ipvs() -> Result {
     lab::tool(&loader, ["-r", "ip_vs_wlc"])?;
     lab::tool(&loader, ["-r", "ip_vs"])?;
     sysctl::write(LOADER, "/bin/false")?;
-    let error = ipvs.services().expect_err("it listed services");
-    assert!(error.is_unavailable(), "{error}");
-    let error = ipvs
-        .add_service(&VirtualService::tcp("10.0.0.1:80".parse()?))
-        .expect_err("it added a service");
-    assert!(
-        !error.already_exists() && !error.permission_denied(),
-        "{error}"
-    );
+    expect_gone(&mut ipvs)?;
     expect_unavailable(Ipvs::connect());
     sysctl::write(LOADER, &loader)?;
+    Ok(())
+}
+
+/// Fails unless every call on the handle says that there is no IPVS any more.
+fn expect_gone(ipvs: &mut Ipvs) -> Result {
+    let web = VirtualService::tcp("10.0.0.1:80".parse()?).scheduler(Scheduler::RoundRobin);
+    let server = RealServer::new("10.1.0.1:80".parse()?);
+    let (key, address) = (web.key, server.address);
+    let operations = [
+        Operation::AddService(web.clone()),
+        Operation::UpdateService(web.clone()),
+        Operation::PutService(web.clone()),
+        Operation::RemoveService(key),
+        Operation::RemoveServiceIfPresent(key),
+        Operation::AddServer(key, server.clone()),
+        Operation::UpdateServer(key, server.clone()),
+        Operation::PutServer(key, server),
+        Operation::RemoveServer(key, address),
+        Operation::RemoveServerIfPresent(key, address),
+        Operation::Flush,
+        Operation::Zero,
+        Operation::ZeroService(key),
+        Operation::SetTimeouts(Timeouts::default().tcp(Duration::from_secs(9))),
+        Operation::StartDaemon(SyncDaemon::master("lo")),
+        Operation::StopDaemon(SyncRole::Master),
+    ];
+    let mut errors = Vec::new();
+    for operation in &operations {
+        errors.push(ipvs.execute(operation).expect_err(operation.name()));
+    }
+    let mut batch = ipvs.batch();
+    batch.extend(operations.clone());
+    let outcome = batch.send()?;
+    assert_eq!(outcome.failures().len(), operations.len(), "{outcome:?}");
+    errors.extend(outcome.into_failures().into_iter().map(|it| it.error));
+    errors.extend([
+        ipvs.services().map(drop).expect_err("services"),
+        ipvs.service(key).map(drop).expect_err("service"),
+        ipvs.servers(key).map(drop).expect_err("servers"),
+        ipvs.server(key, address).map(drop).expect_err("server"),
+        ipvs.table().map(drop).expect_err("table"),
+        ipvs.timeouts().map(drop).expect_err("timeouts"),
+        ipvs.daemons().map(drop).expect_err("daemons"),
+        ipvs.info().map(drop).expect_err("info"),
+        ipvs.set_weight(key, address, 1).expect_err("weight"),
+    ]);
+    for error in errors {
+        let text = error.to_string();
+        assert!(error.is_unavailable(), "{text}");
+        assert!(text.contains("no IPVS any more"), "{text}");
+    }
     Ok(())
 }

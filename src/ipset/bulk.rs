@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
+use nix::libc;
+
 use super::batch::{Batch, Culprit, Filled};
-use super::client::{Client, about, error};
+use super::client::{Client, about, error, or_gone};
 use super::code::{self, Command};
 use super::encode::Purpose;
 use super::put::{Aside, Tries};
@@ -67,7 +69,8 @@ impl Bulk {
     }
 
     /// Goes on after an entry that is refused. What concerns all that follow ends it nonetheless:
-    /// the set is full or gone, the connection is broken.
+    /// the set is full or gone, the connection is broken. (Of a `hash:net,iface` the kernel says
+    /// that it is full when one network is; so that does not end it.)
     #[must_use]
     pub fn keep_going(mut self) -> Self {
         self.keep_going = true;
@@ -127,8 +130,8 @@ impl<T: SetType> Outcome<T> {
         self.stopped.as_ref()
     }
 
-    /// The entries of which nobody knows whether they were applied, because the kernel's answer
-    /// got lost. Empty but for a broken connection.
+    /// The entries of which nobody knows whether they were applied: the kernel's answer got lost,
+    /// or it had no memory to say which entry it refused (`ENOMEM`).
     pub fn in_doubt(&self) -> Range<u64> {
         self.in_doubt.clone()
     }
@@ -296,15 +299,21 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         let culprit = match self.batch.culprit(entries.start, &rejection) {
             Some(culprit) => culprit,
             None if rejection.code == code::MALFORMED => self.search(entries, count).await?,
+            // It had no memory to say which entry it refused, or for the message as a whole.
+            None if rejection.code == libc::ENOMEM => {
+                let positions = self.batch.positions(entries);
+                return Err(self.broken(positions, Failure::Rejected(rejection)));
+            }
             // The set is gone, say: the kernel looks for that before it looks at an entry.
             None => {
                 self.outcome.untried = Some(self.batch.position(entries.start));
-                return Err(self.stop(Failure::Rejected(rejection)));
+                let failure = or_gone(self.connection, Failure::Rejected(rejection)).await;
+                return Err(self.stop(failure));
             }
         };
         self.outcome.applied += culprit.before as u64;
+        let full = code::is_of_full_set(about(self.set), rejection.code);
         let cause = self.cause(Failure::Rejected(rejection));
-        let full = matches!(&cause, Cause::Kernel(kernel) if kernel.kind == crate::ErrorKind::Full);
         let kind = self.set.kind();
         if let Some(entry) = self.batch.read(kind, culprit.place.clone()) {
             self.failed(culprit.position, entry, cause);
@@ -389,5 +398,39 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
             Purpose::Remove => "remove entries from set",
             _ => "add entries to set",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::ipset::HashIp;
+    use crate::netlink::ready;
+    use crate::netlink::scripted::Scripted;
+
+    /// The kernel applies entries, meets one that it refuses, and has no memory to say which.
+    #[test]
+    fn a_refusal_without_memory_leaves_doubt() {
+        let add = Command::Add.message();
+        let transport = Scripted::new(move |request| {
+            let answer = if request.header.kind == add {
+                request.error(libc::ENOMEM)
+            } else {
+                // nfgenmsg, and the protocol's version.
+                request.data(0, &[2, 0, 0, 0, 5, 0, 1, 0, 7, 0, 0, 0])
+            };
+            vec![answer]
+        });
+        let mut client = ready(Client::connect(transport)).unwrap();
+        let set = IpSet::<HashIp>::new("web").unwrap();
+        let entries = (1..=9).map(Ipv4Addr::from_bits);
+        let how = Bulk::new().keep_going();
+        let outcome = ready(client.bulk(Purpose::Add, &set, entries, how));
+        assert_eq!(outcome.in_doubt(), 0..9);
+        assert_eq!((outcome.applied(), outcome.untried_from()), (0, Some(9)));
+        let stopped = outcome.stopped().unwrap();
+        assert_eq!(stopped.errno(), Some(libc::ENOMEM), "{stopped}");
     }
 }

@@ -4,14 +4,17 @@ use super::encode::Purpose;
 use super::{
     AnyType, Bulk, Entries, Entry, Everything, IpSet, Named, Outcome, SetInfo, SetName, SetType,
 };
-use crate::netlink::{Failure, Namespace, Protocol, Socket, ready};
-use crate::{Error, Result};
+use crate::netlink::{Failure, Protocol, Socket, ready};
+use crate::{Error, Namespace, Result};
 
 /// A connection to the kernel's ipset, in one network namespace.
 ///
 /// Everything needs the capability `CAP_NET_ADMIN` in the user namespace that owns the network
 /// namespace, listing too. The kernel carries out one request at a time, whatever namespaces
 /// and threads they come from.
+///
+/// After a fork, open another in the new process: two processes that share a connection receive
+/// each other's replies.
 ///
 /// ```no_run
 /// use ipvset::ipset::{HashIpPort, IpSet, IpSets, tcp};
@@ -45,7 +48,7 @@ impl IpSets {
     /// # Errors
     /// As [`connect`](Self::connect), and those of entering the namespace.
     pub fn connect_in(namespace: &Namespace) -> Result<Self> {
-        Self::over(Socket::open_in(namespace, Protocol::Netfilter))
+        Self::over(namespace.socket(Protocol::Netfilter))
     }
 
     fn over(socket: Result<Socket, Failure>) -> Result<Self> {

@@ -119,20 +119,25 @@ impl<T: Transport> Client<T> {
         if on_failure == OnFailure::Stop {
             let failures = refusals(&operations);
             if !failures.is_empty() {
-                let not_sent = 0..operations.len();
-                return Ok(Outcome { failures, not_sent });
+                return Ok(Outcome {
+                    failures,
+                    untried_from: Some(0),
+                    untried: operations.into_iter().next(),
+                });
             }
         }
         self.execute_all(operations, on_failure).await
     }
 
     /// Carries out operations as they come, of which it holds no more than go into a datagram.
+    /// Once it stops, it asks for no more of them.
     pub(crate) async fn execute_all(
         &mut self,
         operations: impl IntoIterator<Item = Operation>,
         on_failure: OnFailure,
     ) -> Result<Outcome> {
         let mut operations = operations.into_iter();
+        let stops = on_failure == OnFailure::Stop;
         // What came but has to wait for the next datagram.
         let mut waiting = None;
         let mut next = 0;
@@ -140,7 +145,7 @@ impl<T: Transport> Client<T> {
         let mut packet = self.road.packet();
         let mut window = std::mem::take(&mut self.window);
         window.reserve(OPERATIONS);
-        loop {
+        let is_over = loop {
             window.clear();
             let mut pending = Pending::default();
             let end = loop {
@@ -157,7 +162,10 @@ impl<T: Transport> Client<T> {
                         let error = operation_refused(&operation, why);
                         progress.refuse(next, operation, error);
                         next += 1;
-                        continue;
+                        match stops {
+                            true => break false,
+                            false => continue,
+                        }
                     }
                 };
                 match pushed {
@@ -172,22 +180,23 @@ impl<T: Transport> Client<T> {
                     Err(oversized) => progress.fail(next, &operation, oversized.into()),
                 }
                 next += 1;
+                if stops && progress.has_failed() {
+                    break false;
+                }
             };
             if !window.is_empty() {
                 self.send_round(&mut packet, &window, &mut progress).await?;
             }
-            let failed = !progress.failures.is_empty();
-            if end || progress.broken || (failed && on_failure == OnFailure::Stop) {
-                break;
+            if end || progress.broken || (stops && progress.has_failed()) {
+                break end;
             }
-        }
+        };
         self.road.keep(packet);
         // The memory, not what was done.
         window.clear();
         window.shrink_to(OPERATIONS);
         self.window = window;
-        let left = usize::from(waiting.is_some()) + operations.count();
-        Ok(progress.outcome(next..next + left))
+        Ok(progress.outcome((!is_over).then_some(next), waiting))
     }
 
     /// Sends a packet, and then the changes of what was tried as an addition and is there.
@@ -247,7 +256,7 @@ impl<T: Transport> Client<T> {
         let outcome = match self.road.send(packet).await {
             Ok(outcome) => outcome,
             Err(failure) if !progress.sent => {
-                let cause = Cause::from_failure(failure, |_| (ErrorKind::Other, None));
+                let cause = Cause::from_failure(failure, |_| ErrorKind::Other.into());
                 return Err(Error::new("send batch", cause));
             }
             Err(failure) => {
@@ -256,10 +265,7 @@ impl<T: Transport> Client<T> {
             }
         };
         progress.sent = true;
-        let rejections = outcome.failures.into_iter();
-        let mut failed: Vec<_> = rejections
-            .filter_map(|(place, it)| Some((usize::try_from(place).ok()?, Failure::Rejected(it))))
-            .collect();
+        let mut failed = self.road.failures(count, outcome.failures).await;
         if outcome.replies_lost {
             let answered: HashSet<_> = failed.iter().map(|(place, _)| *place).collect();
             let lost = (0..count).filter(|it| !answered.contains(it));
@@ -295,11 +301,16 @@ impl Progress {
         });
     }
 
-    fn outcome(mut self, not_sent: std::ops::Range<usize>) -> Outcome {
+    fn has_failed(&self) -> bool {
+        !self.failures.is_empty()
+    }
+
+    fn outcome(mut self, untried_from: Option<usize>, untried: Option<Operation>) -> Outcome {
         self.failures.sort_by_key(|it| it.index);
         Outcome {
             failures: self.failures,
-            not_sent,
+            untried_from,
+            untried,
         }
     }
 }

@@ -11,7 +11,7 @@ use super::message::Report;
 use super::operation::Operation;
 use super::proc::growth::Growth;
 use super::query::Query;
-use super::reason::{operation_failed, operation_refused, query_failed};
+use super::reason::{NO_SERVER, operation_failed, operation_refused, query_failed};
 use super::report::{Info, Server, Service};
 use super::road::Netlink;
 use super::scheduler::{Scheduler, SchedulerFlags};
@@ -22,7 +22,7 @@ use super::timeouts::Timeouts;
 use crate::error::Cause;
 use crate::netlink::{Failure, Transport};
 use crate::wire::Malformed;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Missing, Result};
 
 const CONNECT: &str = "connect to IPVS";
 
@@ -30,7 +30,7 @@ const CONNECT: &str = "connect to IPVS";
 pub(crate) fn connect_failed(failure: Failure) -> Error {
     Error::new(
         CONNECT,
-        Cause::from_failure(failure, |_| (ErrorKind::Other, None)),
+        Cause::from_failure(failure, |_| ErrorKind::Other.into()),
     )
 }
 
@@ -138,12 +138,7 @@ impl<T: Transport> Client<T> {
             .find(|it| it.config.address == address)
             .ok_or_else(|| {
                 let operation = Operation::RemoveServer(key, address);
-                let missing = Cause::Kernel(crate::error::Kernel {
-                    kind: ErrorKind::NotFound,
-                    code: Errno::ENOENT as i32,
-                    words: Some("the service has no such server".into()),
-                    extended: None,
-                });
+                let missing = Cause::missing(Missing::Server, NO_SERVER, Errno::ENOENT);
                 Error::new("read server", missing).object(operation.object().unwrap_or_default())
             })
     }

@@ -19,7 +19,8 @@ use crate::{Namespace, Result};
 /// The IPVS of a network namespace.
 ///
 /// A handle keeps one socket, which stays in the namespace where it was opened, and does one
-/// thing at a time; open another for another thread. Everything that IPVS does over netlink,
+/// thing at a time; open another for another thread, and after a fork one in the new process:
+/// two processes that share a handle receive each other's replies. Everything that IPVS does over netlink,
 /// reading too, wants `CAP_NET_ADMIN` in the initial user namespace.
 ///
 /// ```no_run
@@ -61,7 +62,7 @@ impl Ipvs {
     /// As with [`Ipvs::connect`]; permission denied without `CAP_SYS_ADMIN`, which entering a
     /// namespace takes.
     pub fn connect_in(namespace: &Namespace) -> Result<Self> {
-        let socket = Socket::open_in(namespace, Protocol::Generic);
+        let socket = namespace.socket(Protocol::Generic);
         Self::over(socket, || Growth::open_in(namespace))
     }
 

@@ -1,5 +1,3 @@
-use std::ops::Range;
-
 use super::operation::Operation;
 use crate::{Error, Result};
 
@@ -11,7 +9,7 @@ pub enum OnFailure {
     /// Goes on with the others.
     #[default]
     GoOn,
-    /// Sends no further datagram. The operations that are in the same datagram behind the
+    /// Sends no further datagram, and asks for no more operations. The operations that are in the same datagram behind the
     /// failed one are carried out all the same: the kernel does not stop there. If an operation
     /// is refused before it is sent, none is sent.
     Stop,
@@ -39,7 +37,8 @@ pub enum OnFailure {
 #[must_use = "operations may have failed"]
 pub struct Outcome {
     pub(super) failures: Vec<BatchFailure>,
-    pub(super) not_sent: Range<usize>,
+    pub(super) untried_from: Option<usize>,
+    pub(super) untried: Option<Operation>,
 }
 
 /// An operation of a batch that was not carried out, or of which that is not known.
@@ -72,14 +71,24 @@ impl Outcome {
         self.failures.iter().filter(|it| it.error.replies_lost())
     }
 
-    /// The operations, by their place, that were not sent because the batch stopped before.
-    pub fn not_sent(&self) -> Range<usize> {
-        self.not_sent.clone()
+    /// From this index on nothing was sent, because it stopped before; `None` if everything was
+    /// sent.
+    ///
+    /// [`execute_all`](super::Ipvs::execute_all) does not find out whether its source has any
+    /// more, once it stops.
+    pub fn untried_from(&self) -> Option<usize> {
+        self.untried_from
+    }
+
+    /// The operation at [`untried_from`](Self::untried_from), if it was taken from the source
+    /// before it was known that it would not be sent. No other was.
+    pub fn untried(&self) -> Option<&Operation> {
+        self.untried.as_ref()
     }
 
     /// Whether every operation was carried out.
     pub fn is_success(&self) -> bool {
-        self.failures.is_empty() && self.not_sent.is_empty()
+        self.failures.is_empty() && self.untried_from.is_none()
     }
 
     /// The first failure, for whom one is as bad as many.

@@ -1,16 +1,12 @@
 //! What an errno means: the same number stands for another thing with each request.
 
-use std::borrow::Cow;
-
 use nix::errno::Errno;
 
 use super::operation::Operation;
 use super::query::Query;
-use crate::error::Cause;
+use crate::error::{Cause, Meaning};
 use crate::netlink::Failure;
-use crate::{Error, ErrorKind};
-
-type Meaning = (ErrorKind, Option<Cow<'static, str>>);
+use crate::{Error, ErrorKind, Missing};
 
 /// The error of an operation that was not carried out.
 pub(super) fn operation_failed(operation: &Operation, failure: Failure) -> Error {
@@ -44,28 +40,36 @@ fn of_operation(operation: &Operation, code: i32) -> Meaning {
     use Operation as O;
     let errno = Errno::from_raw(code);
     match (errno, operation) {
-        (Errno::ESRCH, O::StopDaemon(_)) => not_found("no such daemon runs"),
-        (Errno::ESRCH, O::StartDaemon(_)) => (
-            ErrorKind::Busy,
-            Some("the kernel is just starting or stopping one".into()),
-        ),
-        (Errno::ESRCH, _) => not_found("there is no such service"),
-        (Errno::EEXIST, O::StartDaemon(_)) => exists("such a daemon runs already"),
-        (Errno::EEXIST, O::AddServer(..) | O::PutServer(..)) => {
-            exists("the service has this server already")
+        (Errno::ESRCH, O::StopDaemon(_)) => {
+            Meaning::missing(Missing::Daemon, "no such daemon runs")
         }
-        (Errno::EEXIST, _) => exists("there is such a service already"),
+        (Errno::ESRCH, O::StartDaemon(_)) => {
+            Meaning::busy("the kernel is just starting or stopping one")
+        }
+        (Errno::ESRCH, _) => no_service(),
+        (Errno::EEXIST, O::StartDaemon(_)) => Meaning::exists("such a daemon runs already"),
+        (Errno::EEXIST, O::AddServer(..) | O::PutServer(..)) => {
+            Meaning::exists("the service has this server already")
+        }
+        (Errno::EEXIST, _) => Meaning::exists("there is such a service already"),
         (
             Errno::ENOENT,
             O::AddService(service) | O::UpdateService(service) | O::PutService(service),
         ) => {
             let scheduler = service.scheduler;
-            not_found(match service.persistence_engine {
-                None => format!("the kernel has no scheduler `{scheduler}`"),
-                Some(engine) => format!(
-                    "the kernel has no scheduler `{scheduler}` or no persistence engine `{engine}`"
+            match service.persistence_engine {
+                None => Meaning::missing(
+                    Missing::Scheduler,
+                    format!("the kernel has no scheduler `{scheduler}`"),
                 ),
-            })
+                Some(engine) => Meaning::missing(
+                    Missing::SchedulerOrEngine,
+                    format!(
+                        "the kernel has no scheduler `{scheduler}` or no persistence engine \
+                         `{engine}`"
+                    ),
+                ),
+            }
         }
         (
             Errno::ENOENT,
@@ -73,73 +77,55 @@ fn of_operation(operation: &Operation, code: i32) -> Meaning {
             | O::PutServer(..)
             | O::RemoveServer(..)
             | O::RemoveServerIfPresent(..),
-        ) => not_found("the service has no such server"),
+        ) => Meaning::missing(Missing::Server, NO_SERVER),
         (Errno::EINVAL, O::AddServer(key, server) | O::PutServer(key, server))
             if super::Family::of(server.address.ip()) != key.family() =>
         {
-            invalid("a server of another family can't be while a sync daemon runs")
+            Meaning::invalid("a server of another family can't be while a sync daemon runs")
         }
         (Errno::EINVAL, O::AddServer(..) | O::PutServer(..)) => {
-            invalid("no server can have this address as this machine's routes are")
+            Meaning::invalid("no server can have this address as this machine's routes are")
         }
-        (Errno::EINVAL, O::StartDaemon(_)) => invalid(
+        (Errno::EINVAL, O::StartDaemon(_)) => Meaning::invalid(
             "no daemon can run like this, or not while a service has a server of another family",
         ),
-        (Errno::ENODEV, O::StartDaemon(daemon)) => not_found(format!(
-            "there is no network interface `{}`",
-            daemon.interface
-        )),
+        (Errno::ENODEV, O::StartDaemon(daemon)) => Meaning::missing(
+            Missing::Interface,
+            format!("there is no network interface `{}`", daemon.interface),
+        ),
         _ => of_any(errno),
     }
 }
 
 fn of_query(query: &Query, code: i32) -> Meaning {
     match (Errno::from_raw(code), query) {
-        (Errno::ESRCH, Query::Service(_) | Query::Servers(_)) => {
-            not_found("there is no such service")
-        }
+        (Errno::ESRCH, Query::Service(_) | Query::Servers(_)) => no_service(),
         (errno, _) => of_any(errno),
     }
 }
 
 fn of_any(errno: Errno) -> Meaning {
     match errno {
-        Errno::EPERM => (
+        Errno::EPERM => Meaning::new(
             ErrorKind::PermissionDenied,
-            Some(
-                "this wants CAP_NET_ADMIN in the initial user namespace; to have it in a user \
-                 namespace of one's own is not enough"
-                    .into(),
-            ),
+            "this wants CAP_NET_ADMIN in the initial user namespace; to have it in a user \
+             namespace of one's own is not enough",
         ),
-        // The kernel forgot the number of the family, which it does not do while it is there.
-        Errno::ENOENT => (
-            ErrorKind::Unavailable,
-            Some("the kernel has no IPVS any more; connect again once its module is loaded".into()),
-        ),
-        Errno::EAFNOSUPPORT => (
-            ErrorKind::Unavailable,
-            Some("the kernel has no IPv6, or it is switched off".into()),
-        ),
-        Errno::EOPNOTSUPP => (
-            ErrorKind::Unavailable,
-            Some("the IPVS of this kernel does not know the command".into()),
-        ),
-        Errno::EINVAL => invalid("the kernel takes a value for impossible"),
-        Errno::ERANGE => invalid("the kernel takes a number for impossible"),
-        Errno::EBUSY => (ErrorKind::Busy, None),
-        _ => (ErrorKind::Other, None),
+        Errno::EAFNOSUPPORT => {
+            Meaning::unavailable("the kernel has no IPv6, or it is switched off")
+        }
+        Errno::EOPNOTSUPP => {
+            Meaning::unavailable("the IPVS of this kernel does not know the command")
+        }
+        Errno::EINVAL => Meaning::invalid("the kernel takes a value for impossible"),
+        Errno::ERANGE => Meaning::invalid("the kernel takes a number for impossible"),
+        Errno::EBUSY => ErrorKind::Busy.into(),
+        _ => ErrorKind::Other.into(),
     }
 }
 
-fn not_found(words: impl Into<Cow<'static, str>>) -> Meaning {
-    (ErrorKind::NotFound, Some(words.into()))
-}
+pub(super) const NO_SERVER: &str = "the service has no such server";
 
-fn exists(words: &'static str) -> Meaning {
-    (ErrorKind::AlreadyExists, Some(words.into()))
-}
-
-fn invalid(words: &'static str) -> Meaning {
-    (ErrorKind::InvalidInput, Some(words.into()))
+fn no_service() -> Meaning {
+    Meaning::missing(Missing::Service, "there is no such service")
 }

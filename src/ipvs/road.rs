@@ -1,6 +1,8 @@
 //! The way to the kernel's IPVS over generic netlink. What is above it speaks in operations,
 //! queries and reports, and would not notice another way.
 
+use nix::errno::Errno;
+
 use super::decode;
 use super::encode;
 use super::key::Family;
@@ -8,8 +10,13 @@ use super::message::Report;
 use super::operation::Operation;
 use super::query::Query;
 use super::uapi::{FAMILY, VERSION};
-use crate::netlink::{Connection, DumpStep, Failure, Outcome, Packet, Transport, generic};
+use crate::netlink::{
+    Connection, DumpStep, Failure, Outcome, Packet, Rejection, Transport, generic,
+};
 use crate::wire::{Malformed, Oversized};
+
+/// What is said when IPVS was there and is not any more.
+const GONE: &str = "the kernel has no IPVS any more; load its module ip_vs, and connect again";
 
 /// A connection to the family `IPVS`.
 #[derive(Debug)]
@@ -29,15 +36,33 @@ impl<T: Transport> Netlink<T> {
 
     /// Carries out one operation.
     pub(super) async fn execute(&mut self, operation: &Operation) -> Result<(), Failure> {
-        if let Operation::StopDaemon(_) = operation {
-            return self.execute_unanswered(operation).await;
+        let outcome = match operation {
+            Operation::StopDaemon(_) => self.execute_unanswered(operation).await,
+            _ => {
+                self.connection
+                    .command(self.family, 0, |writer| {
+                        generic::header(writer, encode::operation_command(operation), VERSION);
+                        encode::operation(writer, operation);
+                    })
+                    .await
+            }
+        };
+        match outcome {
+            Err(failure) => Err(self.or_gone(failure).await),
+            done => done,
         }
-        self.connection
-            .command(self.family, 0, |writer| {
-                generic::header(writer, encode::operation_command(operation), VERSION);
-                encode::operation(writer, operation);
-            })
-            .await
+    }
+
+    /// A failure, after it was found out whether the kernel's IPVS is still there.
+    async fn or_gone(&mut self, failure: Failure) -> Failure {
+        if may_be_gone(&failure) && self.is_gone().await {
+            return Failure::Gone(GONE);
+        }
+        failure
+    }
+
+    async fn is_gone(&mut self) -> bool {
+        generic::is_gone(&mut self.connection, self.family, FAMILY).await
     }
 
     /// Carries out an operation that the kernel may carry out without a word: see
@@ -62,6 +87,17 @@ impl<T: Transport> Netlink<T> {
         query: &Query,
         each: &mut impl FnMut(Report),
     ) -> Result<usize, Failure> {
+        match self.try_asking(query, each).await {
+            Err(failure) => Err(self.or_gone(failure).await),
+            done => done,
+        }
+    }
+
+    async fn try_asking(
+        &mut self,
+        query: &Query,
+        each: &mut impl FnMut(Report),
+    ) -> Result<usize, Failure> {
         let family = query.key().map(|key| key.family());
         let content = |writer: &mut _| {
             generic::header(writer, encode::query_command(query), VERSION);
@@ -72,7 +108,7 @@ impl<T: Transport> Netlink<T> {
             each(report(payload, family)?);
             return Ok(1);
         }
-        self.connection.dump(self.family, content).await?;
+        self.connection.dump(self.family, content)?;
         let (mut pieces, mut datagram) = (0, None);
         while let DumpStep::Data(range) = self.connection.dump_next().await? {
             if datagram.replace(self.connection.datagram()) != Some(self.connection.datagram()) {
@@ -109,6 +145,34 @@ impl<T: Transport> Netlink<T> {
     pub(super) async fn send(&mut self, packet: &mut Packet) -> Result<Outcome, Failure> {
         self.connection.send_packet(packet).await
     }
+
+    /// The failures of a packet's `count` operations, each with its place in the packet.
+    pub(super) async fn failures(
+        &mut self,
+        count: usize,
+        rejections: Vec<(u32, Rejection)>,
+    ) -> Vec<(usize, Failure)> {
+        let rejections = rejections.into_iter();
+        let rejections = rejections.map(|(place, it)| (place as usize, Failure::Rejected(it)));
+        let mut failures: Vec<_> = rejections.collect();
+        // Once IPVS is gone, it is for all that follow.
+        let last = failures.last();
+        let last_fails = last.is_some_and(|(place, it)| place + 1 == count && may_be_gone(it));
+        if last_fails && self.is_gone().await {
+            for (_, failure) in &mut failures {
+                if may_be_gone(failure) {
+                    *failure = Failure::Gone(GONE);
+                }
+            }
+        }
+        failures
+    }
+}
+
+/// Whether a failure says that the kernel's IPVS is gone, or that a server or a scheduler is
+/// missing.
+fn may_be_gone(failure: &Failure) -> bool {
+    matches!(failure, Failure::Rejected(rejection) if rejection.code == Errno::ENOENT as i32)
 }
 
 fn report(payload: &[u8], service: Option<Family>) -> Result<Report, Malformed> {

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::exchange::{Answer, Dump, Dumped, Pipeline, Single};
 use super::inbox::{Event, Expected, Inbox};
-use super::message::{self, flag};
+use super::message::{self, flag, kind};
 use super::{Failure, Outcome, Packet};
 use crate::wire::{Oversized, Writer};
 
@@ -18,18 +18,20 @@ const PACKET: usize = 64 * 1024;
 
 /// What carries datagrams to the kernel and back: the blocking [`Socket`](super::Socket), whose
 /// futures are ready at once (see [`ready`]), or tokio's.
+///
+/// Nothing here waits for the kernel. It carries requests out while they are being sent, on the
+/// sending thread, and the next part of a dump while the one before is being received
+/// (`netlink_unicast_kernel` and `netlink_recvmsg` in net/netlink/af_netlink.c). So what it has
+/// to say is there when sending or receiving returns, and what is not there never comes.
 pub(crate) trait Transport {
-    /// Sends one datagram.
-    async fn send(&mut self, datagram: &[u8]) -> Result<(), Failure>;
+    /// Sends one datagram; what it asks for is done when this returns.
+    fn send(&mut self, datagram: &[u8]) -> Result<(), Failure>;
 
-    /// Waits until at least one datagram is there, and puts what is there into the inbox.
-    async fn receive(&mut self, inbox: &mut Inbox) -> Result<(), Failure>;
+    /// Puts what is there into the inbox; false if nothing is. In between, other tasks may run.
+    async fn receive(&mut self, inbox: &mut Inbox) -> Result<bool, Failure>;
 
-    /// Sends one datagram if that needs no waiting; false if it would.
-    fn try_send(&mut self, datagram: &[u8]) -> Result<bool, Failure>;
-
-    /// Puts what is there into the inbox without waiting; false if nothing was.
-    fn try_receive(&mut self, inbox: &mut Inbox) -> Result<bool, Failure>;
+    /// The same, at once.
+    fn receive_now(&mut self, inbox: &mut Inbox) -> Result<bool, Failure>;
 
     /// The most bytes that one datagram to the kernel may have.
     fn send_limit(&self) -> usize;
@@ -112,7 +114,7 @@ impl<T: Transport> Connection<T> {
         self.abandon_dump();
         self.sequence = self.sequence.wrapping_add(1);
         message::set_sequence(message, self.sequence);
-        self.transport.send(message).await?;
+        self.transport.send(message)?;
         self.answer(self.sequence).await.map(drop)
     }
 
@@ -122,7 +124,7 @@ impl<T: Transport> Connection<T> {
         flags: u16,
         content: impl FnOnce(&mut Writer),
     ) -> Result<Answer, Failure> {
-        let sequence = self.send_one(kind, flags, content).await?;
+        let sequence = self.send_one(kind, flags, content)?;
         self.answer(sequence).await
     }
 
@@ -144,13 +146,13 @@ impl<T: Transport> Connection<T> {
     }
 
     /// Asks for a dump; [`Connection::dump_next`] reads it.
-    pub(crate) async fn dump(
+    pub(crate) fn dump(
         &mut self,
         kind: u16,
         content: impl FnOnce(&mut Writer),
     ) -> Result<(), Failure> {
-        let sequence = self.send_one(kind, flag::DUMP, content).await?;
-        self.dump = Some(Dump { sequence });
+        let sequence = self.send_one(kind, flag::DUMP, content)?;
+        self.dump = Some(Dump::new(sequence));
         Ok(())
     }
 
@@ -158,35 +160,26 @@ impl<T: Transport> Connection<T> {
     ///
     /// An interrupted dump is given to its end, and then is an error instead of an end.
     pub(crate) async fn dump_next(&mut self) -> Result<DumpStep, Failure> {
-        let Some(mut dump) = self.dump else {
-            return Ok(DumpStep::End);
-        };
-        loop {
+        while self.dump.is_some() {
             // The dump stays noted while this waits, in case that nobody waits for it any more.
-            let event = match self.event().await {
-                Ok(event) => event,
-                Err(failure) => {
-                    // Whether more of it is coming is unknown: drop what comes later.
-                    self.abandon_dump();
-                    return Err(failure);
-                }
-            };
-            match dump.event(event) {
+            let event = self.event().await;
+            let Some(dump) = &mut self.dump else { break };
+            let outcome = event.and_then(|event| dump.event(event));
+            if Dump::is_over(&outcome) {
+                self.dump = None;
+            }
+            match outcome {
                 Ok(None) => {}
                 Ok(Some(Dumped::Data(payload))) => return Ok(DumpStep::Data(payload)),
-                Ok(Some(Dumped::End)) => {
-                    self.dump = None;
-                    if self.inbox.take_interrupted() {
-                        return Err(Failure::Interrupted);
-                    }
-                    return Ok(DumpStep::End);
-                }
+                Ok(Some(Dumped::End)) => break,
                 Err(failure) => {
-                    self.dump = None;
+                    // The kernel may go on with it.
+                    self.abandon_dump();
                     return Err(failure);
                 }
             }
         }
+        Ok(DumpStep::End)
     }
 
     /// The number of the datagram that the last message came in. What a dump gives in one
@@ -202,27 +195,36 @@ impl<T: Transport> Connection<T> {
 
     /// Ends a dump that nobody reads to its end, so that the kernel lets go of what it walks:
     /// a set that is being dumped cannot be destroyed. The kernel has no request for that, so
-    /// the rest is received and dropped; it never has to be waited for.
+    /// the rest is received and dropped.
     pub(crate) fn abandon_dump(&mut self) {
         // A future that waited for short replies may have been dropped.
         self.inbox.expect(Expected::Anything);
         let Some(mut dump) = self.dump.take() else {
             return;
         };
-        loop {
-            match self.inbox.next() {
-                Ok(Some(event)) => match dump.event(event) {
-                    Ok(Some(Dumped::End)) | Err(Failure::Rejected(_)) => break,
-                    _ => {}
-                },
-                Ok(None) => match self.transport.try_receive(&mut self.inbox) {
-                    Ok(true) | Err(Failure::RepliesLost) => {}
-                    Ok(false) | Err(_) => break,
-                },
+        if self.read_rest(&mut dump) {
+            return;
+        }
+        // The kernel had no memory for the next part. It goes on as soon as a message is received
+        // over the socket, whatever that is; until then it would refuse another dump.
+        self.write_one(kind::NOOP, flag::ACK, |_| {});
+        let sent = self.transport.send(self.writer.bytes());
+        if sent.is_ok() {
+            self.read_rest(&mut dump);
+        }
+    }
+
+    /// Reads what is left of a dump; false if its end is not there.
+    fn read_rest(&mut self, dump: &mut Dump) -> bool {
+        let mut is_over = false;
+        while !is_over {
+            match self.next_now() {
+                Ok(Some(event)) => is_over = Dump::is_over(&dump.event(event)),
+                Ok(None) => break,
                 Err(_) => {}
             }
         }
-        self.inbox.take_interrupted();
+        is_over
     }
 
     /// Sends a request that is to be carried out as far as it can be, without waiting for what
@@ -231,7 +233,7 @@ impl<T: Transport> Connection<T> {
         self.abandon_dump();
         self.write_one(kind, 0, content);
         if let Ok(datagram) = self.writer.finish() {
-            let _ = self.transport.try_send(datagram);
+            let _ = self.transport.send(datagram);
         }
     }
 
@@ -291,7 +293,7 @@ impl<T: Transport> Connection<T> {
         let (first, last) = (packet.first(), packet.last());
         let replies = packet.count().saturating_add(1);
         self.sequence = last;
-        self.transport.send(packet.close()).await?;
+        self.transport.send(packet.close())?;
         packet.clear(last.wrapping_add(1));
         self.inbox.expect(Expected::Replies(replies));
         let mut pipeline = Pipeline::new(first, last);
@@ -309,27 +311,30 @@ impl<T: Transport> Connection<T> {
                     });
                     return Ok(pipeline.outcome());
                 }
+                // Whose reply that is, it does not say.
+                Err(Failure::Malformed(_)) => pipeline.replies_lost(),
+                Err(Failure::Unanswered) => {
+                    pipeline.unanswered();
+                    return Ok(pipeline.outcome());
+                }
                 Err(failure) => return Err(failure),
             }
         }
     }
 
-    /// After replies were lost: those that were not are in the socket by now, since the kernel
-    /// answers before sending returns; whether the last one is among them is unknown.
+    /// After replies were lost: reads those that were not. Until all are read, the kernel goes on
+    /// losing replies.
     fn read_what_is_left(&mut self, mut take: impl FnMut(Event)) {
         loop {
-            match self.inbox.next() {
+            match self.next_now() {
                 Ok(Some(event)) => take(event),
-                Ok(None) => match self.transport.try_receive(&mut self.inbox) {
-                    Ok(true) | Err(Failure::RepliesLost) => {}
-                    Ok(false) | Err(_) => return,
-                },
+                Ok(None) => return,
                 Err(_) => {}
             }
         }
     }
 
-    async fn send_one(
+    fn send_one(
         &mut self,
         kind: u16,
         flags: u16,
@@ -337,7 +342,7 @@ impl<T: Transport> Connection<T> {
     ) -> Result<u32, Failure> {
         self.abandon_dump();
         self.write_one(kind, flags, content);
-        self.transport.send(self.writer.finish()?).await?;
+        self.transport.send(self.writer.finish()?)?;
         Ok(self.sequence)
     }
 
@@ -354,7 +359,24 @@ impl<T: Transport> Connection<T> {
             if let Some(event) = self.inbox.next()? {
                 return Ok(event);
             }
-            self.transport.receive(&mut self.inbox).await?;
+            if !self.transport.receive(&mut self.inbox).await? {
+                return Err(Failure::Unanswered);
+            }
+        }
+    }
+
+    /// The next event without letting others run; `None` if nothing more is there. An error is
+    /// that of one datagram, unless the socket is broken: then nothing more is there either.
+    fn next_now(&mut self) -> Result<Option<Event>, Failure> {
+        loop {
+            if let Some(event) = self.inbox.next()? {
+                return Ok(Some(event));
+            }
+            match self.transport.receive_now(&mut self.inbox) {
+                Ok(true) => {}
+                Err(Failure::RepliesLost) => return Err(Failure::RepliesLost),
+                Ok(false) | Err(_) => return Ok(None),
+            }
         }
     }
 }
@@ -365,5 +387,172 @@ impl<T> std::fmt::Debug for Connection<T> {
             .field("sequence", &self.sequence)
             .field("dump", &self.dump)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::libc;
+
+    use super::super::scripted::{Reply, Request, Scripted};
+    use super::*;
+
+    const LIST: u16 = 20;
+    const TEST: u16 = 21;
+
+    fn connected(
+        script: impl FnMut(&Request<'_>) -> Vec<Reply>,
+    ) -> Connection<Scripted<impl FnMut(&Request<'_>) -> Vec<Reply>>> {
+        Connection::new(Scripted::new(script))
+    }
+
+    fn packet<T: Transport>(connection: &mut Connection<T>, count: u32) -> Packet {
+        let mut packet = connection.packet();
+        for _ in 0..count {
+            assert!(connection.push(&mut packet, TEST, |_| {}).unwrap());
+        }
+        packet
+    }
+
+    /// The lengths of a dump's messages, and how it ended.
+    fn listed<T: Transport>(connection: &mut Connection<T>) -> (Vec<usize>, Option<Failure>) {
+        let mut lengths = Vec::new();
+        connection.dump(LIST, |_| {}).unwrap();
+        loop {
+            match ready(connection.dump_next()) {
+                Ok(DumpStep::Data(payload)) => lengths.push(payload.len()),
+                Ok(DumpStep::End) => return (lengths, None),
+                Err(failure) => return (lengths, Some(failure)),
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_waits_for_an_answer_that_is_not_there() {
+        let mut connection = connected(|_| vec![]);
+        let command = ready(connection.command(TEST, 0, |_| {}));
+        assert!(matches!(command, Err(Failure::Unanswered)));
+        let query = ready(connection.query(TEST, 0, |_| {})).map(drop);
+        assert!(matches!(query, Err(Failure::Unanswered)));
+        let (lengths, failure) = listed(&mut connection);
+        assert!(lengths.is_empty() && matches!(failure, Some(Failure::Unanswered)));
+        let mut packet = packet(&mut connection, 3);
+        let outcome = ready(connection.send_packet(&mut packet)).unwrap();
+        assert!(outcome.failures.is_empty() && outcome.replies_lost);
+    }
+
+    #[test]
+    fn a_refusal_of_the_whole_datagram_refuses_each_request() {
+        let mut connection = connected(|request| vec![request.error(libc::EPERM)]);
+        let mut packet = packet(&mut connection, 3);
+        let outcome = ready(connection.send_packet(&mut packet)).unwrap();
+        let failures = outcome.failures.iter().map(|(index, it)| (*index, it.code));
+        assert!(failures.eq((0..3).map(|index| (index, libc::EPERM))));
+        assert!(!outcome.replies_lost);
+    }
+
+    #[test]
+    fn a_malformed_reply_in_a_packet_leaves_doubt_about_those_without_one() {
+        let mut connection = connected(|request| {
+            let second = request.header.sequence + 1;
+            let mut garbage = vec![0; 16];
+            garbage[0] = 3;
+            vec![
+                request.error(libc::ENOENT),
+                Reply::Datagram(garbage),
+                request.numbered(second + 1).error(libc::EEXIST),
+                request.numbered(second + 2).error(0),
+            ]
+        });
+        let mut packet = packet(&mut connection, 3);
+        let outcome = ready(connection.send_packet(&mut packet)).unwrap();
+        let failures: Vec<_> = outcome
+            .failures
+            .iter()
+            .map(|it| (it.0, it.1.code))
+            .collect();
+        assert_eq!(failures, [(0, libc::ENOENT), (2, libc::EEXIST)]);
+        assert!(outcome.replies_lost);
+    }
+
+    /// A kernel with one dump at a time: with one that still runs, it refuses another.
+    struct Dumping {
+        runs: bool,
+        /// What it says of the first dump before its end.
+        first: Vec<fn(&Request<'_>) -> Reply>,
+        /// It has no memory for the rest of the first dump until it is asked for something.
+        stuck: bool,
+    }
+
+    impl Dumping {
+        fn answer(&mut self, request: &Request<'_>) -> Vec<Reply> {
+            if request.header.kind == kind::NOOP {
+                assert!(std::mem::take(&mut self.runs), "nothing has to be woken up");
+                let dump = request.numbered(request.header.sequence - 1);
+                return vec![request.error(0), dump.data(0, &[0; 8]), dump.done()];
+            }
+            if self.runs {
+                return vec![request.error(libc::EBUSY)];
+            }
+            let first = std::mem::take(&mut self.first);
+            let mut replies: Vec<_> = first.iter().map(|reply| reply(request)).collect();
+            self.runs = std::mem::take(&mut self.stuck);
+            if !self.runs {
+                replies.extend([request.data(0, &[0; 4]), request.done()]);
+            }
+            replies
+        }
+    }
+
+    fn after_a_dump(stuck: bool, first: Vec<fn(&Request<'_>) -> Reply>) -> Failure {
+        let mut kernel = Dumping {
+            runs: false,
+            first,
+            stuck,
+        };
+        let mut connection = connected(move |request| kernel.answer(request));
+        let (_, failure) = listed(&mut connection);
+        let (lengths, again) = listed(&mut connection);
+        assert!(again.is_none(), "{again:?} strikes the next dump");
+        assert_eq!(lengths, [4]);
+        failure.expect("the first dump fails")
+    }
+
+    #[test]
+    fn a_dump_that_is_given_up_is_read_to_its_end() {
+        let cut_off = |request: &Request<'_>| match request.data(0, &[0; 8]) {
+            Reply::Datagram(bytes) => Reply::CutOff(bytes[..20].to_vec()),
+            other => other,
+        };
+        assert!(matches!(
+            after_a_dump(false, vec![cut_off]),
+            Failure::CutOff
+        ));
+        let overrun = |request: &Request<'_>| request.of_kind(kind::OVERRUN);
+        let failure = after_a_dump(false, vec![overrun]);
+        assert!(matches!(failure, Failure::RepliesLost));
+    }
+
+    #[test]
+    fn the_mark_of_an_interrupted_dump_goes_with_it() {
+        let interrupted = |request: &Request<'_>| request.data(flag::DUMP_INTR, &[0; 8]);
+        let failed = |request: &Request<'_>| request.of_kind(kind::OVERRUN);
+        let failure = after_a_dump(false, vec![interrupted, failed]);
+        assert!(matches!(failure, Failure::RepliesLost));
+        let refused = |request: &Request<'_>| request.error(libc::EIO);
+        after_a_dump(false, vec![interrupted, refused]);
+        let failure = after_a_dump(false, vec![interrupted]);
+        assert!(matches!(failure, Failure::Interrupted));
+    }
+
+    #[test]
+    fn a_dump_that_has_no_memory_to_go_on_does_not_stand_in_the_way_of_the_next() {
+        let part = |request: &Request<'_>| request.data(0, &[0; 8]);
+        let lost = |_: &Request<'_>| Reply::Lost;
+        let failure = after_a_dump(true, vec![part, lost]);
+        assert!(matches!(failure, Failure::RepliesLost));
+        // It may have none for the beginning either: then it refuses the dump, and begins it.
+        let refused = |request: &Request<'_>| request.error(libc::ENOBUFS);
+        after_a_dump(true, vec![refused]);
     }
 }

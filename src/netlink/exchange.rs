@@ -4,6 +4,8 @@
 
 use std::ops::Range;
 
+use nix::libc;
+
 use super::Failure;
 use super::inbox::{Content, Event};
 use super::packet::Outcome;
@@ -42,7 +44,9 @@ impl Single {
 /// One request and a stream of messages up to `NLMSG_DONE`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Dump {
-    pub(crate) sequence: u32,
+    sequence: u32,
+    /// A message said that what is being dumped changed meanwhile.
+    interrupted: bool,
 }
 
 /// What came of a dump.
@@ -53,16 +57,41 @@ pub(crate) enum Dumped {
 }
 
 impl Dump {
+    /// The dump that the request with this number asked for.
+    pub(crate) fn new(sequence: u32) -> Self {
+        Self {
+            sequence,
+            interrupted: false,
+        }
+    }
+
+    /// Takes an event. The end of a dump that was interrupted is an error.
     pub(crate) fn event(&mut self, event: Event) -> Result<Option<Dumped>, Failure> {
+        if !matches!(event.content, Content::Overrun) {
+            if event.sequence != self.sequence {
+                return Ok(None);
+            }
+            self.interrupted |= event.interrupted;
+        }
         match event.content {
             Content::Overrun => Err(Failure::RepliesLost),
-            _ if event.sequence != self.sequence => Ok(None),
             Content::Data(payload) => Ok(Some(Dumped::Data(payload))),
             Content::CutOff => Err(Failure::CutOff),
+            Content::Done(None) | Content::Ack if self.interrupted => Err(Failure::Interrupted),
             Content::Done(None) | Content::Ack => Ok(Some(Dumped::End)),
             Content::Done(Some(rejection)) | Content::Rejected(rejection) => {
                 Err(Failure::Rejected(rejection))
             }
+        }
+    }
+
+    /// Whether an event that gave this was the last of its dump. After other failures the
+    /// kernel goes on with the dump: after a refusal too, if it had no memory for the beginning.
+    pub(crate) fn is_over(outcome: &Result<Option<Dumped>, Failure>) -> bool {
+        match outcome {
+            Ok(Some(Dumped::End)) | Err(Failure::Interrupted) => true,
+            Err(Failure::Rejected(rejection)) => rejection.code != libc::ENOBUFS,
+            _ => false,
         }
     }
 }
@@ -104,6 +133,25 @@ impl Pipeline {
         self.outcome.replies_lost = true;
     }
 
+    /// Says that no more replies come, though what is behind the requests was not answered.
+    ///
+    /// nfnetlink refuses a datagram as a whole, in the name of its first request, if the sender
+    /// has no permission (`nfnetlink_rcv` in net/netfilter/nfnetlink.c). Otherwise every request
+    /// without a reply is in doubt.
+    pub(crate) fn unanswered(&mut self) {
+        match &mut self.outcome {
+            Outcome {
+                failures,
+                replies_lost: false,
+            } if failures.len() == 1 && failures[0].0 == 0 => {
+                let rejection = failures[0].1.clone();
+                let count = self.last.wrapping_sub(self.first);
+                failures.extend((1..count).map(|index| (index, rejection.clone())));
+            }
+            outcome => outcome.replies_lost = true,
+        }
+    }
+
     pub(crate) fn outcome(self) -> Outcome {
         self.outcome
     }
@@ -115,7 +163,11 @@ mod tests {
     use super::*;
 
     fn event(sequence: u32, content: Content) -> Event {
-        Event { sequence, content }
+        Event {
+            sequence,
+            interrupted: false,
+            content,
+        }
     }
 
     fn rejected(code: i32) -> Content {
@@ -160,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_dump_ends_with_done_or_with_an_error() {
-        let mut dump = Dump { sequence: 7 };
+        let mut dump = Dump::new(7);
         assert_eq!(
             dump.event(event(7, data())).unwrap(),
             Some(Dumped::Data(16..20))
@@ -207,5 +259,49 @@ mod tests {
         pipeline.event(event(0, Content::Overrun));
         assert!(pipeline.event(event(2, Content::Ack)));
         assert!(pipeline.outcome().replies_lost);
+    }
+
+    #[test]
+    fn a_refusal_of_the_whole_datagram_is_one_of_each_request() {
+        let mut pipeline = Pipeline::new(5, 8);
+        assert!(!pipeline.event(event(5, rejected(1))));
+        pipeline.unanswered();
+        let outcome = pipeline.outcome();
+        let failures: Vec<_> = outcome
+            .failures
+            .iter()
+            .map(|it| (it.0, it.1.code))
+            .collect();
+        assert_eq!(failures, [(0, 1), (1, 1), (2, 1)]);
+        assert!(!outcome.replies_lost);
+    }
+
+    #[test]
+    fn requests_that_nothing_answers_are_in_doubt() {
+        for refused in [None, Some(6)] {
+            let mut pipeline = Pipeline::new(5, 8);
+            if let Some(sequence) = refused {
+                pipeline.event(event(sequence, rejected(1)));
+            }
+            pipeline.unanswered();
+            let outcome = pipeline.outcome();
+            assert!(outcome.replies_lost);
+            assert_eq!(outcome.failures.len(), refused.iter().count());
+        }
+    }
+
+    #[test]
+    fn an_interrupted_dump_fails_at_its_end_and_only_it() {
+        let interrupted = |sequence, content| Event {
+            interrupted: true,
+            ..event(sequence, content)
+        };
+        let mut dump = Dump::new(7);
+        dump.event(interrupted(6, data())).unwrap();
+        assert!(Dump::is_over(&dump.event(event(7, Content::Done(None)))));
+        let mut dump = Dump::new(7);
+        dump.event(interrupted(7, data())).unwrap();
+        let end = dump.event(event(7, Content::Done(None)));
+        assert!(matches!(end, Err(Failure::Interrupted)));
     }
 }

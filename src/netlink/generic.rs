@@ -1,9 +1,11 @@
 //! Generic netlink: a second header behind netlink's own, and families whose message type the
 //! kernel gives out when they register (include/uapi/linux/genetlink.h).
 
+use nix::libc;
+
+use super::Failure;
 use super::connection::{Connection, Transport};
-use super::{Failure, Rejection};
-use crate::wire::{Attributes, Malformed, Writer};
+use crate::wire::{Attribute, Attributes, Malformed, Writer};
 
 /// Bytes of the header.
 pub(crate) const HEADER: usize = 4;
@@ -21,17 +23,17 @@ pub(crate) fn split(payload: &[u8]) -> Result<(u8, Attributes<'_>), Malformed> {
     Ok((header[0], Attributes::new(rest)))
 }
 
+const CONTROLLER: u16 = 16;
+const GET_FAMILY: u8 = 3;
+const FAMILY_ID: u16 = 1;
+const FAMILY_NAME: u16 = 2;
+
 /// Asks the kernel for the message type of a family; `None` if it has no such family. The
 /// kernel loads the family's module if it can.
 pub(crate) async fn resolve<T: Transport>(
     connection: &mut Connection<T>,
     family: &str,
 ) -> Result<Option<u16>, Failure> {
-    const CONTROLLER: u16 = 16;
-    const GET_FAMILY: u8 = 3;
-    const FAMILY_ID: u16 = 1;
-    const FAMILY_NAME: u16 = 2;
-
     let answer = connection
         .query(CONTROLLER, 0, |writer| {
             header(writer, GET_FAMILY, 1);
@@ -40,16 +42,47 @@ pub(crate) async fn resolve<T: Transport>(
         .await;
     let payload = match answer {
         Ok(payload) => payload,
-        Err(Failure::Rejected(Rejection { code, .. })) if code == nix::libc::ENOENT => {
-            return Ok(None);
-        }
+        Err(failure) if is_missing(&failure) => return Ok(None),
         Err(failure) => return Err(failure),
     };
+    match find(payload, FAMILY_ID)? {
+        Some(attribute) => Ok(Some(attribute.u16()?)),
+        None => Err(Malformed::Missing("the family's number").into()),
+    }
+}
+
+/// Whether a message type is not the family's any more, because its module was unloaded. This
+/// does not load it.
+pub(crate) async fn is_gone<T: Transport>(
+    connection: &mut Connection<T>,
+    number: u16,
+    family: &str,
+) -> bool {
+    let answer = connection
+        .query(CONTROLLER, 0, |writer| {
+            header(writer, GET_FAMILY, 1);
+            writer.u16(FAMILY_ID, number);
+        })
+        .await;
+    match answer {
+        Ok(payload) => matches!(
+            find(payload, FAMILY_NAME),
+            Ok(Some(attribute)) if attribute.string() != family
+        ),
+        Err(failure) => is_missing(&failure),
+    }
+}
+
+fn is_missing(failure: &Failure) -> bool {
+    matches!(failure, Failure::Rejected(rejection) if rejection.code == libc::ENOENT)
+}
+
+fn find(payload: &[u8], kind: u16) -> Result<Option<Attribute<'_>>, Malformed> {
     for attribute in split(payload)?.1 {
         let attribute = attribute?;
-        if attribute.kind() == FAMILY_ID {
-            return Ok(Some(attribute.u16()?));
+        if attribute.kind() == kind {
+            return Ok(Some(attribute));
         }
     }
-    Err(Malformed::Missing("the family's number").into())
+    Ok(None)
 }

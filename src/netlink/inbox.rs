@@ -47,6 +47,9 @@ impl Expected {
 #[derive(Debug)]
 pub(crate) struct Event {
     pub(crate) sequence: u32,
+    /// It has `NLM_F_DUMP_INTR`: a dump was changed underneath, so that it may miss or repeat
+    /// things.
+    pub(crate) interrupted: bool,
     pub(crate) content: Content,
 }
 
@@ -82,8 +85,6 @@ pub(crate) struct Inbox {
     at: usize,
     /// How many datagrams were read to their end.
     finished: u64,
-    /// A dump was changed underneath, so that it may miss or repeat things.
-    interrupted: bool,
 }
 
 impl Inbox {
@@ -95,7 +96,6 @@ impl Inbox {
             filled: VecDeque::new(),
             at: 0,
             finished: 0,
-            interrupted: false,
         }
     }
 
@@ -131,11 +131,6 @@ impl Inbox {
         self.finished
     }
 
-    /// Whether a message since the last call had `NLM_F_DUMP_INTR`.
-    pub(crate) fn take_interrupted(&mut self) -> bool {
-        std::mem::take(&mut self.interrupted)
-    }
-
     /// The next message, or `None` when another datagram has to be received.
     pub(crate) fn next(&mut self) -> Result<Option<Event>, Failure> {
         loop {
@@ -169,8 +164,7 @@ impl Inbox {
         self.finished += 1;
     }
 
-    fn event(&mut self, frame: &Frame, payload: Range<usize>) -> Result<Option<Event>, Failure> {
-        self.interrupted |= frame.header.flags & flag::DUMP_INTR != 0;
+    fn event(&self, frame: &Frame, payload: Range<usize>) -> Result<Option<Event>, Failure> {
         let bytes = &self.buffer[payload.clone()];
         let content = match frame.header.kind {
             kind::NOOP => return Ok(None),
@@ -186,6 +180,7 @@ impl Inbox {
         };
         Ok(Some(Event {
             sequence: frame.header.sequence,
+            interrupted: frame.header.flags & flag::DUMP_INTR != 0,
             content,
         }))
     }
@@ -328,12 +323,12 @@ mod tests {
     }
 
     #[test]
-    fn an_interrupted_dump_is_remembered_until_asked() {
+    fn a_message_of_an_interrupted_dump_says_so() {
         let mut inbox = Inbox::new();
         inbox.feed(&message(20, flag::DUMP_INTR, 5, &[]), false, 0);
-        inbox.next().unwrap();
-        assert!(inbox.take_interrupted());
-        assert!(!inbox.take_interrupted());
+        inbox.feed(&message(20, 0, 5, &[]), false, 0);
+        assert!(inbox.next().unwrap().unwrap().interrupted);
+        assert!(!inbox.next().unwrap().unwrap().interrupted);
     }
 
     #[test]

@@ -11,16 +11,16 @@ mod exchange;
 pub(crate) mod generic;
 mod inbox;
 pub(crate) mod message;
-mod namespace;
 mod packet;
 mod reject;
+#[cfg(test)]
+pub(crate) mod scripted;
 mod socket;
 #[cfg(feature = "tokio")]
 mod tokio;
 
 pub(crate) use connection::{Connection, DumpStep, Transport, ready};
 pub(crate) use message::flag;
-pub use namespace::Namespace;
 pub(crate) use packet::{Outcome, Packet};
 pub use reject::ExtendedAck;
 pub(crate) use reject::Rejection;
@@ -40,6 +40,10 @@ pub(crate) enum Failure {
     Io(std::io::Error),
     /// The kernel dropped replies (`ENOBUFS`): what they would have said is unknown.
     RepliesLost,
+    /// No reply is there, and so none comes: another process took it, say, that shares the socket.
+    Unanswered,
+    /// The part of the kernel that the requests are for is gone; what to do about it.
+    Gone(&'static str),
     /// A reply did not fit the receive buffer.
     CutOff,
     /// The reply is not what the protocol says.
@@ -60,6 +64,8 @@ impl Failure {
                 None => std::io::Error::new(error.kind(), error.to_string()),
             }),
             Self::RepliesLost => Self::RepliesLost,
+            Self::Unanswered => Self::Unanswered,
+            Self::Gone(words) => Self::Gone(words),
             Self::CutOff => Self::CutOff,
             Self::Malformed(malformed) => Self::Malformed(malformed.clone()),
             Self::Oversized(oversized) => Self::Oversized(*oversized),

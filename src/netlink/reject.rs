@@ -49,8 +49,7 @@ pub(crate) fn read(frame: &Frame, payload: &[u8]) -> Result<Option<Rejection>, M
     let echo = rest.get(HEADER..echoed.min(rest.len())).unwrap_or_default();
     let extended = (frame.complete && frame.header.flags & flag::ACK_TLVS != 0)
         .then(|| rest.get(align(echoed)..).unwrap_or_default())
-        .map(extended_ack)
-        .transpose()?;
+        .map(extended_ack);
     Ok(Some(Rejection {
         code,
         extended,
@@ -58,22 +57,23 @@ pub(crate) fn read(frame: &Frame, payload: &[u8]) -> Result<Option<Rejection>, M
     }))
 }
 
-fn extended_ack(bytes: &[u8]) -> Result<ExtendedAck, Malformed> {
+/// What can be read of an extended ACK. Where it is malformed, the error number before it counts
+/// all the same.
+fn extended_ack(bytes: &[u8]) -> ExtendedAck {
     const MESSAGE: u16 = 1;
     const OFFSET: u16 = 2;
     const MISSING_TYPE: u16 = 5;
 
     let mut extended = ExtendedAck::default();
-    for attribute in Attributes::new(bytes) {
-        let attribute = attribute?;
+    for attribute in Attributes::new(bytes).map_while(Result::ok) {
         match attribute.kind() {
             MESSAGE => extended.message = Some(attribute.string()),
-            OFFSET => extended.offset = Some(attribute.u32()?),
-            MISSING_TYPE => extended.missing_attribute = Some(attribute.u32()?),
+            OFFSET => extended.offset = attribute.u32().ok(),
+            MISSING_TYPE => extended.missing_attribute = attribute.u32().ok(),
             _ => {}
         }
     }
-    Ok(extended)
+    extended
 }
 
 impl std::fmt::Display for ExtendedAck {
@@ -150,6 +150,21 @@ mod tests {
         let echoed = read_all(&echoed).unwrap().unwrap();
         assert_eq!(echoed.extended, Some(expected));
         assert_eq!(echoed.echo, [1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn the_error_number_counts_whatever_the_extended_ack_is() {
+        // An attribute that claims to be longer than what is there, and one of a wrong length.
+        let bytes = error(flag::CAPPED | flag::ACK_TLVS, -1, &[], |writer| {
+            writer.attribute(2, &[1]);
+            writer.string(1, "not you");
+            writer.raw(&[200, 0, 1, 0]);
+        });
+        let rejection = read_all(&bytes).unwrap().unwrap();
+        assert_eq!(rejection.code, 1);
+        let extended = rejection.extended.unwrap();
+        assert_eq!(extended.message.as_deref(), Some("not you"));
+        assert_eq!(extended.offset, None);
     }
 
     #[test]

@@ -1,12 +1,13 @@
-use std::io::IoSliceMut;
+use std::io::{self, IoSliceMut};
 use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::sys::socket::{self, MsgFlags, MultiHeaders, NetlinkAddr, sockopt};
 
+use super::Failure;
 use super::connection::Transport;
 use super::inbox::Inbox;
-use super::{Failure, Namespace};
 
 /// The netlink protocols in use: `NETLINK_*` of include/uapi/linux/netlink.h.
 #[derive(Debug, Clone, Copy)]
@@ -38,9 +39,10 @@ impl Socket {
     /// Opens a socket in the calling thread's network namespace.
     pub(crate) fn open(protocol: Protocol) -> Result<Self, Failure> {
         let inner = netlink_sys::Socket::new(protocol as isize)?;
-        // Short errors, so that many of them fit the receive buffer; and errors that say more.
-        inner.set_cap_ack(true)?;
-        inner.set_ext_ack(true)?;
+        // Short errors, so that many of them fit the receive buffer, and errors that say more:
+        // both are done without before Linux 4.3 and 4.12.
+        if_known(inner.set_cap_ack(true))?;
+        if_known(inner.set_ext_ack(true))?;
         // Beyond the system's limit for those who may, else up to it.
         if socket::setsockopt(&inner, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
             socket::setsockopt(&inner, sockopt::RcvBuf, &RECEIVE_BUFFER)?;
@@ -59,43 +61,12 @@ impl Socket {
         })
     }
 
-    /// Opens a socket in another network namespace; it stays there whoever uses it.
-    pub(crate) fn open_in(namespace: &Namespace, protocol: Protocol) -> Result<Self, Failure> {
-        namespace.enter(|| Self::open(protocol))?
-    }
-
-    /// Makes sending and receiving fail where they would wait.
-    #[cfg(feature = "tokio")]
-    pub(super) fn set_nonblocking(&self) -> Result<(), Failure> {
-        Ok(self.inner.set_non_blocking(true)?)
-    }
-
-    /// Sends a datagram, waiting as `flags` says.
-    pub(super) fn send_now(&self, datagram: &[u8], flags: MsgFlags) -> nix::Result<()> {
-        loop {
-            match socket::send(self.inner.as_raw_fd(), datagram, flags) {
-                Ok(_) => return Ok(()),
-                Err(Errno::EINTR) => {}
-                Err(errno) => return Err(errno),
-            }
-        }
-    }
-
-    /// Receives as many datagrams as there are buffers, waiting as `flags` says.
-    pub(super) fn receive_now(&self, inbox: &mut Inbox, flags: MsgFlags) -> nix::Result<()> {
-        loop {
-            match self.receive_once(inbox, flags) {
-                Err(Errno::EINTR) => {}
-                received => return received,
-            }
-        }
-    }
-
-    fn receive_once(&self, inbox: &mut Inbox, flags: MsgFlags) -> nix::Result<()> {
+    /// Receives as many datagrams as there are buffers.
+    fn receive_once(&self, inbox: &mut Inbox) -> nix::Result<()> {
         let (buffers, mut arrivals) = inbox.receive();
         let mut headers = MultiHeaders::<NetlinkAddr>::preallocate(buffers.len(), None);
         let mut slices: Vec<_> = buffers.map(|it| [IoSliceMut::new(it)]).collect();
-        let fd = self.inner.as_raw_fd();
+        let (fd, flags) = (self.inner.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
         let received = socket::recvmmsg(fd, &mut headers, slices.iter_mut(), flags, None)?;
         for (index, datagram) in received.enumerate() {
             let cut_off = datagram.flags.contains(MsgFlags::MSG_TRUNC);
@@ -108,29 +79,29 @@ impl Socket {
 }
 
 impl Transport for Socket {
-    async fn send(&mut self, datagram: &[u8]) -> Result<(), Failure> {
-        Ok(self.send_now(datagram, MsgFlags::empty())?)
-    }
-
-    async fn receive(&mut self, inbox: &mut Inbox) -> Result<(), Failure> {
-        // Waits for the first datagram only.
-        self.receive_now(inbox, MsgFlags::MSG_WAITFORONE)
-            .map_err(receive_failure)
-    }
-
-    fn try_send(&mut self, datagram: &[u8]) -> Result<bool, Failure> {
-        match self.send_now(datagram, MsgFlags::MSG_DONTWAIT) {
-            Ok(()) => Ok(true),
-            Err(Errno::EAGAIN) => Ok(false),
-            Err(errno) => Err(errno.into()),
+    fn send(&mut self, datagram: &[u8]) -> Result<(), Failure> {
+        loop {
+            match socket::send(self.inner.as_raw_fd(), datagram, MsgFlags::empty()) {
+                Ok(_) => return Ok(()),
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
         }
     }
 
-    fn try_receive(&mut self, inbox: &mut Inbox) -> Result<bool, Failure> {
-        match self.receive_now(inbox, MsgFlags::MSG_DONTWAIT) {
-            Ok(()) => Ok(true),
-            Err(Errno::EAGAIN) => Ok(false),
-            Err(errno) => Err(receive_failure(errno)),
+    async fn receive(&mut self, inbox: &mut Inbox) -> Result<bool, Failure> {
+        self.receive_now(inbox)
+    }
+
+    fn receive_now(&mut self, inbox: &mut Inbox) -> Result<bool, Failure> {
+        loop {
+            match self.receive_once(inbox) {
+                Ok(()) => return Ok(true),
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return Ok(false),
+                Err(Errno::ENOBUFS) => return Err(Failure::RepliesLost),
+                Err(errno) => return Err(errno.into()),
+            }
         }
     }
 
@@ -143,17 +114,10 @@ impl Transport for Socket {
     }
 }
 
-/// What tokio registers.
-#[cfg(feature = "tokio")]
-impl AsRawFd for Socket {
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        self.inner.as_raw_fd()
-    }
-}
-
-pub(super) fn receive_failure(errno: Errno) -> Failure {
-    match errno {
-        Errno::ENOBUFS => Failure::RepliesLost,
-        errno => errno.into(),
-    }
+/// The same, but for an option that the kernel is too old to know.
+fn if_known(outcome: io::Result<()>) -> io::Result<()> {
+    outcome.or_else(|error| match error.raw_os_error() {
+        Some(libc::ENOPROTOOPT) => Ok(()),
+        _ => Err(error),
+    })
 }

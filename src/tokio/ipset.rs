@@ -37,9 +37,6 @@ impl IpSets {
     ///
     /// # Errors
     /// As [`ipset::IpSets::connect`](crate::ipset::IpSets::connect).
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime, and in one without I/O.
     pub async fn connect() -> Result<Self> {
         Self::over(Socket::open(Protocol::Netfilter)).await
     }
@@ -48,15 +45,12 @@ impl IpSets {
     ///
     /// # Errors
     /// As [`ipset::IpSets::connect_in`](crate::ipset::IpSets::connect_in).
-    ///
-    /// # Panics
-    /// As [`IpSets::connect`].
     pub async fn connect_in(namespace: &Namespace) -> Result<Self> {
-        Self::over(Socket::open_in(namespace, Protocol::Netfilter)).await
+        Self::over(namespace.socket(Protocol::Netfilter)).await
     }
 
     async fn over(socket: Result<Socket, Failure>) -> Result<Self> {
-        let socket = socket.and_then(AsyncSocket::new).map_err(connect_failed)?;
+        let socket = AsyncSocket::new(socket.map_err(connect_failed)?);
         let client = Client::connect(socket).await?;
         Ok(Self { client })
     }

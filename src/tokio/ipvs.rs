@@ -38,9 +38,6 @@ impl Ipvs {
     ///
     /// # Errors
     /// As [`ipvs::Ipvs::connect`](crate::ipvs::Ipvs::connect).
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime, and in one without I/O.
     pub async fn connect() -> Result<Self> {
         // Both in the namespace of this thread: after an await it may be another thread.
         let (socket, early) = (Socket::open(Protocol::Generic), Growth::open());
@@ -56,11 +53,8 @@ impl Ipvs {
     ///
     /// # Errors
     /// As [`ipvs::Ipvs::connect_in`](crate::ipvs::Ipvs::connect_in).
-    ///
-    /// # Panics
-    /// As [`Ipvs::connect`].
     pub async fn connect_in(namespace: &Namespace) -> Result<Self> {
-        let socket = Socket::open_in(namespace, Protocol::Generic);
+        let socket = namespace.socket(Protocol::Generic);
         Self::over(socket, || Growth::open_in(namespace)).await
     }
 
@@ -68,7 +62,7 @@ impl Ipvs {
         socket: Result<Socket, Failure>,
         growth: impl FnOnce() -> Growth,
     ) -> Result<Self> {
-        let socket = socket.and_then(AsyncSocket::new).map_err(connect_failed)?;
+        let socket = AsyncSocket::new(socket.map_err(connect_failed)?);
         let client = Client::connect(socket, growth).await?;
         Ok(Self { client })
     }

@@ -5,6 +5,9 @@
 //! types of [`ipvs`](crate::ipvs) and [`ipset`](crate::ipset). Their futures are `Send` as far as
 //! what they are given is.
 //!
+//! They need no reactor: the kernel answers while it is being asked. A task only lets others run
+//! between the datagrams of a long answer.
+//!
 //! # Cancellation
 //!
 //! A future that is dropped before it is done leaves the handle usable: a reply that comes later
@@ -17,6 +20,11 @@
 //! The kernel carries a request out while it is being sent, on the sending thread: a full
 //! message of a bulk operation takes it about a millisecond. Opening a handle in another
 //! namespace starts a thread, and waits until it has opened a socket there.
+//!
+//! # Forking
+//!
+//! Two processes that share a handle receive each other's replies. After a fork, open one in the
+//! new process.
 
 mod ipset;
 mod ipvs;

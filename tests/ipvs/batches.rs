@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{BorrowedFd, RawFd};
+use std::time::Duration;
 
 use ipvset::ipvs::{
     Ipvs, OnFailure, Operation, RealServer, Scheduler, ServiceKey, SyncDaemon, SyncRole, Timeouts,
@@ -20,6 +21,8 @@ tests![
     eleven_thousand_requests_in_few_system_calls,
     eleven_thousand_failures,
     stops_at_the_first_datagram_that_fails,
+    a_source_is_left_alone_after_the_end,
+    a_source_that_ended_is_not_asked_again,
     stops_before_anything_is_sent,
     goes_on_after_a_refusal,
     lost_replies_leave_doubt,
@@ -143,16 +146,67 @@ fn stops_at_the_first_datagram_that_fails() -> Result {
     let failed: Vec<_> = outcome.failures().iter().map(|it| it.index).collect();
     assert_eq!(failed, [5]);
     assert!(outcome.failures()[0].error.already_exists());
-    let not_sent = outcome.not_sent();
-    assert_eq!(not_sent.end, COUNT as usize);
-    assert!(
-        not_sent.start > 6 && not_sent.start < not_sent.end,
-        "{not_sent:?}"
-    );
+    let untried = outcome.untried_from().ok_or("all were tried")?;
+    assert!(untried > 6 && untried < COUNT as usize, "{untried}");
     assert!(!outcome.is_success());
     let there: BTreeSet<_> = ipvs.services()?.iter().map(|it| it.key()).collect();
-    let sent: BTreeSet<_> = (0..u32::try_from(not_sent.start)?).map(key).collect();
+    let sent: BTreeSet<_> = (0..u32::try_from(untried)?).map(key).collect();
     assert_eq!(there, sent);
+    Ok(())
+}
+
+/// What is behind the operation that ends it is not asked for, however much that is: it stays
+/// where it comes from.
+fn a_source_is_left_alone_after_the_end() -> Result {
+    let mut ipvs = Ipvs::connect()?;
+    ipvs.add_service(&service(5))?;
+    let (sender, receiver) = std::sync::mpsc::channel();
+    for number in 0..20_000 {
+        sender.send(Operation::AddService(service(number)))?;
+    }
+    let outcome = ipvs.execute_all(receiver.try_iter(), OnFailure::Stop)?;
+    let failed: Vec<_> = outcome.failures().iter().map(|it| it.index).collect();
+    assert_eq!(failed, [5]);
+    let untried = outcome.untried_from().ok_or("all were tried")?;
+    let taken = outcome.untried().ok_or("none was taken in vain")?;
+    let number = u32::try_from(untried)?;
+    assert_eq!(*taken, Operation::AddService(service(number)));
+    let next = receiver.try_recv()?;
+    assert_eq!(next, Operation::AddService(service(number + 1)));
+    assert_eq!(ipvs.services()?.len(), untried);
+
+    // What is refused before it is sent ends it too, and what is before it is carried out.
+    ipvs.flush()?;
+    let half = Duration::from_millis(500);
+    let refused = Operation::SetTimeouts(Timeouts::new().tcp(half));
+    for (operations, found) in [
+        (vec![Operation::AddService(service(1)), refused.clone()], 1),
+        (vec![refused], 0),
+    ] {
+        let wrong = operations.len() - 1;
+        let endless = operations.into_iter().cycle();
+        let outcome = ipvs.execute_all(endless, OnFailure::Stop)?;
+        assert_eq!(outcome.failures().len(), 1, "{outcome:?}");
+        assert_eq!(outcome.failures()[0].index, wrong);
+        assert_eq!(outcome.untried_from(), Some(wrong + 1));
+        assert_eq!(ipvs.services()?.len(), found);
+        ipvs.flush()?;
+    }
+    Ok(())
+}
+
+/// An iterator may begin again after it has ended.
+fn a_source_that_ended_is_not_asked_again() -> Result {
+    let mut ipvs = Ipvs::connect()?;
+    let mut asked = 0;
+    let source = std::iter::from_fn(|| {
+        asked += 1;
+        assert!(asked <= 4, "it has ended");
+        (asked < 4).then(|| Operation::AddService(service(1)))
+    });
+    let outcome = ipvs.execute_all(source, OnFailure::Stop)?;
+    assert_eq!(outcome.failures().len(), 2);
+    assert_eq!((outcome.untried_from(), outcome.untried()), (None, None));
     Ok(())
 }
 

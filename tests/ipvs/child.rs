@@ -6,9 +6,11 @@ use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
 
+use ipvset::Namespace;
 use ipvset::ipvs::{Ipvs, VirtualService};
 use nix::sys::ptrace;
-use nix::sys::signal::Signal;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{Signal, raise};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
@@ -24,10 +26,19 @@ pub(crate) enum Role {
     Unprivileged,
     /// Sends a batch, with a stop before and a stop behind it.
     Batch,
+    /// Opens a handle in another namespace where no thread can start, and says what it is told.
+    NoThread,
+    /// Adds services on a kernel without the options of newer netlink sockets, and says how many.
+    WithoutOptions,
 }
 
 impl Role {
-    const ALL: [Self; 2] = [Self::Unprivileged, Self::Batch];
+    const ALL: [Self; 4] = [
+        Self::Unprivileged,
+        Self::Batch,
+        Self::NoThread,
+        Self::WithoutOptions,
+    ];
 
     fn name(self) -> String {
         format!("{self:?}")
@@ -44,6 +55,8 @@ impl Role {
         let played = match self {
             Self::Unprivileged => unprivileged(),
             Self::Batch => batches::counted_batch(),
+            Self::NoThread => no_thread(),
+            Self::WithoutOptions => without_options(),
         };
         match played {
             Ok(said) => {
@@ -72,16 +85,36 @@ impl Role {
         Ok(lab::tool::output(&mut command, "")?)
     }
 
+    /// Runs the child as an ordinary user, whose processes can be limited, and gives what it says.
+    pub(crate) fn as_nobody(self) -> Result<String> {
+        const NOBODY: u32 = 65534;
+        let mut command = self.command("/proc/self/exe");
+        command.uid(NOBODY).gid(NOBODY);
+        Ok(lab::tool::output(&mut command, "")?)
+    }
+
     /// Runs the child in the calling thread's network namespace; gives the number of its system
     /// calls between its stops, and what it says. Traced as strace would, without strace.
     pub(crate) fn counted(self) -> Result<(usize, String)> {
+        self.traced(count)
+    }
+
+    /// Runs the child in the calling thread's network namespace, on a kernel that knows no
+    /// option of a netlink socket: each that is asked for becomes one that no kernel knows. Gives
+    /// their number, and what it says.
+    pub(crate) fn without_socket_options(self) -> Result<(usize, String)> {
+        self.traced(refuse_options)
+    }
+
+    /// Runs the child in the calling thread's network namespace, with a tracer.
+    fn traced(self, trace: impl FnOnce(Pid) -> Result<usize>) -> Result<(usize, String)> {
         let mut command = self.command(env::current_exe()?);
         command.stdout(Stdio::piped());
         // SAFETY: one system call and no allocation between fork and exec.
         unsafe { command.pre_exec(|| Ok(ptrace::traceme()?)) };
         let mut child = command.spawn()?;
         let pid = Pid::from_raw(child.id().try_into()?);
-        let counted = count(pid);
+        let counted = trace(pid);
         let mut said = String::new();
         if counted.is_err() {
             child.kill()?;
@@ -117,6 +150,39 @@ fn count(pid: Pid) -> Result<usize> {
     Ok(stops / 2)
 }
 
+#[cfg(target_arch = "x86_64")]
+fn refuse_options(pid: Pid) -> Result<usize> {
+    use nix::libc::{SOL_NETLINK, SYS_setsockopt};
+
+    const UNKNOWN: u64 = 4711;
+
+    expect_stop(pid, Signal::SIGTRAP)?;
+    ptrace::setoptions(pid, ptrace::Options::PTRACE_O_TRACESYSGOOD)?;
+    let (mut refused, mut is_inside) = (0, false);
+    loop {
+        ptrace::syscall(pid, None)?;
+        match waitpid(pid, None)? {
+            WaitStatus::PtraceSyscall(_) => is_inside = !is_inside,
+            WaitStatus::Stopped(_, Signal::SIGSTOP) => break,
+            other => return Err(format!("{other:?} while refusing options").into()),
+        }
+        let mut registers = ptrace::getregs(pid)?;
+        let called = (registers.orig_rax, registers.rsi);
+        if is_inside && called == (SYS_setsockopt as u64, SOL_NETLINK as u64) {
+            registers.rdx = UNKNOWN;
+            ptrace::setregs(pid, registers)?;
+            refused += 1;
+        }
+    }
+    ptrace::detach(pid, None)?;
+    Ok(refused)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn refuse_options(_: Pid) -> Result<usize> {
+    Err("only the registers of x86-64 are known here".into())
+}
+
 fn expect_stop(pid: Pid, signal: Signal) -> Result {
     match waitpid(pid, None)? {
         WaitStatus::Stopped(_, by) if by == signal => Ok(()),
@@ -129,4 +195,28 @@ fn unprivileged() -> Result<String> {
     let outcome = ipvs.add_service(&VirtualService::tcp(at("10.0.0.1:80")));
     let error = outcome.err().ok_or("the service was added")?;
     Ok(format!("{}: {error}", predicates(&error).join(" ")))
+}
+
+fn no_thread() -> Result<String> {
+    let here = Namespace::current()?;
+    // The threads of a runtime, if the handle has one, start before that.
+    drop(Ipvs::connect()?);
+    setrlimit(Resource::RLIMIT_NPROC, 1, 1)?;
+    let outcome = Ipvs::connect_in(&here);
+    let error = outcome.err().ok_or("it connected")?;
+    Ok(format!("{:?}: {error}", error.kind()))
+}
+
+fn without_options() -> Result<String> {
+    let mut ipvs = Ipvs::connect()?;
+    let web = VirtualService::tcp(at("10.0.0.1:80"));
+    let mut batch = ipvs.batch();
+    batch.add_service(&web).add_service(&web).zero();
+    let outcome = batch.send()?;
+    let failures = outcome.failures().iter();
+    let failed = failures.filter(|it| it.error.already_exists()).count();
+    let services = ipvs.services()?.len();
+    ipvs.remove_service(&web)?;
+    raise(Signal::SIGSTOP)?;
+    Ok(format!("{services} service, {failed} failure of 3"))
 }

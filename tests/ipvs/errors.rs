@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use caps::{CapSet, Capability};
+use ipvset::Missing;
 use ipvset::ipvs::{
-    Family, Ipvs, PersistenceEngine, RealServer, Scheduler, ServiceKey, SyncDaemon, SyncRole,
-    Timeouts, Tunnel, VirtualService,
+    Family, Ipvs, OnFailure, Operation, PersistenceEngine, RealServer, Scheduler, ServiceKey,
+    SyncDaemon, SyncRole, Timeouts, Tunnel, VirtualService,
 };
 
 use crate::child::Role;
@@ -20,6 +21,8 @@ tests![
     a_server_for_no_service,
     an_unknown_scheduler,
     an_unknown_persistence_engine,
+    what_is_missing_is_told,
+    on_a_kernel_without_the_sockets_options,
     a_server_twice,
     a_server_that_is_not_there,
     an_address_that_only_the_kernel_refuses,
@@ -180,6 +183,77 @@ fn an_unknown_persistence_engine() -> Result {
         &["no persistence engine `unheard-of`"],
     );
     assert_eq!(ipvs.services()?, []);
+    Ok(())
+}
+
+/// One at a time and many at once.
+fn what_is_missing_is_told() -> Result {
+    use Operation as O;
+    let mut ipvs = Ipvs::connect()?;
+    let unknown = Scheduler::new("unheard-of")?;
+    let engine = PersistenceEngine::new("unheard-of")?;
+    let (web, other) = (web(), VirtualService::tcp(at("10.0.0.2:80")));
+    let with_engine = web
+        .clone()
+        .persistent(Duration::from_secs(9))
+        .persistence_engine(engine);
+    let missing = server("10.1.0.1:80");
+    let daemon = SyncDaemon::master("nothing0");
+    ipvs.add_service(&web)?;
+    let operations = [
+        (O::UpdateService(other.clone()), Missing::Service),
+        (O::RemoveService(other.key), Missing::Service),
+        (O::ZeroService(other.key), Missing::Service),
+        (O::AddServer(other.key, missing.clone()), Missing::Service),
+        (
+            O::RemoveServer(other.key, missing.address),
+            Missing::Service,
+        ),
+        (
+            O::UpdateService(web.clone().scheduler(unknown)),
+            Missing::Scheduler,
+        ),
+        (
+            O::PutService(web.clone().scheduler(unknown)),
+            Missing::Scheduler,
+        ),
+        (
+            O::AddService(other.clone().scheduler(unknown)),
+            Missing::Scheduler,
+        ),
+        (O::UpdateService(with_engine), Missing::SchedulerOrEngine),
+        (O::UpdateServer(web.key, missing.clone()), Missing::Server),
+        (O::RemoveServer(web.key, missing.address), Missing::Server),
+        (O::StopDaemon(SyncRole::Master), Missing::Daemon),
+        (O::StartDaemon(daemon), Missing::Interface),
+    ];
+    for (operation, missing) in &operations {
+        let error = ipvs.execute(operation).expect_err(operation.name());
+        assert_eq!(error.missing(), Some(*missing), "{error}");
+        assert!(error.is_not_found(), "{error}");
+    }
+    let all = operations.iter().map(|(operation, _)| operation.clone());
+    let outcome = ipvs.execute_all(all, OnFailure::GoOn)?;
+    assert_eq!(outcome.failures().len(), operations.len());
+    for (failure, (_, missing)) in outcome.failures().iter().zip(&operations) {
+        assert_eq!(failure.error.missing(), Some(*missing), "{failure:?}");
+    }
+    let service = ipvs.service(other.key).expect_err("service");
+    assert_eq!(service.missing(), Some(Missing::Service));
+    let servers = ipvs.servers(other.key).expect_err("servers");
+    assert_eq!(servers.missing(), Some(Missing::Service));
+    let server = ipvs.server(web.key, missing.address).expect_err("server");
+    assert_eq!(server.missing(), Some(Missing::Server));
+    let twice = ipvs.add_service(&web).expect_err("it is there");
+    assert_eq!(twice.missing(), None);
+    Ok(())
+}
+
+/// Linux before 4.12 knows no extended ACKs, before 4.3 no short ones.
+fn on_a_kernel_without_the_sockets_options() -> Result {
+    let (refused, said) = Role::WithoutOptions.without_socket_options()?;
+    assert_eq!(refused, 2, "both were asked for");
+    assert_eq!(said.trim_end(), "1 service, 1 failure of 3");
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use caps::{CapSet, Capability};
 use ipvset::Namespace;
 use ipvset::ipvs::{Ipvs, VirtualService};
 
+use crate::child::Role;
 use crate::support::{Result, at, predicates, tests};
 
 tests![
@@ -21,6 +22,8 @@ tests![
     a_handle_stays_in_its_namespace,
     after_a_panic,
     what_is_no_namespace,
+    a_name_stays_in_its_folder,
+    where_no_thread_can_start,
     without_the_capability,
     many_at_once,
 ];
@@ -65,8 +68,12 @@ fn by_name() -> Result {
     let there = lab::Namespace::named("ipvs-tests")?;
     expect_elsewhere(&Namespace::named("ipvs-tests")?, &there)?;
     drop(there);
-    let gone = Namespace::named("ipvs-tests");
-    assert!(gone.is_err_and(|it| it.kind() == std::io::ErrorKind::NotFound));
+    let gone = Namespace::named("ipvs-tests").expect_err("it is gone");
+    let text = gone.to_string();
+    assert!(
+        text.contains("ipvs-tests") && text.contains("/run/netns"),
+        "{text}"
+    );
     Ok(())
 }
 
@@ -123,8 +130,35 @@ fn what_is_no_namespace() -> Result {
         let error = Ipvs::connect_in(&Namespace::open(wrong)?).expect_err(wrong);
         assert_eq!(error.errno(), Some(nix::libc::EINVAL), "{error}");
         assert_eq!(error.operation(), "connect to IPVS");
+        let text = error.to_string();
+        assert!(
+            text.contains(wrong) && text.contains("no network namespace"),
+            "{text}"
+        );
         assert_eq!(own()?, before);
     }
+    Ok(())
+}
+
+fn a_name_stays_in_its_folder() -> Result {
+    for wrong in [
+        "../../proc/self/ns/net",
+        "..",
+        ".",
+        "",
+        "a/b",
+        "/proc/self/ns/net",
+    ] {
+        let outcome = Namespace::named(wrong);
+        assert!(outcome.is_err(), "{wrong:?} is {outcome:?}");
+    }
+    Ok(())
+}
+
+fn where_no_thread_can_start() -> Result {
+    let said = Role::NoThread.as_nobody()?;
+    assert!(said.starts_with("Io: connect to IPVS: "), "{said}");
+    assert!(said.contains("thread"), "{said}");
     Ok(())
 }
 

@@ -44,6 +44,14 @@ impl Ipvs {
         }
     }
 
+    pub fn execute_all(
+        &mut self,
+        operations: impl IntoIterator<Item = Operation>,
+        on_failure: OnFailure,
+    ) -> Result<Outcome> {
+        wait(self.inner.execute_all(operations, on_failure))
+    }
+
     methods! {
         execute(operation: &Operation) -> Result<()>;
         add_service(service: &VirtualService) -> Result<()>;

@@ -184,7 +184,7 @@ async fn many_entries_that_nobody_waits_for() -> Result {
     let mut sets = IpSets::connect().await?;
     sets.create(&set).await?;
     for steps in 1.. {
-        let entries = (0..10_000).map(address);
+        let entries = (0..20_000).map(address);
         let adding = sets.add_all_with(&set, entries, Bulk::new());
         let outcome = dropped_after(steps, adding).await;
         let there = sets.info(&set).await?.entries.ok_or("no number")?;
@@ -201,7 +201,7 @@ async fn many_entries_that_nobody_waits_for() -> Result {
         assert!(rest.iter().all(|it| beginning.contains(it)));
         sets.flush(&set).await?;
         if let Some(outcome) = outcome {
-            assert_eq!((outcome.into_result()?, there), (10_000, 10_000));
+            assert_eq!((outcome.into_result()?, there), (20_000, 20_000));
             assert!(steps > 5, "it was left waiting {steps} times only");
             return Ok(());
         }

@@ -46,12 +46,14 @@ const BUDGET: usize = 128;
 /// Drives a future in the smallest steps there are, and drops it after some of them; `None` if
 /// it was not done by then.
 ///
-/// For each step only one operation is left of tokio's budget, so that every await of the future
-/// is left waiting once, even though the kernel has already answered.
+/// No operation is left of tokio's budget for the first step, and one for each that follows, so
+/// that every await of the future is left waiting once, even though the kernel has already
+/// answered.
 pub(crate) async fn dropped_after<F: Future>(steps: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
-    for _ in 0..steps {
-        if let Poll::Ready(output) = step(1, future.as_mut()).await {
+    for number in 0..steps {
+        let left = number.min(1);
+        if let Poll::Ready(output) = step(left, future.as_mut()).await {
             return Some(output);
         }
     }

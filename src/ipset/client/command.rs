@@ -1,12 +1,12 @@
 //! Commands on sets and entries, answered by an ACK.
 
-use super::{Client, about, error};
+use super::{Client, about, error, or_gone};
 use crate::ipset::body;
 use crate::ipset::code::{self, About, Command};
 use crate::ipset::encode::Purpose;
 use crate::ipset::{Bulk, Entry, IpSet, Named, SetName, SetType};
 use crate::netlink::{Failure, Transport, flag};
-use crate::{Error, Result};
+use crate::{Error, Missing, Result};
 
 impl<T: Transport> Client<T> {
     /// A command whose only argument is a set.
@@ -17,9 +17,11 @@ impl<T: Transport> Client<T> {
         set: &(impl Named + ?Sized),
     ) -> Result<()> {
         let set = set.set_name()?;
-        self.with_names(command, exclusive, Some(&set), None)
-            .await
-            .map_err(|error| error.object(set))
+        match self.with_names(command, exclusive, Some(&set), None).await {
+            // Linux before 6.1 says so even if it is told that this is fine.
+            Err(error) if !exclusive && error.missing() == Some(Missing::Set) => Ok(()),
+            outcome => outcome.map_err(|error| error.object(set)),
+        }
     }
 
     /// Destroys a set without waiting for what comes of it.
@@ -177,6 +179,7 @@ impl<T: Transport> Client<T> {
                 Ok(false)
             }
             Err(failure) => {
+                let failure = or_gone(&mut self.connection, failure).await;
                 Err(error(command, about(set), failure).object(entry.in_set(set.name())))
             }
         }

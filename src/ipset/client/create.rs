@@ -3,7 +3,7 @@
 use nix::libc;
 
 use super::{Client, about, error, malformed_reply};
-use crate::error::Cause;
+use crate::error::{Cause, Kernel, Meaning};
 use crate::ipset::answer::{self, attributes};
 use crate::ipset::body;
 use crate::ipset::code::{self, About, Command};
@@ -11,7 +11,7 @@ use crate::ipset::options::number;
 use crate::ipset::types::{Definition, Takes};
 use crate::ipset::{AnyType, IpSet, SetInfo, SetType};
 use crate::netlink::{Failure, Transport, flag};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 impl<T: Transport> Client<T> {
     /// The lowest and the highest revision of a type that the kernel has.
@@ -128,10 +128,9 @@ fn same<K: SetType>(set: &IpSet<K>, there: &SetInfo) -> Result<()> {
         None => Ok(()),
         Some(difference) => Err(Error::new(
             Command::Create.operation(),
-            Cause::Kernel(crate::error::Kernel {
-                kind: ErrorKind::AlreadyExists,
+            Cause::Kernel(Kernel {
                 code: libc::EEXIST,
-                words: Some(format!("it exists with {difference}").into()),
+                meaning: Meaning::exists(format!("it exists with {difference}")),
                 extended: None,
             }),
         )

@@ -59,14 +59,7 @@ impl<T: Transport> Client<T> {
 
     /// The least and the highest version of the protocol that the kernel speaks.
     async fn versions(&mut self) -> Result<(u8, u8)> {
-        let version = *PROTOCOLS.end();
-        let answer = self
-            .connection
-            .query(Command::Connect.message(), 0, |writer| {
-                body::begin(writer, version);
-            })
-            .await;
-        let payload = match answer {
+        let payload = match ask_versions(&mut self.connection).await {
             Ok(payload) => payload,
             // What nfnetlink says about a subsystem that nobody registered.
             Err(Failure::Rejected(rejection)) if rejection.code == libc::EINVAL => {
@@ -84,6 +77,33 @@ impl<T: Transport> Client<T> {
     pub(crate) fn protocol(&self) -> u8 {
         self.protocol
     }
+}
+
+/// A failure of an entry, after it was found out whether the kernel's ipset is still there:
+/// `EINVAL` says that it is not, but also that the kernel does not take the entry.
+pub(super) async fn or_gone<T: Transport>(
+    connection: &mut Connection<T>,
+    failure: Failure,
+) -> Failure {
+    match failure {
+        Failure::Rejected(rejection) if rejection.code == libc::EINVAL => {
+            match ask_versions(connection).await {
+                Err(Failure::Rejected(again)) if again.code == libc::EINVAL => {
+                    Failure::Gone(code::GONE)
+                }
+                _ => Failure::Rejected(rejection),
+            }
+        }
+        failure => failure,
+    }
+}
+
+async fn ask_versions<T: Transport>(connection: &mut Connection<T>) -> Result<&[u8], Failure> {
+    connection
+        .query(Command::Connect.message(), 0, |writer| {
+            body::begin(writer, *PROTOCOLS.end());
+        })
+        .await
 }
 
 /// Makes an error of a failed exchange.

@@ -19,7 +19,11 @@ impl<T: Transport> Client<T> {
         let mut found = Vec::new();
         let mut packet = self.connection.packet();
         for entry in entries {
-            self.write_entry(Purpose::Test, set, &entry.into())?;
+            if let Err(refused) = self.write_entry(Purpose::Test, set, &entry.into()) {
+                // What the kernel says of an entry before it comes first.
+                self.send_tests(&mut packet, set, &mut found).await?;
+                return Err(refused);
+            }
             if !self.push_test(&mut packet, set)? {
                 self.send_tests(&mut packet, set, &mut found).await?;
                 // A packet takes its first request whatever its length.

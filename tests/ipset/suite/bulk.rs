@@ -1,6 +1,6 @@
 //! Many entries at once: what was applied and what was not is always known.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipvset::ErrorKind;
 use ipvset::ipset::*;
@@ -19,10 +19,12 @@ pub(crate) fn tests() -> Vec<Test> {
         what_the_type_does_not_take_is_a_failure_of_its_own,
         what_the_kernel_cannot_make_out_is_found,
         a_full_set_says_from_which_entry_on,
+        a_full_network_is_no_full_set,
         a_set_removed_midway,
         lost_replies_are_in_doubt,
         which_of_many_are_in_the_set,
         what_cannot_be_tested_ends_the_testing_of_many,
+        the_first_of_many_errors_counts,
         removing_what_is_not_there,
         untyped_entries_with_options,
         a_range_of_65536_ports_and_no_entries,
@@ -221,6 +223,34 @@ fn a_full_set_says_from_which_entry_on() -> Result {
     Ok(())
 }
 
+/// The kernel keeps at most 64 interfaces of one network, and says of the next one what it says
+/// of a full set.
+fn a_full_network_is_no_full_set() -> Result {
+    let mut sets = IpSets::connect()?;
+    let set = set::<HashNetIface>(&mut sets)?;
+    let of_one = (0..65).map(|number| (0, number));
+    let entries = of_one.chain((1..=50).map(|number| (number, 0)));
+    let entries = entries.map(|(network, interface)| {
+        let network = ipnet::IpNet::from(IpAddr::from(address(network << 8)));
+        Ok((network, Interface::new(&format!("eth{interface}"))?))
+    });
+    let entries = entries.collect::<ipvset::Result<Vec<_>>>()?;
+    let how = Bulk::new().keep_going();
+    let outcome = sets.add_all_with(&set, entries, how);
+    same("the first", outcome.failures()[0].position, 64);
+    // Another network may happen to share its bucket.
+    for failed in outcome.failures() {
+        let error = &failed.error;
+        assert!(error.is_full(), "{error}");
+        assert!(error.to_string().contains("64 interfaces"), "{error}");
+    }
+    let failures = outcome.failures().len() as u64;
+    assert!(failures < 10, "{failures}");
+    same("untried", outcome.untried_from(), None);
+    same("added", outcome.applied(), 65 + 50 - failures);
+    Ok(())
+}
+
 fn a_set_removed_midway() -> Result {
     let mut sets = IpSets::connect()?;
     let set = set::<HashIp>(&mut sets)?;
@@ -289,6 +319,25 @@ fn what_cannot_be_tested_ends_the_testing_of_many() -> Result {
         error.to_string().contains("missing (position 0)"),
         "{error}"
     );
+    Ok(())
+}
+
+/// The kernel refuses an entry that stands before one that this crate refuses.
+fn the_first_of_many_errors_counts() -> Result {
+    let mut sets = IpSets::connect()?;
+    let missing = IpSet::<HashIp>::new("missing")?;
+    let range = Addresses::from(Ipv4Range::new(address(1), address(2)));
+    let entries = [Addresses::from(address(1)), range];
+    let error = sets.test_all(&missing, entries).unwrap_err();
+    assert!(error.is_not_found(), "{error}");
+    for how in [Bulk::new(), Bulk::new().keep_going()] {
+        // To add a range is fine; two addresses of the other family are not.
+        let other = Addresses::from(Ipv6Addr::LOCALHOST);
+        let entries = [entries[0], other];
+        let outcome = sets.add_all_with(&missing, entries, how);
+        let error = outcome.into_result().unwrap_err();
+        assert!(error.is_not_found(), "{how:?}: {error}");
+    }
     Ok(())
 }
 

@@ -3,8 +3,10 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipvset::ipset::*;
-use ipvset::{Error, ErrorKind};
+use ipvset::{Error, ErrorKind, Missing};
 use lab::Needs;
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, fork};
 
 use super::Test;
 use super::common::{Outcome as Result, listed, same, tests};
@@ -18,6 +20,7 @@ pub(crate) fn tests() -> Vec<Test> {
         an_entry_that_is_not_there,
         an_entry_for_no_set,
         commands_on_no_set,
+        what_is_missing_is_told,
         a_set_in_use,
         a_set_being_listed,
         swapping_unlike_sets,
@@ -29,6 +32,8 @@ pub(crate) fn tests() -> Vec<Test> {
         a_name_that_text_cannot_carry,
         no_permission,
         a_handle_that_lost_its_permission,
+        a_refusal_of_many_requests_at_once,
+        a_forked_process_does_not_wait_for_ever,
         types_that_the_kernel_or_the_crate_lacks,
         what_is_refused_leaves_the_handle_usable,
     ]
@@ -168,6 +173,60 @@ fn commands_on_no_set() -> Result {
     let long = "x".repeat(32);
     let parts = ["32 bytes long, 31 is the limit"];
     says(sets.destroy(&long), ErrorKind::InvalidInput, &parts);
+    Ok(())
+}
+
+/// One at a time and many at once.
+fn what_is_missing_is_told() -> Result {
+    let (mut sets, set) = connected::<HashIp>("web")?;
+    let none = set.with_name("none")?;
+    let is_missing = |what, error: Error| {
+        assert!(error.is_not_found(), "{error}");
+        same(&error.to_string(), error.missing(), Some(what));
+    };
+    is_missing(Missing::Entry, sets.remove(&set, SERVER).unwrap_err());
+    let bulk = sets.remove_all(&set, [SERVER]);
+    is_missing(Missing::Entry, bulk.unwrap_err());
+    let bulk = sets.remove_all_with(&set, [SERVER], Bulk::new().keep_going());
+    same("one", bulk.failures().len(), 1);
+    is_missing(Missing::Entry, bulk.into_result().unwrap_err());
+
+    for error in [
+        sets.add(&none, SERVER).unwrap_err(),
+        sets.remove(&none, SERVER).unwrap_err(),
+        sets.remove_if_present(&none, SERVER).unwrap_err(),
+        sets.test(&none, SERVER).unwrap_err(),
+        sets.test_all(&none, [SERVER]).unwrap_err(),
+        sets.add_all(&none, [SERVER]).unwrap_err(),
+        sets.remove_all(&none, [SERVER]).unwrap_err(),
+        sets.replace(&none, [SERVER]).unwrap_err(),
+        sets.destroy(&none).unwrap_err(),
+        sets.flush(&none).unwrap_err(),
+        sets.rename(&none, "other").unwrap_err(),
+        sets.swap(&none, &set).unwrap_err(),
+        sets.swap(&set, &none).unwrap_err(),
+        sets.header(&none).unwrap_err(),
+        sets.info(&none).unwrap_err(),
+        sets.index(&none).unwrap_err(),
+        sets.by_index(60_000).unwrap_err(),
+    ] {
+        is_missing(Missing::Set, error);
+    }
+    let listing = sets.list(&none).err().ok_or("a listing of no set")?;
+    is_missing(Missing::Set, listing);
+
+    let list = IpSet::<ListSet>::new("list")?;
+    sets.create(&list)?;
+    let member = sets.add(&list, Member::new("none")?);
+    is_missing(Missing::Member, member.unwrap_err());
+    let bulk = sets.add_all(&list, [Member::new("none")?]);
+    is_missing(Missing::Member, bulk.unwrap_err());
+    for neighbor in ["none", "other"] {
+        let before = sets.add(&list, Member::new("web")?.before(neighbor)?);
+        is_missing(Missing::Neighbor, before.unwrap_err());
+        sets.create_or_same(&set.with_name("other")?)?;
+    }
+    same("nothing", sets.create(&set).unwrap_err().missing(), None);
     Ok(())
 }
 
@@ -380,6 +439,61 @@ fn a_handle_that_lost_its_permission() -> Result {
     says(outcome.into_result(), kind, &["web", capability]);
     says(sets.replace(&set, [SERVER]), kind, &["web", capability]);
     Ok(())
+}
+
+/// nfnetlink refuses the whole datagram, in the name of its first request, and does not look at
+/// what is behind it.
+fn a_refusal_of_many_requests_at_once() -> Result {
+    let (mut sets, set) = connected::<HashIp>("web")?;
+    sets.add(&set, SERVER)?;
+    caps::clear(None, caps::CapSet::Effective)?;
+    let parts = ["test entry web (position 0)", "CAP_NET_ADMIN"];
+    let kind = ErrorKind::PermissionDenied;
+    says(sets.test_all(&set, [SERVER; 3]), kind, &parts);
+    says(
+        sets.test_all(&set, std::iter::repeat_n(SERVER, 100_000)),
+        kind,
+        &parts,
+    );
+    caps::raise(
+        None,
+        caps::CapSet::Effective,
+        caps::Capability::CAP_NET_ADMIN,
+    )?;
+    same("again", sets.test_all(&set, [SERVER; 3])?, vec![true; 3]);
+    Ok(())
+}
+
+/// Two processes that share a handle take each other's replies: a call may fail, and it ends.
+fn a_forked_process_does_not_wait_for_ever() -> Result {
+    fn tested(sets: &mut IpSets, set: &IpSet<HashIp>) -> std::result::Result<(), Error> {
+        for _ in 0..2000 {
+            match sets.test(set, SERVER) {
+                Err(error) if !error.replies_lost() => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+    let (mut sets, set) = connected::<HashIp>("web")?;
+    // SAFETY: the child asks the kernel, which takes no lock that another thread may hold, and
+    // ends without running anything else.
+    let here = match unsafe { fork()? } {
+        ForkResult::Child => {
+            let status = i32::from(tested(&mut sets, &set).is_err());
+            unsafe { nix::libc::_exit(status) }
+        }
+        ForkResult::Parent { child } => {
+            let here = tested(&mut sets, &set);
+            same(
+                "the child",
+                waitpid(child, None)?,
+                WaitStatus::Exited(child, 0),
+            );
+            here
+        }
+    };
+    Ok(here?)
 }
 
 /// Each type is there, or the error says that it is not, and which module would bring it.

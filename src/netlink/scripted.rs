@@ -1,0 +1,115 @@
+//! A transport for unit tests: it hands out made-up datagrams, for what no kernel can be brought
+//! to say at will.
+
+use std::collections::VecDeque;
+
+use super::Failure;
+use super::connection::Transport;
+use super::inbox::Inbox;
+use super::message::{Header, flag, kind, write};
+use crate::wire::Writer;
+
+/// What receiving gives.
+#[derive(Debug, Clone)]
+pub(crate) enum Reply {
+    Datagram(Vec<u8>),
+    /// A datagram that was longer than the buffer.
+    CutOff(Vec<u8>),
+    /// `ENOBUFS`
+    Lost,
+}
+
+/// A kernel that answers each datagram with what the script says.
+pub(crate) struct Scripted<F> {
+    script: F,
+    replies: VecDeque<Reply>,
+}
+
+impl<F: FnMut(&Request<'_>) -> Vec<Reply>> Scripted<F> {
+    pub(crate) fn new(script: F) -> Self {
+        Self {
+            script,
+            replies: VecDeque::new(),
+        }
+    }
+}
+
+/// A datagram that was sent.
+pub(crate) struct Request<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// The header of its first message.
+    pub(crate) header: Header,
+}
+
+impl Request<'_> {
+    fn reply(&self, kind: u16, flags: u16, payload: &[u8]) -> Vec<u8> {
+        let mut writer = Writer::default();
+        write(&mut writer, kind, flags, self.header.sequence, |writer| {
+            writer.raw(payload);
+        });
+        writer.bytes().to_vec()
+    }
+
+    /// A message of the protocol.
+    pub(crate) fn data(&self, flags: u16, payload: &[u8]) -> Reply {
+        Reply::Datagram(self.reply(self.header.kind, flags, payload))
+    }
+
+    /// An ACK, or a refusal.
+    pub(crate) fn error(&self, code: i32) -> Reply {
+        let payload = [&(-code).to_ne_bytes()[..], &self.bytes[..16]].concat();
+        Reply::Datagram(self.reply(kind::ERROR, flag::CAPPED, &payload))
+    }
+
+    /// A message of a kind that every protocol has, without content.
+    pub(crate) fn of_kind(&self, kind: u16) -> Reply {
+        Reply::Datagram(self.reply(kind, 0, &[]))
+    }
+
+    /// The end of a dump.
+    pub(crate) fn done(&self) -> Reply {
+        Reply::Datagram(self.reply(kind::DONE, 0, &0i32.to_ne_bytes()))
+    }
+
+    /// The same datagram as one from the message with another number on.
+    pub(crate) fn numbered(&self, sequence: u32) -> Self {
+        Self {
+            bytes: self.bytes,
+            header: Header {
+                sequence,
+                ..self.header
+            },
+        }
+    }
+}
+
+impl<F: FnMut(&Request<'_>) -> Vec<Reply>> Transport for Scripted<F> {
+    fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let header = Header::read(bytes)?;
+        self.replies
+            .extend((self.script)(&Request { bytes, header }));
+        Ok(())
+    }
+
+    async fn receive(&mut self, inbox: &mut Inbox) -> Result<bool, Failure> {
+        self.receive_now(inbox)
+    }
+
+    fn receive_now(&mut self, inbox: &mut Inbox) -> Result<bool, Failure> {
+        match self.replies.pop_front() {
+            None => return Ok(false),
+            Some(Reply::Lost) => return Err(Failure::RepliesLost),
+            Some(Reply::Datagram(bytes)) => inbox.feed(&bytes, false, 0),
+            Some(Reply::CutOff(bytes)) => inbox.feed(&bytes, true, 0),
+        }
+        Ok(true)
+    }
+
+    fn send_limit(&self) -> usize {
+        64 * 1024
+    }
+
+    fn reply_limit(&self) -> u32 {
+        1000
+    }
+}
