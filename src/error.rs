@@ -26,6 +26,8 @@ struct Inner {
     operation: Cow<'static, str>,
     object: Option<String>,
     cause: Cause,
+    /// What else has to be known.
+    note: Option<String>,
 }
 
 /// The kinds of [`Error`].
@@ -236,6 +238,7 @@ impl Error {
             operation: operation.into(),
             object: None,
             cause,
+            note: None,
         }))
     }
 
@@ -256,6 +259,12 @@ impl Error {
     /// Says for which larger operation it was done.
     pub(crate) fn during(mut self, operation: &'static str) -> Self {
         self.0.operation = operation.into();
+        self
+    }
+
+    /// Adds what else has to be known.
+    pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
+        self.0.note = Some(note.into());
         self
     }
 
@@ -345,7 +354,10 @@ impl Error {
     pub fn reason(&self) -> String {
         match &self.0.cause {
             Cause::Text { message, .. } => message.to_string(),
-            cause => cause.to_string(),
+            cause => match &self.0.note {
+                Some(note) => format!("{cause}; {note}"),
+                None => cause.to_string(),
+            },
         }
     }
 
@@ -392,7 +404,11 @@ impl fmt::Display for Error {
         if let Some(object) = &self.0.object {
             write!(f, " {object}")?;
         }
-        write!(f, ": {}", self.0.cause)
+        write!(f, ": {}", self.0.cause)?;
+        match &self.0.note {
+            Some(note) => write!(f, "; {note}"),
+            None => Ok(()),
+        }
     }
 }
 

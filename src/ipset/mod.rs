@@ -5,6 +5,7 @@ mod attr;
 mod batch;
 mod body;
 mod bulk;
+pub(crate) mod claim;
 pub(crate) mod client;
 pub(crate) mod code;
 #[cfg(doctest)]

@@ -1,13 +1,13 @@
 //! A new content for a set, put in place at once.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::Duration;
 
 use super::bulk::Bulk;
 use super::client::Client;
 use super::code::Command;
 use super::encode::Purpose;
 use super::types::Takes;
-use super::{CreateOptions, Entry, IpSet, Named, SetName, SetType};
+use super::{CreateOptions, Entry, IpSet, SetName, SetType};
 use crate::Result;
 use crate::netlink::Transport;
 
@@ -22,26 +22,33 @@ impl<T: Transport> Client<T> {
         entries: impl IntoIterator<Item = E>,
     ) -> Result<u64> {
         let entries = entries.into_iter();
+        self.destroy_left_over().await;
         let mut options = self.options_of(set).await?;
         if set.definition().options.contains(Takes::HASH) {
             options.hashsize = Some(buckets(entries.size_hint().0, &options));
             // The new content is spread by a hash of its own.
             options.initval = None;
         }
-        let new = IpSet::from_parts(temporary_name()?, set.kind().clone(), options);
         let mut temporary = Temporary {
+            name: None,
             client: self,
-            name: Some(*new.name()),
         };
-        if let Err(error) = temporary.client.create(&new).await {
-            temporary.name = None;
-            return Err(error);
-        }
-        let filled = temporary.client.fill_and_swap(set, &new, entries).await;
+        let new = temporary.create(set, options).await?;
+        let swapped = temporary.client.fill_and_swap(set, &new, entries).await;
         // It holds the old content now, or as much of the new one as went well.
         let destroyed = temporary.destroy().await;
-        let count = filled?;
-        destroyed.map(|()| count)
+        match (swapped, destroyed) {
+            (swapped, Ok(())) => swapped,
+            (Ok(_), Err(error)) => Err(error.during(REPLACE).object(set.name()).note(format!(
+                "the set has its new content; the old one is still in the set {}, which the next \
+                 replacement destroys",
+                new.name()
+            ))),
+            (Err(error), Err(_)) => Err(error.note(format!(
+                "the set {} was left behind; the next replacement destroys it",
+                new.name()
+            ))),
+        }
     }
 
     async fn fill_and_swap<K: SetType, E: Into<Entry<K>>>(
@@ -56,9 +63,42 @@ impl<T: Transport> Client<T> {
             .await;
         let count = outcome
             .into_result()
-            .map_err(|error| error.during("replace set"))?;
-        self.with_two(Command::Swap, set, new).await?;
+            .map_err(|error| error.during(REPLACE))?;
+        self.when_free(Command::Swap, set.name(), Some(new.name()))
+            .await?;
         Ok(count)
+    }
+
+    /// Swaps two sets or destroys one as soon as nobody lists them, or gives up.
+    async fn when_free(
+        &mut self,
+        command: Command,
+        one: &SetName,
+        other: Option<&SetName>,
+    ) -> Result<()> {
+        let mut pauses = pauses();
+        loop {
+            let done = match other {
+                Some(other) => self.with_two(command, one, other).await,
+                None => self.with_set(command, true, one).await,
+            };
+            match (done, pauses.next()) {
+                (Err(error), Some(pause)) if error.is_busy() => {
+                    self.connection.pause(pause).await;
+                }
+                (done, _) => return done,
+            }
+        }
+    }
+
+    /// Destroys what handles left behind that are no more. Whatever can't be destroyed now, the
+    /// next replacement finds.
+    async fn destroy_left_over(&mut self) {
+        for name in self.names().await.unwrap_or_default() {
+            if self.claim.is_left_over(&name) {
+                let _ = self.with_set(Command::Destroy, true, &name).await;
+            }
+        }
     }
 
     /// The options that a set has in the kernel.
@@ -68,10 +108,19 @@ impl<T: Transport> Client<T> {
             Some(there) if there.type_name() == set.type_name() => Ok(there.options().clone()),
             _ => {
                 let why = format!("its type is {}, not {}", info.type_name, set.type_name());
-                Err(crate::Error::refused("replace set", why).object(set.name()))
+                Err(crate::Error::refused(REPLACE, why).object(set.name()))
             }
         }
     }
+}
+
+const REPLACE: &str = "replace set";
+
+/// How long to wait after each attempt at a set that is being listed: two and a half seconds in all.
+/// Who lists sets in a loop leaves them free for moments only, so the pauses stay short.
+fn pauses() -> impl Iterator<Item = Duration> {
+    let growing = (0..6).map(|step| Duration::from_micros(250 << step));
+    growing.chain(std::iter::repeat_n(Duration::from_millis(10), 250))
 }
 
 /// A set that is not to outlive the replacement, even if nobody waits for its end or the
@@ -82,13 +131,28 @@ struct Temporary<'a, T: Transport> {
 }
 
 impl<T: Transport> Temporary<'_, T> {
+    async fn create<K: SetType>(
+        &mut self,
+        like: &IpSet<K>,
+        options: CreateOptions,
+    ) -> Result<IpSet<K>> {
+        let name = self.client.claim.name()?;
+        let new = IpSet::from_parts(name, like.kind().clone(), options);
+        self.client.create(&new).await?;
+        self.name = Some(name);
+        Ok(new)
+    }
+
     async fn destroy(mut self) -> Result<()> {
         let Some(name) = self.name else {
             return Ok(());
         };
-        let destroyed = self.client.with_set(Command::Destroy, false, &name).await;
+        let destroyed = self.client.when_free(Command::Destroy, &name, None).await;
         self.name = None;
-        destroyed
+        match destroyed {
+            Err(error) if error.is_not_found() => Ok(()),
+            destroyed => destroyed,
+        }
     }
 }
 
@@ -108,10 +172,4 @@ fn buckets(entries: usize, options: &CreateOptions) -> u32 {
         .unwrap_or(u32::MAX)
         .clamp(64, most.max(64));
     entries.next_power_of_two()
-}
-
-/// A name that nobody else has.
-fn temporary_name() -> Result<SetName> {
-    let random = RandomState::new().build_hasher().finish();
-    format!("ipvset-{random:016x}").set_name()
 }

@@ -1,3 +1,4 @@
+use super::claim::Claim;
 use super::client::{Client, connect_failed};
 use super::code::Command;
 use super::encode::Purpose;
@@ -40,7 +41,7 @@ impl IpSets {
     /// # Errors
     /// `Unavailable` if the kernel has no ipset, `PermissionDenied` without the capability.
     pub fn connect() -> Result<Self> {
-        Self::over(Socket::open(Protocol::Netfilter))
+        Self::over(Socket::open(Protocol::Netfilter), Claim::open())
     }
 
     /// Connects in another network namespace. The calling thread stays in its own.
@@ -48,13 +49,16 @@ impl IpSets {
     /// # Errors
     /// As [`connect`](Self::connect), and those of entering the namespace.
     pub fn connect_in(namespace: &Namespace) -> Result<Self> {
-        Self::over(namespace.socket(Protocol::Netfilter))
+        let claim = namespace
+            .enter(Claim::open)
+            .map_err(|it| connect_failed(it.into()))?;
+        Self::over(namespace.socket(Protocol::Netfilter), claim)
     }
 
-    fn over(socket: Result<Socket, Failure>) -> Result<Self> {
+    fn over(socket: Result<Socket, Failure>, claim: Claim) -> Result<Self> {
         let socket = socket.map_err(connect_failed)?;
         Ok(Self {
-            client: ready(Client::connect(socket))?,
+            client: ready(Client::connect(socket, claim))?,
         })
     }
 
@@ -352,9 +356,15 @@ impl IpSets {
     /// in the kernel and with buckets for the entries that the iterator announces, and swaps the
     /// two. An entry that comes twice is there once, with the options of the last.
     ///
+    /// The kernel swaps no set that is being listed and destroys none, so both are tried again for
+    /// some seconds. A set that a process left behind when it was killed is destroyed by the next
+    /// replacement in the same network namespace. A process that may not open Unix sockets has to
+    /// destroy such sets itself.
+    ///
     /// # Errors
-    /// `NotFound`; those of [`create`](Self::create), [`add_all`](Self::add_all) and
-    /// [`swap`](Self::swap). Then the set has its old content, and the other set is destroyed.
+    /// `NotFound`; `Busy` if somebody lists one of the sets all the time; those of
+    /// [`create`](Self::create), [`add_all`](Self::add_all) and [`swap`](Self::swap). Then the set
+    /// has its old content, and the other set is destroyed, unless the error says otherwise.
     pub fn replace<T: SetType, E: Into<Entry<T>>>(
         &mut self,
         set: &IpSet<T>,

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::ops::Range;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use super::exchange::{Answer, Dump, Dumped, Pipeline, Single};
 use super::inbox::{Event, Expected, Inbox};
@@ -32,6 +33,9 @@ pub(crate) trait Transport {
 
     /// The same, at once.
     fn receive_now(&mut self, inbox: &mut Inbox) -> Result<bool, Failure>;
+
+    /// Waits for a while.
+    async fn pause(&mut self, time: Duration);
 
     /// The most bytes that one datagram to the kernel may have.
     fn send_limit(&self) -> usize;
@@ -235,6 +239,11 @@ impl<T: Transport> Connection<T> {
         if let Ok(datagram) = self.writer.finish() {
             let _ = self.transport.send(datagram);
         }
+    }
+
+    /// Waits for a while, where the kernel can't be waited for.
+    pub(crate) async fn pause(&mut self, time: Duration) {
+        self.transport.pause(time).await;
     }
 
     /// An empty packet; [`Connection::keep`] takes it back.

@@ -1,5 +1,6 @@
 use std::io::{self, IoSliceMut};
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc;
@@ -103,6 +104,10 @@ impl Transport for Socket {
                 Err(errno) => return Err(errno.into()),
             }
         }
+    }
+
+    async fn pause(&mut self, time: Duration) {
+        std::thread::sleep(time);
     }
 
     fn send_limit(&self) -> usize {

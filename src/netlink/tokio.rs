@@ -1,3 +1,8 @@
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
 use super::connection::Transport;
 use super::inbox::Inbox;
 use super::{Failure, Socket};
@@ -26,6 +31,14 @@ impl Transport for AsyncSocket {
 
     fn receive_now(&mut self, inbox: &mut Inbox) -> Result<bool, Failure> {
         self.inner.receive_now(inbox)
+    }
+
+    async fn pause(&mut self, time: Duration) {
+        // The program's runtime may have no timer, and this may run on none.
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(move || thread::sleep(time)).await),
+            Err(_) => thread::sleep(time),
+        }
     }
 
     fn send_limit(&self) -> usize {

@@ -1,3 +1,4 @@
+use crate::ipset::claim::Claim;
 use crate::ipset::client::{Client, connect_failed};
 use crate::ipset::code::Command;
 use crate::ipset::encode::Purpose;
@@ -38,7 +39,7 @@ impl IpSets {
     /// # Errors
     /// As [`ipset::IpSets::connect`](crate::ipset::IpSets::connect).
     pub async fn connect() -> Result<Self> {
-        Self::over(Socket::open(Protocol::Netfilter)).await
+        Self::over(Socket::open(Protocol::Netfilter), Claim::open()).await
     }
 
     /// Connects in another network namespace.
@@ -46,12 +47,15 @@ impl IpSets {
     /// # Errors
     /// As [`ipset::IpSets::connect_in`](crate::ipset::IpSets::connect_in).
     pub async fn connect_in(namespace: &Namespace) -> Result<Self> {
-        Self::over(namespace.socket(Protocol::Netfilter)).await
+        let claim = namespace
+            .enter(Claim::open)
+            .map_err(|it| connect_failed(it.into()))?;
+        Self::over(namespace.socket(Protocol::Netfilter), claim).await
     }
 
-    async fn over(socket: Result<Socket, Failure>) -> Result<Self> {
+    async fn over(socket: Result<Socket, Failure>, claim: Claim) -> Result<Self> {
         let socket = AsyncSocket::new(socket.map_err(connect_failed)?);
-        let client = Client::connect(socket).await?;
+        let client = Client::connect(socket, claim).await?;
         Ok(Self { client })
     }
 

@@ -7,5 +7,6 @@ use std::process::ExitCode;
 use lab::Needs;
 
 fn main() -> ExitCode {
+    suite::die_if_told();
     lab::test::main(&Needs::sets(suite::ALL), suite::tests(suite::ALL, true))
 }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use lab::Needs;
 
 fn main() -> ExitCode {
+    suite::die_if_told();
     let types = Needs::COMMON_SETS;
     lab::test::main(&Needs::sets(types), suite::tests(types, false))
 }

@@ -9,6 +9,7 @@ use nix::libc;
 
 use super::answer::{self, attributes};
 use super::body;
+use super::claim::Claim;
 use super::code::{self, About, Command};
 use super::{IpSet, SetType};
 use crate::error::Cause;
@@ -26,6 +27,8 @@ pub(crate) struct Client<T> {
     pub(super) protocol: u8,
     /// An entry on its way into a request.
     scratch: Writer,
+    /// The name for a set of this handle's own.
+    pub(super) claim: Claim,
 }
 
 /// The error of a socket that could not be opened.
@@ -40,11 +43,12 @@ pub(crate) fn connect_failed(failure: Failure) -> Error {
 
 impl<T: Transport> Client<T> {
     /// Asks for the protocol's version.
-    pub(crate) async fn connect(transport: T) -> Result<Self> {
+    pub(crate) async fn connect(transport: T, claim: Claim) -> Result<Self> {
         let mut client = Self {
             connection: Connection::new(transport),
             protocol: *PROTOCOLS.end(),
             scratch: Writer::default(),
+            claim,
         };
         let (least, most) = client.versions().await?;
         client.protocol = most.min(*PROTOCOLS.end());

@@ -16,6 +16,7 @@ mod replace;
 
 use common::{Outcome, has_family};
 use ipvset::ipset::Family;
+pub(crate) use replace::die_if_told;
 
 /// The types of set, all of them.
 pub(crate) const ALL: &[&str] = &[

@@ -16,6 +16,9 @@ pub(crate) fn tests() -> Vec<Test> {
         &["hash:ip"];
         a_set_that_is_gone_at_the_end_of_a_replacement,
         a_set_that_is_listed_at_the_end_of_a_replacement,
+        beside_a_loop_of_listings,
+        a_set_that_a_killed_process_left,
+        a_set_that_could_not_be_destroyed,
         a_set_destroyed_while_entries_are_added,
         sets_swapped_while_entries_are_added,
         a_namespace_that_goes_away_while_entries_are_added,
@@ -153,6 +156,116 @@ fn a_set_that_is_listed_at_the_end_of_a_replacement() -> Outcome {
     assert_eq!(sets.info(&set)?.entries, Some(19_999));
     drop(listing);
     assert_eq!(sets.replace(&set, addresses(0..9))?, 9);
+    Ok(())
+}
+
+/// The sets of the crate's own that are there.
+fn own_sets(sets: &mut IpSets) -> Outcome<Vec<String>> {
+    let names = sets.names()?.into_iter().map(|name| name.to_string());
+    Ok(names.filter(|name| name.starts_with("ipvset-")).collect())
+}
+
+/// Somebody lists all sets again and again, so that most swaps and many destructions are refused.
+fn beside_a_loop_of_listings() -> Outcome {
+    const ROUNDS: u32 = 100;
+    let (mut sets, set) = created(set::<HashIp>())?;
+    sets.add_all(&set, addresses(1..1000))?;
+    let (over, listed) = (AtomicBool::new(false), AtomicU32::new(0));
+    let mut other = IpSets::connect()?;
+    let errors = std::thread::scope(|scope| -> Outcome<Vec<_>> {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                let entries = other.list_all().unwrap();
+                assert!(entries.map(|item| item.unwrap()).count() >= 1000);
+                listed.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let replaced = (0..ROUNDS).map(|round| sets.replace(&set, addresses(round..round + 999)));
+        let errors = replaced.filter_map(Result::err).collect();
+        over.store(true, Ordering::Relaxed);
+        Ok(errors)
+    });
+    assert!(errors?.is_empty());
+    assert!(listed.into_inner() > 0);
+    assert_eq!(own_sets(&mut sets)?, [""; 0]);
+    let expected: BTreeSet<_> = addresses(ROUNDS - 1..ROUNDS + 998)
+        .map(IpAddr::from)
+        .collect();
+    let there = sets
+        .list(&set)?
+        .map(|entry| entry.map(|it| it.value().address()));
+    let there: BTreeSet<_> = there
+        .collect::<ipvset::Result<Vec<_>>>()?
+        .into_iter()
+        .flatten()
+        .collect();
+    assert!(there == expected);
+    Ok(())
+}
+
+/// Set for a process that dies while it replaces.
+const DIES: &str = "IPVSET_TEST_DIES";
+
+/// Replaces the content of the set `s` and dies, if this process was started for that.
+pub(crate) fn die_if_told() {
+    if std::env::var_os(DIES).is_some() {
+        let mut sets = IpSets::connect().unwrap();
+        let entries = midway(1000, || std::process::abort());
+        sets.replace(&set::<HashIp>(), entries).unwrap();
+    }
+}
+
+fn a_set_that_a_killed_process_left() -> Outcome {
+    let (mut sets, set) = created(set::<HashIp>())?;
+    sets.add_all(&set, addresses(1..10))?;
+    // What was begun before is not taken for something that was left.
+    let entries = midway(1000, || {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        let status = command.env(DIES, "").status().unwrap();
+        assert!(!status.success());
+        let mut third = IpSets::connect().unwrap();
+        let own = |third: &mut IpSets| own_sets(third).unwrap().len();
+        assert_eq!(own(&mut third), 2);
+        let other = set.with_name("t").unwrap();
+        third.create(&other).unwrap();
+        third.replace(&other, addresses(0..9)).unwrap();
+        assert_eq!(own(&mut third), 1);
+    });
+    assert_eq!(sets.replace(&set, entries)?, 1000);
+    assert_eq!(own_sets(&mut sets)?, [""; 0]);
+    assert_eq!(sets.names()?.len(), 2);
+    Ok(())
+}
+
+/// The new content is listed when it should be swapped, and destroyed.
+fn a_set_that_could_not_be_destroyed() -> Outcome {
+    let (mut sets, set) = created(set::<HashIp>().hashsize(16384))?;
+    sets.add_all(&set, addresses(1..10))?;
+    let mut other = IpSets::connect()?;
+    let mut listing = None;
+    let entries = midway(60_000, || {
+        let [name] = &own_sets(&mut other).unwrap()[..] else {
+            panic!("one set");
+        };
+        let mut entries = other.list(&set.with_name(&name[..]).unwrap()).unwrap();
+        entries.next().unwrap().unwrap();
+        listing = Some(entries);
+    });
+    let error = sets.replace(&set, entries).unwrap_err();
+    assert!(error.is_busy(), "{error}");
+    let mut third = IpSets::connect()?;
+    let [name] = &own_sets(&mut third)?[..] else {
+        return Err("one set".into());
+    };
+    assert!(error.to_string().contains(&name[..]), "{error}");
+    assert_eq!(sets.info(&set)?.entries, Some(9));
+    drop(listing);
+    // It is not another handle's to destroy, but after the end of its own.
+    third.replace(&set, addresses(0..9))?;
+    assert_eq!(own_sets(&mut third)?.len(), 1);
+    drop(sets);
+    third.replace(&set, addresses(0..9))?;
+    assert_eq!(own_sets(&mut third)?.len(), 0);
     Ok(())
 }
 
