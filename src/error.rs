@@ -262,6 +262,11 @@ impl Error {
         self
     }
 
+    /// Gives it another reason, one that this crate found.
+    pub(crate) fn set_reason(&mut self, why: impl Into<Cow<'static, str>>) {
+        self.0.cause = Cause::Refused(why.into());
+    }
+
     /// Adds what else has to be known.
     pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
         self.0.note = Some(note.into());

@@ -5,6 +5,7 @@ use std::ops::Range;
 use nix::libc;
 
 use super::batch::{Batch, Culprit, Filled};
+use super::client::describe::is_dubious;
 use super::client::{Client, about, error, or_gone};
 use super::code::{self, Command};
 use super::encode::Purpose;
@@ -110,6 +111,18 @@ impl<T: SetType> Outcome<T> {
             stopped: None,
             in_doubt: 0..0,
             untried: None,
+        }
+    }
+
+    fn errors(&mut self) -> impl Iterator<Item = &mut Error> {
+        let failures = self.failures.iter_mut().map(|failed| &mut failed.error);
+        failures.chain(&mut self.stopped)
+    }
+
+    /// Says why the kernel refused what seems all right.
+    fn explain(&mut self, why: &str) {
+        for error in self.errors().filter(|error| is_dubious(error)) {
+            error.set_reason(why.to_owned());
         }
     }
 
@@ -230,6 +243,11 @@ impl<T: Transport> Client<T> {
         outcome.failures.sort_by_key(|failed| failed.position);
         if let Some(untried) = outcome.untried {
             outcome.failures.retain(|failed| failed.position < untried);
+        }
+        if outcome.errors().any(|error| is_dubious(error)) {
+            if let Ok(Some(why)) = self.misdescribed(set).await {
+                outcome.explain(&why);
+            }
         }
         outcome
     }
@@ -407,6 +425,7 @@ mod tests {
 
     use super::*;
     use crate::ipset::HashIp;
+    use crate::ipset::claim::Claim;
     use crate::netlink::ready;
     use crate::netlink::scripted::Scripted;
 
@@ -423,7 +442,7 @@ mod tests {
             };
             vec![answer]
         });
-        let mut client = ready(Client::connect(transport)).unwrap();
+        let mut client = ready(Client::connect(transport, Claim::open())).unwrap();
         let set = IpSet::<HashIp>::new("web").unwrap();
         let entries = (1..=9).map(Ipv4Addr::from_bits);
         let how = Bulk::new().keep_going();

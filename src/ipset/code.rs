@@ -102,7 +102,7 @@ pub(crate) const EXIST: i32 = 4103;
 pub(crate) const GONE: &str =
     "the kernel has no ipset any more; load its module ip_set, and connect again";
 /// Here the codes begin that each type of set has for itself.
-const TYPE_SPECIFIC: i32 = 4352;
+pub(crate) const TYPE_SPECIFIC: i32 = 4352;
 
 /// What a code means for a command.
 pub(crate) fn interpret(command: Command, about: About<'_>, code: i32) -> Meaning {

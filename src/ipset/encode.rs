@@ -31,13 +31,11 @@ impl Refusal {
 
     #[cold]
     pub(crate) fn other_family(address: Bits, family: Family) -> Self {
-        Self(
-            format!(
-                "{}: the set holds {family} addresses",
-                IpAddr::from(address)
-            )
-            .into(),
-        )
+        let address = IpAddr::from(address);
+        Self::new(format!(
+            "{address}: the set is described as one of {family} addresses; IpSets::get describes \
+             it as it is"
+        ))
     }
 }
 

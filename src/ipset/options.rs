@@ -229,7 +229,10 @@ impl CreateOptions {
                 return Err(Refusal::new("a bitmask of no bits"));
             }
             if bitmask.is_ipv4() != (self.family == Family::Inet) {
-                return Err(Refusal::other_family(bitmask.into(), self.family));
+                let family = self.family;
+                return Err(Refusal::new(format!(
+                    "bitmask {bitmask}: the set is one of {family} addresses"
+                )));
             }
             if self.netmask.is_some() {
                 return Err(Refusal::new("netmask and bitmask exclude each other"));

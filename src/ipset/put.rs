@@ -17,6 +17,7 @@ use super::attr::data;
 use super::batch::{Batch, Culprit, Filled};
 use super::body;
 use super::bulk::{Bulk, LEAST_WINDOW, Outcome, Run, Stop};
+use super::client::about;
 use super::code::{self, Command};
 use super::counters::Counters;
 use super::element::{Dimension, Ip, Slot, Span};
@@ -421,7 +422,9 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
             self.outcome.applied += 1;
             return Ok(());
         };
-        let ends = stopped || error.is_full() || !self.how.keeps_going();
+        let full = |code| code::is_of_full_set(about(self.set), code);
+        let full = error.ipset_code().is_some_and(full);
+        let ends = stopped || full || !self.how.keeps_going();
         if stopped {
             self.outcome.in_doubt = position..position + 1;
             self.outcome.stopped = Some(error);

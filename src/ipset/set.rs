@@ -26,9 +26,11 @@ use crate::{Error, Result};
 /// # Ok::<(), ipvset::Error>(())
 /// ```
 ///
-/// A set that already exists is named by `new` too, with the same options as it has; those that
-/// matter when entries are added are the family and [`counters`](IpSet::counters).
-/// [`IpSets::get`](super::IpSets::get) reads them from the kernel.
+/// This is a description. For a set that somebody else created, let the kernel describe it:
+/// [`IpSets::get`](super::IpSets::get) gives it with the family and the options that it has.
+/// If you describe it with `new` yourself, give it the same family and the same
+/// [`counters`](IpSet::counters): entries are written as the description says, and those of the
+/// other family are refused.
 #[derive(Clone, PartialEq)]
 pub struct IpSet<T: SetType> {
     name: SetName,
@@ -43,7 +45,8 @@ pub type AnySet = IpSet<AnyType>;
 pub type AnyEntry = Entry<AnyType>;
 
 impl<T: SetType + Default> IpSet<T> {
-    /// A set of this name, with the kernel's defaults and for IPv4 addresses.
+    /// Describes a set of this name, with the kernel's defaults and for IPv4 addresses. For a set
+    /// that exists, [`IpSets::get`](super::IpSets::get) is safer.
     ///
     /// # Errors
     /// `InvalidInput` for a string that is no [`SetName`].

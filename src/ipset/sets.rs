@@ -187,7 +187,17 @@ impl IpSets {
         ready(self.client.names())
     }
 
-    /// A set that exists, with the options that it has.
+    /// Opens a set as it is in the kernel: with its family, counters and other options.
+    /// [`info`](Self::info) does it for a set whose type is only known at run time.
+    ///
+    /// ```no_run
+    /// use ipvset::ipset::{HashNet, IpSets};
+    ///
+    /// let mut sets = IpSets::connect()?;
+    /// let blocked = sets.get::<HashNet>("blocked6")?;
+    /// sets.add(&blocked, "2001:db8::/32".parse::<ipnet::IpNet>().unwrap())?;
+    /// # Ok::<(), ipvset::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `NotFound`; `InvalidInput` if it is of another type.
@@ -234,7 +244,8 @@ impl IpSets {
     ///
     /// # Errors
     /// `NotFound` if there is no such set; `InvalidInput` for an entry that no set of the type
-    /// can have, and for ranges. The kernel would say "not in the set".
+    /// can have, for ranges, and if the set is of another type or family than described. The
+    /// kernel would say "not in the set". So it is asked for type and family before this says no.
     pub fn test<T: SetType>(&mut self, set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<bool> {
         ready(self.client.test(set, entry))
     }

@@ -2,6 +2,7 @@
 //! to say at will.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::Failure;
 use super::connection::Transport;
@@ -104,6 +105,8 @@ impl<F: FnMut(&Request<'_>) -> Vec<Reply>> Transport for Scripted<F> {
         }
         Ok(true)
     }
+
+    async fn pause(&mut self, _: Duration) {}
 
     fn send_limit(&self) -> usize {
         64 * 1024

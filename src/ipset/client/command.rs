@@ -176,11 +176,13 @@ impl<T: Transport> Client<T> {
             Err(Failure::Rejected(rejection))
                 if purpose == Purpose::Test && rejection.code == code::EXIST =>
             {
-                Ok(false)
+                self.not_in(set).await.map(|()| false)
             }
             Err(failure) => {
                 let failure = or_gone(&mut self.connection, failure).await;
-                Err(error(command, about(set), failure).object(entry.in_set(set.name())))
+                let error = error(command, about(set), failure);
+                let error = error.object(entry.in_set(set.name()));
+                Err(self.explain(set, error).await)
             }
         }
     }

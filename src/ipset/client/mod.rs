@@ -2,6 +2,7 @@
 
 mod command;
 mod create;
+pub(super) mod describe;
 mod query;
 mod test;
 

@@ -25,14 +25,21 @@ impl<T: Transport> Client<T> {
                 return Err(refused);
             }
             if !self.push_test(&mut packet, set)? {
-                self.send_tests(&mut packet, set, &mut found).await?;
+                if let Err(error) = self.send_tests(&mut packet, set, &mut found).await {
+                    return Err(self.explain(set, error).await);
+                }
                 // A packet takes its first request whatever its length.
                 self.push_test(&mut packet, set)?;
             }
             found.push(true);
         }
-        self.send_tests(&mut packet, set, &mut found).await?;
+        let sent = self.send_tests(&mut packet, set, &mut found).await;
         self.connection.keep(packet);
+        match sent {
+            Ok(()) if found.contains(&false) => self.not_in(set).await?,
+            Ok(()) => {}
+            Err(error) => return Err(self.explain(set, error).await),
+        }
         Ok(found)
     }
 

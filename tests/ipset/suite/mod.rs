@@ -3,6 +3,7 @@
 mod bulk;
 mod cases;
 mod common;
+mod described;
 mod elements;
 mod errors;
 mod masks;
@@ -99,6 +100,7 @@ pub(crate) fn tests(types: &[&str], rules: bool) -> Vec<lab::test::Test> {
         replace::tests(),
         bulk::tests(),
         errors::tests(),
+        described::tests(),
         masks::tests(),
     ];
     all.into_iter()
