@@ -4,6 +4,9 @@ use crate::ipset::element::{Dimension, Ip, Slot, Span};
 
 set_type! {
     /// `hash:ip,mark`: an address with a packet's mark.
+    ///
+    /// Linux 6.1 and later refuse the address 0.0.0.0 with a mark that is 0 once the set's mask is applied.
+    /// Linux 5.10 stores it.
     HashIpMark((Addresses, Mark)), "hash:ip,mark", ["ipmarkhash"],
     Definition {
         revision: 3,

@@ -4,7 +4,8 @@ use crate::ipset::element::{Dimension, Ip, Slot, Span};
 
 set_type! {
     /// `hash:net,iface`: a network, of prefix length 0 too, with an interface. A network can have 64
-    /// interfaces at most.
+    /// interfaces at most: one more is an error of kind [`Full`](crate::ErrorKind::Full), and on Linux 5.10
+    /// `ENOMEM`.
     HashNetIface((Addresses, Interface)), "hash:net,iface", ["netifacehash"],
     Definition {
         revision: 8,

@@ -213,8 +213,11 @@ fn every_option(name: &'static str, family: Family) -> Outcome {
             Some((major, minor)) if !kernel_is_at_least(major, minor) => {
                 let error = sets.create(&set).unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
-                let since = format!("{} needs Linux {major}.{minor}", choice.name);
-                assert!(error.to_string().contains(&since), "{error}");
+                let (text, since) = (error.to_string(), format!("Linux {major}.{minor}"));
+                assert!(
+                    text.contains(choice.name) && text.contains(&since),
+                    "{text}"
+                );
             }
             Some(_) => {
                 sets.create(&set)
