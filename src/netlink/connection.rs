@@ -484,42 +484,36 @@ mod tests {
         assert!(outcome.replies_lost);
     }
 
-    /// A kernel with one dump at a time: with one that still runs, it refuses another.
-    struct Dumping {
-        runs: bool,
-        /// What it says of the first dump before its end.
-        first: Vec<fn(&Request<'_>) -> Reply>,
-        /// It has no memory for the rest of the first dump until it is asked for something.
-        stuck: bool,
+    /// What a kernel does with a dump after what it said at first.
+    #[derive(Clone, Copy, PartialEq)]
+    enum Then {
+        GoesOn,
+        /// It has no memory to go on until something is received over the socket.
+        Stuck,
+        Over,
     }
 
-    impl Dumping {
-        fn answer(&mut self, request: &Request<'_>) -> Vec<Reply> {
+    /// A failed dump's error, where the kernel said `first` at first. It serves one dump at a
+    /// time, and the next one after this has to be served.
+    fn after_a_dump(then: Then, first: &[fn(&Request<'_>) -> Reply]) -> Failure {
+        let (mut first, mut stuck) = (Some((first, then)), false);
+        let mut connection = connected(move |request| {
             if request.header.kind == kind::NOOP {
-                assert!(std::mem::take(&mut self.runs), "nothing has to be woken up");
+                assert!(std::mem::take(&mut stuck), "nothing has to be woken up");
                 let dump = request.numbered(request.header.sequence - 1);
                 return vec![request.error(0), dump.data(0, &[0; 8]), dump.done()];
             }
-            if self.runs {
+            if stuck || request.unread > 0 {
                 return vec![request.error(libc::EBUSY)];
             }
-            let first = std::mem::take(&mut self.first);
+            let (first, then) = first.take().unwrap_or((&[], Then::GoesOn));
             let mut replies: Vec<_> = first.iter().map(|reply| reply(request)).collect();
-            self.runs = std::mem::take(&mut self.stuck);
-            if !self.runs {
+            if then == Then::GoesOn {
                 replies.extend([request.data(0, &[0; 4]), request.done()]);
             }
+            stuck = then == Then::Stuck;
             replies
-        }
-    }
-
-    fn after_a_dump(stuck: bool, first: Vec<fn(&Request<'_>) -> Reply>) -> Failure {
-        let mut kernel = Dumping {
-            runs: false,
-            first,
-            stuck,
-        };
-        let mut connection = connected(move |request| kernel.answer(request));
+        });
         let (_, failure) = listed(&mut connection);
         let (lengths, again) = listed(&mut connection);
         assert!(again.is_none(), "{again:?} strikes the next dump");
@@ -534,11 +528,11 @@ mod tests {
             other => other,
         };
         assert!(matches!(
-            after_a_dump(false, vec![cut_off]),
+            after_a_dump(Then::GoesOn, &[cut_off]),
             Failure::CutOff
         ));
         let overrun = |request: &Request<'_>| request.of_kind(kind::OVERRUN);
-        let failure = after_a_dump(false, vec![overrun]);
+        let failure = after_a_dump(Then::GoesOn, &[overrun]);
         assert!(matches!(failure, Failure::RepliesLost));
     }
 
@@ -546,11 +540,11 @@ mod tests {
     fn the_mark_of_an_interrupted_dump_goes_with_it() {
         let interrupted = |request: &Request<'_>| request.data(flag::DUMP_INTR, &[0; 8]);
         let failed = |request: &Request<'_>| request.of_kind(kind::OVERRUN);
-        let failure = after_a_dump(false, vec![interrupted, failed]);
+        let failure = after_a_dump(Then::GoesOn, &[interrupted, failed]);
         assert!(matches!(failure, Failure::RepliesLost));
         let refused = |request: &Request<'_>| request.error(libc::EIO);
-        after_a_dump(false, vec![interrupted, refused]);
-        let failure = after_a_dump(false, vec![interrupted]);
+        after_a_dump(Then::Over, &[interrupted, refused]);
+        let failure = after_a_dump(Then::GoesOn, &[interrupted]);
         assert!(matches!(failure, Failure::Interrupted));
     }
 
@@ -558,10 +552,10 @@ mod tests {
     fn a_dump_that_has_no_memory_to_go_on_does_not_stand_in_the_way_of_the_next() {
         let part = |request: &Request<'_>| request.data(0, &[0; 8]);
         let lost = |_: &Request<'_>| Reply::Lost;
-        let failure = after_a_dump(true, vec![part, lost]);
+        let failure = after_a_dump(Then::Stuck, &[part, lost]);
         assert!(matches!(failure, Failure::RepliesLost));
         // It may have none for the beginning either: then it refuses the dump, and begins it.
         let refused = |request: &Request<'_>| request.error(libc::ENOBUFS);
-        after_a_dump(true, vec![refused]);
+        after_a_dump(Then::Stuck, &[refused]);
     }
 }

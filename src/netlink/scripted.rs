@@ -40,6 +40,8 @@ pub(crate) struct Request<'a> {
     pub(crate) bytes: &'a [u8],
     /// The header of its first message.
     pub(crate) header: Header,
+    /// How many replies to earlier ones were not received yet.
+    pub(crate) unread: usize,
 }
 
 impl Request<'_> {
@@ -80,6 +82,7 @@ impl Request<'_> {
                 sequence,
                 ..self.header
             },
+            unread: self.unread,
         }
     }
 }
@@ -87,8 +90,13 @@ impl Request<'_> {
 impl<F: FnMut(&Request<'_>) -> Vec<Reply>> Transport for Scripted<F> {
     fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let header = Header::read(bytes)?;
-        self.replies
-            .extend((self.script)(&Request { bytes, header }));
+        let unread = self.replies.len();
+        let request = Request {
+            bytes,
+            header,
+            unread,
+        };
+        self.replies.extend((self.script)(&request));
         Ok(())
     }
 

@@ -134,6 +134,10 @@ fn operations_and_settings() {
     };
     same(threshold, json!({"threshold": 3, "period": 50}));
     same(crate::ErrorKind::NotFound, json!("not_found"));
+    same(
+        crate::Missing::SchedulerOrEngine,
+        json!("scheduler_or_engine"),
+    );
 }
 
 #[test]

@@ -438,6 +438,14 @@ fn without_the_capability() -> Result {
             "add server",
             "-t 10.0.0.1:80 -r 10.1.0.1:80",
         );
+        // IPVS refuses each request of a datagram by itself.
+        let adding = Operation::AddService(web());
+        let outcome = ipvs.execute_all(std::iter::repeat_n(adding, 3), OnFailure::GoOn)?;
+        assert_eq!(outcome.failures().len(), 3);
+        for failure in outcome.into_failures() {
+            let error = Err(failure.error);
+            expect(error, "add service", "-t 10.0.0.1:80");
+        }
         expect(ipvs.services().map(drop), "read services", "");
         expect(
             ipvs.service(key).map(drop),

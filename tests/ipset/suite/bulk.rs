@@ -241,8 +241,10 @@ fn a_full_network_is_no_full_set() -> Result {
     // Another network may happen to share its bucket.
     for failed in outcome.failures() {
         let error = &failed.error;
-        assert!(error.is_full(), "{error}");
-        assert!(error.to_string().contains("64 interfaces"), "{error}");
+        let is_full = error.is_full() && error.to_string().contains("64 interfaces");
+        // Linux 5.10 enlarges the table instead, until it has no memory.
+        let no_memory = error.errno() == Some(nix::libc::ENOMEM);
+        assert!(is_full || no_memory, "{error}");
     }
     let failures = outcome.failures().len() as u64;
     assert!(failures < 10, "{failures}");
