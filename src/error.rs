@@ -16,7 +16,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// ```
 /// use ipvset::ipvs::{Scheduler, VirtualService};
 ///
-/// let error = VirtualService::tcp("10.0.0.1:0".parse()?).validate().unwrap_err();
+/// let error = VirtualService::tcp("[fe80::1%2]:80".parse()?).validate().unwrap_err();
 /// assert!(error.is_invalid_input());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

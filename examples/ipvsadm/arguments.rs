@@ -1,11 +1,11 @@
 //! The shell's side of the arguments: options in one word, names for numbers, and the commands
 //! that do not change anything.
 
-use ipvset::ipvs::{Operation, Protocol};
+use ipvset::ipvs::{ForwardingMethod, Operation, Protocol, VirtualService, text};
 
 use super::failure::{Failure, unreadable};
 use super::list::{What, Wish};
-use super::names;
+use super::names::{self, System};
 
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -21,6 +21,9 @@ pub(crate) enum Command {
 }
 
 const TRY_HELP: &str = "Try `ipvsadm --help' for the commands.";
+
+/// What separates words.
+pub(crate) const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
 
 /// Short options with a value, which may stand in the same word.
 const WITH_VALUE: &str = "tufsMrwxyb";
@@ -54,11 +57,56 @@ pub(crate) fn parse(arguments: Vec<String>) -> Result<Command, Failure> {
             [] => Ok(Command::Restore),
             [other, ..] => Err(goes_not(other, command)),
         },
-        _ => match words.join(" ").parse() {
-            Ok(operation) => Ok(Command::Operation(operation)),
-            Err(error) => Err(unreadable(&error)),
+        _ => match text::parse_with(&words.join(" "), &System).next() {
+            Some(Ok(line)) => Ok(Command::Operation(line.operation)),
+            Some(Err(error)) => Err(unreadable(&error)),
+            None => Err(Failure::Usage(TRY_HELP.into())),
         },
     }
+}
+
+/// What the tool makes of a command that somebody types, while one that is restored says what
+/// there was: it refuses what would not work, and gives a server the port that its packets have.
+pub(crate) fn as_typed(mut command: Command) -> Result<Command, Failure> {
+    let Command::Operation(operation) = &mut command else {
+        return Ok(command);
+    };
+    match operation {
+        Operation::AddService(service)
+        | Operation::UpdateService(service)
+        | Operation::PutService(service) => works(service)?,
+        Operation::AddServer(key, server)
+        | Operation::UpdateServer(key, server)
+        | Operation::PutServer(key, server) => {
+            let keeps_port = matches!(
+                server.forwarding,
+                ForwardingMethod::DirectRouting | ForwardingMethod::Tunnel(_)
+            );
+            if let Some(address) = key.socket_address().filter(|_| keeps_port) {
+                server.address.set_port(address.port());
+            }
+            if server.upper_threshold > i32::MAX as u32 {
+                return Err(Failure::Usage(format!("-x ends at {}", i32::MAX)));
+            }
+        }
+        _ => {}
+    }
+    Ok(command)
+}
+
+fn works(service: &VirtualService) -> Result<(), Failure> {
+    let (address, protocol) = (service.key.socket_address(), service.key.protocol());
+    let no_time = service.persistence.is_some_and(|it| it.timeout().is_zero());
+    let why = if address.is_some_and(|it| it.port() == 0) && service.persistence.is_none() {
+        "port 0 is every port, and that needs -p"
+    } else if service.one_packet && protocol.is_some_and(|it| it != Protocol::UDP) {
+        "one-packet scheduling is for UDP and firewall marks"
+    } else if no_time {
+        "a persistence timeout is 1 second at least"
+    } else {
+        return Ok(());
+    };
+    Err(Failure::Usage(why.into()))
 }
 
 fn is(word: &str, short: &str, long: &str) -> bool {
@@ -72,7 +120,6 @@ fn goes_not(option: &str, command: &str) -> Failure {
 /// Options of one word each, their values behind them, and addresses in numbers.
 fn apart(arguments: Vec<String>) -> Result<Vec<String>, Failure> {
     let mut words = Vec::new();
-    let mut protocol = Protocol::TCP;
     let mut rest = arguments.into_iter();
     while let Some(argument) = rest.next() {
         let (option, value) = if argument.starts_with("--") {
@@ -85,30 +132,27 @@ fn apart(arguments: Vec<String>) -> Result<Vec<String>, Failure> {
         } else {
             (argument, None)
         };
-        let named = match option.as_str() {
-            "-t" | "--tcp-service" => Some(Protocol::TCP),
-            "-u" | "--udp-service" => Some(Protocol::UDP),
-            "--sctp-service" => Some(Protocol::SCTP),
-            "-r" | "--real-server" => Some(protocol),
-            _ => None,
+        let is_address = matches!(
+            option.as_str(),
+            "-t" | "--tcp-service"
+                | "-u"
+                | "--udp-service"
+                | "--sctp-service"
+                | "-r"
+                | "--real-server"
+        );
+        // A value may begin with a dash, and is no options then.
+        let value = match is_address || takes_value(&option) {
+            true => value.or_else(|| rest.next()),
+            false => value,
         };
-        words.push(option.clone());
-        match named {
-            // A value may begin with a dash, and is no options then.
-            None if takes_value(&option) => words.extend(value.or_else(|| rest.next())),
-            None => words.extend(value),
-            Some(of) => {
-                protocol = of;
-                if let Some(address) = value.or_else(|| rest.next()) {
-                    words.push(names::numeric(&address, of)?);
-                }
-            }
-        }
+        words.push(option);
+        words.extend(value.map(|it| match is_address {
+            true => names::usual_form(&it),
+            false => it,
+        }));
     }
-    match words
-        .iter()
-        .find(|it| it.is_empty() || it.contains(char::is_whitespace))
-    {
+    match words.iter().find(|it| it.is_empty() || it.contains(BLANKS)) {
         None => Ok(words),
         Some(wrong) => Err(Failure::Usage(format!(
             "`{wrong}` has spaces in it, or nothing, which no option has"
@@ -217,8 +261,16 @@ fn list(words: &[String]) -> Result<Wish, Failure> {
         }
     }
     if !key.is_empty() {
-        let key = key.join(" ").parse().map_err(|error| unreadable(&error))?;
-        wish.service = Some(key);
+        // The command that takes a service and nothing else.
+        let line = format!("-Z {}", key.join(" "));
+        match text::parse_with(&line, &System).next() {
+            Some(Ok(line)) => match line.operation {
+                Operation::ZeroService(key) => wish.service = Some(key),
+                _ => return Err(Failure::Usage(TRY_HELP.into())),
+            },
+            Some(Err(error)) => return Err(unreadable(&error)),
+            None => {}
+        }
     }
     Ok(wish)
 }

@@ -19,7 +19,7 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// Whoever reads the output has seen enough.
-    pub(crate) fn is_silent(&self) -> bool {
+    pub(crate) fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 

@@ -11,35 +11,45 @@ mod connections;
 mod failure;
 mod list;
 mod names;
+mod output;
 mod restore;
 mod save;
 
+use std::fmt;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
 use arguments::Command;
 use failure::Failure;
 use ipvset::ipvs::Ipvs;
+use output::Output;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os()
         .skip(1)
         .map(|it| it.to_string_lossy().into_owned())
         .collect();
-    let mut out = BufWriter::new(io::stdout().lock());
-    let done = arguments::parse(arguments).and_then(|command| run(command, &mut out));
-    let done = done.and_then(|()| Ok(out.flush()?));
+    let mut out = Output::new(BufWriter::new(io::stdout().lock()));
+    let command = arguments::parse(arguments).and_then(arguments::as_typed);
+    let done = command.and_then(|command| run(command, &mut out));
+    // What was listed before a failure comes before it.
+    let lost = out.finish();
+    if let Some(error) = lost {
+        say(format_args!("The output can't be written: {error}"));
+    }
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
-            // What was listed before it comes before it.
-            let _ = out.flush();
-            if !failure.is_silent() {
-                eprintln!("{failure}");
-            }
+            say(format_args!("{failure}"));
             failure.status()
         }
     }
+}
+
+/// Writes a line to standard error, if that can be done: nobody is left to be told otherwise.
+fn say(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 fn run(command: Command, out: &mut impl Write) -> Result<(), Failure> {

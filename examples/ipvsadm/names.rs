@@ -7,10 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use dns_lookup::{AddrInfoHints, SockType, getaddrinfo, getnameinfo};
-use ipvset::ipvs::Protocol;
-use nix::libc::{NI_DGRAM, NI_NUMERICHOST, NI_NUMERICSERV};
-
-use super::failure::Failure;
+use ipvset::ipvs::{Family, Protocol, text};
+use nix::libc::{AF_INET, AF_INET6, AI_NUMERICHOST, NI_DGRAM, NI_NUMERICHOST, NI_NUMERICSERV};
 
 /// How long one answer is waited for. If it does not come, no other one is asked for: a
 /// listing of a thousand servers is no place to learn that the resolver is out of reach.
@@ -57,7 +55,8 @@ impl Names {
         }
         let answer = self.resolver.as_ref().and_then(|it| it.ask(ip));
         if answer.is_none() && self.resolver.take().is_some() {
-            eprintln!("The resolver does not answer; what is left is shown in numbers.");
+            let why = "The resolver does not answer; what is left is shown in numbers.";
+            super::say(format_args!("{why}"));
         }
         let host = answer.unwrap_or_else(|| ip.to_string());
         self.hosts.insert(ip, host.clone());
@@ -106,48 +105,59 @@ impl Resolver {
     }
 }
 
-/// `HOST[:PORT]`, each a name or a number, in numbers. What has no port gets none.
-pub(crate) fn numeric(text: &str, protocol: Protocol) -> Result<String, Failure> {
-    let wrong = || Failure::Usage(format!("`{text}` is no address[:port]"));
-    let bare = text.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
-    if text.parse::<SocketAddr>().is_ok() || bare.unwrap_or(text).parse::<IpAddr>().is_ok() {
-        return Ok(text.to_owned());
+/// What the system knows.
+pub(crate) struct System;
+
+impl text::Names for System {
+    fn address(&self, host: &str, family: Family) -> Option<IpAddr> {
+        let hints = AddrInfoHints {
+            address: match family {
+                Family::Ipv4 => AF_INET,
+                Family::Ipv6 => AF_INET6,
+            },
+            socktype: SockType::Stream.into(),
+            ..AddrInfoHints::default()
+        };
+        Some(first(Some(host), None, hints)?.ip())
     }
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) => (host, Some(port)),
-        None => (text, None),
-    };
-    let host = host
-        .strip_prefix('[')
-        .and_then(|it| it.strip_suffix(']'))
-        .unwrap_or(host);
-    if host.is_empty() || port.is_some_and(str::is_empty) {
-        return Err(wrong());
+
+    fn port(&self, service: &str, protocol: Protocol) -> Option<u16> {
+        // The resolver takes numbers, and more of them than there are ports; and it knows the
+        // ports of TCP and UDP only.
+        if service.bytes().all(|it| it.is_ascii_digit()) {
+            return None;
+        }
+        let kind = match protocol {
+            Protocol::TCP => SockType::Stream,
+            Protocol::UDP => SockType::DGram,
+            _ => return None,
+        };
+        let hints = AddrInfoHints {
+            socktype: kind.into(),
+            ..AddrInfoHints::default()
+        };
+        Some(first(None, Some(service), hints)?.port())
     }
-    // The resolver knows the ports of TCP and UDP only.
-    let kind = match protocol {
-        Protocol::TCP => SockType::Stream,
-        Protocol::UDP => SockType::DGram,
-        _ if port.is_none_or(|it| it.parse::<u16>().is_ok()) => SockType::Stream,
-        _ => return Err(wrong()),
-    };
-    if port.is_some_and(|it| {
-        it.starts_with(|c: char| c.is_ascii_digit()) && it.parse::<u16>().is_err()
-    }) {
-        return Err(wrong());
-    }
+}
+
+fn first(host: Option<&str>, port: Option<&str>, hints: AddrInfoHints) -> Option<SocketAddr> {
+    let mut found = getaddrinfo(host, port, Some(hints)).ok()?;
+    Some(found.next()?.ok()?.sockaddr)
+}
+
+/// An IPv4 address in any form that the tool takes, such as `10.1` or `0x0a000001`, in the usual
+/// one: of `HOST[:PORT]`. Anything else stays as it is, and nobody is asked.
+pub(crate) fn usual_form(text: &str) -> String {
+    let (host, behind) = text.split_at(text.find(':').unwrap_or(text.len()));
     let hints = AddrInfoHints {
-        socktype: kind.into(),
+        address: AF_INET,
+        flags: AI_NUMERICHOST,
+        socktype: SockType::Stream.into(),
         ..AddrInfoHints::default()
     };
-    let mut found = getaddrinfo(Some(host), port, Some(hints)).map_err(|_| wrong())?;
-    let found = found
-        .next()
-        .ok_or_else(wrong)?
-        .map_err(|_| wrong())?
-        .sockaddr;
-    Ok(match port {
-        Some(_) => found.to_string(),
-        None => found.ip().to_string(),
-    })
+    let address = match host.is_empty() {
+        true => None,
+        false => first(Some(host), None, hints),
+    };
+    address.map_or_else(|| text.to_owned(), |it| format!("{}{behind}", it.ip()))
 }

@@ -4,14 +4,14 @@ use std::io::{BufRead, Write};
 
 use ipvset::ipvs::{Ipvs, Operation};
 
-use super::arguments::{Command, parse};
+use super::arguments::{BLANKS, Command, parse};
 use super::failure::Failure;
 
 /// Reads everything before it does anything: a text that can't be understood changes nothing.
 pub(crate) fn restore(text: impl BufRead, out: &mut impl Write) -> Result<(), Failure> {
     let mut commands = Vec::new();
     let mut wrong = Vec::new();
-    for (line, number) in text.lines().zip(1..) {
+    for (line, number) in text.split(b'\n').zip(1..) {
         match read(&line?) {
             Ok(command) => commands.extend(command.map(|command| (number, command))),
             Err(failure) => wrong.push((number, failure)),
@@ -27,8 +27,9 @@ pub(crate) fn restore(text: impl BufRead, out: &mut impl Write) -> Result<(), Fa
             Command::Operation(operation) => together.push((number, operation)),
             other => {
                 carry_out(&mut together, &mut failed)?;
-                if let Err(failure) = super::run(other, out) {
-                    failed.push((number, failure));
+                match super::run(other, out) {
+                    Err(failure) if !failure.is_closed_pipe() => failed.push((number, failure)),
+                    _ => {}
                 }
             }
         }
@@ -41,17 +42,26 @@ pub(crate) fn restore(text: impl BufRead, out: &mut impl Write) -> Result<(), Fa
 }
 
 /// The command of a line, if it has one.
-fn read(line: &str) -> Result<Option<Command>, Failure> {
-    let words = line.split_whitespace();
-    let words = words.skip(usize::from(line.trim_start().starts_with("ipvsadm ")));
-    let words: Vec<_> = words.map(str::to_owned).collect();
-    match words.first() {
-        None => Ok(None),
-        Some(first) if first.starts_with('#') => Ok(None),
-        Some(_) => match parse(words)? {
-            Command::Restore => Err(Failure::Usage("a restored text restores none".into())),
-            command => Ok(Some(command)),
-        },
+fn read(line: &[u8]) -> Result<Option<Command>, Failure> {
+    let start = line.trim_ascii_start();
+    if start.starts_with(b"#") {
+        return Ok(None);
+    }
+    let line = std::str::from_utf8(line).map_err(|error| {
+        let place = error.valid_up_to() + 1;
+        Failure::Usage(format!("byte {place} is not UTF-8"))
+    })?;
+    let words = line.split(BLANKS).filter(|word| !word.is_empty());
+    let mut words: Vec<_> = words.map(str::to_owned).collect();
+    if words.first().is_some_and(|first| first == "ipvsadm") {
+        words.remove(0);
+    }
+    if words.is_empty() {
+        return Ok(None);
+    }
+    match parse(words)? {
+        Command::Restore => Err(Failure::Usage("a restored text restores none".into())),
+        command => Ok(Some(command)),
     }
 }
 

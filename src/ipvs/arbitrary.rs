@@ -115,21 +115,6 @@ pub(super) fn real_server() -> impl Strategy<Value = RealServer> {
     })
 }
 
-/// A service and a server of its own: with its port, where the forwarding leaves the port as it
-/// is, which is what the text means.
-pub(super) fn served() -> impl Strategy<Value = (ServiceKey, RealServer)> {
-    (key(), real_server()).prop_map(|(key, mut server)| {
-        let keeps_port = matches!(
-            server.forwarding,
-            ForwardingMethod::DirectRouting | ForwardingMethod::Tunnel(_)
-        );
-        if let (true, Some(service)) = (keeps_port, key.socket_address()) {
-            server.address.set_port(service.port());
-        }
-        (key, server)
-    })
-}
-
 pub(super) fn daemon() -> impl Strategy<Value = SyncDaemon> {
     (
         role(),
@@ -168,7 +153,7 @@ pub(super) fn operation() -> impl Strategy<Value = Operation> {
         (key(), address()).prop_map(move |(key, it)| make(key, it))
     };
     let with = |make: fn(ServiceKey, RealServer) -> Operation| {
-        served().prop_map(move |(key, it)| make(key, it))
+        (key(), real_server()).prop_map(move |(key, it)| make(key, it))
     };
     prop_oneof![
         of(O::AddService),
@@ -267,12 +252,5 @@ pub(super) fn report() -> impl Strategy<Value = Report> {
 
 pub(super) fn table_entry() -> impl Strategy<Value = TableEntry> {
     let servers = proptest::collection::vec(server(u64::MAX), 0..4);
-    (service(u64::MAX), servers).prop_map(|(service, mut servers)| {
-        for server in &mut servers {
-            if let Some(address) = service.key().socket_address() {
-                server.config.address.set_port(address.port());
-            }
-        }
-        TableEntry { service, servers }
-    })
+    (service(u64::MAX), servers).prop_map(|(service, servers)| TableEntry { service, servers })
 }

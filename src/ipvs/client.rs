@@ -157,7 +157,7 @@ impl<T: Transport> Client<T> {
             let why = format!("its key can't be changed, as to {}", after.key);
             return Err(Error::refused(operation.name(), why).object(before.key));
         }
-        self.write_back(&operation, before.check().is_ok()).await?;
+        self.execute(&operation).await?;
         Ok(after)
     }
 
@@ -181,7 +181,7 @@ impl<T: Transport> Client<T> {
         let before = self.service(key).await?.config;
         let set = flags.intersection(mask);
         let flags = before.scheduler_flags.difference(mask).union(set);
-        let refusal = check_flags(before.scheduler, set);
+        let refusal = check_flags(set);
         let operation = Operation::UpdateService(before.scheduler_flags(flags));
         refusal.map_err(|why| operation_refused(&operation, why))?;
         self.execute_unchecked(&operation).await
@@ -203,8 +203,7 @@ impl<T: Transport> Client<T> {
             let object = format!("{key} -r {}", before.address);
             return Err(Error::refused(operation.name(), why).object(object));
         }
-        self.write_back(&operation, before.check(&key).is_ok())
-            .await?;
+        self.execute(&operation).await?;
         Ok(after)
     }
 
@@ -230,16 +229,6 @@ impl<T: Transport> Client<T> {
             it.lower_threshold = lower;
         });
         changed.await.map(drop)
-    }
-
-    /// `check` is false for what was not in order before: another program's odd service can
-    /// still be changed.
-    async fn write_back(&mut self, operation: &Operation, check: bool) -> Result<()> {
-        if check {
-            self.execute(operation).await
-        } else {
-            self.execute_unchecked(operation).await
-        }
     }
 
     pub(crate) async fn info(&mut self) -> Result<Info> {

@@ -1,6 +1,9 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
+use std::str::FromStr;
+
+use crate::{Error, Result};
 
 /// The family of an address: IPv4 or IPv6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,8 +38,19 @@ impl fmt::Display for Family {
 /// The transport protocol of a virtual service, by its number.
 ///
 /// IPVS balances TCP, UDP and SCTP. Its netlink interface takes and reports other numbers too,
-/// though no packet ever matches such a service; so reading one does not fail, and adding one
-/// is refused ([`VirtualService::validate`](super::VirtualService::validate)).
+/// though no packet ever matches such a service, of which
+/// [`VirtualService::warnings`](super::VirtualService::warnings) tells.
+///
+/// It is read from its name, in capitals or not, or its number:
+///
+/// ```
+/// use ipvset::ipvs::Protocol;
+///
+/// assert_eq!("TCP".parse::<Protocol>()?, Protocol::TCP);
+/// assert_eq!("tcp".parse::<Protocol>()?, Protocol::TCP);
+/// assert_eq!("132".parse::<Protocol>()?, Protocol::SCTP);
+/// # Ok::<(), ipvset::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Protocol(u16);
 
@@ -67,6 +81,21 @@ impl fmt::Display for Protocol {
             Self::SCTP => f.pad("SCTP"),
             Self(number) => f.pad(&number.to_string()),
         }
+    }
+}
+
+impl FromStr for Protocol {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        [Self::TCP, Self::UDP, Self::SCTP]
+            .into_iter()
+            .find(|it| it.to_string().eq_ignore_ascii_case(text))
+            .or_else(|| text.parse().ok().map(Self::from_number))
+            .ok_or_else(|| {
+                let why = format!("{text:?} is not tcp, udp, sctp or a number up to 65535");
+                Error::refused("read protocol", why)
+            })
     }
 }
 

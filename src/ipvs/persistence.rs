@@ -49,7 +49,8 @@ impl Persistence {
 
     /// The longest timeout that every kernel keeps: it counts in ticks of at most 1/1000 second
     /// in 32 bits, and does not notice when they overflow (`ip_vs_add_service` in
-    /// net/netfilter/ipvs/ip_vs_ctl.c). About 49 days.
+    /// net/netfilter/ipvs/ip_vs_ctl.c). About 49 days. A longer one is sent, and is a warning of
+    /// [`VirtualService::warnings`](super::VirtualService::warnings).
     pub const MAX_TIMEOUT: Duration = Duration::from_secs(4_294_967);
 
     pub(super) fn new(timeout: Duration, family: Family) -> Self {
@@ -120,13 +121,10 @@ impl Persistence {
     }
 
     pub(super) fn check(&self, family: Family) -> Result<(), String> {
-        if self.timeout < Duration::from_secs(1)
-            || self.timeout > Self::MAX_TIMEOUT
-            || self.timeout.subsec_nanos() != 0
-        {
+        let most = u32::MAX;
+        if self.timeout > Duration::from_secs(most.into()) || self.timeout.subsec_nanos() != 0 {
             return Err(format!(
-                "a persistence timeout is whole seconds from 1 to {}, not {:?}",
-                Self::MAX_TIMEOUT.as_secs(),
+                "a persistence timeout is whole seconds up to {most}, not {:?}",
                 self.timeout
             ));
         }
@@ -143,6 +141,20 @@ impl Persistence {
                 "the persistence granularity is not one of {family}, as the service is"
             )),
         }
+    }
+
+    /// What is wrong with it although the kernel takes it.
+    pub(super) fn warning(&self) -> Option<String> {
+        if self.timeout.is_zero() {
+            return Some("a persistence timeout of 0 s keeps no client at its server".into());
+        }
+        (self.timeout > Self::MAX_TIMEOUT).then(|| {
+            let (seconds, most) = (self.timeout.as_secs(), Self::MAX_TIMEOUT.as_secs());
+            format!(
+                "kernels that count 1000 ticks a second make less of a persistence timeout above \
+                 {most} s, as {seconds} s is"
+            )
+        })
     }
 
     /// Seconds, as the kernel counts.

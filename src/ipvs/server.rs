@@ -35,7 +35,7 @@ pub enum ForwardingMethod {
     /// virtual address too and answers the client itself: `ipvsadm -g`.
     DirectRouting,
     /// The packet goes to its original destination past IPVS. The kernel uses it for its own
-    /// connections; no server can be configured with it.
+    /// connections. It takes a server with it too, and that gets no packets.
     Bypass,
     /// A number that has no name here, as the kernel reported it.
     Other(u8),
@@ -51,6 +51,18 @@ impl ForwardingMethod {
             Self::DirectRouting => 3,
             Self::Bypass => 4,
             Self::Other(number) => number.into(),
+        }
+    }
+
+    /// Its name in sentences.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Masquerade => "masquerading",
+            Self::LocalNode => "a local node",
+            Self::Tunnel(_) => "a tunnel",
+            Self::DirectRouting => "direct routing",
+            Self::Bypass => "bypass",
+            Self::Other(_) => "an unknown method",
         }
     }
 
@@ -95,8 +107,8 @@ pub struct RealServer {
     /// it those that it has. At first 1.
     #[cfg_attr(feature = "serde", serde(default = "crate::serde::one"))]
     pub weight: u32,
-    /// The server gets no new connection while it has more than this; 0 is no limit. At most
-    /// 2,147,483,647.
+    /// The server gets no new connection while it has more than this; 0 is no limit. Some kernels
+    /// refuse more than 2,147,483,647.
     #[cfg_attr(feature = "serde", serde(default))]
     pub upper_threshold: u32,
     /// It gets new ones again once it has fewer than this; 0 is three quarters of the upper
@@ -175,20 +187,19 @@ impl RealServer {
         self
     }
 
-    /// Whether the server is one that the kernel takes for this service and that can work.
+    /// Whether the kernel takes the server for this service.
     ///
     /// The handles ask this before they send anything. What only the kernel can know, such as
     /// whether a sync daemon runs, which forbids servers of another family, is not looked at.
+    /// What the kernel takes although it makes no sense is for [`RealServer::warnings`]: a server
+    /// that was read can always be written back.
     ///
     /// # Errors
     /// Invalid input, with the value and its limit, for:
     /// - an address that is no unicast address, or an IPv6 address with a scope,
     /// - another family than the service's with any method but a tunnel,
-    /// - another port than the service's with direct routing or a tunnel, which leave the
-    ///   packet's port as it is (a firewall mark has no port, so any will do),
-    /// - [`ForwardingMethod::Bypass`] and [`ForwardingMethod::Other`],
-    /// - a GUE tunnel without a port, and flags that the tunnel does not have,
-    /// - a weight or threshold above 2,147,483,647,
+    /// - a GUE tunnel without a port,
+    /// - a weight above 2,147,483,647,
     /// - a lower threshold above the upper one, or without one.
     pub fn validate(&self, service: impl Into<ServiceKey>) -> Result<()> {
         let service = service.into();
@@ -201,53 +212,29 @@ impl RealServer {
     pub(super) fn check(&self, service: &ServiceKey) -> Result<(), String> {
         check_unicast(&self.address)?;
         check_scope(&self.address)?;
-        self.check_forwarding(service)?;
+        if let ForwardingMethod::Tunnel(tunnel) = self.forwarding {
+            tunnel.check()?;
+        } else {
+            self.check_family(service)?;
+        }
         self.check_numbers()
     }
 
-    fn check_forwarding(&self, service: &ServiceKey) -> Result<(), String> {
-        let (name, keeps_port) = match self.forwarding {
-            ForwardingMethod::Masquerade => ("masquerading", false),
-            ForwardingMethod::LocalNode => ("a local node", false),
-            ForwardingMethod::DirectRouting => ("direct routing", true),
-            ForwardingMethod::Tunnel(tunnel) => {
-                tunnel.check()?;
-                ("a tunnel", true)
-            }
-            ForwardingMethod::Bypass => {
-                return Err("bypass is the kernel's own: no server can be told to".into());
-            }
-            ForwardingMethod::Other(number) => {
-                return Err(format!("forwarding method {number} is unknown"));
-            }
-        };
-        let tunnel = matches!(self.forwarding, ForwardingMethod::Tunnel(_));
+    fn check_family(&self, service: &ServiceKey) -> Result<(), String> {
         let (own, services) = (Family::of(self.address.ip()), service.family());
-        if own != services && !tunnel {
-            return Err(format!(
-                "{name} does not lead from {services} to {own}: only a tunnel does"
-            ));
+        if own == services {
+            return Ok(());
         }
-        match service.socket_address() {
-            Some(address) if keeps_port && address.port() != self.address.port() => Err(format!(
-                "{name} leaves the packet's port {} as it is, so the server's can't be {}",
-                address.port(),
-                self.address.port()
-            )),
-            _ => Ok(()),
-        }
+        Err(format!(
+            "the service is {services} and the server is {own}: that needs a tunnel, and this is \
+             {}",
+            self.forwarding.name()
+        ))
     }
 
     fn check_numbers(&self) -> Result<(), String> {
-        const MAX: u32 = i32::MAX as u32;
-        for (what, value) in [
-            ("weight", self.weight),
-            ("upper threshold", self.upper_threshold),
-            ("lower threshold", self.lower_threshold),
-        ] {
-            if value > MAX {
-                return Err(format!("the {what} is {value}; it ends at {MAX}"));
-            }
+        if self.weight > MAX {
+            return Err(format!("the weight is {}; it ends at {MAX}", self.weight));
         }
         if self.lower_threshold > self.upper_threshold {
             return Err(format!(
@@ -257,7 +244,52 @@ impl RealServer {
         }
         Ok(())
     }
+
+    /// What the kernel takes, but ignores or carries out as nobody would want it, one sentence
+    /// each:
+    /// - another port than the service's with direct routing or a tunnel, which leave the
+    ///   packet's port as it is (a firewall mark has no port, so any will do),
+    /// - [`ForwardingMethod::Bypass`] and [`ForwardingMethod::Other`],
+    /// - a kind of tunnel that the kernel does not know, and flags that a tunnel does not have,
+    /// - an upper threshold above 2,147,483,647, which some kernels refuse.
+    pub fn warnings(&self, service: impl Into<ServiceKey>) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let name = self.forwarding.name();
+        let keeps_port = match self.forwarding {
+            ForwardingMethod::DirectRouting => true,
+            ForwardingMethod::Tunnel(tunnel) => {
+                warnings.extend(tunnel.warning());
+                true
+            }
+            ForwardingMethod::Bypass => {
+                warnings.push("bypass is the kernel's own: such a server gets no packets".into());
+                false
+            }
+            ForwardingMethod::Other(number) => {
+                warnings.push(format!("forwarding method {number} is unknown"));
+                false
+            }
+            ForwardingMethod::Masquerade | ForwardingMethod::LocalNode => false,
+        };
+        let (port, services) = (self.address.port(), service.into().socket_address());
+        if let Some(address) = services.filter(|it| keeps_port && it.port() != port) {
+            warnings.push(format!(
+                "{name} leaves the packet's port {} as it is; the server's port {port} is ignored",
+                address.port()
+            ));
+        }
+        if self.upper_threshold > MAX {
+            warnings.push(format!(
+                "the upper threshold is {}; some kernels take no more than {MAX}",
+                self.upper_threshold
+            ));
+        }
+        warnings
+    }
 }
+
+/// The kernel's weights and thresholds have a sign.
+const MAX: u32 = i32::MAX as u32;
 
 /// What `ip_vs_new_dest` refuses whatever the routes are.
 fn check_unicast(address: &SocketAddr) -> Result<(), String> {
@@ -305,44 +337,34 @@ mod tests {
                 .lower_threshold(10),
         ] {
             good.validate(web()).unwrap();
+            assert_eq!(good.warnings(web()), [""; 0]);
         }
         let mark = ServiceKey::firewall_mark(std::num::NonZeroU32::MIN, Family::Ipv4);
         let routed = server("10.0.0.1:0").direct_routing();
         routed.validate(mark).unwrap();
+        assert_eq!(routed.warnings(mark), [""; 0]);
     }
 
     #[test]
-    fn what_is_refused_says_value_and_limit() {
-        assert_eq!(
-            refusal(server("10.0.0.1:81").direct_routing()),
-            "check server -t 10.100.0.1:80 -r 10.0.0.1:81: direct routing leaves the packet's \
-             port 80 as it is, so the server's can't be 81"
-        );
-        for (wrong, word) in [
-            (server("10.0.0.1:81").tunnel(Tunnel::Ipip), "81"),
-            (server("[fd00::1]:80"), "from IPv4 to IPv6"),
-            (server("[fd00::1]:80").direct_routing(), "only a tunnel"),
-            (server("224.0.0.1:80"), "224.0.0.1 is no unicast"),
-            (server("0.0.0.0:80"), "no unicast"),
-            (server("[ff02::1]:80"), "no unicast"),
-            (server("[fe80::1%3]:80").tunnel(Tunnel::Ipip), "scope"),
-            (server("10.0.0.1:80").weight(1 << 31), "2147483648"),
+    fn what_the_kernel_takes_and_what_makes_no_sense_is_a_warning() {
+        let flags = TunnelFlags::from_bits_retain(4);
+        for (odd, word) in [
             (
-                server("10.0.0.1:80").upper_threshold(u32::MAX),
-                "2147483647",
+                server("10.0.0.1:81").direct_routing(),
+                "direct routing leaves the packet's port 80 as it is; the server's port 81",
             ),
-            (server("10.0.0.1:80").lower_threshold(1), "which is 0"),
-            (server("10.0.0.1:80").tunnel(Tunnel::gue(0)), "1 to 65535"),
+            (server("10.0.0.1:81").tunnel(Tunnel::Ipip), "port 81"),
             (
                 server("10.0.0.1:80").tunnel(Tunnel::gre().remote_checksum()),
                 "no remote checksum",
             ),
             (
-                server("10.0.0.1:80").tunnel(Tunnel::Gue {
-                    port: 1,
-                    flags: TunnelFlags::from_bits_retain(4),
-                }),
+                server("10.0.0.1:80").tunnel(Tunnel::Gue { port: 1, flags }),
                 "0x4",
+            ),
+            (
+                server("10.0.0.1:80").tunnel(Tunnel::from_parts(9, 1, flags)),
+                "type 9",
             ),
             (
                 server("10.0.0.1:80").forwarding(ForwardingMethod::Bypass),
@@ -352,6 +374,34 @@ mod tests {
                 server("10.0.0.1:80").forwarding(ForwardingMethod::Other(7)),
                 "7",
             ),
+            (
+                server("10.0.0.1:80").upper_threshold(u32::MAX),
+                "2147483647",
+            ),
+        ] {
+            odd.validate(web()).unwrap();
+            let warnings = odd.warnings(web());
+            assert_eq!(warnings.len(), 1, "{warnings:?}");
+            assert!(warnings[0].contains(word), "{warnings:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused_says_value_and_limit() {
+        assert_eq!(
+            refusal(server("[fd00::1]:80").direct_routing()),
+            "check server -t 10.100.0.1:80 -r [fd00::1]:80: the service is IPv4 and the server is \
+             IPv6: that needs a tunnel, and this is direct routing"
+        );
+        for (wrong, word) in [
+            (server("[fd00::1]:80"), "this is masquerading"),
+            (server("224.0.0.1:80"), "224.0.0.1 is no unicast"),
+            (server("0.0.0.0:80"), "no unicast"),
+            (server("[ff02::1]:80"), "no unicast"),
+            (server("[fe80::1%3]:80").tunnel(Tunnel::Ipip), "scope"),
+            (server("10.0.0.1:80").weight(1 << 31), "2147483648"),
+            (server("10.0.0.1:80").lower_threshold(1), "which is 0"),
+            (server("10.0.0.1:80").tunnel(Tunnel::gue(0)), "1 to 65535"),
         ] {
             let why = refusal(wrong);
             assert!(why.contains(word), "{why}");

@@ -158,20 +158,18 @@ impl VirtualService {
         self
     }
 
-    /// Whether the service is one that the kernel takes and that can work.
+    /// Whether the kernel takes the service.
     ///
     /// The handles ask this before they send anything. What only the kernel can know, such as
-    /// whether it has the scheduler, is not looked at.
+    /// whether it has the scheduler, is not looked at. What the kernel takes although it makes
+    /// no sense is for [`VirtualService::warnings`]: a service that was read can always be
+    /// written back.
     ///
     /// # Errors
     /// Invalid input, with the value and its limit, for:
-    /// - a protocol other than TCP, UDP and SCTP,
-    /// - port 0 without persistence: no connection would be scheduled,
-    /// - one-packet scheduling on anything but UDP and firewall marks,
-    /// - scheduler flags on a scheduler that has none of them, and bits that are no
-    ///   scheduler's,
-    /// - a persistence timeout that is no whole number of seconds or out of bounds, and a
-    ///   granularity that its family does not have,
+    /// - bits of [`SchedulerFlags`] that are the service's own and no scheduler's,
+    /// - a persistence timeout that is no whole number of seconds or has more than 32 bits, and
+    ///   a granularity that its family does not have,
     /// - an IPv6 address with a scope, which the kernel has no field for.
     pub fn validate(&self) -> Result<()> {
         self.check()
@@ -180,55 +178,92 @@ impl VirtualService {
 
     pub(super) fn check(&self) -> Result<(), String> {
         self.key.check()?;
-        if let ServiceKey::Address {
-            protocol, address, ..
-        } = self.key
-        {
-            if ![Protocol::TCP, Protocol::UDP, Protocol::SCTP].contains(&protocol) {
-                return Err(format!(
-                    "protocol {protocol} is none that IPVS balances: TCP (6), UDP (17), SCTP (132)"
-                ));
-            }
-            if address.port() == 0 && self.persistence.is_none() {
-                return Err("port 0 stands for every port, and that needs persistence".into());
-            }
-            if self.one_packet && protocol != Protocol::UDP {
-                return Err(format!(
-                    "one-packet scheduling is for UDP and firewall marks, not for {protocol}"
-                ));
-            }
-        }
-        check_flags(self.scheduler, self.scheduler_flags)?;
+        check_flags(self.scheduler_flags)?;
         match &self.persistence {
             Some(persistence) => persistence.check(self.key.family()),
             None => Ok(()),
         }
     }
+
+    /// What the kernel takes, but ignores or carries out as nobody would want it, one sentence
+    /// each:
+    /// - a protocol other than TCP, UDP and SCTP,
+    /// - port 0 without persistence: no connection is scheduled,
+    /// - one-packet scheduling on anything but UDP and firewall marks,
+    /// - scheduler flags that the scheduler is known to ignore,
+    /// - a persistence timeout of 0, or above
+    ///   [`Persistence::MAX_TIMEOUT`](super::Persistence::MAX_TIMEOUT),
+    /// - a persistence engine without persistence.
+    ///
+    /// ```
+    /// use ipvset::ipvs::VirtualService;
+    ///
+    /// let every_port = VirtualService::tcp("10.0.0.1:0".parse()?);
+    /// every_port.validate()?;
+    /// for warning in every_port.warnings() {
+    ///     eprintln!("{}: {warning}", every_port.key); // port 0 is every port, which needs …
+    /// }
+    /// # assert_eq!(every_port.warnings().len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if let ServiceKey::Address {
+            protocol, address, ..
+        } = self.key
+        {
+            if ![Protocol::TCP, Protocol::UDP, Protocol::SCTP].contains(&protocol) {
+                warnings.push(format!(
+                    "IPVS balances TCP (6), UDP (17) and SCTP (132), not protocol {protocol}"
+                ));
+            }
+            if address.port() == 0 && self.persistence.is_none() {
+                let why = "port 0 is every port, which needs persistence: without it, no \
+                           connection is scheduled";
+                warnings.push(why.into());
+            }
+            if self.one_packet && protocol != Protocol::UDP {
+                warnings.push(format!(
+                    "one-packet scheduling is for UDP and firewall marks, not for {protocol}"
+                ));
+            }
+        }
+        warnings.extend(ignored_flags(self.scheduler, self.scheduler_flags));
+        match &self.persistence {
+            Some(persistence) => warnings.extend(persistence.warning()),
+            None if self.persistence_engine.is_some() => {
+                warnings.push("a persistence engine does nothing without persistence".into());
+            }
+            None => {}
+        }
+        warnings
+    }
 }
 
-/// Refuses flags that are no scheduler's, and those that this one is known to ignore.
-pub(super) fn check_flags(scheduler: Scheduler, flags: SchedulerFlags) -> Result<(), String> {
-    let others = flags.bits() & OWN_FLAGS;
-    if others != 0 {
-        return Err(format!(
+/// Refuses flags that are no scheduler's.
+pub(super) fn check_flags(flags: SchedulerFlags) -> Result<(), String> {
+    match flags.bits() & OWN_FLAGS {
+        0 => Ok(()),
+        others => Err(format!(
             "the flags {others:#x} are no scheduler's but the service's own: persistence and \
              one-packet scheduling set them"
-        ));
+        )),
     }
-    let Some(known) = scheduler.flags() else {
-        return Ok(());
-    };
+}
+
+/// Which flags the scheduler is known to ignore.
+fn ignored_flags(scheduler: Scheduler, flags: SchedulerFlags) -> Option<String> {
+    let known = scheduler.flags()?;
     let unknown = flags.difference(known);
     if unknown.is_empty() {
-        return Ok(());
+        return None;
     }
     let bits = unknown.bits();
-    Err(if known.is_empty() {
-        format!("the scheduler {scheduler} has no flags, and would ignore {bits:#x}")
+    Some(if known.is_empty() {
+        format!("the scheduler {scheduler} has no flags, and ignores {bits:#x}")
     } else {
         format!(
-            "the scheduler {scheduler} has the flags {:#x} (fallback, port), and would ignore \
-             {bits:#x}",
+            "the scheduler {scheduler} has the flags {:#x} (fallback, port), and ignores {bits:#x}",
             known.bits()
         )
     })
@@ -258,71 +293,85 @@ mod tests {
         VirtualService::udp("[fd00::1]:53".parse().unwrap())
     }
 
+    /// What is accepted without a word.
+    fn expect_no_warning(service: &VirtualService) {
+        service.validate().unwrap();
+        assert_eq!(service.warnings(), [""; 0]);
+    }
+
+    /// The one warning about what is accepted.
+    fn warning(service: &VirtualService) -> String {
+        service.validate().unwrap();
+        let [warning] = &service.warnings()[..] else {
+            panic!("{:?}", service.warnings());
+        };
+        warning.clone()
+    }
+
     #[test]
     fn what_the_kernel_takes_and_what_works() {
-        tcp().validate().unwrap();
-        udp6().one_packet().validate().unwrap();
-        let mark = NonZeroU32::MAX;
-        VirtualService::firewall_mark(mark, Family::Ipv6)
-            .one_packet()
-            .persistence_granularity(64)
-            .validate()
-            .unwrap();
-        VirtualService::tcp("10.0.0.1:0".parse().unwrap())
-            .persistent(Duration::from_secs(1))
-            .validate()
-            .unwrap();
-        tcp()
-            .scheduler(Scheduler::SourceHashing)
-            .scheduler_flags(SchedulerFlags::SH_PORT | SchedulerFlags::SH_FALLBACK)
-            .validate()
-            .unwrap();
-        tcp()
-            .scheduler(Scheduler::new("unheard-of").unwrap())
-            .scheduler_flags(SchedulerFlags::FLAG_3)
-            .validate()
-            .unwrap();
+        expect_no_warning(&tcp());
+        expect_no_warning(&udp6().one_packet());
+        let mark = VirtualService::firewall_mark(NonZeroU32::MAX, Family::Ipv6);
+        expect_no_warning(&mark.one_packet().persistence_granularity(64));
+        let every_port = VirtualService::tcp("10.0.0.1:0".parse().unwrap());
+        expect_no_warning(&every_port.persistent(Duration::from_secs(1)));
+        let flags = SchedulerFlags::SH_PORT | SchedulerFlags::SH_FALLBACK;
+        expect_no_warning(
+            &tcp()
+                .scheduler(Scheduler::SourceHashing)
+                .scheduler_flags(flags),
+        );
+        let unknown = tcp().scheduler(Scheduler::new("unheard-of").unwrap());
+        expect_no_warning(&unknown.scheduler_flags(SchedulerFlags::FLAG_3));
+    }
+
+    #[test]
+    fn what_the_kernel_takes_and_what_makes_no_sense_is_a_warning() {
+        let port = VirtualService::tcp("10.0.0.1:0".parse().unwrap());
+        assert_eq!(
+            warning(&port),
+            "port 0 is every port, which needs persistence: without it, no connection is \
+             scheduled"
+        );
+        assert!(warning(&tcp().one_packet()).contains("not for TCP"));
+        let flags = tcp().scheduler_flags(SchedulerFlags::SH_PORT);
+        assert!(warning(&flags).contains("wlc has no flags, and ignores 0x10"));
+        let flags = tcp()
+            .scheduler(Scheduler::MaglevHashing)
+            .scheduler_flags(SchedulerFlags::FLAG_3);
+        assert!(warning(&flags).contains("ignores 0x20"));
+        let key = ServiceKey::address(Protocol::from_number(50), "10.0.0.1:80".parse().unwrap());
+        assert!(warning(&VirtualService::new(key)).contains("protocol 50"));
+        let engine = tcp().persistence_engine(PersistenceEngine::Sip);
+        assert!(warning(&engine).contains("without persistence"));
+        assert!(warning(&tcp().persistent(Duration::ZERO)).contains("0 s"));
+        let long = Duration::from_secs(4_294_968);
+        assert!(warning(&tcp().persistent(long)).contains("4294967"));
     }
 
     #[test]
     fn what_is_refused_says_value_and_limit() {
-        let port = VirtualService::tcp("10.0.0.1:0".parse().unwrap());
-        assert_eq!(
-            refusal(port),
-            "check service -t 10.0.0.1:0: port 0 stands for every port, and that needs persistence"
-        );
-        assert!(refusal(tcp().one_packet()).contains("not for TCP"));
-        let flags = tcp().scheduler_flags(SchedulerFlags::SH_PORT);
-        assert!(refusal(flags).contains("wlc has no flags, and would ignore 0x10"));
-        let flags = tcp()
-            .scheduler(Scheduler::MaglevHashing)
-            .scheduler_flags(SchedulerFlags::FLAG_3);
-        assert!(refusal(flags).contains("would ignore 0x20"));
         let flags = tcp()
             .scheduler(Scheduler::new("unheard-of").unwrap())
             .scheduler_flags(SchedulerFlags::from_bits_retain(0x1));
         assert!(refusal(flags).contains("0x1 are no scheduler's"));
-        let protocol = Protocol::from_number(50);
-        let key = ServiceKey::address(protocol, "10.0.0.1:80".parse().unwrap());
-        assert!(refusal(VirtualService::new(key)).contains("protocol 50"));
         let scope = VirtualService::tcp("[fe80::1%2]:80".parse().unwrap());
         assert!(refusal(scope).contains("scope"));
     }
 
     #[test]
     fn persistence_has_the_kernels_limits() {
-        for seconds in [1, 4_294_967] {
-            let service = tcp().persistent(Duration::from_secs(seconds));
-            service.validate().unwrap();
+        for seconds in [1, 3_456_000, 4_294_967] {
+            expect_no_warning(&tcp().persistent(Duration::from_secs(seconds)));
         }
         for wrong in [
-            Duration::ZERO,
             Duration::from_millis(1500),
-            Duration::from_secs(4_294_968),
+            Duration::from_secs(1 << 32),
             Duration::MAX,
         ] {
             let why = refusal(tcp().persistent(wrong));
-            assert!(why.contains("4294967"), "{why}");
+            assert!(why.contains("4294967295"), "{why}");
         }
         assert!(refusal(tcp().persistence_granularity(33)).contains("33"));
         assert!(refusal(udp6().persistence_granularity(0)).contains("1 to 128"));

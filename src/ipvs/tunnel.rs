@@ -121,16 +121,25 @@ impl Tunnel {
 
     pub(super) fn check(self) -> Result<(), String> {
         match self {
-            Self::Ipip => Ok(()),
             Self::Gue { port: 0, .. } => {
                 Err("a GUE tunnel needs the port that the server listens on: 1 to 65535".into())
             }
-            Self::Gue { flags, .. } => known(flags, TunnelFlags::all_named()),
-            Self::Gre { flags } if flags.contains(TunnelFlags::REMOTE_CHECKSUM) => {
-                Err("a GRE tunnel has no remote checksum".into())
+            _ => Ok(()),
+        }
+    }
+
+    /// What is wrong with it although the kernel takes it.
+    pub(super) fn warning(self) -> Option<String> {
+        match self {
+            Self::Ipip => None,
+            Self::Gue { flags, .. } => {
+                unknown(flags, TunnelFlags::CHECKSUM | TunnelFlags::REMOTE_CHECKSUM)
             }
-            Self::Gre { flags } => known(flags, TunnelFlags::CHECKSUM),
-            Self::Other { kind, port, flags } => Err(format!(
+            Self::Gre { flags } if flags.contains(TunnelFlags::REMOTE_CHECKSUM) => {
+                Some("a GRE tunnel has no remote checksum".into())
+            }
+            Self::Gre { flags } => unknown(flags, TunnelFlags::CHECKSUM),
+            Self::Other { kind, port, flags } => Some(format!(
                 "a tunnel of type {kind} with port {port} and flags {:#x} is none that the \
                  kernel knows",
                 flags.bits()
@@ -139,15 +148,7 @@ impl Tunnel {
     }
 }
 
-impl TunnelFlags {
-    fn all_named() -> Self {
-        Self::CHECKSUM | Self::REMOTE_CHECKSUM
-    }
-}
-
-fn known(flags: TunnelFlags, known: TunnelFlags) -> Result<(), String> {
-    match flags.difference(known) {
-        unknown if unknown.is_empty() => Ok(()),
-        unknown => Err(format!("unknown tunnel flags {:#x}", unknown.bits())),
-    }
+fn unknown(flags: TunnelFlags, known: TunnelFlags) -> Option<String> {
+    let unknown = flags.difference(known);
+    (!unknown.is_empty()).then(|| format!("unknown tunnel flags {:#x}", unknown.bits()))
 }

@@ -12,19 +12,14 @@ use crate::ipvs::{
 as_text!(ServiceKey, Scheduler, PersistenceEngine);
 as_flags!(SchedulerFlags, TunnelFlags, ConnectionReuse);
 
-/// The protocols with a name; the others are their numbers.
-const PROTOCOLS: [(&str, Protocol); 3] = [
-    ("tcp", Protocol::TCP),
-    ("udp", Protocol::UDP),
-    ("sctp", Protocol::SCTP),
-];
-
+/// `"tcp"`, `"udp"` and `"sctp"`; the others are their numbers.
 impl Serialize for Protocol {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let known = PROTOCOLS.iter().find(|(_, it)| it == self);
-        match known {
-            Some((name, _)) => serializer.serialize_str(name),
-            None => serializer.serialize_u16(self.number()),
+        match *self {
+            Self::TCP | Self::UDP | Self::SCTP => {
+                serializer.collect_str(&self.to_string().to_ascii_lowercase())
+            }
+            _ => serializer.serialize_u16(self.number()),
         }
     }
 }
@@ -39,11 +34,9 @@ impl<'de> Deserialize<'de> for Protocol {
         }
         match Form::deserialize(deserializer)? {
             Form::Number(number) => Ok(Self::from_number(number)),
-            Form::Name(name) => PROTOCOLS
-                .iter()
-                .find(|(it, _)| *it == name)
-                .map(|(_, protocol)| *protocol)
-                .ok_or_else(|| wrong(format!("{name:?} is not tcp, udp, sctp or a number"))),
+            Form::Name(name) => name
+                .parse()
+                .map_err(|error: crate::Error| wrong(error.reason())),
         }
     }
 }

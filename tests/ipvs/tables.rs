@@ -19,6 +19,7 @@ tests![
     written_by_the_crate,
     restored_by_the_tool,
     restored_by_the_crate,
+    what_the_kernel_holds_can_be_put_back,
     an_empty_table,
     read_while_it_changes,
     whole_right_after_many_additions,
@@ -376,6 +377,76 @@ fn restored_by_the_crate() -> Result {
     batch.extend(restored);
     assert!(batch.send()?.is_success());
     same(&read(ipvs.verified_table()?), &read(before));
+    Ok(())
+}
+
+/// What the kernel takes, though much of it makes no sense: another program may have set it.
+const ODD: &str = "\
+-A -t 10.0.0.1:80 -s rr -b flag-1
+-a -t 10.0.0.1:80 -r 10.1.0.1:8080 -g -w 1
+-a -t 10.0.0.1:80 -r 10.1.0.2:8080 -i -w 1 --tun-type gue --tun-port 1 --tun-flags 0x7
+-a -t 10.0.0.1:80 -r [fd00::1]:0 -i -w 1 --tun-type ipip
+-a -t 10.0.0.1:80 -r 10.1.0.3:80 --forward bypass -w 1
+-a -t 10.0.0.1:80 -r 10.1.0.4:80 --forward 7 -w 1
+-a -t 10.0.0.1:80 -r 10.1.0.5:80 -i -w 1 --tun-type 9 --tun-port 7 --tun-flags 0x8
+-A -t 10.0.0.2:80 -s sh -b sh-port,flag-3,0x40
+-A -t 10.0.0.3:80 -s rr -p 0
+-A -t 10.0.0.4:80 -s rr -p 3456000 -M 0.255.0.1
+-A -t 10.0.0.5:0 -s rr
+-A -t 10.0.0.6:80 -s rr -o
+-A -t 10.0.0.7:80 -s rr --pe sip
+-A --protocol 50 10.0.0.8:80 -s rr
+";
+
+fn what_the_kernel_holds_can_be_put_back() -> Result {
+    let mut ipvs = Ipvs::connect()?;
+    let all: Vec<_> = text::parse(ODD).collect::<ipvset::Result<_>>()?;
+    for line in &all {
+        ipvs.execute(&line.operation)?;
+    }
+    let before = read(ipvs.table()?);
+    let count =
+        |adds: fn(&Operation) -> bool| all.iter().filter(|line| adds(&line.operation)).count();
+    assert_eq!(
+        before.len(),
+        count(|it| matches!(it, Operation::AddService(_)))
+    );
+    let servers = before.values().map(|(_, servers)| servers.len());
+    assert_eq!(
+        servers.sum::<usize>(),
+        count(|it| matches!(it, Operation::AddServer(..)))
+    );
+
+    // As they were asked for, and so they are written back, each by itself and together.
+    for (service, servers) in before.values() {
+        ipvs.update_service(service)?;
+        ipvs.put_service(service)?;
+        ipvs.change_service(service.key, |it| {
+            it.scheduler = Scheduler::WeightedRoundRobin
+        })?;
+        ipvs.set_scheduler(service.key, service.scheduler)?;
+        for server in servers {
+            ipvs.put_server(service.key, server)?;
+            ipvs.set_weight(service.key, server.address, 2)?;
+            ipvs.update_server(service.key, server)?;
+        }
+    }
+    same(&read(ipvs.table()?), &before);
+    let mut saved = String::new();
+    for (service, servers) in before.values() {
+        saved += &format!("-A {service}\n");
+        for server in servers.iter().rev() {
+            saved += &format!("-a {} {server}\n", service.key);
+        }
+    }
+    ipvs.flush()?;
+    let restored: Vec<_> = text::parse(&saved)
+        .map(|line| line.map(|it| it.operation))
+        .collect::<ipvset::Result<_>>()?;
+    let mut batch = ipvs.batch();
+    batch.extend(restored);
+    batch.send()?.into_result()?;
+    same(&read(ipvs.table()?), &before);
     Ok(())
 }
 

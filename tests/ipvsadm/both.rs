@@ -112,9 +112,20 @@ impl One {
         self.run_with(line, "")
     }
 
-    pub(crate) fn run_with(&self, line: &str, input: &str) -> Result<Answer> {
+    pub(crate) fn run_with(&self, line: &str, input: impl AsRef<[u8]>) -> Result<Answer> {
         let program = self.program.to_string_lossy();
         output(self.namespace.command(&program)?, line, input)
+    }
+}
+
+impl One {
+    /// Runs a command of a shell in which `$0` is the program.
+    pub(crate) fn run_in_shell(&self, script: &str) -> Result<Answer> {
+        let mut shell = self.namespace.command("unshare")?;
+        shell
+            .args(["--mount", "sh", "-c", script])
+            .arg(&self.program);
+        output(shell, "", "")
     }
 }
 
@@ -140,11 +151,12 @@ pub(crate) fn ours() -> Result<PathBuf> {
 pub(crate) fn output(
     mut command: std::process::Command,
     line: &str,
-    input: &str,
+    input: impl AsRef<[u8]>,
 ) -> Result<Answer> {
     use std::io::Write;
+    let input = input.as_ref();
     let mut child = command
-        .args(line.split_whitespace())
+        .args(line.split(' ').filter(|word| !word.is_empty()))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -152,7 +164,7 @@ pub(crate) fn output(
     let stdin = child.stdin.take();
     let ended = std::thread::scope(|scope| {
         // One that reads nothing closes it.
-        scope.spawn(move || stdin.map(|mut it| it.write_all(input.as_bytes())));
+        scope.spawn(move || stdin.map(|mut it| it.write_all(input)));
         child.wait_with_output()
     })?;
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();

@@ -34,6 +34,17 @@ fn main() -> ExitCode {
         Test::new("saved_is_restored", restore::saved_is_restored),
         Test::new("what_fails_to_be_restored", restore::failures),
         Test::new("nothing_half", restore::nothing_half),
+        Test::new(
+            "what_the_kernel_holds_is_put_back",
+            restore::what_the_kernel_holds_is_put_back,
+        ),
+        Test::new("a_line_that_is_not_utf8", restore::a_line_that_is_not_utf8),
+        Test::new("names_are_restored", restore::names_are_restored),
+        Test::new("a_name_of_two_families", restore::a_name_of_two_families),
+        Test::new(
+            "output_that_cannot_be_written",
+            restore::output_that_cannot_be_written,
+        ),
     ];
     // Hundreds of processes each, which start slowly on User Mode Linux.
     let tests = tests.into_iter().map(|test| test.limit(LIMIT)).collect();

@@ -173,3 +173,124 @@ pub(crate) fn nothing_half() -> Result {
     assert_eq!(both.ours.run("-S -n")?.out, "");
     Ok(())
 }
+
+/// What another program may have set, one after the other, as ours saves it.
+const ODD: &str = "\
+-A -t 10.0.0.1:0 -s rr
+-A -t 10.0.0.1:80 -s rr -b flag-1
+-a -t 10.0.0.1:80 -r 10.1.0.2:8080 -g -w 1
+-a -t 10.0.0.1:80 -r 10.1.0.3:8080 -i -w 1 --tun-type ipip
+-a -t 10.0.0.1:80 -r 10.1.0.4:80 --forward bypass -w 1
+-A -t 10.0.0.1:81 -s wlc -p 0
+-A -t 10.0.0.1:82 -s wlc -p 3456000 -M 0.255.0.1
+-A -t 10.0.0.1:83 -s rr -o
+-A -t 10.0.0.1:84 -s rr --pe sip
+";
+
+pub(crate) fn what_the_kernel_holds_is_put_back() -> Result {
+    let both = Both::new()?;
+    both.prepare(&ODD.lines().collect::<Vec<_>>())?;
+    assert_eq!(both.ours.run("-S -n")?.out, ODD);
+    both.ours.run("-C")?;
+    let restored = both.ours.run_with("-R", ODD)?;
+    assert_eq!((restored.status, restored.err.as_str()), (0, ""));
+    assert_eq!(both.ours.run("-S -n")?.out, ODD);
+    // By hand it is as with the tool: the port is the service's.
+    both.prepare(&["-A -t 10.0.0.1:80 -s rr"])?;
+    both.all_same("-a -t 10.0.0.1:80 -r 10.1.0.2:8080 -g\n-a -t 10.0.0.1:80 -r 10.1.0.3:81 -i")
+}
+
+pub(crate) fn a_line_that_is_not_utf8() -> Result {
+    let both = Both::new()?;
+    let text = b"# caf\xe9\n-A -t 10.0.0.1:80\n-A -t \xe9:80\n-A -t 10.0.0.2:80\n-A -t x\xff\n";
+    let ours = both.ours.run_with("-R", text)?;
+    assert_eq!(ours.status, 2);
+    let lines: Vec<_> = ours.err.lines().map(|it| it.split(':').next()).collect();
+    assert_eq!(lines, [Some("line 3"), Some("line 5")], "{}", ours.err);
+    // Blanks are the tool's own.
+    for blank in ["\t", "\r", " \t ", "\u{b}", "\u{c}", "\u{a0}"] {
+        let text = format!("-A -t 10.0.0.1:80{blank}-s rr\r\n");
+        let (tool, ours) = (
+            both.tool.run_with("-R", &text)?,
+            both.ours.run_with("-R", &text)?,
+        );
+        assert_eq!(tool.status, ours.status, "{blank:?}");
+        both.same_tables()?;
+        both.prepare(&[])?;
+    }
+    Ok(())
+}
+
+/// What Debian's ipvsadm-save writes: the tool's `-S` without `-n`.
+pub(crate) fn names_are_restored() -> Result {
+    let both = Both::new()?;
+    let table = "-A -t 127.0.0.1:80 -s rr\n-a -t 127.0.0.1:80 -r 127.0.0.1:443 -m\n\
+        -A -u 127.0.0.1:53 -s rr -o\n";
+    assert_eq!(both.tool.run_with("-R", table)?.status, 0);
+    let saved = both.tool.run("-S")?.out;
+    assert!(saved.contains("localhost:http"), "{saved}");
+    let restored = both.ours.run_with("-R", &saved)?;
+    assert_eq!((restored.status, restored.err.as_str()), (0, ""));
+    both.same_tables()
+}
+
+/// IPv4, unless the name is in brackets.
+pub(crate) fn a_name_of_two_families() -> Result {
+    let both = Both::new()?;
+    let with = |command: &str| {
+        format!(
+            "f=/dev/shm/ipvsadm-hosts-$$; printf '%s\\n' 'fd00::7 both' '10.0.0.7 both' 'fd00::8 six' >$f && \
+             mount --bind $f /etc/hosts && rm $f && exec \"$0\" {command}"
+        )
+    };
+    for command in ["-A -t both:http", "-A -t six:http"] {
+        let script = with(command);
+        let (tool, ours) = (
+            both.tool.run_in_shell(&script)?,
+            both.ours.run_in_shell(&script)?,
+        );
+        assert_eq!(tool.status, ours.status, "{command}: {tool:?} {ours:?}");
+    }
+    both.same_tables()?;
+    assert_eq!(both.ours.run("-S -n")?.out, "-A -t 10.0.0.7:80 -s wlc\n");
+    let bracketed = both.ours.run_in_shell(&with("-A -t [both]:http -s rr"))?;
+    assert_eq!(bracketed.status, 0, "{bracketed:?}");
+    let saved = both.ours.run("-S -n")?.out;
+    assert!(saved.contains("-A -t [fd00::7]:80 -s rr\n"), "{saved}");
+    Ok(())
+}
+
+/// The command's own status, whatever becomes of what it says.
+pub(crate) fn output_that_cannot_be_written() -> Result {
+    let both = Both::new()?;
+    both.prepare(&["-A -t 10.0.0.1:80 -s rr"])?;
+    for command in [
+        "--help",
+        "-v",
+        "-L -n",
+        "-S -n",
+        "-L --timeout",
+        "-L -n -t 10.9.9.9:9",
+        "-D -f 9",
+    ] {
+        for to in [">/dev/full", "2>/dev/full", ">/dev/full 2>&1", ">&- 2>&-"] {
+            let script = format!("exec \"$0\" {command} {to}");
+            let (tool, ours) = (
+                both.tool.run_in_shell(&script)?,
+                both.ours.run_in_shell(&script)?,
+            );
+            assert_eq!(tool.status, ours.status, "{script}: {ours:?}");
+        }
+    }
+    // Whoever reads enough is not told anything.
+    let script = "for i in 1 2 3; do \"$0\" --help; done | head -n 1";
+    let ours = both.ours.run_in_shell(script)?;
+    assert_eq!((ours.status, ours.err.as_str()), (0, ""));
+    assert_eq!(ours.out.lines().count(), 1);
+    // A listing that is lost keeps no other line from being restored.
+    let script = "printf '%s\\n' '-L -n' '-A -t 10.0.0.2:80 -s rr' | \"$0\" -R >/dev/full";
+    let ours = both.ours.run_in_shell(script)?;
+    assert_eq!(ours.status, 0, "{ours:?}");
+    assert!(both.ours.run("-S -n")?.out.contains("10.0.0.2:80"));
+    Ok(())
+}

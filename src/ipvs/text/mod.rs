@@ -16,10 +16,14 @@
 //! ```
 //!
 //! What is read is every option that the tool takes for a command which changes something, long
-//! and short, with numeric addresses and ports (what `-n` prints). Where an option is left out,
-//! the tool's default counts: `wlc`, `-p 360`, `-g`, `-w 1`, and the service's port for a
-//! server; with `-g` and `-i` the port is always the service's. A firewall mark may be negative,
-//! as the tool prints those from 2,147,483,648 on.
+//! and short, with numeric addresses and ports (what `-n` prints), and with names where [`Names`]
+//! knows them. Where an option is left out, the tool's default counts: `wlc`, `-p 360`, `-g`,
+//! `-w 1`, and the service's port for a server. A firewall mark may be negative, as the tool
+//! prints those from 2,147,483,648 on, and `ops` and `pe sip` may stand without dashes, as older
+//! versions print them. The tool's blanks separate words: the space, the tab and the ends of lines.
+//!
+//! The kernel holds a port of its own also for a server with `-g` or `-i`, though it leaves the
+//! packet's port as it is. The tool saves it and loses it when it restores; here it stays.
 //!
 //! What the tool has no words for is written in words of our own, which it refuses:
 //! `--put-service`, `--put-server` and `--if-present` for the operations that the kernel does
@@ -27,6 +31,7 @@
 //! and flags as `0xN` for what its netlink interface holds and the tool does not know. (It saves
 //! a local node as `-g`, and leaves out thresholds and unknown flags; here nothing is left out.)
 
+mod names;
 mod options;
 mod parse;
 mod print;
@@ -34,6 +39,10 @@ mod words;
 
 #[cfg(test)]
 mod tests;
+
+use std::fmt;
+
+pub use names::Names;
 
 use super::operation::Operation;
 use crate::Result;
@@ -51,6 +60,8 @@ pub struct Line {
 
 /// Reads a saved table line by line. Empty lines and those that begin with `#` say nothing.
 ///
+/// The text may be bytes: a line that is not UTF-8 is an error of that line.
+///
 /// Only the form is looked at; what is refused beyond that, as with
 /// [`VirtualService::validate`](super::VirtualService::validate), is refused when the operation
 /// is carried out.
@@ -58,16 +69,45 @@ pub struct Line {
 /// # Errors
 /// Invalid input with the line and the column of what can't be read
 /// ([`Error::position`](crate::Error::position)). The lines after it can be read all the same.
-pub fn parse(text: &str) -> Lines<'_> {
+pub fn parse(text: &(impl AsRef<[u8]> + ?Sized)) -> Lines<'_> {
+    parse_with(text, &())
+}
+
+/// The same with names for numbers.
+///
+/// # Errors
+/// As with [`parse`].
+pub fn parse_with<'a>(text: &'a (impl AsRef<[u8]> + ?Sized), names: &'a dyn Names) -> Lines<'a> {
     Lines {
-        lines: text.lines().enumerate(),
+        rest: text.as_ref(),
+        number: 0,
+        names,
     }
 }
 
 /// The lines of a saved table: what [`parse`] gives.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Lines<'a> {
-    lines: std::iter::Enumerate<std::str::Lines<'a>>,
+    rest: &'a [u8],
+    /// Of the last line that was read.
+    number: usize,
+    names: &'a dyn Names,
+}
+
+impl<'a> Lines<'a> {
+    fn next_line(&mut self) -> Option<&'a [u8]> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let end = self.rest.iter().position(|byte| *byte == b'\n');
+        let (line, rest) = match end {
+            Some(end) => (&self.rest[..end], &self.rest[end + 1..]),
+            None => (self.rest, &[][..]),
+        };
+        self.rest = rest;
+        self.number += 1;
+        Some(line)
+    }
 }
 
 impl Iterator for Lines<'_> {
@@ -75,14 +115,24 @@ impl Iterator for Lines<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let (index, line) = self.lines.next()?;
-            let trimmed = line.trim_start();
-            if trimmed.is_empty() || trimmed.starts_with('#') {
+            let line = self.next_line()?;
+            let first = line.iter().find(|byte| !words::is_blank(**byte));
+            if first.is_none_or(|byte| *byte == b'#') {
                 continue;
             }
-            let number = index + 1;
-            let operation = parse::operation(line, number);
+            let number = self.number;
+            let line =
+                std::str::from_utf8(line).map_err(|error| words::not_utf8(line, error, number));
+            let operation = line.and_then(|line| parse::operation(line, number, self.names));
             return Some(operation.map(|operation| Line { number, operation }));
         }
+    }
+}
+
+impl fmt::Debug for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lines")
+            .field("number", &self.number)
+            .finish_non_exhaustive()
     }
 }

@@ -140,8 +140,13 @@ pub(super) fn command(name: &str) -> Option<Command> {
         .map(|(_, _, command)| *command)
 }
 
+/// What older versions of the tool print without dashes.
+const BARE: &[(&str, &str)] = &[("ops", "--ops"), ("pe", "--pe")];
+
 /// The option with a name, and what it takes.
 pub(super) fn setting(name: &str) -> Option<(Setting, Takes)> {
+    let bare = BARE.iter().find(|(bare, _)| *bare == name);
+    let name = bare.map_or(name, |(_, name)| name);
     SETTINGS
         .iter()
         .find(|(short, long, ..)| !name.is_empty() && (*short == name || *long == name))

@@ -1,5 +1,7 @@
+use std::net::IpAddr;
+
 use super::*;
-use crate::ipvs::{RealServer, ServiceKey, SyncDaemon, VirtualService};
+use crate::ipvs::{Family, Protocol, RealServer, ServiceKey, SyncDaemon, VirtualService};
 
 /// What `ipvsadm -S -n` (1.31) printed for a table with everything in it.
 const SAVED: &str = "\
@@ -98,8 +100,20 @@ fn the_tools_other_spellings_and_defaults() {
             "-a -t 10.0.0.1:80 -r 10.1.0.1:80 -g -w 1",
         ),
         (
-            "-a -t 10.0.0.1:80 -r 10.1.0.1:99 -g",
-            "-a -t 10.0.0.1:80 -r 10.1.0.1:80 -g -w 1",
+            "-A -u 10.0.0.1:80 -s rr -p 360 pe sip ops",
+            "-A -u 10.0.0.1:80 -s rr -p 360 --pe sip -o",
+        ),
+        (
+            "-A -t 10.0.0.1:080 -s sh -b ,sh-port,,sh-port,",
+            "-A -t 10.0.0.1:80 -s sh -b sh-port",
+        ),
+        (
+            "-A -t 10.0.0.1:80 -p 5 -M 0xffff0000",
+            "-A -t 10.0.0.1:80 -s wlc -p 5 -M 255.255.0.0",
+        ),
+        (
+            "-A --protocol SCTP 10.0.0.1:80",
+            "-A --sctp-service 10.0.0.1:80 -s wlc",
         ),
         (
             "-a -t 10.0.0.1:80 -r [fd00::1] -i",
@@ -126,7 +140,7 @@ fn what_cannot_be_read_is_named_with_line_and_column() {
         ("hello", 1, "`hello` is no command"),
         (" -A -t 10.0.0.1:80 -z", 20, "`-z` is no option"),
         ("-A -t", 6, "the value of `-t` is missing"),
-        ("-A -t host:80", 7, "`host:80` is no numeric address"),
+        ("-A -t host:80", 7, "`host:80` is no address"),
         ("-A -t 10.0.0.1:80 -u 10.0.0.1:80", 19, "beside `-t`"),
         ("-A -t 10.0.0.1:80 -w 1", 19, "does not go with"),
         ("-A -t 10.0.0.1:80 -s sixteen-letters.", 22, "16 bytes"),
@@ -160,6 +174,20 @@ fn what_cannot_be_read_is_named_with_line_and_column() {
             "--tun-port",
         ),
         ("-A -t 10.0.0.1:80 -o=1", 21, "takes no value"),
+        ("-A -t 10.0.0.1:80 oops", 19, "`oops` is no option"),
+        ("-A -t 10.0.0.1:80 ops -o", 23, "can't stand beside `ops`"),
+        ("-A -t 10.0.0.1:80 -s sh -b ,", 28, "a flag is missing"),
+        ("-A -t [fe80::1%2]:80", 7, "has a zone"),
+        ("-A -t fe80::1%lo -p", 7, "has a zone"),
+        ("-A -t 0x0a.1.2.3:80", 7, "is no address"),
+        ("-A -t 10.1:80", 7, "is no address"),
+        ("-A -t fd00::1]:80", 7, "is no address"),
+        ("-A -t [10.0.0.1]:80", 7, "is no address"),
+        ("-A -t 10.0.0.1:http", 7, "is no address"),
+        ("-A --protocol esp 10.0.0.1:80", 15, "tcp, udp, sctp"),
+        ("-A -t 10.0.0.1:80\u{a0}-s rr", 22, "`rr` is no option"),
+        ("-A -t 10.0.0.1:80\u{b}-s rr", 22, "`rr` is no option"),
+        ("-A -t 10.0.0.1:80 -s rr\u{a0}", 22, "rr\u{a0}"),
         ("--set 1 2", 10, "timeout is missing"),
         ("--set 1 2 3 4", 13, "too much"),
         ("--start-daemon both", 16, "neither"),
@@ -171,6 +199,143 @@ fn what_cannot_be_read_is_named_with_line_and_column() {
         assert_eq!(error.position(), Some((3, column)), "{error}");
         assert!(error.to_string().contains(words), "{error}");
     }
+}
+
+/// What another program may have set, and the tool loses or refuses.
+const ODD: &str = "\
+-A -t 10.0.0.1:80 -s rr -b flag-1
+-A -t 10.0.0.1:80 -s sh -b flag-3,0x40
+-A -t 10.0.0.1:80 -s rr -p 0
+-A -t 10.0.0.1:80 -s rr -p 3456000 -M 0.255.0.1
+-A -t 10.0.0.1:0 -s rr
+-A -t 10.0.0.1:80 -s rr -o
+-A -t 10.0.0.1:80 -s rr --pe sip
+-A --protocol 50 10.0.0.1:80 -s rr
+-a -t 10.0.0.1:80 -r 10.1.0.1:8080 -g -w 1
+-a -t 10.0.0.1:80 -r 10.1.0.1:8080 -i -w 1 --tun-type gue --tun-port 1 --tun-csum
+-a -t 10.0.0.1:80 -r [fd00::1]:0 -i -w 1 --tun-type ipip
+-a -t 10.0.0.1:80 -r 10.1.0.1:80 --forward bypass -w 1
+-a -t 10.0.0.1:80 -r 10.1.0.1:80 --forward 7 -w 1 -x 4294967295 -y 1
+-a -t 10.0.0.1:80 -r 10.1.0.1:80 -i -w 1 --tun-type 9 --tun-port 7 --tun-flags 0x8
+";
+
+#[test]
+fn what_the_kernel_holds_can_be_put_back() {
+    for line in parse(ODD) {
+        let operation = line.unwrap().operation;
+        operation.check().unwrap();
+        let text = operation.to_string();
+        assert!(ODD.lines().any(|it| it == text), "{text}");
+        assert_eq!(text.parse::<Operation>().unwrap(), operation);
+        #[cfg(feature = "serde")]
+        {
+            let json = serde_json::to_string(&operation).unwrap();
+            let read: Operation = serde_json::from_str(&json).unwrap();
+            assert_eq!(read, operation, "{json}");
+        }
+    }
+}
+
+/// Some names, and what was asked for.
+#[derive(Default)]
+struct Example {
+    asked: std::cell::RefCell<Vec<String>>,
+}
+
+impl Names for Example {
+    fn address(&self, host: &str, family: Family) -> Option<IpAddr> {
+        self.asked.borrow_mut().push(host.to_owned());
+        match (host, family) {
+            ("both", Family::Ipv4) => Some([10, 0, 0, 1].into()),
+            ("both", Family::Ipv6) => "fd00::1".parse().ok(),
+            _ => None,
+        }
+    }
+
+    fn port(&self, service: &str, protocol: Protocol) -> Option<u16> {
+        match (service, protocol) {
+            ("http", Protocol::TCP) => Some(80),
+            ("domain", Protocol::UDP) => Some(53),
+            _ => None,
+        }
+    }
+
+    fn protocol(&self, name: &str) -> Option<Protocol> {
+        (name == "esp").then(|| Protocol::from_number(50))
+    }
+}
+
+#[test]
+fn names_stand_for_numbers() {
+    let names = Example::default();
+    let read = |line| {
+        let operation = parse_with(line, &names).next().unwrap()?.operation;
+        Ok::<_, crate::Error>(operation.to_string())
+    };
+    for (named, plain) in [
+        ("-A -t both:http -s rr", "-A -t 10.0.0.1:80 -s rr"),
+        ("-A -t [both]:http -s rr", "-A -t [fd00::1]:80 -s rr"),
+        ("-A -u [fd00::2]:domain -s rr", "-A -u [fd00::2]:53 -s rr"),
+        ("-A -t both -s rr -p 5", "-A -t 10.0.0.1:0 -s rr -p 5"),
+        (
+            "-a -u both:domain -r both:domain -m",
+            "-a -u 10.0.0.1:53 -r 10.0.0.1:53 -m -w 1",
+        ),
+        (
+            "-a -t both:http -r both -m",
+            "-a -t 10.0.0.1:80 -r 10.0.0.1:80 -m -w 1",
+        ),
+        (
+            "-A --protocol esp both:80",
+            "-A --protocol 50 10.0.0.1:80 -s wlc",
+        ),
+    ] {
+        assert_eq!(read(named).unwrap(), plain);
+    }
+    for wrong in [
+        "-A -t other:http",
+        "-A -u both:http",
+        "-A -t both:HTTP",
+        "-A -t both:",
+        "-A -t :http",
+        "-A --sctp-service both:http",
+        "-a -f 1 -r both:http",
+        "-A --protocol ah both:80",
+    ] {
+        assert!(read(wrong).unwrap_err().is_invalid_input(), "{wrong}");
+    }
+    names.asked.take();
+    for wrong in [
+        "10.0.0.300:80",
+        "0x0a.1.2.3:80",
+        "fe80::1%lo",
+        "[fe80::g]:80",
+    ] {
+        let line = format!("-A -t {wrong}");
+        assert!(parse_with(&line, &names).next().unwrap().is_err());
+    }
+    assert_eq!(names.asked.take(), [""; 0]);
+}
+
+#[test]
+fn a_line_that_is_not_utf8_is_an_error_of_that_line() {
+    let text = b"# caf\xe9\n-A -t 10.0.0.1:80\r\n-A -t \xe9:80\n\t-C\n";
+    let lines: Vec<_> = parse(text).collect();
+    let [Ok(first), Err(error), Ok(last)] = &lines[..] else {
+        panic!("{lines:?}");
+    };
+    assert_eq!((first.number, last.number), (2, 4));
+    assert_eq!(error.position(), Some((3, 7)));
+    assert!(error.is_invalid_input());
+}
+
+/// A megabyte of flags takes as long as it takes to read it.
+#[test]
+fn many_flags_are_read_in_one_go() {
+    let flags = "sh-port,".repeat(1 << 17);
+    let line = format!("-A -t 10.0.0.1:80 -s sh -b {flags}");
+    let operation: Operation = line.parse().unwrap();
+    assert_eq!(operation.to_string(), "-A -t 10.0.0.1:80 -s sh -b sh-port");
 }
 
 #[test]

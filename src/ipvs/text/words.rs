@@ -1,9 +1,33 @@
 //! A line taken apart into words that know where they stand.
 
 use std::borrow::Cow;
+use std::str::Utf8Error;
 
 use crate::Error;
 use crate::error::Cause;
+
+/// What separates words, as in the tool: not the form feed, nor the no-break space.
+pub(super) fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
+
+/// The error of a line that is not UTF-8.
+pub(super) fn not_utf8(line: &[u8], error: Utf8Error, number: usize) -> Error {
+    let good = line.get(..error.valid_up_to()).unwrap_or_default();
+    let column = String::from_utf8_lossy(good).chars().count() + 1;
+    failed(number, column, "this byte is not UTF-8")
+}
+
+fn failed(line: usize, column: usize, message: impl Into<Cow<'static, str>>) -> Error {
+    let cause = Cause::Text {
+        line,
+        column,
+        message: message.into(),
+    };
+    Error::new("read ipvsadm text", cause)
+}
 
 /// A word of a line.
 #[derive(Debug, Clone, Copy)]
@@ -44,22 +68,18 @@ impl<'a> Words<'a> {
 
     /// An error about the line as a whole.
     pub(super) fn wrong_line(&self, message: impl Into<Cow<'static, str>>) -> Error {
-        let start = self.line.len() - self.line.trim_start().len();
+        let start = self.line.len() - self.line.trim_start_matches(BLANKS).len();
         self.error(column(self.line, start), message)
     }
 
     /// An error where the next word should be.
     pub(super) fn wrong_end(&self, message: impl Into<Cow<'static, str>>) -> Error {
-        self.error(column(self.line, self.line.trim_end().len()), message)
+        let end = self.line.trim_end_matches(BLANKS).len();
+        self.error(column(self.line, end), message)
     }
 
     fn error(&self, column: usize, message: impl Into<Cow<'static, str>>) -> Error {
-        let cause = Cause::Text {
-            line: self.number,
-            column,
-            message: message.into(),
-        };
-        Error::new("read ipvsadm text", cause)
+        failed(self.number, column, message)
     }
 }
 
@@ -68,9 +88,9 @@ impl<'a> Iterator for Words<'a> {
 
     fn next(&mut self) -> Option<Word<'a>> {
         let rest = self.line.get(self.at..)?;
-        let start = self.at + rest.find(|it: char| !it.is_whitespace())?;
+        let start = self.at + rest.find(|it: char| !BLANKS.contains(&it))?;
         let word = self.line.get(start..)?;
-        let length = word.find(char::is_whitespace).unwrap_or(word.len());
+        let length = word.find(BLANKS).unwrap_or(word.len());
         self.at = start + length;
         Some(Word {
             text: word.get(..length)?,
@@ -104,10 +124,10 @@ mod tests {
 
     #[test]
     fn words_know_their_column_in_characters() {
-        let words: Vec<_> = Words::new("  ä\t-b c ", 1)
+        let words: Vec<_> = Words::new("  ä\t-b c\u{a0}\u{c} ", 1)
             .map(|it| (it.text, it.column))
             .collect();
-        assert_eq!(words, [("ä", 3), ("-b", 5), ("c", 8)]);
+        assert_eq!(words, [("ä", 3), ("-b", 5), ("c\u{a0}\u{c}", 8)]);
         assert_eq!(Words::new("", 1).count(), 0);
         let error = Words::new(" -A", 7).wrong_line("no");
         assert_eq!(error.position(), Some((7, 2)));

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use super::super::names::Names;
 use super::super::options::{Command, Setting, Takes, setting};
 use super::super::words::{Word, Words};
 use crate::{Error, Result};
@@ -21,6 +22,7 @@ pub(super) struct Given<'a> {
 pub(super) struct Line<'a> {
     pub(super) words: Words<'a>,
     given: Vec<Given<'a>>,
+    pub(super) names: &'a dyn Names,
 }
 
 /// An option without its value, and the value in the same word: `--weight=5`, `-w5`.
@@ -28,8 +30,10 @@ pub(super) fn split(word: Word<'_>) -> (Word<'_>, Option<Word<'_>>) {
     let text = word.text;
     let end = if text.starts_with("--") {
         text.find('=')
-    } else {
+    } else if text.starts_with('-') {
         text.char_indices().nth(2).map(|(at, _)| at)
+    } else {
+        None
     };
     let Some(end) = end else {
         return (word, None);
@@ -43,7 +47,11 @@ pub(super) fn split(word: Word<'_>) -> (Word<'_>, Option<Word<'_>>) {
 }
 
 impl<'a> Line<'a> {
-    pub(super) fn read(mut words: Words<'a>, command: Option<Command>) -> Result<Self> {
+    pub(super) fn read(
+        mut words: Words<'a>,
+        command: Option<Command>,
+        names: &'a dyn Names,
+    ) -> Result<Self> {
         let mut given: Vec<Given<'a>> = Vec::new();
         while let Some(word) = words.next() {
             let (name, attached) = split(word);
@@ -94,7 +102,11 @@ impl<'a> Line<'a> {
                 second,
             });
         }
-        Ok(Self { words, given })
+        Ok(Self {
+            words,
+            given,
+            names,
+        })
     }
 
     pub(super) fn get(&self, setting: Setting) -> Option<&Given<'a>> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use line::{Line, number, split};
 
+use super::names::Names;
 use super::options::{Command, Setting, command};
 use super::words::{Word, Words};
 use crate::ipvs::daemon::{SyncDaemon, SyncRole};
@@ -20,7 +21,7 @@ use crate::ipvs::timeouts::Timeouts;
 use crate::{Error, Result};
 
 /// The operation that a line stands for.
-pub(super) fn operation(line: &str, number: usize) -> Result<Operation> {
+pub(super) fn operation(line: &str, number: usize, names: &dyn Names) -> Result<Operation> {
     let mut words = Words::new(line, number);
     let first = words
         .next()
@@ -41,7 +42,7 @@ pub(super) fn operation(line: &str, number: usize) -> Result<Operation> {
         }
         Command::StartDaemon => {
             let role = positional.role()?;
-            let line = Line::read(positional.rest()?, Some(command))?;
+            let line = Line::read(positional.rest()?, Some(command), names)?;
             Ok(Operation::StartDaemon(line.daemon(role)?))
         }
         Command::StopDaemon => {
@@ -49,7 +50,7 @@ pub(super) fn operation(line: &str, number: usize) -> Result<Operation> {
             positional.end()?;
             Ok(Operation::StopDaemon(role))
         }
-        command => Line::read(positional.rest()?, Some(command))?.operation(command),
+        command => Line::read(positional.rest()?, Some(command), names)?.operation(command),
     }
 }
 
@@ -160,7 +161,7 @@ impl FromStr for Operation {
     type Err = Error;
 
     fn from_str(line: &str) -> Result<Self> {
-        operation(line, 1)
+        operation(line, 1, &())
     }
 }
 
@@ -168,7 +169,7 @@ impl FromStr for ServiceKey {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        Line::read(Words::new(text, 1), Some(Command::Zero))?.key()
+        Line::read(Words::new(text, 1), Some(Command::Zero), &())?.key()
     }
 }
 
@@ -176,7 +177,7 @@ impl FromStr for VirtualService {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        Line::read(Words::new(text, 1), Some(Command::AddService))?.service()
+        Line::read(Words::new(text, 1), Some(Command::AddService), &())?.service()
     }
 }
 
@@ -185,7 +186,7 @@ impl FromStr for RealServer {
 
     /// The port may be missing only where it is 0, since no service is known to have it from.
     fn from_str(text: &str) -> Result<Self> {
-        let line = Line::read(Words::new(text, 1), Some(Command::AddServer))?;
+        let line = Line::read(Words::new(text, 1), Some(Command::AddServer), &())?;
         if let Some(service) = line.at(Setting::Tcp) {
             let why = "a server stands without its service here";
             return Err(line.words.wrong(service.name, why));
@@ -203,6 +204,6 @@ impl FromStr for SyncDaemon {
             value: None,
         };
         let role = positional.role()?;
-        Line::read(positional.rest()?, Some(Command::StartDaemon))?.daemon(role)
+        Line::read(positional.rest()?, Some(Command::StartDaemon), &())?.daemon(role)
     }
 }

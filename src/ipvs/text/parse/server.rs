@@ -10,30 +10,19 @@ use crate::ipvs::server::{ForwardingMethod, RealServer};
 use crate::ipvs::tunnel::{Tunnel, TunnelFlags};
 
 impl Line<'_> {
-    /// As the tool has it, the port is the service's where none is given, and also where the
-    /// forwarding leaves the packet's port as it is.
+    /// As the tool has it, the port is the service's where none is given.
     pub(super) fn server_address(&self, key: Option<&ServiceKey>) -> Result<SocketAddr> {
         let word = self
             .value(Setting::Server)
             .ok_or_else(|| self.words.wrong_line("a server (`-r`) is missing"))?;
         let port = key.and_then(ServiceKey::socket_address).map(|it| it.port());
-        self.address(word, port.unwrap_or(0))
+        let protocol = key.and_then(ServiceKey::protocol);
+        self.address(word, port.unwrap_or(0), protocol)
     }
 
     pub(super) fn server(&self, key: Option<&ServiceKey>) -> Result<RealServer> {
-        let mut address = self.server_address(key)?;
-        let forwarding = self.forwarding()?;
-        let keeps_port = matches!(
-            forwarding,
-            ForwardingMethod::DirectRouting | ForwardingMethod::Tunnel(_)
-        );
-        if let Some(service) = key
-            .and_then(ServiceKey::socket_address)
-            .filter(|_| keeps_port)
-        {
-            address.set_port(service.port());
-        }
-        let mut server = RealServer::new(address).forwarding(forwarding);
+        let address = self.server_address(key)?;
+        let mut server = RealServer::new(address).forwarding(self.forwarding()?);
         if let Some(weight) = self.number(Setting::Weight)? {
             server.weight = weight;
         }

@@ -1,9 +1,10 @@
 //! Services.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use super::super::names::is_meant_as_address;
 use super::super::options::Setting;
 use super::super::print::flag_names;
 use super::super::words::Word;
@@ -33,9 +34,9 @@ impl Line<'_> {
             Setting::Tcp => Protocol::TCP,
             Setting::Udp => Protocol::UDP,
             Setting::Sctp => Protocol::SCTP,
-            _ => Protocol::from_number(number(&self.words, value)?),
+            _ => self.protocol(value)?,
         };
-        let address = self.address(given.second.unwrap_or(value), 0)?;
+        let address = self.address(given.second.unwrap_or(value), 0, Some(protocol))?;
         if let Some(given) = ipv6.filter(|_| address.is_ipv4()) {
             let why = "the service's address is an IPv4 address";
             return Err(self.words.wrong(given.name, why));
@@ -53,19 +54,71 @@ impl Line<'_> {
         NonZeroU32::new(mark).ok_or_else(|| self.words.wrong(word, "a firewall mark is not 0"))
     }
 
-    /// An address with a port, or without one, which is `port` then.
-    pub(super) fn address(&self, word: Word<'_>, port: u16) -> Result<SocketAddr> {
+    fn protocol(&self, word: Word<'_>) -> Result<Protocol> {
+        let known = word.text.parse();
+        known.or_else(|error| {
+            let named = self.names.protocol(word.text);
+            named.ok_or_else(|| self.at_word(word, &error))
+        })
+    }
+
+    /// An address with a port, or without one, which is `port` then. `protocol` is the one that
+    /// names of ports belong to.
+    pub(super) fn address(
+        &self,
+        word: Word<'_>,
+        port: u16,
+        protocol: Option<Protocol>,
+    ) -> Result<SocketAddr> {
         let text = word.text;
-        let bare = text
-            .strip_prefix('[')
-            .and_then(|it| it.strip_suffix(']'))
-            .unwrap_or(text);
-        text.parse()
-            .or_else(|_| bare.parse().map(|ip: IpAddr| SocketAddr::new(ip, port)))
-            .map_err(|_| {
-                let why = format!("`{text}` is no numeric address with or without a port");
-                self.words.wrong(word, why)
-            })
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Ok(SocketAddr::new(address, port));
+        }
+        let (host, behind) = match text.strip_prefix('[').and_then(|it| it.split_once(']')) {
+            Some((host, "")) => (host, None),
+            Some((host, behind)) => (host, Some(behind.strip_prefix(':').unwrap_or(""))),
+            None => match text.rsplit_once(':') {
+                Some((host, behind)) => (host, Some(behind)),
+                None => (text, None),
+            },
+        };
+        let bracketed = text.starts_with('[');
+        let found = self.host(host, bracketed).and_then(|address| {
+            let port = match behind {
+                None => Some(port),
+                Some(name) => name.parse().ok().or_else(|| {
+                    let named = protocol.filter(|_| !name.is_empty())?;
+                    self.names.port(name, named)
+                }),
+            };
+            Some(SocketAddr::new(address, port?))
+        });
+        found.ok_or_else(|| {
+            let why = if text.contains('%') {
+                format!("`{text}` has a zone, which IPVS can't keep")
+            } else {
+                format!(
+                    "`{text}` is no address, with or without a port, and no name that is known here"
+                )
+            };
+            self.words.wrong(word, why)
+        })
+    }
+
+    /// An IPv6 address or name is in brackets, if a port may follow; no other is.
+    fn host(&self, host: &str, bracketed: bool) -> Option<IpAddr> {
+        let address = host.parse().ok();
+        let address = address.or_else(|| {
+            if host.is_empty() || is_meant_as_address(host) {
+                return None;
+            }
+            let family = match bracketed {
+                true => Family::Ipv6,
+                false => Family::Ipv4,
+            };
+            self.names.address(host, family)
+        });
+        address.filter(|it: &IpAddr| it.is_ipv6() == bracketed)
     }
 
     pub(super) fn service(&self) -> Result<VirtualService> {
@@ -84,7 +137,7 @@ impl Line<'_> {
                 return Err(self.words.wrong(word, "a netmask goes with `-p`"));
             }
             service = match service.key.family() {
-                Family::Ipv4 => service.persistence_mask(number(&self.words, word)?),
+                Family::Ipv4 => service.persistence_mask(self.mask(word)?),
                 Family::Ipv6 => service.persistence_granularity(number(&self.words, word)?),
             };
         }
@@ -99,22 +152,96 @@ impl Line<'_> {
         Ok(service)
     }
 
+    /// A mask in any of the forms that the tool takes, but for a single decimal number: who
+    /// writes `24` does not mean 0.0.0.24.
+    fn mask(&self, word: Word<'_>) -> Result<Ipv4Addr> {
+        let single = word.text.bytes().all(|it| it.is_ascii_digit());
+        let mask = any_ipv4(word.text).filter(|_| !single);
+        mask.map_or_else(|| number(&self.words, word), Ok)
+    }
+
+    /// Names between commas; where there is none between two, as at an end, nothing is meant.
     fn flags(&self, word: Word<'_>, scheduler: Scheduler) -> Result<SchedulerFlags> {
         let names = flag_names(scheduler);
         let mut flags = SchedulerFlags::empty();
         let mut start = 0;
+        let mut any = false;
         for name in word.text.split(',') {
-            let here = word.after(start);
+            let here = start;
             start += name.len() + 1;
+            if name.is_empty() {
+                continue;
+            }
+            any = true;
             flags |= if let Some((_, flag)) = names.iter().find(|(it, _)| *it == name) {
                 *flag
             } else if let Some(bits) = hexadecimal(name) {
                 SchedulerFlags::from_bits_retain(bits)
             } else {
                 let why = format!("the scheduler `{scheduler}` has no flag `{name}`");
-                return Err(self.words.wrong(here, why));
+                return Err(self.words.wrong(word.after(here), why));
             };
         }
-        Ok(flags)
+        match any {
+            true => Ok(flags),
+            false => Err(self.words.wrong(word, "a flag is missing")),
+        }
+    }
+}
+
+/// An IPv4 address of one to four numbers, the last of which fills what is left, each in base 10,
+/// 8 (after a `0`) or 16 (after `0x`): what `inet_aton` takes.
+fn any_ipv4(text: &str) -> Option<Ipv4Addr> {
+    let mut parts = Vec::new();
+    for part in text.splitn(5, '.') {
+        parts.push(any_base(part)?);
+    }
+    let (last, bytes) = parts.split_last()?;
+    let left = 4_u32.checked_sub(bytes.len().try_into().ok()?)?;
+    if left == 0 || u64::from(*last) >= 1 << (8 * left) {
+        return None;
+    }
+    let mut address = 0;
+    for byte in bytes {
+        address = address << 8 | u32::from(u8::try_from(*byte).ok()?);
+    }
+    let address = u64::from(address) << (8 * left) | u64::from(*last);
+    Some(Ipv4Addr::from_bits(address.try_into().ok()?))
+}
+
+fn any_base(text: &str) -> Option<u32> {
+    let (digits, base) = match text.strip_prefix("0x").or(text.strip_prefix("0X")) {
+        Some(digits) => (digits, 16),
+        None if text.len() > 1 && text.starts_with('0') => (text, 8),
+        None => (text, 10),
+    };
+    if digits.starts_with('+') {
+        return None;
+    }
+    u32::from_str_radix(digits, base).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_in_every_form() {
+        for (text, mask) in [
+            ("255.255.255.0", Some([255, 255, 255, 0])),
+            ("0xffffff00", Some([255, 255, 255, 0])),
+            ("0377.0xff.0", Some([255, 255, 0, 0])),
+            ("255.65535", Some([255, 0, 255, 255])),
+            ("255.255.255.256", None),
+            ("255.255.255.255.0", None),
+            ("255.256.0.0", None),
+            ("0x100000000", None),
+            ("08.0.0.0", None),
+            ("255..0.0", None),
+            ("+1.0.0.0", None),
+            ("", None),
+        ] {
+            assert_eq!(any_ipv4(text), mask.map(Ipv4Addr::from), "{text}");
+        }
     }
 }
