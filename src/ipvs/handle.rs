@@ -127,7 +127,8 @@ impl Ipvs {
     }
 
     /// Changes a service's scheduler and nothing else, through [`Ipvs::change_service`]. Its
-    /// flags stay, whether or not the new scheduler knows them.
+    /// flags stay, whether or not the new scheduler knows them
+    /// ([`VirtualService::warnings`] tells).
     ///
     /// # Errors
     /// Not found if there is no such service or scheduler.
@@ -143,8 +144,7 @@ impl Ipvs {
     /// `flags`, and nothing else.
     ///
     /// # Errors
-    /// Not found if there is no such service; invalid input if a flag is to be set that the
-    /// scheduler is known to ignore.
+    /// Not found if there is no such service; invalid input for bits that are no scheduler's.
     pub fn set_scheduler_flags(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -154,7 +154,8 @@ impl Ipvs {
         ready(self.client.set_scheduler_flags(service.into(), mask, flags))
     }
 
-    /// Removes a service with its servers.
+    /// Removes a service with its servers. Its connections stay in the kernel's table as with
+    /// [`Ipvs::remove_server`].
     ///
     /// # Errors
     /// Not found if there is no such service.
@@ -256,7 +257,9 @@ impl Ipvs {
         ready(self.client.change_server(service.into(), server, change))
     }
 
-    /// Changes a server's weight and nothing else, through [`Ipvs::change_server`].
+    /// Changes a server's weight and nothing else, through [`Ipvs::change_server`]. With 0 the
+    /// server keeps the connections that it has; whether it gets new ones depends on persistence
+    /// and the scheduler: see [`RealServer::weight`](RealServer#structfield.weight).
     ///
     /// # Errors
     /// Not found if there is no such service or server; invalid input for a weight above
@@ -287,6 +290,12 @@ impl Ipvs {
     }
 
     /// Removes a server from a service.
+    ///
+    /// Its connections stay in the kernel's table, and their packets are dropped until they time
+    /// out. With the sysctl
+    /// [`EXPIRE_NODEST_CONN`](super::proc::sysctl::EXPIRE_NODEST_CONN) on, they end at once
+    /// (Linux 5.9), and a client's next packet goes to another server. To let them end by
+    /// themselves, set the weight to 0 first: see the [guide](crate::guide::drain).
     ///
     /// # Errors
     /// Not found if there is no such service or server.
@@ -436,7 +445,8 @@ impl Ipvs {
     /// Changes those timeouts that are given, and none of the others.
     ///
     /// # Errors
-    /// Invalid input for one that is not whole seconds from 1 to 2,147,483.
+    /// Invalid input for one that is not whole seconds from 1 on, or that the kernel refuses:
+    /// every kernel takes [`Timeouts::MAX`].
     pub fn set_timeouts(&mut self, timeouts: &Timeouts) -> Result<()> {
         self.execute(&Operation::SetTimeouts(*timeouts))
     }

@@ -15,7 +15,7 @@
 //! for server in ["10.0.0.11:8080", "10.0.0.12:8080"] {
 //!     ipvs.put_server(&web, &RealServer::new(server.parse()?).masquerade())?;
 //! }
-//! ipvs.set_weight(&web, "10.0.0.11:8080".parse()?, 0)?; // drained: no new connections
+//! ipvs.set_weight(&web, "10.0.0.11:8080".parse()?, 0)?; // new connections go to the other one
 //! for entry in ipvs.table()? {
 //!     print!("{entry}"); // as `ipvsadm -S -n` does
 //! }

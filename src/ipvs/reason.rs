@@ -83,8 +83,12 @@ fn of_operation(operation: &Operation, code: i32) -> Meaning {
         {
             Meaning::invalid("a server of another family can't be while a sync daemon runs")
         }
-        (Errno::EINVAL, O::AddServer(..) | O::PutServer(..)) => {
-            Meaning::invalid("no server can have this address as this machine's routes are")
+        (Errno::EINVAL, O::AddServer(_, server) | O::PutServer(_, server)) => {
+            Meaning::invalid(format!(
+                "by this machine's routes {} is neither a unicast address nor one of its own, as \
+                 a server's has to be",
+                server.address.ip()
+            ))
         }
         (Errno::EINVAL, O::StartDaemon(_)) => Meaning::invalid(
             "no daemon can run like this, or not while a service has a server of another family",

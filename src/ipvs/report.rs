@@ -73,7 +73,8 @@ pub struct TableEntry {
 ///
 /// Kernels before 4.1 report connections and packets in 32 bits, which wrap; later ones report
 /// all of it in 64 bits. All of it, not only the rates, is what the kernel gathered last, up to
-/// two seconds ago. With the sysctl `net.ipv4.vs.run_estimation` at 0, nothing is counted.
+/// two seconds ago: a timer gathers it every two seconds, and from Linux 6.2 on a kernel thread,
+/// which a busy machine can hold up. With the sysctl `net.ipv4.vs.run_estimation` at 0, nothing is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -103,12 +103,19 @@ pub struct RealServer {
     /// How packets get there. At first [`ForwardingMethod::Masquerade`].
     #[cfg_attr(feature = "serde", serde(default))]
     pub forwarding: ForwardingMethod,
-    /// The server's share of new connections, 0 to 2,147,483,647; 0 gives it none and leaves
-    /// it those that it has. At first 1.
+    /// The server's share of new connections, 0 to 2,147,483,647. At first 1.
+    ///
+    /// With 0, a server keeps the connections that it has and gets no new ones, with exceptions:
+    /// clients that a persistent service bound to it come back, unless the sysctl
+    /// [`EXPIRE_QUIESCENT_TEMPLATE`](super::proc::sysctl::EXPIRE_QUIESCENT_TEMPLATE) is on; and
+    /// `sh`, `mh` and `dh` choose it all the same and then refuse the client, unless a fallback
+    /// flag leads `sh` and `mh` to another server. The [guide](crate::guide::drain) shows how to
+    /// drain a server.
     #[cfg_attr(feature = "serde", serde(default = "crate::serde::one"))]
     pub weight: u32,
-    /// The server gets no new connection while it has more than this; 0 is no limit. Some kernels
-    /// refuse more than 2,147,483,647.
+    /// The server gets no new connection once it has as many; 0 is no limit. Up to Linux 6.1 the
+    /// kernel compares only when a connection begins or ends, so that after a change one more may
+    /// come. Newer kernels (6.12.107, 7.1) compare at once, and refuse more than 2,147,483,647.
     #[cfg_attr(feature = "serde", serde(default))]
     pub upper_threshold: u32,
     /// It gets new ones again once it has fewer than this; 0 is three quarters of the upper
@@ -165,7 +172,8 @@ impl RealServer {
         self.forwarding(ForwardingMethod::LocalNode)
     }
 
-    /// Sets the server's share of new connections, 0 to 2,147,483,647.
+    /// Sets the server's share of new connections, 0 to 2,147,483,647. See
+    /// [`RealServer::weight`](RealServer#structfield.weight) for what 0 does.
     #[must_use]
     pub fn weight(mut self, weight: u32) -> Self {
         self.weight = weight;

@@ -7,7 +7,9 @@
 //! net/netfilter/ipvs/ip_vs_ctl.c. Where no version is named, Linux 5.10 has it already.
 //!
 //! In a network namespace that belongs to a user namespace of its own there are none up to
-//! Linux 6.1 at least, and later ones let some only be read.
+//! Linux 6.1 at least. From 6.10 on all are there and can be written, except for
+//! [`SYNC_QLEN_MAX`], [`SYNC_SOCK_SIZE`], [`RUN_ESTIMATION`], [`EST_CPULIST`] and [`EST_NICE`],
+//! which can only be read.
 
 mod known;
 mod value;

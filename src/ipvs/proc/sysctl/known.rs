@@ -20,11 +20,14 @@ pub const BACKUP_ONLY: Sysctl<bool> = Sysctl::new("backup_only");
 pub const CACHE_BYPASS: Sysctl<bool> = Sysctl::new("cache_bypass");
 
 /// The size of the table of connections: 2 to the power of this is how many connections a
-/// bucket has, so that less is more memory. -8 to 8; -4 in a fresh kernel. Linux 7.1.
+/// bucket has, so that less is more memory. -8 to 8; -4 in a fresh kernel, more in other network
+/// namespaces than the first. A change resizes the table at once, which
+/// [`Proc::status`](super::super::Proc::status) shows. Linux 7.1.
 pub const CONN_LFACTOR: Sysctl<i32> = Sysctl::limited("conn_lfactor", Limits::Range(-8, 8));
 
-/// How many connections the namespace may have. Linux 7.2.
-pub const CONN_MAX: Sysctl<i32> = Sysctl::limited("conn_max", Limits::Range(0, i32::MAX as i64));
+/// How many connections the namespace may have: up to 2^30 on 64-bit machines, as in a fresh
+/// kernel, and up to 2^24 on others. Linux 7.2.
+pub const CONN_MAX: Sysctl<i32> = Sysctl::limited("conn_max", Limits::Range(0, 1 << 30));
 
 /// What is done with a new connection that looks like an old one:
 /// [`ConnectionReuse::RESCHEDULE`] in a fresh kernel. Before Linux 5.9, anything but nothing
@@ -82,7 +85,8 @@ pub const NAT_ICMP_SEND: Sysctl<bool> = Sysctl::new("nat_icmp_send");
 /// kernel. Off, tunnels fragment them.
 pub const PMTU_DISC: Sysctl<bool> = Sysctl::new("pmtu_disc");
 
-/// Statistics are renewed, and rates estimated: on in a fresh kernel. Linux 5.16.
+/// Statistics are renewed, and rates estimated: on in a fresh kernel. Linux 5.16. From 6.2 on a
+/// kernel thread does it.
 pub const RUN_ESTIMATION: Sysctl<bool> = Sysctl::new("run_estimation");
 
 /// ICMP errors for connections that are not known yet are scheduled like them: off in a fresh
@@ -106,7 +110,8 @@ pub const SLOPPY_TCP: Sysctl<bool> = Sysctl::new("sloppy_tcp");
 pub const SNAT_REROUTE: Sysctl<bool> = Sysctl::new("snat_reroute");
 
 /// The size of the table of services: 2 to the power of this is how many services a bucket has.
-/// -8 to 8. Linux 7.1.
+/// -8 to 8; -3 in a fresh kernel, more in other network namespaces than the first. A change
+/// resizes the table at once. Linux 7.1.
 pub const SVC_LFACTOR: Sysctl<i32> = Sysctl::limited("svc_lfactor", Limits::Range(-8, 8));
 
 /// 1: of persistent services, only the templates are told to backups, which then need
