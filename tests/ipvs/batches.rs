@@ -215,7 +215,7 @@ fn stops_before_anything_is_sent() -> Result {
     let mut batch = ipvs.batch();
     batch.on_failure(OnFailure::Stop);
     batch.add_service(&service(1));
-    batch.add_service(&service(2).one_packet());
+    batch.add_service(&service(2).persistence_granularity(33));
     let outcome = batch.send()?;
     assert_eq!(outcome.failures().len(), 1);
     assert_eq!(outcome.failures()[0].index, 1);
@@ -227,7 +227,7 @@ fn stops_before_anything_is_sent() -> Result {
 fn goes_on_after_a_refusal() -> Result {
     let mut ipvs = Ipvs::connect()?;
     let mut batch = ipvs.batch();
-    batch.add_service(&service(2).one_packet());
+    batch.add_service(&service(2).persistence_granularity(33));
     batch.add_service(&service(1));
     batch.add_server(key(1), &server("224.0.0.1:80"));
     let outcome = batch.send()?;

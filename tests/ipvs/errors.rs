@@ -6,8 +6,8 @@ use std::time::Duration;
 use caps::{CapSet, Capability};
 use ipvset::Missing;
 use ipvset::ipvs::{
-    Family, Ipvs, OnFailure, Operation, PersistenceEngine, RealServer, Scheduler, ServiceKey,
-    SyncDaemon, SyncRole, Timeouts, Tunnel, VirtualService,
+    Family, Ipvs, OnFailure, Operation, PersistenceEngine, RealServer, Scheduler, SchedulerFlags,
+    ServiceKey, SyncDaemon, SyncRole, Timeouts, Tunnel, VirtualService,
 };
 
 use crate::child::Role;
@@ -328,9 +328,10 @@ fn what_is_refused_is_not_sent() -> Result {
     ipvs.add_service(&web())?;
     let before = saved()?;
     let tcp = |address| VirtualService::tcp(at(address));
+    let own = SchedulerFlags::from_bits_retain(1);
     for (wrong, word) in [
-        (tcp("10.0.0.2:0"), "persistence"),
-        (tcp("10.0.0.2:80").one_packet(), "one-packet"),
+        (tcp("10.0.0.2:80").scheduler_flags(own), "0x1"),
+        (tcp("[fd00::2%5]:80"), "scope"),
         (
             tcp("10.0.0.2:80").persistent(Duration::from_millis(1500)),
             "1.5s",
@@ -341,7 +342,6 @@ fn what_is_refused_is_not_sent() -> Result {
         expect_error(outcome, "is_invalid_input", "add service", &object, &[word]);
     }
     for (wrong, word) in [
-        (server("10.1.0.1:81").direct_routing(), "81"),
         (server("10.1.0.1:80").weight(u32::MAX), "4294967295"),
         (server("[fd00::1]:80"), "tunnel"),
         (server("10.1.0.1:80").lower_threshold(2), "2"),

@@ -63,16 +63,14 @@ pub(crate) fn schedulers(ipvs: &mut Ipvs) -> Result<Vec<Scheduler>> {
     let probe = VirtualService::tcp(at("192.0.2.255:1"));
     let mut there = Vec::new();
     for scheduler in SCHEDULERS {
-        match ipvs.add_service(&probe.clone().scheduler(scheduler)) {
-            Err(error) if scheduler != Scheduler::PowerOfTwoChoices || !error.is_not_found() => {
-                return Err(error.into());
-            }
-            outcome => {
-                if lab::test::has(TWOS, outcome).is_some() {
-                    ipvs.remove_service(&probe)?;
-                    there.push(scheduler);
-                }
-            }
+        let added = ipvs.add_service(&probe.clone().scheduler(scheduler));
+        let there_is = match scheduler {
+            Scheduler::PowerOfTwoChoices => lab::test::has(TWOS, added).is_some(),
+            _ => added.map(|()| true)?,
+        };
+        if there_is {
+            ipvs.remove_service(&probe)?;
+            there.push(scheduler);
         }
     }
     Ok(there)

@@ -185,7 +185,7 @@ async fn a_batch_stops_if_it_is_told_to() -> Result {
     let mut batch = ipvs.batch();
     batch.on_failure(OnFailure::Stop);
     batch.add_service(&web);
-    batch.add_service(&VirtualService::tcp(at("10.0.0.1:0")));
+    batch.add_service(&VirtualService::tcp(at("[fd00::1%2]:80")));
     let outcome = batch.send().await?;
     assert_eq!(outcome.failures().len(), 1);
     assert_eq!(outcome.untried_from(), Some(0));
