@@ -126,6 +126,8 @@ fn operations_and_settings() {
     same(Query::Servers(key), json!({"servers": "-t 10.0.0.1:80"}));
     same(crate::ipvs::Protocol::from_number(50), json!(50));
     same(crate::ipvs::Protocol::SCTP, json!("sctp"));
+    let capitals: crate::ipvs::Protocol = serde_json::from_value(json!("TCP")).unwrap();
+    assert_eq!(capitals, crate::ipvs::Protocol::TCP);
     same(ConnectionReuse::RESCHEDULE, json!("RESCHEDULE"));
     same(DefenseMode::AutomaticActive, json!("automatic_active"));
     let threshold = SyncThreshold {

@@ -77,7 +77,10 @@ pub fn parse(text: &(impl AsRef<[u8]> + ?Sized)) -> Lines<'_> {
 ///
 /// # Errors
 /// As with [`parse`].
-pub fn parse_with<'a>(text: &'a (impl AsRef<[u8]> + ?Sized), names: &'a dyn Names) -> Lines<'a> {
+pub fn parse_with<'a>(
+    text: &'a (impl AsRef<[u8]> + ?Sized),
+    names: &'a (dyn Names + Sync),
+) -> Lines<'a> {
     Lines {
         rest: text.as_ref(),
         number: 0,
@@ -91,7 +94,7 @@ pub struct Lines<'a> {
     rest: &'a [u8],
     /// Of the last line that was read.
     number: usize,
-    names: &'a dyn Names,
+    names: &'a (dyn Names + Sync),
 }
 
 impl<'a> Lines<'a> {

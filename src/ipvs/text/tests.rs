@@ -1,4 +1,5 @@
 use std::net::IpAddr;
+use std::sync::Mutex;
 
 use super::*;
 use crate::ipvs::{Family, Protocol, RealServer, ServiceKey, SyncDaemon, VirtualService};
@@ -187,7 +188,7 @@ fn what_cannot_be_read_is_named_with_line_and_column() {
         ("-A --protocol esp 10.0.0.1:80", 15, "tcp, udp, sctp"),
         ("-A -t 10.0.0.1:80\u{a0}-s rr", 22, "`rr` is no option"),
         ("-A -t 10.0.0.1:80\u{b}-s rr", 22, "`rr` is no option"),
-        ("-A -t 10.0.0.1:80 -s rr\u{a0}", 22, "rr\u{a0}"),
+        ("-A -t 10.0.0.1:80 -s rr\u{a0}", 22, "has characters"),
         ("--set 1 2", 10, "timeout is missing"),
         ("--set 1 2 3 4", 13, "too much"),
         ("--start-daemon both", 16, "neither"),
@@ -239,12 +240,12 @@ fn what_the_kernel_holds_can_be_put_back() {
 /// Some names, and what was asked for.
 #[derive(Default)]
 struct Example {
-    asked: std::cell::RefCell<Vec<String>>,
+    asked: Mutex<Vec<String>>,
 }
 
 impl Names for Example {
     fn address(&self, host: &str, family: Family) -> Option<IpAddr> {
-        self.asked.borrow_mut().push(host.to_owned());
+        self.asked.lock().unwrap().push(host.to_owned());
         match (host, family) {
             ("both", Family::Ipv4) => Some([10, 0, 0, 1].into()),
             ("both", Family::Ipv6) => "fd00::1".parse().ok(),
@@ -304,7 +305,7 @@ fn names_stand_for_numbers() {
     ] {
         assert!(read(wrong).unwrap_err().is_invalid_input(), "{wrong}");
     }
-    names.asked.take();
+    names.asked.lock().unwrap().clear();
     for wrong in [
         "10.0.0.300:80",
         "0x0a.1.2.3:80",
@@ -314,7 +315,14 @@ fn names_stand_for_numbers() {
         let line = format!("-A -t {wrong}");
         assert!(parse_with(&line, &names).next().unwrap().is_err());
     }
-    assert_eq!(names.asked.take(), [""; 0]);
+    assert_eq!(*names.asked.lock().unwrap(), [""; 0]);
+}
+
+/// So that a program can wait for something between two lines, on any thread.
+#[test]
+fn lines_can_be_sent() {
+    fn send<T: Send>(_: T) {}
+    send(parse("-C"));
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub(super) struct Given<'a> {
 pub(super) struct Line<'a> {
     pub(super) words: Words<'a>,
     given: Vec<Given<'a>>,
-    pub(super) names: &'a dyn Names,
+    pub(super) names: &'a (dyn Names + Sync),
 }
 
 /// An option without its value, and the value in the same word: `--weight=5`, `-w5`.
@@ -50,7 +50,7 @@ impl<'a> Line<'a> {
     pub(super) fn read(
         mut words: Words<'a>,
         command: Option<Command>,
-        names: &'a dyn Names,
+        names: &'a (dyn Names + Sync),
     ) -> Result<Self> {
         let mut given: Vec<Given<'a>> = Vec::new();
         while let Some(word) = words.next() {

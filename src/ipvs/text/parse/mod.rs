@@ -21,7 +21,11 @@ use crate::ipvs::timeouts::Timeouts;
 use crate::{Error, Result};
 
 /// The operation that a line stands for.
-pub(super) fn operation(line: &str, number: usize, names: &dyn Names) -> Result<Operation> {
+pub(super) fn operation(
+    line: &str,
+    number: usize,
+    names: &(dyn Names + Sync),
+) -> Result<Operation> {
     let mut words = Words::new(line, number);
     let first = words
         .next()
