@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ipvset::ipset::text::OptionName;
-use ipvset::ipset::{AnyEntry, AnySet, AnyType, Bulk, IpSets, Outcome, SetName};
+use ipvset::ipset::{AnyEntry, AnySet, AnyType, Bulk, IpSets, Outcome, Revision, SetName};
 
 use crate::arguments::{Call, Command};
 use crate::complaint::Complaint;
@@ -97,7 +97,8 @@ impl Session {
         let sets = self.sets()?;
         let result = match exist {
             true => create_or_alike(sets, &set),
-            false => sets.create(&set),
+            // As the tool, whose listings show what only a set of the highest revision tells.
+            false => sets.create_with(&set, Revision::Highest),
         };
         result.map_err(|error| {
             if !error.is_unavailable() {
@@ -214,9 +215,9 @@ impl Session {
 /// Creates a set, unless there is one that the kernel takes for the same: the crate looks at the
 /// family and at forceadd too.
 fn create_or_alike(sets: &mut IpSets, set: &AnySet) -> ipvset::Result<()> {
-    let error = match sets.create_or_same(set) {
+    let error = match sets.create_with(set, Revision::Highest) {
         Err(error) if error.already_exists() => error,
-        result => return result.map(drop),
+        result => return result,
     };
     let there = sets.info(set.name())?.set.ok_or(error)?;
     let mut alike = set.clone();

@@ -21,6 +21,7 @@ mod name;
 mod options;
 mod put;
 mod replace;
+mod revision;
 mod set;
 mod sets;
 pub mod text;
@@ -40,6 +41,7 @@ pub use message::{
 };
 pub use name::{Named, SetName};
 pub use options::{CreateOptions, Family, MAX_TIMEOUT, SetRange};
+pub use revision::Revision;
 pub use set::{AnyEntry, AnySet, IpSet};
 pub use sets::IpSets;
 pub use types::{

@@ -333,6 +333,11 @@ impl CreateOptions {
         }
     }
 
+    /// Whether it says how entries are spread over buckets.
+    pub(crate) fn spreads(&self) -> bool {
+        self.bucketsize.is_some() || self.initval.is_some()
+    }
+
     fn flags(&self) -> u32 {
         [
             (self.counters, cadt_flag::WITH_COUNTERS),

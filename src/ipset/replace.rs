@@ -7,7 +7,7 @@ use super::client::Client;
 use super::code::Command;
 use super::encode::Purpose;
 use super::types::Takes;
-use super::{CreateOptions, Entry, IpSet, SetName, SetType};
+use super::{CreateOptions, Entry, IpSet, Revision, SetName, SetType};
 use crate::Result;
 use crate::netlink::Transport;
 
@@ -23,7 +23,7 @@ impl<T: Transport> Client<T> {
     ) -> Result<u64> {
         let entries = entries.into_iter();
         self.destroy_left_over().await;
-        let mut options = self.options_of(set).await?;
+        let (mut options, revision) = self.options_of(set).await?;
         if set.definition().options.contains(Takes::HASH) {
             options.hashsize = Some(buckets(entries.size_hint().0, &options));
             // The new content is spread by a hash of its own.
@@ -33,7 +33,7 @@ impl<T: Transport> Client<T> {
             name: None,
             client: self,
         };
-        let new = temporary.create(set, options).await?;
+        let new = temporary.create(set, options, revision).await?;
         let swapped = temporary.client.fill_and_swap(set, &new, entries).await;
         // It holds the old content now, or as much of the new one as went well.
         let destroyed = temporary.destroy().await;
@@ -101,11 +101,16 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// The options that a set has in the kernel.
-    async fn options_of<K: SetType>(&mut self, set: &IpSet<K>) -> Result<CreateOptions> {
+    /// The options and the revision that a set has in the kernel.
+    async fn options_of<K: SetType>(
+        &mut self,
+        set: &IpSet<K>,
+    ) -> Result<(CreateOptions, Revision)> {
         let info = self.info(set).await?;
         match info.set {
-            Some(there) if there.type_name() == set.type_name() => Ok(there.options().clone()),
+            Some(there) if there.type_name() == set.type_name() => {
+                Ok((there.options().clone(), Revision::Number(info.revision)))
+            }
             _ => {
                 let why = format!("its type is {}, not {}", info.type_name, set.type_name());
                 Err(crate::Error::refused(REPLACE, why).object(set.name()))
@@ -135,10 +140,11 @@ impl<T: Transport> Temporary<'_, T> {
         &mut self,
         like: &IpSet<K>,
         options: CreateOptions,
+        revision: Revision,
     ) -> Result<IpSet<K>> {
         let name = self.client.claim.name()?;
         let new = IpSet::from_parts(name, like.kind().clone(), options);
-        self.client.create(&new).await?;
+        self.client.create(&new, revision).await?;
         self.name = Some(name);
         Ok(new)
     }

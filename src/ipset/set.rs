@@ -183,6 +183,12 @@ impl<T: SetType> IpSet<T> {
             .map_err(|refusal| Error::refused("create set", refusal.0).object(self.name()))
     }
 
+    /// The lowest revision of the type that can express the set's options and all its entries.
+    /// [`IpSets::create`](super::IpSets::create) takes it, or the nearest that the kernel has.
+    pub fn lowest_revision(&self) -> u8 {
+        self.definition().lowest_revision(&self.options)
+    }
+
     /// Checks an entry without asking the kernel, which answers "not in the set" when it is
     /// asked to test one that no set of this type can have.
     ///

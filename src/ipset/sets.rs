@@ -3,7 +3,8 @@ use super::client::{Client, connect_failed};
 use super::code::Command;
 use super::encode::Purpose;
 use super::{
-    AnyType, Bulk, Entries, Entry, Everything, IpSet, Named, Outcome, SetInfo, SetName, SetType,
+    AnyType, Bulk, Entries, Entry, Everything, IpSet, Named, Outcome, Revision, SetInfo, SetName,
+    SetType,
 };
 use crate::netlink::{Failure, Protocol, Socket, ready};
 use crate::{Error, Namespace, Result};
@@ -76,13 +77,22 @@ impl IpSets {
         ready(self.client.revisions(kind))
     }
 
-    /// Creates a set.
+    /// Creates a set, with the lowest revision of its type that can express its options. So older
+    /// versions of `ipset` can list it. [`create_with`](Self::create_with) takes another.
     ///
     /// # Errors
     /// `AlreadyExists`; `InvalidInput` for an option that the type does not take or a value
     /// beyond its limit; `Unavailable` for a type or option that the kernel does not have.
     pub fn create<T: SetType>(&mut self, set: &IpSet<T>) -> Result<()> {
-        ready(self.client.create(set))
+        self.create_with(set, Revision::Lowest)
+    }
+
+    /// Creates a set with a revision of its type: see [`Revision`].
+    ///
+    /// # Errors
+    /// As [`create`](Self::create); `Unavailable` for a revision that the kernel does not have.
+    pub fn create_with<T: SetType>(&mut self, set: &IpSet<T>, revision: Revision) -> Result<()> {
+        ready(self.client.create(set, revision))
     }
 
     /// Creates a set unless it exists already; true if it was created.

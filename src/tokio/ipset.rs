@@ -3,7 +3,9 @@ use crate::ipset::client::{Client, connect_failed};
 use crate::ipset::code::Command;
 use crate::ipset::encode::Purpose;
 use crate::ipset::listing::{Reader, start_of_one};
-use crate::ipset::{AnyType, Bulk, Entry, IpSet, Item, Named, Outcome, SetInfo, SetName, SetType};
+use crate::ipset::{
+    AnyType, Bulk, Entry, IpSet, Item, Named, Outcome, Revision, SetInfo, SetName, SetType,
+};
 use crate::netlink::{AsyncSocket, Failure, Protocol, Socket};
 use crate::{Namespace, Result};
 
@@ -76,7 +78,18 @@ impl IpSets {
     ///
     /// See [`IpSets::create`](crate::ipset::IpSets::create).
     pub async fn create<T: SetType>(&mut self, set: &IpSet<T>) -> Result<()> {
-        self.client.create(set).await
+        self.create_with(set, Revision::Lowest).await
+    }
+
+    /// Creates a set with a revision of its type.
+    ///
+    /// See [`IpSets::create_with`](crate::ipset::IpSets::create_with).
+    pub async fn create_with<T: SetType>(
+        &mut self,
+        set: &IpSet<T>,
+        revision: Revision,
+    ) -> Result<()> {
+        self.client.create(set, revision).await
     }
 
     /// Creates a set unless it exists already; true if it was created.

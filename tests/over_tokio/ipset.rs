@@ -2,7 +2,7 @@
 //! own, the same tests try both.
 
 use library::ipset::{
-    AnyType, Bulk, Entry, IpSet, Item, Named, Outcome, SetInfo, SetName, SetType,
+    AnyType, Bulk, Entry, IpSet, Item, Named, Outcome, Revision, SetInfo, SetName, SetType,
 };
 use library::{Namespace, Result};
 
@@ -56,6 +56,7 @@ impl IpSets {
     methods! {
         revisions(kind: AnyType) -> Result<(u8, u8)>;
         create<T: SetType>(set: &IpSet<T>) -> Result<()>;
+        create_with<T: SetType>(set: &IpSet<T>, revision: Revision) -> Result<()>;
         create_or_same<T: SetType>(set: &IpSet<T>) -> Result<bool>;
         destroy(set: impl Named) -> Result<()>;
         destroy_if_present(set: impl Named) -> Result<()>;

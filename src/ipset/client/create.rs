@@ -9,7 +9,7 @@ use crate::ipset::body;
 use crate::ipset::code::{self, About, Command};
 use crate::ipset::options::number;
 use crate::ipset::types::{Definition, Takes};
-use crate::ipset::{AnyType, IpSet, SetInfo, SetType};
+use crate::ipset::{AnyType, IpSet, Revision, SetInfo, SetType};
 use crate::netlink::{Failure, Transport, flag};
 use crate::{Error, Result};
 
@@ -46,8 +46,8 @@ impl<T: Transport> Client<T> {
             .map_err(|malformed| malformed_reply(Command::Type, malformed))
     }
 
-    /// The revision to create a set with.
-    async fn revision<K: SetType>(&mut self, set: &IpSet<K>) -> Result<u8> {
+    /// The number of the revision to create a set with.
+    async fn revision<K: SetType>(&mut self, set: &IpSet<K>, wanted: Revision) -> Result<u8> {
         let definition = set.definition();
         let (least, most) = self
             .revisions_of(definition, set.family_number())
@@ -74,17 +74,27 @@ impl<T: Transport> Client<T> {
             };
             return unavailable(format!("{option} needs Linux 6.2 or later"));
         }
-        let spread = options.bucketsize.is_some() || options.initval.is_some();
-        if spread && most < definition.bucketsize_since {
+        if options.spreads() && most < definition.bucketsize_since {
             return unavailable("bucketsize and initval need Linux 5.11 or later".into());
         }
-        Ok(most.min(definition.revision))
+        let most = most.min(definition.revision);
+        Ok(match wanted {
+            Revision::Number(number) => number,
+            Revision::Highest => most,
+            // Only a set of the highest revision says how its entries are spread.
+            Revision::Lowest if options.spreads() => most,
+            Revision::Lowest => set.lowest_revision().max(least).min(most),
+        })
     }
 
     /// Creates a set that does not exist.
-    pub(crate) async fn create<K: SetType>(&mut self, set: &IpSet<K>) -> Result<()> {
+    pub(crate) async fn create<K: SetType>(
+        &mut self,
+        set: &IpSet<K>,
+        revision: Revision,
+    ) -> Result<()> {
         set.check()?;
-        let revision = self.revision(set).await?;
+        let revision = self.revision(set, revision).await?;
         let protocol = self.protocol;
         self.connection
             .command(Command::Create.message(), flag::EXCL, |writer| {
@@ -97,7 +107,7 @@ impl<T: Transport> Client<T> {
     /// Creates a set, or makes sure that one exists which is the same; true if it was created.
     pub(crate) async fn create_or_same<K: SetType>(&mut self, set: &IpSet<K>) -> Result<bool> {
         loop {
-            match self.create(set).await {
+            match self.create(set, Revision::Lowest).await {
                 Ok(()) => return Ok(true),
                 Err(error) if error.already_exists() => {}
                 Err(error) => return Err(error),

@@ -53,7 +53,7 @@ pub enum Request {
     Create {
         /// Name, type and options.
         set: Box<AnySet>,
-        /// The revision of the type, see [`IpSets::revisions`](crate::ipset::IpSets::revisions).
+        /// The revision of the type, see [`Revision`](crate::ipset::Revision).
         revision: u8,
         /// It must not exist; otherwise, the same set may.
         exclusive: bool,
@@ -146,8 +146,9 @@ pub enum Request {
 }
 
 impl Request {
-    /// Creates a set, which must not exist. `revision`: see
-    /// [`IpSets::revisions`](crate::ipset::IpSets::revisions).
+    /// Creates a set, which must not exist. `revision`: at least
+    /// [`IpSet::lowest_revision`], of those that [`Request::revisions`] tells; see
+    /// [`Revision`](crate::ipset::Revision).
     ///
     /// # Errors
     /// `InvalidInput` for options that the type does not take, see [`IpSet::check`].

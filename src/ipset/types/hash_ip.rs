@@ -1,4 +1,4 @@
-use super::{Definition, Takes};
+use super::{Definition, Takes, Since};
 use crate::ipset::{Addresses};
 use crate::ipset::element::{Dimension, Ip, Slot, Span};
 
@@ -7,6 +7,7 @@ set_type! {
     HashIp(Addresses), "hash:ip", ["iphash"],
     Definition {
         revision: 6,
+        since: Since::after(0),
         bucketsize_since: 5,
         bitmask_since: 6,
         options: Takes::HASH.union(Takes::NETMASK).union(Takes::BITMASK),

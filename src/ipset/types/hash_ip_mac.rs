@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use super::Definition;
+use super::{Definition, Since};
 use crate::ipset::{MacAddress};
 use crate::ipset::element::{Dimension, Ip, Slot, Span};
 
@@ -9,6 +9,11 @@ set_type! {
     HashIpMac((IpAddr, MacAddress)), "hash:ip,mac", ["ipmachash"],
     Definition {
         revision: 1,
+        since: Since {
+            forceadd: 0,
+            skbinfo: 0,
+            ..Since::NEWER
+        },
         bucketsize_since: 1,
         dimensions: &[
             Dimension::Ip(Ip::new(Slot::First, Span::One)),

@@ -1,4 +1,4 @@
-use super::{Definition, Takes};
+use super::{Definition, Takes, Since};
 use crate::ipset::{Addresses, Port};
 use crate::ipset::element::{Dimension, Ip, Slot, Span};
 
@@ -8,6 +8,7 @@ set_type! {
     HashIpPort((Addresses, Port)), "hash:ip,port", ["ipporthash"],
     Definition {
         revision: 7,
+        since: Since::after(1),
         bucketsize_since: 6,
         bitmask_since: 7,
         options: Takes::HASH.union(Takes::NETMASK_LATE).union(Takes::BITMASK),

@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use super::Definition;
+use super::{Definition, Since};
 use crate::ipset::{Addresses, Port};
 use crate::ipset::element::{Dimension, Ip, Slot, Span};
 
@@ -9,6 +9,7 @@ set_type! {
     HashIpPortIp((Addresses, Port, IpAddr)), "hash:ip,port,ip", ["ipportiphash"],
     Definition {
         revision: 6,
+        since: Since::after(1),
         bucketsize_since: 6,
         dimensions: &[
             Dimension::Ip(Ip::new(Slot::First, Span::Each).wraps()),

@@ -1,4 +1,4 @@
-use super::{Definition, Families};
+use super::{Definition, Families, Since};
 use crate::ipset::{MacAddress};
 use crate::ipset::element::{Dimension};
 
@@ -8,6 +8,11 @@ set_type! {
     Definition {
         families: Families::Unspecified,
         revision: 1,
+        since: Since {
+            forceadd: 0,
+            skbinfo: 0,
+            ..Since::NEWER
+        },
         bucketsize_since: 1,
         dimensions: &[
             Dimension::Mac,

@@ -1,4 +1,4 @@
-use super::Definition;
+use super::{Definition, Since};
 use crate::ipset::{Addresses};
 use crate::ipset::element::{Dimension, Ip, Slot, Span};
 
@@ -7,6 +7,7 @@ set_type! {
     HashNet(Addresses), "hash:net", ["nethash"],
     Definition {
         revision: 7,
+        since: Since::after(2),
         bucketsize_since: 7,
         nomatch: true,
         dimensions: &[

@@ -1,4 +1,4 @@
-use super::Definition;
+use super::{Definition, Since};
 use crate::ipset::{Addresses, Interface};
 use crate::ipset::element::{Dimension, Ip, Slot, Span};
 
@@ -9,6 +9,11 @@ set_type! {
     HashNetIface((Addresses, Interface)), "hash:net,iface", ["netifacehash"],
     Definition {
         revision: 8,
+        since: Since {
+            // An interface with a wildcard.
+            entries: 7,
+            ..Since::after(2)
+        },
         bucketsize_since: 8,
         nomatch: true,
         dimensions: &[

@@ -4,7 +4,8 @@ use crate::ipset::element::{Dimension, Ip, Slot, Span};
 
 set_type! {
     /// `hash:net,net`: two networks. Of the entries that match a packet, the longer first network
-    /// decides, then the longer second.
+    /// decides, then the longer second. Linux 6.2 and later take no `::` as the first of IPv6
+    /// addresses.
     HashNetNet((Addresses, Addresses)), "hash:net,net", ["netnethash"],
     Definition {
         revision: 4,

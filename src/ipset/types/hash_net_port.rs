@@ -1,4 +1,4 @@
-use super::Definition;
+use super::{Definition, Since};
 use crate::ipset::{Addresses, Port};
 use crate::ipset::element::{Dimension, Ip, Slot, Span};
 
@@ -7,6 +7,7 @@ set_type! {
     HashNetPort((Addresses, Port)), "hash:net,port", ["netporthash"],
     Definition {
         revision: 8,
+        since: Since::after(3),
         bucketsize_since: 8,
         nomatch: true,
         dimensions: &[

@@ -8,9 +8,9 @@ use bitflags::bitflags;
 
 pub use any::AnyType;
 
-use super::Family;
 use super::element::Dimension;
 use super::value::Elements;
+use super::{CreateOptions, Family};
 
 /// What is true of a type of set. Typed and untyped sets and entries are checked, written and
 /// read by it.
@@ -22,6 +22,8 @@ pub struct Definition {
     pub(crate) families: Families,
     /// The highest revision that this crate knows.
     pub(crate) revision: u8,
+    /// The revisions that brought what sets and entries can have.
+    pub(crate) since: Since,
     /// The revision that brought `bucketsize` and `initval`.
     pub(crate) bucketsize_since: u8,
     /// The revision that brought `bitmask`, and `netmask` where the type had none before.
@@ -31,6 +33,40 @@ pub struct Definition {
     pub(crate) options: Takes,
     /// Entries can be exceptions.
     pub(crate) nomatch: bool,
+}
+
+/// The revisions of a type that brought something. The kernel does not look at them, but by a
+/// set's revision the tool knows what its entries can have: it saves nothing else.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Since {
+    /// All that an entry without options can be.
+    pub(crate) entries: u8,
+    pub(crate) counters: u8,
+    pub(crate) comment: u8,
+    pub(crate) forceadd: u8,
+    pub(crate) skbinfo: u8,
+}
+
+impl Since {
+    /// Of a type that came with counters and comments.
+    pub(crate) const NEWER: Self = Self {
+        entries: 0,
+        counters: 0,
+        comment: 0,
+        forceadd: 1,
+        skbinfo: 2,
+    };
+
+    /// Of a type whose entries were complete with a revision, and which got the others one by one.
+    pub(crate) const fn after(entries: u8) -> Self {
+        Self {
+            entries,
+            counters: entries + 1,
+            comment: entries + 2,
+            forceadd: entries + 3,
+            skbinfo: entries + 4,
+        }
+    }
 }
 
 /// The address families that sets of a type can have.
@@ -199,6 +235,7 @@ impl Definition {
         aliases: &[],
         families: Families::Both,
         revision: 0,
+        since: Since::NEWER,
         bucketsize_since: 0,
         bitmask_since: 0,
         dimensions: &[],
@@ -209,9 +246,41 @@ impl Definition {
     /// What the bitmap types and the list have in common.
     const OTHER: Self = Self {
         revision: 3,
+        since: Since {
+            skbinfo: 3,
+            ..Since::after(0)
+        },
         options: Takes::empty(),
         ..Self::HASH
     };
+
+    /// The lowest revision that can express the options of a set, and all its entries.
+    pub(crate) fn lowest_revision(&self, options: &CreateOptions) -> u8 {
+        let Since {
+            entries,
+            counters,
+            comment,
+            forceadd,
+            skbinfo,
+        } = self.since;
+        let late_netmask = self.options.contains(Takes::NETMASK_LATE);
+        [
+            (true, entries),
+            (options.counters, counters),
+            (options.comment, comment),
+            (options.forceadd, forceadd),
+            (options.skbinfo, skbinfo),
+            (options.spreads(), self.bucketsize_since),
+            (options.bitmask.is_some(), self.bitmask_since),
+            (
+                options.netmask.is_some() && late_netmask,
+                self.bitmask_since,
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(given, since)| given.then_some(since))
+        .fold(0, u8::max)
+    }
 
     /// Whether entries have an interface.
     pub(crate) fn has_interface(&self) -> bool {

@@ -24,7 +24,8 @@ enum Verdict {
     Refused,
     /// By the kernel: outside a bitmap's range.
     Outside,
-    /// By the kernel from Linux 6.2 on: a zero address in hash:ip,port.
+    /// By the kernel from Linux 6.2 on: a zero address in hash:ip,port, and a first one in
+    /// hash:net,net of IPv6.
     ZeroAddress,
 }
 
@@ -93,8 +94,12 @@ fn every_element(name: &'static str, family: Family) -> Outcome {
             Verdict::Outside => outside(&mut sets, &set, &entry),
             Verdict::ZeroAddress if kernel_is_at_least(6, 2) => {
                 let error = sets.add(&set, value(&entry)).unwrap_err();
-                assert!(error.is_invalid_input() && error.errno().is_some());
-                assert!(error.to_string().contains("zero address"), "{error}");
+                assert!(error.is_invalid_input(), "{error}");
+                let words = match name {
+                    "hash:ip,port" => "zero address",
+                    _ => "zero element",
+                };
+                assert!(error.to_string().contains(words), "{error}");
                 Ok(())
             }
             Verdict::Taken if rules.is_misread_by_old_kernels(&entry) => {
@@ -252,6 +257,9 @@ impl Rules {
         }
         match self.name {
             "hash:ip,port" if first.is_unspecified() => Verdict::ZeroAddress,
+            "hash:net,net" if first == last && first == Ipv6Addr::UNSPECIFIED => {
+                Verdict::ZeroAddress
+            }
             _ => Verdict::Taken,
         }
     }

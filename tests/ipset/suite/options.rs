@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use ipvset::ErrorKind;
 use ipvset::ipset::{
-    AnySet, AnyType, CreateOptions, Family, IpSets, Ipv4Range, MAX_TIMEOUT, PortRange, SetRange,
+    AnySet, AnyType, CreateOptions, Family, IpSets, Ipv4Range, MAX_TIMEOUT, PortRange, Revision,
+    SetRange,
 };
 
 use super::common::{
@@ -219,8 +220,9 @@ fn every_option(name: &'static str, family: Family) -> Outcome {
                     "{text}"
                 );
             }
+            // As the tool does, with whose sets these are compared.
             Some(_) => {
-                sets.create(&set)
+                sets.create_with(&set, Revision::Highest)
                     .map_err(|error| format!("{}: {error}", choice.text))?;
                 made.push((number, set, choice));
             }

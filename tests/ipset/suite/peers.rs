@@ -4,7 +4,7 @@
 use ipvset::ipset::{
     AnyEntry, AnySet, BitmapIp, BitmapPort, Entry, HashIp, HashIpMark, HashIpPort, HashMac,
     HashNet, HashNetIface, HashNetNet, HashNetPortNet, Interface, IpSet, IpSets, Item, ListSet,
-    Mark, Member, SetType, tcp, udp,
+    Mark, Member, Revision, SetType, tcp, udp,
 };
 
 use super::common::{
@@ -37,7 +37,8 @@ pub(crate) fn tests() -> Vec<Test> {
         &["hash:ip,port"] => port_ranges_with_protocols,
         &["hash:ip", "hash:net"] => all_sets_with_their_entries,
         ALL => one_flow_for_every_type,
-        ALL => the_revision_is_the_kernels,
+        ALL => the_highest_revision_is_the_kernels,
+        ALL => the_lowest_revision_that_can_express_a_set,
     ]
 }
 
@@ -423,7 +424,7 @@ fn flow<T: SetType>(sets: &mut IpSets, set: IpSet<T>, entry: impl Into<Entry<T>>
 }
 
 /// The highest that kernel and crate know, which is the one that the tool takes.
-fn the_revision_is_the_kernels() -> Outcome {
+fn the_highest_revision_is_the_kernels() -> Outcome {
     let mut sets = IpSets::connect()?;
     let mut text = String::new();
     let mut expected = Vec::new();
@@ -445,7 +446,7 @@ fn the_revision_is_the_kernels() -> Outcome {
         let set = AnySet::untyped(format!("crate-{number}"), name.parse()?)?;
         let mut set = set;
         set.options_mut().range = sets.info(tool.name)?.set.and_then(|it| it.options().range);
-        sets.create(&set)?;
+        sets.create_with(&set, Revision::Highest)?;
         assert_eq!(sets.header(&set)?.revision, tool.revision, "{name}");
         assert_eq!(tool.revision, expected[number], "{name}");
     }
@@ -455,5 +456,115 @@ fn the_revision_is_the_kernels() -> Outcome {
     );
     let any = sets.info("tool-3")?.set.ok_or("hash:ip is known")?;
     sets.add(&any, AnyEntry::new(v4("10.0.0.1")))?;
+    Ok(())
+}
+
+/// As low as older tools need it, and as high as this one needs it to save all that entries have.
+fn the_lowest_revision_that_can_express_a_set() -> Outcome {
+    let mut sets = IpSets::connect()?;
+    restore("create m hash:ip\n")?;
+    // Type, what an entry is, and the revisions that brought: all kinds of entries, counters,
+    // comment, forceadd, skbinfo, bucketsize.
+    let types: [(&str, &str, [u8; 6]); 16] = [
+        ("bitmap:ip", "10.0.0.1", [0, 1, 2, 0, 3, 0]),
+        (
+            "bitmap:ip,mac",
+            "10.0.0.1,02:00:00:00:00:01",
+            [0, 1, 2, 0, 3, 0],
+        ),
+        ("bitmap:port", "9", [0, 1, 2, 0, 3, 0]),
+        ("hash:ip", "10.0.0.1", [0, 1, 2, 3, 4, 5]),
+        (
+            "hash:ip,mac",
+            "10.0.0.1,02:00:00:00:00:01",
+            [0, 0, 0, 0, 0, 1],
+        ),
+        ("hash:ip,mark", "10.0.0.1,0x00000007", [0, 0, 0, 1, 2, 3]),
+        ("hash:ip,port", "10.0.0.1,sctp:9", [1, 2, 3, 4, 5, 6]),
+        (
+            "hash:ip,port,ip",
+            "10.0.0.1,udplite:9,10.0.0.2",
+            [1, 2, 3, 4, 5, 6],
+        ),
+        (
+            "hash:ip,port,net",
+            "10.0.0.1,tcp:9,10.0.0.0/24 nomatch",
+            [3, 4, 5, 6, 7, 8],
+        ),
+        ("hash:mac", "02:00:00:00:00:01", [0, 0, 0, 0, 0, 1]),
+        ("hash:net", "10.0.0.0/24 nomatch", [2, 3, 4, 5, 6, 7]),
+        (
+            "hash:net,iface",
+            "10.0.0.0/24,lo nomatch",
+            [7, 7, 7, 7, 7, 8],
+        ),
+        (
+            "hash:net,net",
+            "10.0.0.0/24,10.0.1.0/24 nomatch",
+            [0, 0, 0, 1, 2, 3],
+        ),
+        (
+            "hash:net,port",
+            "10.0.0.0/24,tcp:9 nomatch",
+            [3, 4, 5, 6, 7, 8],
+        ),
+        (
+            "hash:net,port,net",
+            "10.0.0.0/24,tcp:9,10.0.1.0/24 nomatch",
+            [0, 0, 0, 1, 2, 3],
+        ),
+        ("list:set", "m", [0, 1, 2, 0, 3, 0]),
+    ];
+    for (name, entry, since) in types {
+        let (least, most) = sets.revisions(name.parse()?)?;
+        let hash = name.starts_with("hash:");
+        let options = [
+            "",
+            "counters",
+            "comment",
+            "forceadd",
+            "skbinfo",
+            "bucketsize 4",
+        ];
+        for (option, since) in options.into_iter().zip(since) {
+            if !hash && ["forceadd", "bucketsize 4"].contains(&option) {
+                continue;
+            }
+            let range = match name {
+                "bitmap:port" => "range 0-9",
+                name if name.starts_with("bitmap:") => "range 10.0.0.0/24",
+                _ => "",
+            };
+            let set: AnySet = format!("s {name} {range} {option}").parse()?;
+            assert_eq!(set.lowest_revision(), since, "{name} {option}");
+            if option == "bucketsize 4" && !kernel_is_at_least(5, 11) {
+                continue;
+            }
+            sets.create(&set)?;
+            let revision = sets.header("s")?.revision;
+            let expected = match option {
+                "bucketsize 4" => most,
+                _ => since.clamp(least, most),
+            };
+            assert_eq!(revision, expected, "{name} {option}");
+            let options = match option {
+                "counters" => "packets 3 bytes 4",
+                "comment" => "comment \"hello\"",
+                "skbinfo" => "skbmark 0x7 skbprio 1:2 skbqueue 3",
+                _ => "",
+            };
+            let line = format!("{entry} {options}");
+            sets.add(&set, set.parse_entry(&line)?)?;
+            assert_eq!(saved_entries("s")?, [entry_line(&line)], "{name}");
+            let there = sets.info("s")?.set.ok_or("a type that is known")?;
+            assert_eq!(
+                there.options().bucketsize.filter(|size| *size == 4),
+                set.options().bucketsize
+            );
+            sets.replace(&there, [set.parse_entry(&line)?])?;
+            assert_eq!(sets.header("s")?.revision, revision);
+            sets.destroy("s")?;
+        }
+    }
     Ok(())
 }
