@@ -49,7 +49,8 @@ fn same_typed<T: SetType + Default>(set: &AnySet, untyped: &AnyEntry) {
         .next()
         .unwrap()
         .unwrap();
-    let untyped = vec![untyped.clone(); 2];
+    // What was read was given counters, which the line numbers tell.
+    let untyped = vec![given(&set.untype(), untyped); 2];
     let all_untyped = Request::add_all(&set.untype(), untyped)
         .next()
         .unwrap()
