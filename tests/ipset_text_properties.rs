@@ -32,6 +32,8 @@ proptest! {
 
     #[test]
     fn a_file_is_read_as_it_was_written((set, entry) in set().prop_flat_map(entry)) {
+        // Written as none, which is the same to the kernel.
+        prop_assume!(entry.options().comment_bytes() != Some(b""));
         let mut writer = Writer::new(Vec::new());
         writer.create(&set)?;
         writer.add(set.name(), &entry)?;
@@ -51,8 +53,8 @@ proptest! {
         prop_assert_eq!(&read, &entry);
         let set = IpSet::<HashIpPortNet>::new("s")?;
         if set.check_entry(entry.clone()).is_ok() {
-            prop_assert_eq!(&set.parse_entry(&entry.to_string())?, &entry);
-            let untyped = set.untype().parse_entry(&entry.to_string())?;
+            prop_assert_eq!(&set.parse_entry(entry.to_string())?, &entry);
+            let untyped = set.untype().parse_entry(entry.to_string())?;
             prop_assert_eq!(untyped.to_string(), entry.to_string());
         }
     }

@@ -5,6 +5,7 @@ use super::attr::{cadt_flag, data};
 use super::counters::{Counters, NOT_GIVEN};
 use super::element::{Dimension, Fields};
 use super::encode::{Encoder, Purpose, Refusal};
+use super::text::ValueText;
 use super::types::Definition;
 use super::value::{Elements, FromParts};
 use super::{IpSet, MAX_TIMEOUT, SetName, SetType};
@@ -113,9 +114,9 @@ impl EntryOptions {
         self.comment.as_deref()
     }
 
-    /// Sets the comment; see [`Entry::comment`].
-    pub fn set_comment(&mut self, comment: impl Into<String>) {
-        self.comment = Some(comment.into().into_bytes().into_boxed_slice());
+    /// Sets the comment, which need not be UTF-8; see [`Entry::comment`].
+    pub fn set_comment(&mut self, comment: impl AsRef<[u8]>) {
+        self.comment = Some(comment.as_ref().into());
     }
 
     /// The counters that are not given.
@@ -253,10 +254,7 @@ fn check_comment(comment: &[u8]) -> Result<(), Refusal> {
             comment.len()
         )));
     }
-    if let Some(bad) = comment
-        .iter()
-        .find(|byte| matches!(byte, 0 | b'"' | b'\n' | b'\r'))
-    {
+    if let Some(bad) = comment.iter().find(|byte| matches!(byte, 0 | b'"' | b'\n')) {
         return Err(Refusal::new(format!(
             "the comment holds {:?}, which the text of `ipset save` cannot carry",
             char::from(*bad)
@@ -317,7 +315,7 @@ impl<T: SetType> Entry<T> {
     /// A comment of at most 255 bytes, without double quotes, line ends or zero bytes, since
     /// `ipset save` writes it in quotes on one line. The set has to be created with comments.
     #[must_use]
-    pub fn comment(mut self, comment: impl Into<String>) -> Self {
+    pub fn comment(mut self, comment: impl AsRef<[u8]>) -> Self {
         self.options.set_comment(comment);
         self
     }
@@ -428,15 +426,6 @@ impl<T: super::NoMatchType> Entry<T> {
     pub fn nomatch(mut self) -> Self {
         self.options.nomatch = true;
         self
-    }
-}
-
-/// The elements alone, in the syntax of the tool.
-struct ValueText<'a, V>(&'a V);
-
-impl<V: Elements> fmt::Display for ValueText<'_, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.text(f)
     }
 }
 

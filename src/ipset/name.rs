@@ -1,10 +1,11 @@
 use std::borrow::Cow;
 use std::fmt;
-use std::str::FromStr;
+use std::str::{self, FromStr};
 
 use crate::wire::Malformed;
 use crate::{Error, Result};
 
+use super::text::{Escaped, Shown};
 use super::{IpSet, SetType};
 
 /// `IPSET_MAXNAMELEN` with its terminating zero byte.
@@ -12,10 +13,10 @@ const SIZE: usize = 32;
 
 /// The name of a set: 1 to 31 bytes.
 ///
-/// The kernel takes any bytes but zero. Made from a string, a name is held to what the text of
-/// `ipset save` can carry, so that the tool can always save and restore what this crate made: no
-/// white space, no control characters, no comma, no double quote, no dash at the start. Names that others
-/// gave to their sets are read as they are.
+/// The kernel takes any bytes but zero. [`SetName::new`] refuses what makes trouble in the text of
+/// `ipset save`, so that the tool can save and restore what this crate made: blanks, control
+/// characters, commas, double quotes, and a dash at the start. [`SetName::existing`] takes every
+/// name, since other programs may have given any to their sets.
 ///
 /// ```
 /// use ipvset::ipset::SetName;
@@ -35,30 +36,49 @@ impl SetName {
     /// The longest name, in bytes.
     pub const MAX_LENGTH: usize = SIZE - 1;
 
-    /// A name that text can carry.
+    /// A name for a new set.
     ///
     /// # Errors
-    /// `InvalidInput` for every other, see [`SetName`].
+    /// `InvalidInput` for a name that makes trouble in text, see [`SetName`].
     pub fn new(name: &str) -> Result<Self> {
-        let refuse = |why: String| Err(Error::refused("name a set", why).object(quoted(name)));
-        if name.is_empty() {
-            return refuse("the name is empty".into());
-        }
-        if name.len() > Self::MAX_LENGTH {
-            let length = name.len();
-            return refuse(format!(
-                "the name is {length} bytes long, {} is the limit",
-                Self::MAX_LENGTH
-            ));
-        }
         if name.starts_with('-') {
-            return refuse("the ipset tool would read a dash at the start as an option".into());
+            let why = "the ipset tool would read a dash at the start as an option";
+            return Err(refused(name.as_bytes(), why));
         }
-        let bad = |c: &char| c.is_whitespace() || c.is_control() || matches!(c, '"' | ',');
-        if let Some(bad) = name.chars().find(bad) {
-            return refuse(format!("the text of `ipset save` cannot carry {bad:?}"));
+        let bad = |byte: &u8| byte.is_ascii_control() || matches!(byte, b' ' | b'"' | b',');
+        match name.bytes().find(|byte| bad(byte)) {
+            Some(bad) => Err(refused(
+                name.as_bytes(),
+                format!("{:?} makes trouble in `ipset save`", char::from(bad)),
+            )),
+            None => Self::existing(name),
         }
-        Ok(Self::padded(name.as_bytes()))
+    }
+
+    /// The name of a set that another program made: any bytes but zero.
+    ///
+    /// ```
+    /// use ipvset::ipset::SetName;
+    ///
+    /// let name = SetName::existing(b"two w\xf6rds")?;
+    /// assert_eq!(name.as_bytes(), b"two w\xf6rds");
+    /// # Ok::<(), ipvset::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `InvalidInput` for a name that is empty, longer than 31 bytes, or has a zero byte.
+    pub fn existing(name: impl AsRef<[u8]>) -> Result<Self> {
+        let name = name.as_ref();
+        match name.len() {
+            0 => Err(refused(name, "the name is empty")),
+            length if length > Self::MAX_LENGTH => {
+                let most = Self::MAX_LENGTH;
+                let why = format!("the name is {length} bytes long, {most} is the limit");
+                Err(refused(name, why))
+            }
+            _ if name.contains(&0) => Err(refused(name, "the name has a zero byte")),
+            _ => Ok(Self::padded(name)),
+        }
     }
 
     /// A name as the kernel gives it, whatever bytes it has.
@@ -78,7 +98,7 @@ impl SetName {
         Self { bytes }
     }
 
-    /// The bytes of the name, which need not be UTF-8 if another program named the set.
+    /// The bytes of the name, which need not be UTF-8.
     pub fn as_bytes(&self) -> &[u8] {
         let end = self.bytes.iter().position(|byte| *byte == 0);
         &self.bytes[..end.unwrap_or(SIZE)]
@@ -95,10 +115,9 @@ impl SetName {
     }
 }
 
-/// A refused name, so that what is odd about it can be seen.
-fn quoted(name: &str) -> String {
-    let shown: String = name.chars().take(64).collect();
-    format!("{shown:?}")
+fn refused(name: &[u8], why: impl Into<Cow<'static, str>>) -> Error {
+    let start = name.get(..64).unwrap_or(name);
+    Error::refused("name a set", why).object(format_args!("\"{}\"", Shown(start)))
 }
 
 impl FromStr for SetName {
@@ -118,14 +137,20 @@ impl TryFrom<&str> for SetName {
 }
 
 impl fmt::Display for SetName {
+    /// The name as it is. One that no text can carry (it is not UTF-8, or has a double quote or
+    /// the end of a line in it) is escaped so that it is not taken for another name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.as_str())
+        let name = self.as_bytes();
+        match str::from_utf8(name) {
+            Ok(text) if !text.contains(['"', '\n']) => f.pad(text),
+            _ => Escaped(name).fmt(f),
+        }
     }
 }
 
 impl fmt::Debug for SetName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.as_str())
+        write!(f, "\"{}\"", Shown(self.as_bytes()))
     }
 }
 
@@ -186,7 +211,15 @@ mod tests {
 
     #[test]
     fn names_are_what_text_can_carry() {
-        for good in ["a", "KUBE-6-LOOP-BACK", "ü.;'#[", &"x".repeat(31)] {
+        // Only the tool's own blanks separate words.
+        let other_blanks = "a\u{a0}b\u{85}\u{2003}";
+        for good in [
+            "a",
+            "KUBE-6-LOOP-BACK",
+            "ü.;'#[",
+            other_blanks,
+            &"x".repeat(31),
+        ] {
             assert_eq!(SetName::new(good).unwrap(), *good);
         }
         for bad in [
@@ -198,7 +231,6 @@ mod tests {
             "-a",
             "a\0b",
             &"x".repeat(32),
-            "\u{85}",
         ] {
             let error = SetName::new(bad).unwrap_err();
             assert!(error.is_invalid_input(), "{bad:?}");
@@ -211,7 +243,18 @@ mod tests {
     fn the_kernels_names_may_be_anything() {
         let odd = SetName::from_kernel(b"two \xffwords").unwrap();
         assert_eq!(odd.as_bytes(), b"two \xffwords");
-        assert_eq!(odd.to_string(), "two \u{fffd}words");
+        assert_eq!(SetName::existing(b"two \xffwords").unwrap(), odd);
+        assert_eq!(odd.to_string(), "\"two \\xffwords\"(escaped)");
+        assert_eq!(format!("{odd:?}"), "\"two \\xffwords\"");
+        assert_eq!(
+            SetName::existing("a \" b").unwrap().to_string(),
+            "\"a \\\" b\"(escaped)"
+        );
+        assert_eq!(
+            SetName::existing("two words").unwrap().to_string(),
+            "two words"
+        );
+        assert!(SetName::existing("a\0b").unwrap_err().is_invalid_input());
         assert_eq!(odd.with_zero(), b"two \xffwords\0");
         assert!(SetName::from_kernel(&[b'x'; 32]).is_err());
     }

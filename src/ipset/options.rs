@@ -29,6 +29,15 @@ pub enum Family {
     Inet6,
 }
 
+impl Family {
+    pub(crate) fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self::Inet,
+            IpAddr::V6(_) => Self::Inet6,
+        }
+    }
+}
+
 impl fmt::Display for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -155,6 +164,27 @@ pub struct CreateOptions {
 }
 
 impl CreateOptions {
+    /// Rounds as the kernel does, whose `list` shows the rounded values.
+    pub(crate) fn round(&mut self) {
+        // `ip_set_hash_gen.h`: AHASH_INIT_SIZE is 2, AHASH_MAX_SIZE 12, IPSET_MIMINAL_HASHSIZE 64.
+        self.bucketsize = self.bucketsize.map(|it| it.clamp(1, 12).div_ceil(2) * 2);
+        if self.hashsize == Some(0) {
+            self.hashsize = Some(64);
+        }
+        // `list_set_create`: IP_SET_LIST_MIN_SIZE.
+        self.size = self.size.map(|it| it.max(4));
+        // `bitmap_ip_create`
+        if let (Some(SetRange::Addresses(range)), Some(netmask @ 1..=32)) =
+            (&mut self.range, self.netmask)
+        {
+            let first = ipnet::Ipv4Net::new(range.first(), netmask);
+            let last = ipnet::Ipv4Net::new(range.last(), netmask);
+            if let (Ok(first), Ok(last)) = (first, last) {
+                *range = Ipv4Range::new(first.network(), last.broadcast());
+            }
+        }
+    }
+
     /// Refuses what sets of the type do not take and what is beyond its limits.
     pub(crate) fn check(&self, definition: &Definition) -> Result<(), Refusal> {
         self.check_kinds(definition)?;

@@ -5,7 +5,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::element::{Dimension, Element, Fields};
 use super::encode::{Encoder, Refusal};
-use super::text::{Flaw, Parts, Text};
+use super::text::{Flaw, Parts, Text, ValueText};
 use super::{
     Addresses, AnyElement, Interface, Ipv4Range, MacAddress, Mark, MaybeMac, Member, Port,
     PortRange, SetName,
@@ -21,17 +21,11 @@ pub(crate) trait Elements: Sized {
     /// Two parts of it, if it stands for several entries of a set.
     fn halves(&self, dimensions: &[Dimension]) -> Option<(Self, Self)>;
 
-    /// In the syntax of the tool.
-    fn text(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
-
     /// From the syntax of the tool.
     fn from_text(dimensions: &[Dimension], parts: &mut Parts<'_>) -> Result<Self, Flaw>;
 
-    /// See [`Text::is_plain`].
-    fn has_plain_text(&self) -> bool;
-
-    /// See [`Text::is_wildcard`].
-    fn has_wildcard(&self) -> bool;
+    /// Visits the elements, in order.
+    fn each(&self, visit: &mut dyn FnMut(&dyn Text));
 }
 
 /// What the value of an entry can be made from: whatever its elements can be made from.
@@ -71,10 +65,6 @@ impl<A: Element> Elements for A {
         Element::halves(self, dimensions.first()?)
     }
 
-    fn text(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Text::print(self, f)
-    }
-
     #[inline]
     fn from_text(dimensions: &[Dimension], parts: &mut Parts<'_>) -> Result<Self, Flaw> {
         match dimensions {
@@ -83,12 +73,8 @@ impl<A: Element> Elements for A {
         }
     }
 
-    fn has_plain_text(&self) -> bool {
-        Text::is_plain(self)
-    }
-
-    fn has_wildcard(&self) -> bool {
-        Text::is_wildcard(self)
+    fn each(&self, visit: &mut dyn FnMut(&dyn Text)) {
+        visit(self);
     }
 }
 
@@ -132,19 +118,6 @@ macro_rules! tuple {
                 None
             }
 
-            #[allow(non_snake_case)]
-            fn text(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let ($($element),*) = self;
-                let mut separator = "";
-                $(if $element.is_present() {
-                    f.write_str(separator)?;
-                    $element.print(f)?;
-                    separator = ",";
-                })*
-                let _ = separator;
-                Ok(())
-            }
-
             #[inline]
             #[allow(non_snake_case)]
             fn from_text(dimensions: &[Dimension], parts: &mut Parts<'_>) -> Result<Self, Flaw> {
@@ -155,15 +128,9 @@ macro_rules! tuple {
             }
 
             #[allow(non_snake_case)]
-            fn has_plain_text(&self) -> bool {
+            fn each(&self, visit: &mut dyn FnMut(&dyn Text)) {
                 let ($($element),*) = self;
-                true $(&& $element.is_plain())*
-            }
-
-            #[allow(non_snake_case)]
-            fn has_wildcard(&self) -> bool {
-                let ($($element),*) = self;
-                false $(|| $element.is_wildcard())*
+                $(visit($element);)*
             }
         }
 
@@ -344,16 +311,6 @@ impl Elements for AnyValue {
         Some((with(low), with(high)))
     }
 
-    fn text(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        for element in self.elements().filter(|element| element.is_present()) {
-            f.write_str(separator)?;
-            element.print(f)?;
-            separator = ",";
-        }
-        Ok(())
-    }
-
     #[inline]
     fn from_text(dimensions: &[Dimension], parts: &mut Parts<'_>) -> Result<Self, Flaw> {
         let mut value = Self {
@@ -366,18 +323,16 @@ impl Elements for AnyValue {
         Ok(value)
     }
 
-    fn has_plain_text(&self) -> bool {
-        self.elements().all(Text::is_plain)
-    }
-
-    fn has_wildcard(&self) -> bool {
-        self.elements().any(Text::is_wildcard)
+    fn each(&self, visit: &mut dyn FnMut(&dyn Text)) {
+        for element in self.elements() {
+            visit(element);
+        }
     }
 }
 
 impl fmt::Display for AnyValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.text(f)
+        ValueText(self).fmt(f)
     }
 }
 

@@ -92,7 +92,7 @@ impl Serialize for SetName {
 
 impl<'de> Deserialize<'de> for SetName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        from_text(deserializer, Self::existing)
+        from_text(deserializer, |text| Self::existing(text))
     }
 }
 
@@ -157,12 +157,19 @@ struct EntryForm<V, O> {
 /// list of the elements.
 struct Value<'a, T: SetType>(&'a Entry<T>);
 
+fn wrong_value<E: serde::ser::Error, T: SetType>(entry: &Entry<T>) -> E {
+    E::custom(format!("no text carries {entry}"))
+}
+
 impl<T: SetType> Serialize for Value<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let value: &dyn Any = self.0.value();
         match value.downcast_ref::<AnyValue>() {
             Some(value) => value.serialize(serializer),
-            None => serializer.collect_str(&self.0.value_text()),
+            None => match self.0.whole_value_text() {
+                Some(text) => serializer.collect_str(&text),
+                None => Err(wrong_value(self.0)),
+            },
         }
     }
 }

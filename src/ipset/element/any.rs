@@ -9,7 +9,7 @@ use super::{
 };
 use crate::ipset::SetName;
 use crate::ipset::encode::{Encoder, Refusal};
-use crate::ipset::text::Text;
+use crate::ipset::text::print_element;
 use crate::wire::Malformed;
 
 /// An element whose kind is only known at run time.
@@ -74,10 +74,6 @@ impl Element for AnyElement {
             _ => None,
         }
     }
-
-    fn is_present(&self) -> bool {
-        *self != Self::Mac(MaybeMac(None))
-    }
 }
 
 fn both<E: Into<AnyElement>>((one, other): (E, E)) -> (AnyElement, AnyElement) {
@@ -86,7 +82,7 @@ fn both<E: Into<AnyElement>>((one, other): (E, E)) -> (AnyElement, AnyElement) {
 
 impl fmt::Display for AnyElement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.print(f)
+        print_element(self, f)
     }
 }
 

@@ -3,6 +3,7 @@ use std::fmt;
 use super::{Dimension, Element, Fields};
 use crate::ipset::attr::{cadt_flag, data};
 use crate::ipset::encode::{Encoder, Refusal};
+use crate::ipset::text::{Shown, print_element};
 use crate::wire::Malformed;
 use crate::{Error, Result};
 
@@ -34,21 +35,39 @@ impl Interface {
     /// The interface of this name, which need not exist.
     ///
     /// # Errors
-    /// `InvalidInput` for a name that is empty, longer than 15 bytes, or that the text of
-    /// `ipset save` cannot carry: with white space, control characters, commas or quotes.
+    /// `InvalidInput` for a name that is empty, longer than 15 bytes, or has a blank, a control
+    /// character, a comma or a quote. [`Interface::existing`] takes these.
     pub fn new(name: &str) -> Result<Self> {
-        let bad = |c: char| c.is_whitespace() || c.is_control() || matches!(c, ',' | '"');
+        let bad = |byte: &u8| byte.is_ascii_control() || matches!(byte, b' ' | b',' | b'"');
+        match name.bytes().find(|byte| bad(byte)) {
+            Some(bad) => Err(refused(
+                name.as_bytes(),
+                format!(
+                    "{:?} is not allowed in an interface's name",
+                    char::from(bad)
+                ),
+            )),
+            None => Self::existing(name),
+        }
+    }
+
+    /// The interface of a name that may be any bytes but zero, as the kernel has it. Not every
+    /// such name can be carried by text.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a name that is empty, longer than 15 bytes, or has a zero byte.
+    pub fn existing(name: impl AsRef<[u8]>) -> Result<Self> {
+        let name = name.as_ref();
         let why = match name.len() {
             0 => "the name is empty".into(),
             length if length > Self::MAX_LENGTH => format!(
                 "the name is {length} bytes long, {} is the limit",
                 Self::MAX_LENGTH
             ),
-            _ if name.contains(bad) => "the text of `ipset save` cannot carry the name".into(),
-            _ => return Ok(Self::padded(name.as_bytes())),
+            _ if name.contains(&0) => "the name has a zero byte".into(),
+            _ => return Ok(Self::padded(name)),
         };
-        let shown: String = name.chars().take(64).collect();
-        Err(Error::refused("name an interface", why).object(format_args!("{shown:?}")))
+        Err(refused(name, why))
     }
 
     #[inline(always)]
@@ -101,20 +120,22 @@ impl Interface {
     }
 }
 
+fn refused(name: &[u8], why: String) -> Error {
+    let start = name.get(..64).unwrap_or(name);
+    Error::refused("name an interface", why).object(format_args!("\"{}\"", Shown(start)))
+}
+
 impl fmt::Display for Interface {
     /// The entry's text, to which the option `wildcard` does not belong.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.physdev {
-            f.write_str("physdev:")?;
-        }
-        f.write_str(&String::from_utf8_lossy(self.name()))
+        print_element(self, f)
     }
 }
 
 impl fmt::Debug for Interface {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Interface")
-            .field("name", &String::from_utf8_lossy(self.name()))
+            .field("name", &format_args!("\"{}\"", self.name().escape_ascii()))
             .field("physdev", &self.physdev)
             .field("wildcard", &self.wildcard)
             .finish()

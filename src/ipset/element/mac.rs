@@ -125,8 +125,4 @@ impl Element for MaybeMac {
     fn read(_: &Dimension, fields: &Fields<'_>) -> Result<Self, Malformed> {
         Ok(Self(fields.ether.map(MacAddress)))
     }
-
-    fn is_present(&self) -> bool {
-        self.0.is_some()
-    }
 }

@@ -4,6 +4,7 @@ use super::{Dimension, Element, Fields};
 use crate::Result;
 use crate::ipset::attr::{cadt_flag, data};
 use crate::ipset::encode::{Encoder, Refusal};
+use crate::ipset::text::print_element;
 use crate::ipset::{Named, SetName};
 use crate::wire::Malformed;
 
@@ -91,12 +92,7 @@ impl From<SetName> for Member {
 
 impl fmt::Display for Member {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.name)?;
-        match &self.place {
-            None => Ok(()),
-            Some(Place::Before(other)) => write!(f, " before {other}"),
-            Some(Place::After(other)) => write!(f, " after {other}"),
-        }
+        print_element(self, f)
     }
 }
 

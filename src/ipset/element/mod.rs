@@ -45,11 +45,6 @@ pub(crate) trait Element: Text + Clone + PartialEq + fmt::Debug {
     fn halves(&self, _dimension: &Dimension) -> Option<(Self, Self)> {
         None
     }
-
-    /// Whether there is something to see of it in the entry's text.
-    fn is_present(&self) -> bool {
-        true
-    }
 }
 
 /// What a type of set has at one place of its entries.

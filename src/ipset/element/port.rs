@@ -1,12 +1,14 @@
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 use super::{Dimension, Element, Fields};
 use crate::ipset::Family;
 use crate::ipset::attr::data;
-use crate::ipset::encode::{Encoder, Refusal};
-use crate::ipset::text::{Text, protocol_name};
+use crate::ipset::encode::{Encoder, Purpose, Refusal};
+use crate::ipset::text::{only_in, print_element, protocol_name, read_protocol};
 use crate::wire::{Malformed, NET_BYTE_ORDER};
+use crate::{Error, Result};
 
 /// One port or a range of them, made from a number or a range of numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -95,6 +97,27 @@ impl Protocol {
     /// include/linux/netfilter/ipset/ip_set_getport.h.
     pub const fn has_ports(self) -> bool {
         matches!(self, Self::TCP | Self::UDP | Self::SCTP | Self::UDPLITE)
+    }
+
+    /// The only family in whose sets it may be.
+    pub(crate) fn family(self) -> Option<Family> {
+        match self {
+            Self::ICMP => Some(Family::Inet),
+            Self::ICMPV6 => Some(Family::Inet6),
+            _ => None,
+        }
+    }
+}
+
+impl FromStr for Protocol {
+    type Err = Error;
+
+    /// From its name in /etc/protocols, in small or capital letters, or from its number.
+    fn from_str(name: &str) -> Result<Self> {
+        read_protocol(name).ok_or_else(|| {
+            Error::refused("find protocol", "this crate knows no protocol of this name")
+                .object(name)
+        })
     }
 }
 
@@ -204,7 +227,7 @@ impl Port {
 
 impl fmt::Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.print(f)
+        print_element(self, f)
     }
 }
 
@@ -227,7 +250,7 @@ impl Element for Port {
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         let Self { protocol, ports } = *self;
         if !protocol.has_ports() {
-            self.check_without_ports(encoder.family)?;
+            self.check_without_ports(encoder.family, encoder.purpose)?;
         }
         encoder.writer.raw(&one_port(ports.first, protocol));
         if !ports.is_one() {
@@ -256,18 +279,18 @@ impl Element for Port {
 }
 
 impl Port {
-    /// Linux stores port 0 where a protocol has none, without a word: for ICMP in an IPv6 set
-    /// and the other way round too.
+    /// Linux stores port 0 where a protocol has none, without a word. It stores ICMP in a set of
+    /// IPv6 addresses, and the other way round, which the tool refuses together with the file
+    /// that has it: such an entry cannot be added, but what others added can be removed.
     #[cold]
-    fn check_without_ports(self, family: Family) -> Result<(), Refusal> {
-        let kept = match family {
-            Family::Inet => Protocol::ICMP,
-            Family::Inet6 => Protocol::ICMPV6,
-        };
-        match self.protocol {
-            Protocol(0) => Err(Refusal::new("protocol 0 is none that a set takes")),
-            protocol if protocol != kept && self.ports.first != 0 => Err(Refusal::new(format!(
-                "{self}: a set of {family} keeps no type and code of it"
+    fn check_without_ports(self, family: Family, purpose: Purpose) -> Result<(), Refusal> {
+        match self.protocol.family() {
+            _ if self.protocol.0 == 0 => Err(Refusal::new("no set takes protocol 0")),
+            Some(needed) if needed == family => Ok(()),
+            Some(needed) if purpose.adds() => Err(Refusal::new(only_in(needed))),
+            _ if self.ports.first != 0 => Err(Refusal::new(format!(
+                "a set of {family} addresses keeps only 0 as the port of {}",
+                self.protocol
             ))),
             _ => Ok(()),
         }

@@ -52,7 +52,7 @@ impl Sets {
         let name = |at: usize| words.get(at).map(|name| name.parse().unwrap());
         let entry = || {
             let set = self.get(words[1]);
-            (set, set.parse_entry(&words[2..].join(" ")).unwrap())
+            (set, set.parse_entry(words[2..].join(" ")).unwrap())
         };
         let request = match words[0] {
             "create" => {

@@ -1,6 +1,6 @@
 //! The text of elements: `10.0.0.0/8`, `tcp:80`, `physdev:eth0`.
 
-use std::fmt::{self, Formatter};
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::str;
 
@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use super::Names;
 use super::names::{icmp_message, icmp_name, protocol_number};
 use super::piece::{Flaw, Piece};
+use super::value::{Carried, Medium, Sink, print_name};
 use crate::ipset::element::{Dimension, Span};
 use crate::ipset::types::Definition;
 use crate::ipset::{
@@ -45,9 +46,9 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// The next element, unless it is left out.
+    /// The next element, unless there is none.
     #[inline]
-    pub(crate) fn next(&mut self) -> Option<Piece<'a>> {
+    fn next(&mut self) -> Option<Piece<'a>> {
         self.taken += 1;
         let rest = self.rest?;
         let (part, rest) = match rest.split(b',') {
@@ -58,6 +59,17 @@ impl<'a> Parts<'a> {
         (!part.text.is_empty()).then_some(part)
     }
 
+    /// All that is left, with its commas.
+    fn all(&mut self) -> Option<Piece<'a>> {
+        self.taken += 1;
+        self.rest.take()
+    }
+
+    /// Whether nothing is left, not even a comma.
+    fn at_end(&self) -> bool {
+        self.rest.is_none()
+    }
+
     /// The next element, which has to be there.
     #[inline]
     pub(crate) fn expect(&mut self) -> Result<Piece<'a>, Flaw> {
@@ -65,12 +77,12 @@ impl<'a> Parts<'a> {
             let which = ["No", "First", "Second", "Third"];
             let which = which.get(self.taken).unwrap_or(&"Another");
             let end = Piece {
-                text: "",
+                text: b"",
                 at: self.whole.at + self.whole.text.len(),
             };
             end.flaw(format!(
                 "{which} element is missing from {}.",
-                self.whole.text
+                self.whole.shown()
             ))
         })
     }
@@ -87,7 +99,7 @@ impl<'a> Parts<'a> {
         let Some(rest) = self.rest else {
             return Ok(());
         };
-        let (text, name) = (self.whole.text, definition.name);
+        let (text, name) = (self.whole.shown(), definition.name);
         Err(rest.flaw(match definition.dimensions.len() {
             1 => format!("Elem separator in {text}, but settype {name} supports none."),
             2 => format!("Two elem separators in {text}, but settype {name} supports one."),
@@ -97,63 +109,123 @@ impl<'a> Parts<'a> {
 }
 
 /// An element in the syntax of the tool.
-pub(crate) trait Text: Sized {
-    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result;
+pub(crate) trait Text {
+    fn print(&self, out: &mut dyn Sink) -> fmt::Result;
 
-    fn parse(parts: &mut Parts<'_>, dimension: &Dimension) -> Result<Self, Flaw>;
+    fn parse(parts: &mut Parts<'_>, dimension: &Dimension) -> Result<Self, Flaw>
+    where
+        Self: Sized;
+
+    /// Whether there is something to see of it.
+    fn is_present(&self) -> bool {
+        true
+    }
 
     /// Whether the text says just what the element is. What other programs gave to the kernel
     /// need not have one that does.
-    fn is_plain(&self) -> bool {
-        true
+    fn carried(&self, _: Medium) -> Carried {
+        Carried::Plain
     }
 
     /// Whether the option `wildcard` belongs to it.
     fn is_wildcard(&self) -> bool {
         false
     }
+
+    /// The only family in whose sets the tool takes it.
+    fn family(&self) -> Option<Family> {
+        None
+    }
 }
 
 /// As C's `inet_ntop` writes it: ::1.2.3.4 where Rust has ::102:304.
-pub(crate) fn print_address(address: IpAddr, f: &mut Formatter<'_>) -> fmt::Result {
+pub(crate) fn print_address(address: IpAddr, out: &mut (impl fmt::Write + ?Sized)) -> fmt::Result {
     if let IpAddr::V6(address) = address {
         if (0x1_0000..=u32::MAX.into()).contains(&address.to_bits()) {
-            return write!(f, "::{}", Ipv4Addr::from_bits(address.to_bits() as u32));
+            return write!(out, "::{}", Ipv4Addr::from_bits(address.to_bits() as u32));
         }
     }
-    write!(f, "{address}")
+    write!(out, "{address}")
 }
 
 #[inline]
-fn read_address(piece: Piece<'_>, context: &Context<'_>) -> Result<IpAddr, Flaw> {
+pub(crate) fn read_address(piece: Piece<'_>, context: &Context<'_>) -> Result<IpAddr, Flaw> {
     let name = piece.bare();
-    name.text.parse().or_else(|_| {
-        context
-            .names
-            .address(name.text, context.family)
-            .ok_or_else(|| piece.flaw(format!("cannot parse '{}' as an address", piece.text)))
-    })
+    match name.parse() {
+        Some(address) => Ok(address),
+        None => read_odd_address(name, context)
+            .ok_or_else(|| piece.flaw(format!("cannot parse '{}' as an address", piece.shown()))),
+    }
+}
+
+/// An address in one of the older forms, or the name of a host.
+#[cold]
+fn read_odd_address(piece: Piece<'_>, context: &Context<'_>) -> Option<IpAddr> {
+    let last = piece.text.rsplit(|byte| *byte == b'.').next()?;
+    if !last.is_empty() && last.iter().all(u8::is_ascii_digit) {
+        return read_short_address(piece).map(Into::into);
+    }
+    // No host has such a name; what is meant is an address, and it is wrong.
+    if last.starts_with(b"0x") || last.starts_with(b"0X") || piece.text.contains(&b':') {
+        return None;
+    }
+    let host = str::from_utf8(piece.text).ok()?;
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let is_name = !host.is_empty() && host.chars().all(is_name);
+    is_name.then(|| context.names.address(host, context.family))?
+}
+
+/// As C's `inet_aton` reads numbers: octal behind a zero, and the last one stands for all bytes
+/// that are left. Hexadecimal ones are none that the tool reads.
+fn read_short_address(piece: Piece<'_>) -> Option<Ipv4Addr> {
+    let mut bits = 0;
+    let mut rest = Some(piece);
+    for place in 0..4 {
+        let (part, behind) = match rest?.split(b'.') {
+            Some((part, behind)) => (part, Some(behind)),
+            None => (rest?, None),
+        };
+        if !part.text.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        let most = if behind.is_some() {
+            0xff
+        } else {
+            u32::MAX >> (8 * place)
+        };
+        let number = part.number(0, most.into()).ok()? as u32;
+        match behind {
+            Some(_) => bits |= number << (24 - 8 * place),
+            None => return Some(Ipv4Addr::from_bits(bits | number)),
+        }
+        rest = behind;
+    }
+    None
 }
 
 impl Text for IpAddr {
-    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        print_address(*self, f)
+    fn print(&self, out: &mut dyn Sink) -> fmt::Result {
+        print_address(*self, out)
     }
 
     #[inline]
     fn parse(parts: &mut Parts<'_>, _: &Dimension) -> Result<Self, Flaw> {
         read_address(parts.expect()?, parts.context)
     }
+
+    fn family(&self) -> Option<Family> {
+        Some(Family::of(*self))
+    }
 }
 
 impl Text for Addresses {
-    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+    fn print(&self, out: &mut dyn Sink) -> fmt::Result {
         match self {
-            Self::One(address) => print_address(*address, f),
-            Self::Range(range) => write!(f, "{range}"),
+            Self::One(address) => print_address(*address, out),
+            Self::Range(range) => write!(out, "{range}"),
             Self::Network(network) => {
-                print_address(network.addr(), f)?;
-                write!(f, "/{}", network.prefix_len())
+                print_address(network.addr(), out)?;
+                write!(out, "/{}", network.prefix_len())
             }
         }
     }
@@ -162,10 +234,20 @@ impl Text for Addresses {
     fn parse(parts: &mut Parts<'_>, dimension: &Dimension) -> Result<Self, Flaw> {
         let part = parts.expect()?;
         let single = matches!(dimension, Dimension::Ip(ip) if ip.span == Span::One);
-        if single && !part.text.starts_with('[') && part.text.contains(['/', '-']) {
-            return Err(part.flaw(format!("plain IP address must be supplied: {}", part.text)));
+        let several = |byte: &u8| matches!(byte, b'/' | b'-');
+        if single && !part.text.starts_with(b"[") && part.text.iter().any(several) {
+            let text = part.shown();
+            return Err(part.flaw(format!("plain IP address must be supplied: {text}")));
         }
         read_addresses(part, parts.context)
+    }
+
+    fn family(&self) -> Option<Family> {
+        Some(match self {
+            Self::One(address) => Family::of(*address),
+            Self::Range(_) => Family::Inet,
+            Self::Network(network) => Family::of(network.addr()),
+        })
     }
 }
 
@@ -189,28 +271,37 @@ pub(crate) fn read_addresses(part: Piece<'_>, context: &Context<'_>) -> Result<A
 }
 
 impl Text for Port {
-    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.protocol())?;
+    fn print(&self, out: &mut dyn Sink) -> fmt::Result {
+        write!(out, "{}:", self.protocol())?;
         let Some((kind, code)) = self.icmp() else {
-            return write!(f, "{}", self.ports());
+            return write!(out, "{}", self.ports());
         };
         match icmp_name(self.protocol() == Protocol::ICMPV6, kind, code) {
-            Some(name) => f.write_str(name),
-            None => write!(f, "{kind}/{code}"),
+            Some(name) => out.write_str(name),
+            None => write!(out, "{kind}/{code}"),
         }
+    }
+
+    fn family(&self) -> Option<Family> {
+        self.protocol().family()
     }
 
     #[inline]
     fn parse(parts: &mut Parts<'_>, _: &Dimension) -> Result<Self, Flaw> {
         let part = parts.expect()?;
         let (protocol, port) = match part.split(b':') {
-            Some((protocol, port)) => (read_protocol(protocol)?, port),
+            Some((protocol, port)) => (self::protocol(protocol, parts.context)?, port),
             None => (Protocol::TCP, part),
         };
+        if let (Some(needed), Some(family)) = (protocol.family(), parts.context.family) {
+            if needed != family {
+                return Err(part.flaw(only_in(needed)));
+            }
+        }
         let ports = match protocol {
             Protocol::ICMP | Protocol::ICMPV6 => read_icmp(port, protocol == Protocol::ICMPV6)?,
             _ if protocol.has_ports() => read_ports(port, protocol, parts.context)?,
-            _ if port.text == "0" => 0.into(),
+            _ if port.text == b"0" => 0.into(),
             _ => {
                 return Err(port.flaw(format!(
                     "Protocol {protocol} can be used with pseudo port value 0 only."
@@ -221,26 +312,46 @@ impl Text for Port {
     }
 }
 
+/// Why ICMP is refused in a set of the other family than the one that it needs.
+#[cold]
+pub(crate) fn only_in(family: Family) -> &'static str {
+    match family {
+        Family::Inet => "Protocol ICMP can be used with family inet only",
+        Family::Inet6 => "Protocol ICMPv6 can be used with family inet6 only",
+    }
+}
+
 #[inline]
-pub(crate) fn read_protocol(piece: Piece<'_>) -> Result<Protocol, Flaw> {
-    let number = match piece.text {
-        "tcp" => Some(6),
-        "udp" => Some(17),
-        name => protocol_number(piece.bare().text)
-            .or_else(|| name.parse().ok().filter(|number| *number != 0)),
-    };
-    number
-        .map(Protocol)
-        .ok_or_else(|| piece.flaw(format!("cannot parse '{}' as a protocol", piece.text)))
+fn protocol(piece: Piece<'_>, context: &Context<'_>) -> Result<Protocol, Flaw> {
+    match piece.text {
+        b"tcp" => Ok(Protocol::TCP),
+        b"udp" => Ok(Protocol::UDP),
+        _ => read_other_protocol(piece.bare(), context.names)
+            .ok_or_else(|| piece.flaw(format!("cannot parse '{}' as a protocol", piece.shown()))),
+    }
+}
+
+/// A protocol's name or number.
+pub(crate) fn read_protocol(name: &str) -> Option<Protocol> {
+    read_other_protocol(Piece::line(name.as_bytes()), &())
+}
+
+/// By name or number.
+fn read_other_protocol(piece: Piece<'_>, names: &dyn Names) -> Option<Protocol> {
+    let name = str::from_utf8(piece.text).ok()?;
+    let named = names.protocol(name).or_else(|| protocol_number(name));
+    let number = || piece.number(1, u8::MAX.into()).ok().map(|it| it as u8);
+    named.or_else(number).map(Protocol)
 }
 
 fn read_icmp(piece: Piece<'_>, version6: bool) -> Result<PortRange, Flaw> {
-    let (kind, code) = match icmp_message(version6, piece.bare().text) {
+    let name = str::from_utf8(piece.bare().text).ok();
+    let (kind, code) = match name.and_then(|name| icmp_message(version6, name)) {
         Some(message) => message,
         None => {
             let (kind, code) = piece.split(b'/').ok_or_else(|| {
                 let version = if version6 { "v6" } else { "" };
-                let text = piece.text;
+                let text = piece.shown();
                 piece.flaw(format!(
                     "Cannot parse {text} as an ICMP{version} type/code."
                 ))
@@ -278,14 +389,14 @@ fn read_port(piece: Piece<'_>, protocol: Protocol, context: &Context<'_>) -> Res
         Ok(port) => return Ok(port as u16),
         Err(flaw) => flaw,
     };
-    let service = piece.bare().text;
-    let known = context.names.port(service, &protocol.to_string());
-    known.ok_or(flaw)
+    let service = str::from_utf8(piece.bare().text).ok();
+    let port = |service| context.names.port(service, &protocol.to_string());
+    service.and_then(port).ok_or(flaw)
 }
 
 impl Text for PortRange {
-    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
+    fn print(&self, out: &mut dyn Sink) -> fmt::Result {
+        write!(out, "{self}")
     }
 
     fn parse(parts: &mut Parts<'_>, _: &Dimension) -> Result<Self, Flaw> {
@@ -297,17 +408,17 @@ impl Text for PortRange {
 pub(crate) fn read_plain_ports(part: Piece<'_>, context: &Context<'_>) -> Result<PortRange, Flaw> {
     let (protocol, ports) = match part.split(b':') {
         None => (Protocol::TCP, part),
-        Some((protocol, ports)) => match read_protocol(protocol)? {
+        Some((protocol, ports)) => match self::protocol(protocol, context)? {
             it if it.has_ports() => (it, ports),
-            _ => return Err(protocol.flaw("a port of this protocol is none of a number")),
+            it => return Err(protocol.flaw(format!("the protocol {it} has no ports"))),
         },
     };
     read_ports(ports, protocol, context)
 }
 
 impl Text for MacAddress {
-    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
+    fn print(&self, out: &mut dyn Sink) -> fmt::Result {
+        write!(out, "{self}")
     }
 
     fn parse(parts: &mut Parts<'_>, _: &Dimension) -> Result<Self, Flaw> {
@@ -316,25 +427,32 @@ impl Text for MacAddress {
 }
 
 fn read_mac(piece: Piece<'_>) -> Result<MacAddress, Flaw> {
-    piece.text.parse().map_err(|_| {
-        let text = piece.text;
+    piece.parse().ok_or_else(|| {
+        let text = piece.shown();
         piece.flaw(format!("cannot parse '{text}' as ethernet address"))
     })
 }
 
 impl Text for MaybeMac {
-    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
+    fn print(&self, out: &mut dyn Sink) -> fmt::Result {
+        write!(out, "{self}")
     }
 
     fn parse(parts: &mut Parts<'_>, _: &Dimension) -> Result<Self, Flaw> {
-        parts.next().map(read_mac).transpose().map(Self)
+        match parts.at_end() {
+            true => Ok(Self(None)),
+            false => read_mac(parts.expect()?).map(Into::into),
+        }
+    }
+
+    fn is_present(&self) -> bool {
+        self.0.is_some()
     }
 }
 
 impl Text for Mark {
-    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
+    fn print(&self, out: &mut dyn Sink) -> fmt::Result {
+        write!(out, "{self}")
     }
 
     fn parse(parts: &mut Parts<'_>, _: &Dimension) -> Result<Self, Flaw> {
@@ -343,18 +461,24 @@ impl Text for Mark {
     }
 }
 
+/// What stands before the name of a bridge's port.
+const PHYSDEV: &[u8] = b"physdev:";
+
 impl Text for Interface {
-    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
+    fn print(&self, out: &mut dyn Sink) -> fmt::Result {
+        if self.is_physdev() {
+            out.bytes(PHYSDEV)?;
+        }
+        out.bytes(self.name())
     }
 
     fn parse(parts: &mut Parts<'_>, _: &Dimension) -> Result<Self, Flaw> {
         let part = parts.expect()?;
-        let (name, physdev) = match part.text.strip_prefix("physdev:") {
+        let (name, physdev) = match part.text.strip_prefix(PHYSDEV) {
             Some(name) => (name, true),
             None => (part.text, false),
         };
-        let mut interface = Self::new(name).map_err(|error| part.flaw(error.reason()))?;
+        let mut interface = Self::existing(name).map_err(|error| part.flaw(error.reason()))?;
         if physdev {
             interface = interface.physdev();
         }
@@ -364,9 +488,13 @@ impl Text for Interface {
         Ok(interface)
     }
 
-    fn is_plain(&self) -> bool {
-        str::from_utf8(self.name())
-            .is_ok_and(|name| Self::new(name).is_ok() && !name.starts_with("physdev:"))
+    fn carried(&self, medium: Medium) -> Carried {
+        let name = self.name();
+        let another = !self.is_physdev() && name.starts_with(PHYSDEV);
+        match another || name.contains(&b',') {
+            true => Carried::Not,
+            false => Carried::word(name, medium),
+        }
     }
 
     fn is_wildcard(&self) -> bool {
@@ -374,61 +502,79 @@ impl Text for Interface {
     }
 }
 
-/// A member's name, which stands among commas without quotes.
 fn read_member(piece: Piece<'_>) -> Result<SetName, Flaw> {
-    SetName::new(piece.text).map_err(|error| piece.flaw(error.reason()))
+    SetName::existing(piece.text).map_err(|error| piece.flaw(error.reason()))
+}
+
+/// Whether commas are part of a name, as they are to the tool where one is the first or the last
+/// character.
+fn is_one_name(text: &[u8]) -> bool {
+    text.starts_with(b",") || text.ends_with(b",") || !text.contains(&b',')
 }
 
 impl Text for Member {
-    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
+    fn print(&self, out: &mut dyn Sink) -> fmt::Result {
+        print_name(self.name().as_bytes(), out)?;
+        let (word, other) = match self.place() {
+            None => return Ok(()),
+            Some(Place::Before(other)) => (" before ", other),
+            Some(Place::After(other)) => (" after ", other),
+        };
+        out.write_str(word)?;
+        print_name(other.as_bytes(), out)
     }
 
     fn parse(parts: &mut Parts<'_>, _: &Dimension) -> Result<Self, Flaw> {
+        if is_one_name(parts.whole.text) {
+            let name = parts.all().filter(|name| !name.text.is_empty());
+            let name = name.ok_or_else(|| parts.whole.flaw("the member's name is missing"))?;
+            return Ok(Self::from(read_member(name)?).with_place(parts.context.place));
+        }
         let member = Self::from(read_member(parts.expect()?)?);
-        let place = match (parts.next(), parts.context.place) {
-            (None, place) => place,
-            (Some(word), None) => {
-                let place = match word.text {
-                    "before" => Place::Before,
-                    "after" => Place::After,
-                    _ => return Err(word.flaw("'before' or 'after' is meant")),
-                };
-                Some(place(read_member(parts.expect()?)?))
-            }
-            (Some(word), Some(_)) => {
-                return Err(word.flaw("mixed syntax, before|after option already used"));
-            }
+        let word = parts.expect()?;
+        if parts.context.place.is_some() {
+            return Err(word.flaw("mixed syntax, before|after option already used"));
+        }
+        let place = match word.text {
+            b"before" => Place::Before,
+            b"after" => Place::After,
+            _ => return Err(word.flaw("'before' or 'after' is meant")),
         };
-        Ok(member.with_place(place))
+        let other = read_member(parts.expect()?)?;
+        Ok(member.with_place(Some(place(other))))
     }
 
-    fn is_plain(&self) -> bool {
-        let other = match self.place() {
-            Some(Place::Before(other) | Place::After(other)) => Some(other),
-            None => None,
-        };
-        [Some(self.name()), other]
-            .into_iter()
-            .flatten()
-            .all(|name| {
-                let name = name.as_bytes();
-                str::from_utf8(name).is_ok_and(|name| SetName::new(name).is_ok())
-            })
+    /// Each name has quotes of its own.
+    fn carried(&self, medium: Medium) -> Carried {
+        let name = self.name().as_bytes();
+        let other = self
+            .place()
+            .map(|(Place::Before(it) | Place::After(it))| it.as_bytes());
+        let mut names = std::iter::once(name).chain(other);
+        match is_one_name(name) && names.all(|it| Carried::name(it, medium) != Carried::Not) {
+            true => Carried::Plain,
+            false => Carried::Not,
+        }
+    }
+}
+
+impl AnyElement {
+    fn text(&self) -> &dyn Text {
+        match self {
+            Self::Addresses(addresses) => addresses,
+            Self::Port(port) => port,
+            Self::Ports(ports) => ports,
+            Self::Mac(mac) => mac,
+            Self::Mark(mark) => mark,
+            Self::Interface(interface) => interface,
+            Self::Member(member) => &**member,
+        }
     }
 }
 
 impl Text for AnyElement {
-    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Addresses(addresses) => addresses.print(f),
-            Self::Port(port) => port.print(f),
-            Self::Ports(ports) => ports.print(f),
-            Self::Mac(mac) => mac.print(f),
-            Self::Mark(mark) => mark.print(f),
-            Self::Interface(interface) => interface.print(f),
-            Self::Member(member) => member.print(f),
-        }
+    fn print(&self, out: &mut dyn Sink) -> fmt::Result {
+        self.text().print(out)
     }
 
     #[inline]
@@ -445,16 +591,20 @@ impl Text for AnyElement {
         })
     }
 
-    fn is_plain(&self) -> bool {
-        match self {
-            Self::Interface(interface) => interface.is_plain(),
-            Self::Member(member) => member.is_plain(),
-            _ => true,
-        }
+    fn is_present(&self) -> bool {
+        self.text().is_present()
+    }
+
+    fn carried(&self, medium: Medium) -> Carried {
+        self.text().carried(medium)
     }
 
     fn is_wildcard(&self) -> bool {
-        matches!(self, Self::Interface(interface) if interface.is_wildcard())
+        self.text().is_wildcard()
+    }
+
+    fn family(&self) -> Option<Family> {
+        self.text().family()
     }
 }
 
@@ -467,7 +617,7 @@ pub(crate) fn read_whole_port(text: &str) -> Option<Port> {
         wildcard: false,
         place: None,
     };
-    let mut parts = Parts::new(Piece { text, at: 0 }, &context);
+    let mut parts = Parts::new(Piece::line(text.as_bytes()), &context);
     let port = Port::parse(&mut parts, &Dimension::Port).ok()?;
     parts.rest.is_none().then_some(port)
 }

@@ -5,9 +5,11 @@ use std::str::{self, FromStr};
 
 use super::Names;
 use super::element::{Context, Parts};
-use super::options::{OptionName, OptionText, unknown};
+use super::options::{OptionName, OptionText, unknown, without_dashes};
 use super::piece::{Flaw, Piece, Words};
 use super::set::Quoted;
+use super::shown::Escaped;
+use super::value::{Carried, Medium, Out, Sink, carried, has_one_family, has_wildcard, print};
 use crate::ipset::encode::Purpose;
 use crate::ipset::entry::MAX_COMMENT;
 use crate::ipset::types::Definition;
@@ -23,28 +25,58 @@ const READ: &str = "read entry";
 impl<T: SetType> fmt::Display for Entry<T> {
     /// As it is added with the tool: the elements, then the options that are there.
     ///
-    /// What the text cannot carry (a comment with a double quote, which other programs can give
-    /// to the kernel) is written so that it is refused when it is read, never as something else.
+    /// What a `String` cannot carry in this syntax (names and comments that are not UTF-8, a
+    /// comment with a double quote) is escaped so that it is refused when it is read, never taken
+    /// for something else. [`Entry::to_text`] has the bytes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.value().text(f)?;
-        self.each_option(&mut |name, value| match value {
-            Some(value) => write!(f, " {name} {value}"),
-            None => write!(f, " {name}"),
-        })
+        self.print(f)
     }
 }
 
 impl<T: SetType> Entry<T> {
+    /// As it is added with the tool, with the bytes of names and comments as they are: they need
+    /// not be UTF-8.
+    pub fn to_text(&self) -> Vec<u8> {
+        text_of(|out| self.print(out))
+    }
+
+    /// The elements alone, as [`Entry::to_text`] has them.
+    pub fn value_to_text(&self) -> Vec<u8> {
+        text_of(|out| print(self.value(), out))
+    }
+
     /// The options that the entry has and their values, in the order in which the tool lists
     /// them. A comment has its quotes.
     pub fn option_texts(&self) -> Vec<OptionText> {
         let mut texts = Vec::new();
         let _ = self.each_option(&mut |name, value| {
-            let value = value.map(ToString::to_string);
+            let value = value.map(|value| value.to_string());
             texts.push(OptionText { name, value });
             Ok(())
         });
         texts
+    }
+
+    /// Writes what [`super::Writer`] has behind the set's name.
+    pub(super) fn print(&self, out: &mut dyn Sink) -> fmt::Result {
+        print(self.value(), out)?;
+        self.each_option(&mut |name, value| match value {
+            None => write!(out, " {name}"),
+            Some(Value::Comment(comment)) => print_comment(comment, out),
+            Some(Value::Other(value)) => write!(out, " {name} {value}"),
+        })
+    }
+
+    /// Why no line of text carries the entry.
+    pub(super) fn uncarried(&self) -> Option<&'static str> {
+        if carried(self.value(), Medium::Bytes) == Carried::Not {
+            return Some("a line of text cannot carry the name in it");
+        }
+        if !has_one_family(self.value()) {
+            return Some("the ipset tool refuses files with ICMP of the other family");
+        }
+        let comment = self.options().comment_bytes()?;
+        (!is_plain_comment(comment)).then_some("a line of text cannot carry the comment")
     }
 
     fn each_option(&self, each: &mut Each<'_>) -> fmt::Result {
@@ -54,42 +86,53 @@ impl<T: SetType> Entry<T> {
             name: &'static str,
             value: Option<V>,
         ) -> fmt::Result {
-            value.map_or(Ok(()), |value| each(name, Some(&value)))
+            value.map_or(Ok(()), |value| each(name, Some(Value::Other(&value))))
         }
         given(each, "timeout", options.timeout)?;
         if options.nomatch {
             each("nomatch", None)?;
         }
-        if self.value().has_wildcard() {
+        if has_wildcard(self.value()) {
             each("wildcard", None)?;
         }
         given(each, "packets", options.packets)?;
         given(each, "bytes", options.bytes)?;
-        given(each, "comment", options.comment_bytes().map(Comment))?;
+        if let Some(comment) = options.comment_bytes() {
+            each("comment", Some(Value::Comment(comment)))?;
+        }
         given(each, "skbmark", options.skbmark)?;
         given(each, "skbprio", options.skbprio)?;
         given(each, "skbqueue", options.skbqueue)
     }
 }
 
+fn text_of(print: impl FnOnce(&mut dyn Sink) -> fmt::Result) -> Vec<u8> {
+    let mut text = Vec::new();
+    // A vector takes whatever is written to it.
+    let _ = Out::write(&mut text, |out| print(out));
+    text
+}
+
 /// The value of an entry in the tool's syntax, with what belongs to it although the tool writes
 /// it among the options.
 #[cfg(feature = "serde")]
-pub(crate) struct ValueText<'a, T: SetType>(&'a Entry<T>);
+pub(crate) struct WholeValueText<'a, T: SetType>(&'a Entry<T>);
 
 #[cfg(feature = "serde")]
 impl<T: SetType> Entry<T> {
-    pub(crate) fn value_text(&self) -> ValueText<'_, T> {
-        ValueText(self)
+    /// `None` if a `String` cannot carry it.
+    pub(crate) fn whole_value_text(&self) -> Option<WholeValueText<'_, T>> {
+        let carried = carried(self.value(), Medium::Utf8) != Carried::Not;
+        carried.then_some(WholeValueText(self))
     }
 }
 
 #[cfg(feature = "serde")]
-impl<T: SetType> fmt::Display for ValueText<'_, T> {
+impl<T: SetType> fmt::Display for WholeValueText<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let value = self.0.value();
-        value.text(f)?;
-        if value.has_wildcard() {
+        print(value, f)?;
+        if has_wildcard(value) {
             f.write_str(" wildcard")?;
         }
         Ok(())
@@ -99,35 +142,53 @@ impl<T: SetType> fmt::Display for ValueText<'_, T> {
 /// A mark as [`SkbMark`] is displayed.
 #[cfg(feature = "serde")]
 pub(crate) fn read_skb_mark(text: &str) -> Option<SkbMark> {
-    read_mark(Piece { text, at: 0 }).ok()
+    read_mark(Piece::line(text.as_bytes())).ok()
 }
 
 /// A priority as [`SkbPriority`] is displayed.
 #[cfg(feature = "serde")]
 pub(crate) fn read_skb_priority(text: &str) -> Option<SkbPriority> {
-    read_priority(Piece { text, at: 0 }).ok()
+    read_priority(Piece::line(text.as_bytes())).ok()
 }
 
 /// Is told an option's name and its value, if it has one.
-type Each<'a> = dyn FnMut(&'static str, Option<&dyn fmt::Display>) -> fmt::Result + 'a;
+type Each<'a> = dyn FnMut(&'static str, Option<Value<'_>>) -> fmt::Result + 'a;
 
-struct Comment<'a>(&'a [u8]);
+/// The value of an option.
+#[derive(Clone, Copy)]
+enum Value<'a> {
+    Comment(&'a [u8]),
+    Other(&'a dyn fmt::Display),
+}
 
-impl fmt::Display for Comment<'_> {
+impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match plain_comment(self.0) {
-            Some(comment) => write!(f, "\"{comment}\""),
-            // Letters right behind a quote are refused, wherever the quote came from.
-            None => write!(f, "{:?}(escaped)", String::from_utf8_lossy(self.0)),
+        match self {
+            Self::Comment(comment) => match str::from_utf8(comment) {
+                Ok(text) if is_plain_comment(comment) => write!(f, "\"{text}\""),
+                _ => Escaped(comment).fmt(f),
+            },
+            Self::Other(value) => value.fmt(f),
         }
     }
 }
 
-/// A comment that text can carry.
-pub(super) fn plain_comment(comment: &[u8]) -> Option<&str> {
-    let text = str::from_utf8(comment).ok()?;
-    let plain = |byte| !matches!(byte, b'"' | b'\n' | b'\r');
-    text.bytes().all(plain).then_some(text)
+fn print_comment(comment: &[u8], out: &mut dyn Sink) -> fmt::Result {
+    match out.medium() {
+        // The tool does not read a comment of no letters. The kernel takes it for none.
+        Medium::Bytes if comment.is_empty() => Ok(()),
+        Medium::Bytes if is_plain_comment(comment) => {
+            out.write_str(" comment \"")?;
+            out.bytes(comment)?;
+            out.write_str("\"")
+        }
+        _ => write!(out, " comment {}", Value::Comment(comment)),
+    }
+}
+
+/// Whether text can carry a comment.
+fn is_plain_comment(comment: &[u8]) -> bool {
+    !comment.iter().any(|byte| matches!(byte, b'"' | b'\n'))
 }
 
 impl fmt::Display for SkbMark {
@@ -149,16 +210,17 @@ impl fmt::Display for SkbPriority {
 }
 
 /// Hexadecimal digits, at most as many as `most`.
-fn hexadecimal(text: &str, most: usize) -> Option<u32> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+fn hexadecimal(text: &[u8], most: usize) -> Option<u32> {
+    let digits = text.iter().all(u8::is_ascii_hexdigit);
     let digits = digits && (1..=most).contains(&text.len());
+    let text = str::from_utf8(text).ok()?;
     digits.then(|| u32::from_str_radix(text, 16).ok())?
 }
 
 fn read_mark(piece: Piece<'_>) -> Result<SkbMark, Flaw> {
-    let part = |text: &str| hexadecimal(text.strip_prefix("0x")?, 8);
-    let mark = match piece.text.split_once('/') {
-        None => part(piece.text).map(SkbMark::from),
+    let part = |piece: Piece<'_>| hexadecimal(piece.text.strip_prefix(b"0x")?, 8);
+    let mark = match piece.split(b'/') {
+        None => part(piece).map(SkbMark::from),
         Some((mark, mask)) => part(mark)
             .zip(part(mask))
             .map(|(mark, mask)| SkbMark { mark, mask }),
@@ -169,13 +231,13 @@ fn read_mark(piece: Piece<'_>) -> Result<SkbMark, Flaw> {
 }
 
 fn read_priority(piece: Piece<'_>) -> Result<SkbPriority, Flaw> {
-    let part = |text: &str| {
-        let text = text.strip_prefix("0x").unwrap_or(text);
+    let part = |piece: Piece<'_>| {
+        let text = piece.text.strip_prefix(b"0x").unwrap_or(piece.text);
         hexadecimal(text, 4).map(|it| it as u16)
     };
-    let (major, minor) = piece.text.split_once(':').unwrap_or((piece.text, ""));
-    part(major)
-        .zip(part(minor))
+    let parts = piece.split(b':');
+    parts
+        .and_then(|(major, minor)| part(major).zip(part(minor)))
         .map(|(major, minor)| SkbPriority { major, minor })
         .ok_or_else(|| {
             piece.flaw("Invalid skbprio format, it should be: MAJOR:MINOR in hexadecimal")
@@ -191,85 +253,102 @@ struct Rest {
 }
 
 impl Rest {
-    fn read(words: &mut Words<'_>, definition: &Definition) -> Result<Self, Flaw> {
+    fn read(
+        words: &mut Words<'_>,
+        definition: &Definition,
+        purpose: Purpose,
+    ) -> Result<Self, Flaw> {
         let mut rest = Self::default();
         while let Some(word) = words.next()? {
-            if !OptionName::of_entries(definition).any(|it| it.name == word.text) {
+            let name = without_dashes(word.text);
+            let taken = |it: &OptionName| it.name.as_bytes() == name && is_for(it.name, purpose);
+            if !OptionName::of_entries(definition).any(|it| taken(&it)) {
                 return Err(unknown(word, definition));
             }
-            rest.option(word, words, definition)?;
+            rest.option(name, word, words)?;
         }
         Ok(rest)
     }
 
-    fn option(
-        &mut self,
-        word: Piece<'_>,
-        words: &mut Words<'_>,
-        definition: &Definition,
-    ) -> Result<(), Flaw> {
+    fn option(&mut self, name: &[u8], word: Piece<'_>, words: &mut Words<'_>) -> Result<(), Flaw> {
         let options = &mut self.options;
-        let twice = match word.text {
-            "timeout" => {
+        let twice = match name {
+            b"timeout" => {
                 let timeout = words.expect("the timeout")?;
                 let timeout = timeout.number(0, MAX_TIMEOUT.into())?;
                 options.timeout.replace(timeout as u32).is_some()
             }
-            "packets" => {
+            b"packets" => {
                 let packets = words.expect("the number of packets")?;
                 let packets = packets.number(0, u64::MAX)?;
                 options.packets.replace(packets).is_some()
             }
-            "bytes" => {
+            b"bytes" => {
                 let bytes = words.expect("the number of bytes")?;
                 options.bytes.replace(bytes.number(0, u64::MAX)?).is_some()
             }
-            "comment" => {
+            b"comment" => {
                 let twice = options.comment_bytes().is_some();
                 options.set_comment(read_comment(words.expect("the comment")?)?);
                 twice
             }
-            "skbmark" => {
+            b"skbmark" => {
                 let mark = read_mark(words.expect("the mark")?)?;
                 options.skbmark.replace(mark).is_some()
             }
-            "skbprio" => {
+            b"skbprio" => {
                 let priority = read_priority(words.expect("the priority")?)?;
                 options.skbprio.replace(priority).is_some()
             }
-            "skbqueue" => {
+            b"skbqueue" => {
                 let queue = words.expect("the queue")?.number(0, u16::MAX.into())?;
                 options.skbqueue.replace(queue as u16).is_some()
             }
-            "nomatch" if definition.nomatch => std::mem::replace(&mut options.nomatch, true),
-            "wildcard" if definition.has_interface() => std::mem::replace(&mut self.wildcard, true),
-            "before" | "after" if definition.has_members() => {
-                let name = words.expect("the other set's name")?;
-                let other = SetName::new(name.text).map_err(|error| name.flaw(error.reason()))?;
-                let place = match word.text {
-                    "before" => Place::Before(other),
-                    _ => Place::After(other),
-                };
-                self.place.replace(place).is_some()
+            // Flags may be there twice.
+            b"nomatch" => {
+                options.nomatch = true;
+                false
             }
-            _ => return Err(unknown(word, definition)),
+            b"wildcard" => {
+                self.wildcard = true;
+                false
+            }
+            _ => {
+                let other = words.expect("the other set's name")?;
+                let place = match name {
+                    b"before" => Place::Before,
+                    _ => Place::After,
+                };
+                let other =
+                    SetName::existing(other.text).map_err(|error| other.flaw(error.reason()))?;
+                self.place.replace(place(other)).is_some()
+            }
         };
         match twice {
-            true => Err(word.flaw(format!("{} already specified", word.text))),
+            true => Err(word.flaw(format!("{} already specified", word.shown()))),
             false => Ok(()),
         }
     }
 }
 
-fn read_comment(word: Piece<'_>) -> Result<&str, Flaw> {
+/// Whether an option says something where an entry is removed or tested, too.
+fn is_for(name: &str, purpose: Purpose) -> bool {
+    match purpose {
+        Purpose::Add | Purpose::Put => true,
+        Purpose::Remove => matches!(name, "before" | "after"),
+        Purpose::Test => matches!(name, "before" | "after" | "nomatch"),
+    }
+}
+
+fn read_comment(word: Piece<'_>) -> Result<&[u8], Flaw> {
     if word.text.len() > MAX_COMMENT {
         let length = word.text.len();
         return Err(word.flaw(format!(
             "the comment is {length} bytes long, {MAX_COMMENT} is the limit"
         )));
     }
-    if word.text.contains(['\0', '\r', '\n']) {
-        return Err(word.flaw("the comment holds a character that text cannot carry"));
+    if word.text.contains(&0) {
+        return Err(word.flaw("the comment has a zero byte"));
     }
     Ok(word.text)
 }
@@ -279,10 +358,11 @@ fn read<T: SetType>(
     kind: &T,
     words: &mut Words<'_>,
     mut context: Context<'_>,
+    purpose: Purpose,
 ) -> Result<Entry<T>, Flaw> {
     let elements = words.expect("the entry")?;
     let definition = kind.definition();
-    let rest = Rest::read(words, definition)?;
+    let rest = Rest::read(words, definition, purpose)?;
     (context.wildcard, context.place) = (rest.wildcard, rest.place);
     let mut parts = Parts::new(elements, &context);
     let value = T::Value::from_text(definition.dimensions, &mut parts)?;
@@ -295,6 +375,7 @@ pub(super) fn read_for<T: SetType>(
     set: &IpSet<T>,
     words: &mut Words<'_>,
     names: &dyn Names,
+    purpose: Purpose,
     scratch: &mut wire::Writer,
 ) -> Result<Entry<T>, Flaw> {
     let start = words.clone().next()?.unwrap_or(words.rest());
@@ -304,10 +385,10 @@ pub(super) fn read_for<T: SetType>(
         wildcard: false,
         place: None,
     };
-    let entry = read(set.kind(), words, context)?;
+    let entry = read(set.kind(), words, context, purpose)?;
     scratch.truncate(0);
     entry
-        .write(set, Purpose::Add, scratch)
+        .write(set, purpose, scratch)
         .map_err(|refusal| start.flaw(refusal.0))?;
     Ok(entry)
 }
@@ -318,20 +399,23 @@ impl<T: SetType> IpSet<T> {
     /// # Errors
     /// `InvalidInput` says where in the text what is wrong: [`Error::position`] has the column.
     /// What no set of this type and family can have is wrong too.
-    pub fn parse_entry(&self, text: &str) -> Result<Entry<T>> {
+    pub fn parse_entry(&self, text: impl AsRef<[u8]>) -> Result<Entry<T>> {
         self.parse_entry_with(text, &())
     }
 
-    /// As [`parse_entry`](Self::parse_entry), with names of hosts and services.
+    /// As [`parse_entry`](Self::parse_entry), with names of hosts, services and protocols.
     ///
     /// # Errors
     /// As [`parse_entry`](Self::parse_entry).
-    pub fn parse_entry_with(&self, text: &str, names: &dyn Names) -> Result<Entry<T>> {
+    pub fn parse_entry_with(&self, text: impl AsRef<[u8]>, names: &dyn Names) -> Result<Entry<T>> {
+        let text = text.as_ref();
+        let mut scratch = wire::Writer::default();
         read_for(
             self,
             &mut Words::of(text),
             names,
-            &mut wire::Writer::default(),
+            Purpose::Add,
+            &mut scratch,
         )
         .map_err(|flaw| flaw.error(READ, text, 1).object(Quoted(self.name())))
     }
@@ -348,6 +432,8 @@ impl<T: SetType + Default> FromStr for Entry<T> {
             wildcard: false,
             place: None,
         };
-        read(&T::default(), &mut Words::of(text), context).map_err(|flaw| flaw.error(READ, text, 1))
+        let text = text.as_bytes();
+        read(&T::default(), &mut Words::of(text), context, Purpose::Add)
+            .map_err(|flaw| flaw.error(READ, text, 1))
     }
 }

@@ -21,51 +21,71 @@
 //! # Ok::<(), ipvset::Error>(())
 //! ```
 //!
-//! [`Reader`] and [`Writer`] do so with files of such lines.
+//! [`Reader`] and [`Writer`] do so with the files of `ipset save`, [`Commands`] reads every file
+//! that `ipset restore` takes.
 //!
 //! The text is the tool's own (version 7.17): every line that `ipset save` prints is read, and
 //! written again as it was. Beside what that prints, ranges, names of ICMP messages, numbers in
-//! the bases of C (`0x10`, `010`) and options in any order are read. Two things differ from the
-//! tool: `forceadd` is written, which the tool forgets, and a quote may only stand around a whole
-//! word. Names of hosts and services are read where [`Names`] knows them.
+//! the bases of C (`0x10`, `010`), options in any order and those of older versions are read. Two
+//! things differ from the tool: `forceadd` is written, which the tool forgets, and a quote may only
+//! stand around a whole word. Names of hosts and services are read where [`Names`] knows them.
+//!
+//! A line is bytes: names and comments need not be UTF-8. What a `String` cannot carry is escaped
+//! by `Display`, so that it is never taken for something else.
 
+mod command;
+mod commands;
 mod element;
 mod entry;
+mod legacy;
+mod lines;
 mod names;
 mod options;
 mod piece;
 mod reader;
 mod set;
+mod shown;
+mod switches;
+mod value;
 mod writer;
+
+use std::str;
 
 use crate::Result;
 use piece::Words;
 
 #[cfg(feature = "serde")]
 pub(crate) use element::read_whole_port;
-pub(super) use element::{Parts, Text};
+pub(super) use element::{Parts, Text, only_in, read_protocol};
 #[cfg(feature = "serde")]
 pub(crate) use entry::{read_skb_mark, read_skb_priority};
 pub(super) use names::protocol_name;
 pub(super) use piece::Flaw;
+pub(super) use shown::{Escaped, Shown};
+pub(super) use value::{ValueText, print_element};
 
+pub use command::{Command, CommandLine, Listing};
+pub use commands::Commands;
 pub use names::Names;
 pub use options::{OptionName, OptionText};
 pub use reader::{Line, Reader};
+pub use switches::Output;
 pub use writer::Writer;
 
-/// The words of a line: separated by white space, or in double quotes, which are taken off.
+/// The words of a line: separated by blanks, or in double quotes, which are taken off. Blanks are
+/// the space, the tab and the ends of lines.
 ///
 /// # Errors
 /// `InvalidInput` for a quote that is not closed, or does not stand around a whole word.
 pub fn words(line: &str) -> Result<Vec<&str>> {
-    let mut words = Words::of(line);
+    let mut words = Words::of(line.as_bytes());
     let mut all = Vec::new();
     loop {
         match words.next() {
-            Ok(Some(word)) => all.push(word.text),
+            // Quotes and blanks are ASCII, so the word is UTF-8 as the line is.
+            Ok(Some(word)) => all.push(str::from_utf8(word.text).unwrap_or_default()),
             Ok(None) => return Ok(all),
-            Err(flaw) => return Err(flaw.error("read line", line, 1)),
+            Err(flaw) => return Err(flaw.error("read line", line.as_bytes(), 1)),
         }
     }
 }

@@ -4,13 +4,14 @@ use std::net::IpAddr;
 
 use crate::ipset::Family;
 
-/// Finds what a name stands for, where the text has the name of a host or a service in place of
-/// an address or a port.
+/// Finds what a name stands for, where the text has the name of a host, a service or a protocol in
+/// place of an address, a port or a number.
 ///
-/// Without one, names are refused: this crate opens no files and asks no resolver on its own.
-/// `()` knows no names.
+/// Without one, names of hosts and services are refused: this crate opens no files and asks no
+/// resolver on its own. `()` knows no names.
 pub trait Names {
-    /// The address of a host, of this family if one is needed.
+    /// The address of a host, of this family if one is needed. It is not asked for what is meant
+    /// to be an address and is wrong, such as `10.0.0.256`.
     fn address(&self, host: &str, family: Option<Family>) -> Option<IpAddr> {
         let _ = (host, family);
         None
@@ -21,9 +22,30 @@ pub trait Names {
         let _ = (service, protocol);
         None
     }
+
+    /// The number of a protocol, such as 50 of `IPSEC-ESP`. Those that Debian has in
+    /// /etc/protocols are known without.
+    fn protocol(&self, name: &str) -> Option<u8> {
+        let _ = name;
+        None
+    }
 }
 
 impl Names for () {}
+
+impl<N: Names + ?Sized> Names for &N {
+    fn address(&self, host: &str, family: Option<Family>) -> Option<IpAddr> {
+        (**self).address(host, family)
+    }
+
+    fn port(&self, service: &str, protocol: &str) -> Option<u16> {
+        (**self).port(service, protocol)
+    }
+
+    fn protocol(&self, name: &str) -> Option<u8> {
+        (**self).protocol(name)
+    }
+}
 
 /// The names that Debian's /etc/protocols gives to the numbers assigned by IANA.
 static PROTOCOLS: &[(u8, &str)] = &[
@@ -83,6 +105,16 @@ static PROTOCOLS: &[(u8, &str)] = &[
     (143, "ethernet"),
 ];
 
+/// Other names that are there, but for those that differ in small and capital letters only.
+static ALIASES: &[(u8, &str)] = &[
+    (4, "IP-ENCAP"),
+    (50, "IPSEC-ESP"),
+    (51, "IPSEC-AH"),
+    (58, "icmpv6"),
+    (73, "CPHB"),
+    (89, "OSPFIGP"),
+];
+
 /// The name of a protocol.
 pub(crate) fn protocol_name(number: u8) -> Option<&'static str> {
     let place = PROTOCOLS.binary_search_by_key(&number, |(it, _)| *it);
@@ -91,12 +123,8 @@ pub(crate) fn protocol_name(number: u8) -> Option<&'static str> {
 
 /// The protocol of a name.
 pub(crate) fn protocol_number(name: &str) -> Option<u8> {
-    if name.eq_ignore_ascii_case("icmpv6") {
-        return Some(58);
-    }
-    PROTOCOLS
-        .iter()
-        .find(|(_, it)| it.eq_ignore_ascii_case(name))
+    let mut all = PROTOCOLS.iter().chain(ALIASES);
+    all.find(|(_, it)| it.eq_ignore_ascii_case(name))
         .map(|(number, _)| *number)
 }
 
@@ -207,5 +235,6 @@ mod tests {
         assert_eq!(icmp_name(false, 3, 200), None);
         assert_eq!(protocol_name(253), None);
         assert_eq!(protocol_number("icmpv6"), Some(58));
+        assert_eq!(protocol_number("ip-encap"), Some(4));
     }
 }

@@ -119,8 +119,14 @@ impl AnyType {
     }
 }
 
+/// An option's name, which may have two dashes before it.
+pub(super) fn without_dashes(word: &[u8]) -> &[u8] {
+    word.strip_prefix(b"--").unwrap_or(word)
+}
+
 /// A word that is no option of the type.
 #[cold]
 pub(super) fn unknown(word: Piece<'_>, definition: &Definition) -> Flaw {
-    word.flaw(format!("{} has no option '{}'", definition.name, word.text))
+    let (name, word_shown) = (definition.name, word.shown());
+    word.flaw(format!("{name} has no option '{word_shown}'"))
 }

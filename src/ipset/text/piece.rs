@@ -1,14 +1,19 @@
 //! Pieces of a line that know where in it they stand.
+//!
+//! A line is bytes: names and comments need not be UTF-8.
 
 use std::borrow::Cow;
+use std::str;
 
+use super::shown::Shown;
+use super::switches::{Switch, Switches};
 use crate::error::Cause;
 use crate::{Error, Result};
 
 /// A part of a line.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Piece<'a> {
-    pub(crate) text: &'a str,
+    pub(crate) text: &'a [u8],
     /// The byte of the line at which it begins.
     pub(crate) at: usize,
 }
@@ -23,11 +28,11 @@ pub(crate) struct Flaw {
 impl Flaw {
     /// As an error about a line, of which this is the number.
     #[cold]
-    pub(crate) fn error(self, operation: &'static str, line: &str, number: usize) -> Error {
+    pub(crate) fn error(self, operation: &'static str, line: &[u8], number: usize) -> Error {
         let before = line.get(..self.at).unwrap_or(line);
         let cause = Cause::Text {
             line: number,
-            column: before.chars().count() + 1,
+            column: String::from_utf8_lossy(before).chars().count() + 1,
             message: self.why,
         };
         Error::new(operation, cause)
@@ -35,8 +40,19 @@ impl Flaw {
 }
 
 impl<'a> Piece<'a> {
-    pub(crate) fn line(text: &'a str) -> Self {
+    pub(crate) fn line(text: &'a [u8]) -> Self {
         Self { text, at: 0 }
+    }
+
+    /// The text, for a message.
+    pub(crate) fn shown(&self) -> Shown<'a> {
+        Shown(self.text)
+    }
+
+    /// As a value that has a text of its own, such as an address.
+    #[inline]
+    pub(crate) fn parse<T: str::FromStr>(&self) -> Option<T> {
+        str::from_utf8(self.text).ok()?.parse().ok()
     }
 
     #[cold]
@@ -51,9 +67,8 @@ impl<'a> Piece<'a> {
     /// which is how names with dashes, colons or commas are written.
     #[inline]
     pub(crate) fn split(&self, separator: u8) -> Option<(Self, Self)> {
-        let bytes = self.text.as_bytes();
         let mut inside = false;
-        let place = bytes.iter().position(|byte| {
+        let place = self.text.iter().position(|byte| {
             inside = match byte {
                 b'[' => true,
                 b']' => false,
@@ -61,7 +76,6 @@ impl<'a> Piece<'a> {
             };
             *byte == separator && !inside
         })?;
-        // The separator is ASCII, so both sides are whole characters.
         let (before, behind) = (self.text.get(..place)?, self.text.get(place + 1..)?);
         let behind = Self {
             text: behind,
@@ -78,29 +92,30 @@ impl<'a> Piece<'a> {
 
     /// Without the square brackets around it.
     pub(crate) fn bare(&self) -> Self {
-        let inside = self.text.strip_prefix('[');
-        match inside.and_then(|inside| inside.strip_suffix(']')) {
-            Some(text) => Self {
+        match self.text {
+            [b'[', text @ .., b']'] => Self {
                 text,
                 at: self.at + 1,
             },
-            None => *self,
+            _ => *self,
         }
     }
 
     /// A number as the tool reads them: decimal, hexadecimal after `0x`, octal after `0`.
     #[inline]
     pub(crate) fn number(&self, least: u64, most: u64) -> Result<u64, Flaw> {
-        let number = match self.text.as_bytes() {
-            [b'0', b'x' | b'X', ..] => digits(&self.text[2..], 16),
-            [b'0', _, ..] => digits(&self.text[1..], 8),
-            _ => digits(self.text, 10),
+        let number = match self.text {
+            [b'-', digits @ ..] => match self::digits(digits) {
+                Digits::None => Digits::None,
+                _ => Digits::TooLarge,
+            },
+            [b'+', digits @ ..] | digits => self::digits(digits),
         };
         match number {
             Digits::Number(number) if (least..=most).contains(&number) => Ok(number),
-            Digits::None => Err(self.flaw(format!("'{}' is invalid as number", self.text))),
+            Digits::None => Err(self.flaw(format!("'{}' is invalid as number", self.shown()))),
             _ => {
-                let text = self.text;
+                let text = self.shown();
                 Err(self.flaw(format!("'{text}' is out of range {least}-{most}")))
             }
         }
@@ -113,20 +128,20 @@ enum Digits {
     None,
 }
 
+/// Digits in the base that their beginning says.
 #[inline]
-fn digits(text: &str, base: u32) -> Digits {
-    let text = match text.strip_prefix('-') {
-        Some(text) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
-            return Digits::TooLarge;
-        }
-        _ => text,
+fn digits(text: &[u8]) -> Digits {
+    let (text, base) = match text {
+        [b'0', b'x' | b'X', hexadecimal @ ..] => (hexadecimal, 16),
+        [b'0', octal @ ..] if !octal.is_empty() => (octal, 8),
+        decimal => (decimal, 10),
     };
     if text.is_empty() {
         return Digits::None;
     }
     let mut number = Some(0u64);
-    for digit in text.chars() {
-        let Some(digit) = digit.to_digit(base) else {
+    for digit in text {
+        let Some(digit) = char::from(*digit).to_digit(base) else {
             return Digits::None;
         };
         number = number
@@ -136,22 +151,38 @@ fn digits(text: &str, base: u32) -> Digits {
     number.map_or(Digits::TooLarge, Digits::Number)
 }
 
-/// The words of a line: separated by white space, or in double quotes.
+/// The words of a line: separated by blanks, or in double quotes.
 #[derive(Debug, Clone)]
 pub(crate) struct Words<'a> {
     rest: Piece<'a>,
+    /// The options of the command that were among the words so far, if the line is a command.
+    switches: Option<Switches<'a>>,
 }
 
 impl<'a> Words<'a> {
-    pub(crate) fn of(line: &'a str) -> Self {
+    pub(crate) fn of(line: &'a [u8]) -> Self {
         Self {
             rest: Piece::line(line),
+            switches: None,
+        }
+    }
+
+    /// The words of a command, among which options such as `-exist` stand anywhere.
+    pub(crate) fn of_command(line: &'a [u8]) -> Self {
+        Self {
+            switches: Some(Switches::default()),
+            ..Self::of(line)
         }
     }
 
     /// Where the line ends.
     pub(crate) fn rest(&self) -> Piece<'a> {
         self.rest
+    }
+
+    /// The options of the command, when every word was read.
+    pub(crate) fn switches(&self) -> Switches<'a> {
+        self.switches.unwrap_or_default()
     }
 
     fn advance(&mut self, bytes: usize) {
@@ -164,13 +195,47 @@ impl<'a> Words<'a> {
     /// The next word, without its quotes.
     #[inline]
     pub(crate) fn next(&mut self) -> Result<Option<Piece<'a>>, Flaw> {
-        let blanks = self.rest.text.bytes().take_while(is_blank).count();
+        loop {
+            let word = match self.word()? {
+                Some(Word::Plain(word)) => word,
+                Some(Word::Quoted(word)) => return Ok(Some(word)),
+                None => return Ok(None),
+            };
+            // What is in quotes is never an option.
+            if word.text.first() != Some(&b'-') || !self.switch(word)? {
+                return Ok(Some(word));
+            }
+        }
+    }
+
+    /// Takes an option of the command, if the word is one.
+    #[cold]
+    fn switch(&mut self, word: Piece<'a>) -> Result<bool, Flaw> {
+        let (Some(mut switches), Some(switch)) = (self.switches, Switch::named(word.text)) else {
+            return Ok(false);
+        };
+        let mut value = None;
+        if switch.has_value() {
+            let missing = || format!("Missing mandatory argument to option {}", word.shown());
+            value = match self.word()? {
+                Some(Word::Plain(value) | Word::Quoted(value)) => Some(value),
+                None => return Err(self.rest.flaw(missing())),
+            };
+        }
+        switches.set(switch, value)?;
+        self.switches = Some(switches);
+        Ok(true)
+    }
+
+    #[inline]
+    fn word(&mut self) -> Result<Option<Word<'a>>, Flaw> {
+        let blanks = self.rest.text.iter().take_while(|it| is_blank(it)).count();
         self.advance(blanks);
         let start = self.rest;
-        if start.text.starts_with('"') {
-            return self.quoted(start).map(Some);
+        if start.text.first() == Some(&b'"') {
+            return self.quoted(start).map(Word::Quoted).map(Some);
         }
-        let length = start.text.bytes().take_while(|it| !is_blank(it)).count();
+        let length = start.text.iter().take_while(|it| !is_blank(it)).count();
         if length == 0 {
             return Ok(None);
         }
@@ -178,24 +243,24 @@ impl<'a> Words<'a> {
             text: start.text.get(..length).unwrap_or_default(),
             ..start
         };
-        if word.text.contains('"') {
+        if word.text.contains(&b'"') {
             return Err(word.flaw("a quote may only stand around a whole word"));
         }
         self.advance(length);
-        Ok(Some(word))
+        Ok(Some(Word::Plain(word)))
     }
 
     fn quoted(&mut self, start: Piece<'a>) -> Result<Piece<'a>, Flaw> {
         let inside = start.text.get(1..).unwrap_or_default();
-        let Some((text, behind)) = inside.split_once('"') else {
+        let Some(length) = inside.iter().position(|byte| *byte == b'"') else {
             return Err(start.flaw("the quote is not closed"));
         };
-        self.advance(text.len() + 2);
-        if !behind.is_empty() && !behind.bytes().next().is_some_and(|it| is_blank(&it)) {
-            return Err(self.rest.flaw("white space is missing behind the quote"));
+        self.advance(length + 2);
+        if self.rest.text.first().is_some_and(|it| !is_blank(it)) {
+            return Err(self.rest.flaw("a blank is missing behind the quote"));
         }
         Ok(Piece {
-            text,
+            text: inside.get(..length).unwrap_or_default(),
             at: start.at + 1,
         })
     }
@@ -209,7 +274,13 @@ impl<'a> Words<'a> {
     }
 }
 
-fn is_blank(byte: &u8) -> bool {
+enum Word<'a> {
+    Plain(Piece<'a>),
+    Quoted(Piece<'a>),
+}
+
+/// Whether a byte separates words: the tool knows no other blanks.
+pub(crate) fn is_blank(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
@@ -218,10 +289,10 @@ mod tests {
     use super::*;
 
     fn words(line: &str) -> Result<Vec<(&str, usize)>, Flaw> {
-        let mut words = Words::of(line);
+        let mut words = Words::of(line.as_bytes());
         let mut all = Vec::new();
         while let Some(word) = words.next()? {
-            all.push((word.text, word.at));
+            all.push((str::from_utf8(word.text).unwrap(), word.at));
         }
         Ok(all)
     }
@@ -246,12 +317,17 @@ mod tests {
 
     #[test]
     fn numbers_have_the_bases_of_c() {
-        let number = |text| Piece::line(text).number(0, 255).map_err(|it| it.why);
+        let number = |text| {
+            Piece::line(str::as_bytes(text))
+                .number(0, 255)
+                .map_err(|it| it.why)
+        };
         assert_eq!(number("0x1F"), Ok(31));
         assert_eq!(number("010"), Ok(8));
         assert_eq!(number("0"), Ok(0));
         assert_eq!(number("255"), Ok(255));
-        for text in ["", "x", "+1", "0x", "08", "1 ", "-", "٣", "0x+1"] {
+        assert_eq!(number("+1"), Ok(1));
+        for text in ["", "x", "+", "+-1", "0x", "08", "1 ", "-", "٣", "0x+1"] {
             assert!(number(text).unwrap_err().contains("invalid"), "{text}");
         }
         for text in ["256", "-1", "99999999999999999999999"] {
@@ -261,11 +337,11 @@ mod tests {
 
     #[test]
     fn brackets_hide_separators() {
-        let (before, behind) = Piece::line("[a-b]-c").split(b'-').unwrap();
+        let (before, behind) = Piece::line(b"[a-b]-c").split(b'-').unwrap();
         assert_eq!(
             (before.bare().text, behind.text, behind.at),
-            ("a-b", "c", 6)
+            (&b"a-b"[..], &b"c"[..], 6)
         );
-        assert!(Piece::line("[a-b]").split(b'-').is_none());
+        assert!(Piece::line(b"[a-b]").split(b'-').is_none());
     }
 }

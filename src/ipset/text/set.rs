@@ -2,77 +2,57 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::str::{self, FromStr};
+use std::str::FromStr;
 
 use super::Names;
-use super::element::{Context, print_address, read_addresses, read_plain_ports};
-use super::options::{OptionName, OptionText, unknown};
+use super::element::{Context, print_address, read_address, read_addresses, read_plain_ports};
+use super::legacy::Legacy;
+use super::options::{OptionName, OptionText, unknown, without_dashes};
 use super::piece::{Flaw, Piece, Words};
+use super::value::{Sink, print_name};
 use crate::ipset::types::{Definition, Families, Takes};
 use crate::ipset::{
-    Addresses, AnySet, AnyType, CreateOptions, Family, IpSet, Ipv4Range, SetName, SetRange, SetType,
+    Addresses, AnySet, AnyType, CreateOptions, Family, IpSet, Ipv4Range, PortRange, SetName,
+    SetRange, SetType,
 };
 use crate::{Error, Result};
 
 const READ: &str = "read set";
 
-/// A set's name, in quotes if it has white space. This crate makes no such names, but others may
-/// have given them to the kernel.
+/// A set's name as a word of a line.
 pub(super) struct Quoted<'a>(pub(super) &'a SetName);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.0.as_str();
-        match name.contains(char::is_whitespace) {
-            true => write!(f, "\"{name}\""),
-            false => f.write_str(&name),
-        }
+        print_name(self.0.as_bytes(), f)
     }
-}
-
-/// Whether text can carry a name, if need be in quotes.
-pub(super) fn is_plain_name(name: &[u8]) -> bool {
-    str::from_utf8(name).is_ok_and(|name| {
-        !name.is_empty()
-            && name.len() <= SetName::MAX_LENGTH
-            && !name.starts_with('-')
-            && !name.contains(|c: char| c.is_control() || c == '"')
-    })
 }
 
 pub(super) fn read_name(word: Piece<'_>) -> Result<SetName, Flaw> {
     SetName::existing(word.text).map_err(|error| word.flaw(error.reason()))
 }
 
-impl SetName {
-    /// The name of a set that another program made: it may have blanks and commas. Text carries
-    /// it in quotes, but not as a member of a list.
-    ///
-    /// # Errors
-    /// `InvalidInput` for what text cannot carry in quotes either.
-    pub fn existing(name: &str) -> Result<Self> {
-        Self::new(name).or_else(|error| match is_plain_name(name.as_bytes()) {
-            true => Self::from_kernel(name.as_bytes()).map_err(|_| error),
-            false => Err(error),
-        })
-    }
-}
-
 impl<T: SetType> fmt::Display for IpSet<T> {
     /// As it is created with the tool: name, type, and the options that are given.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", Quoted(self.name()), self.type_name())?;
-        for option in options(self.options(), self.definition()) {
-            write!(f, " {}", option.name)?;
-            if let Some(value) = option.value {
-                write!(f, " {value}")?;
-            }
-        }
-        Ok(())
+        self.print(f)
     }
 }
 
 impl<T: SetType> IpSet<T> {
+    /// Writes what stands behind `create`.
+    pub(super) fn print(&self, out: &mut dyn Sink) -> fmt::Result {
+        print_name(self.name().as_bytes(), out)?;
+        write!(out, " {}", self.type_name())?;
+        for option in options(self.options(), self.definition()) {
+            write!(out, " {}", option.name)?;
+            if let Some(value) = option.value {
+                write!(out, " {value}")?;
+            }
+        }
+        Ok(())
+    }
+
     /// The create options that are given and their values, in the order in which the tool lists
     /// them for sets of the type.
     pub fn option_texts(&self) -> impl Iterator<Item = OptionText> + use<T> {
@@ -142,144 +122,204 @@ fn options(
 }
 
 /// Reads the words behind the type.
-struct OptionReader<'a> {
+struct OptionReader<'a, 'n> {
     definition: &'static Definition,
     options: CreateOptions,
     family: Option<Family>,
     bitmask: Option<Piece<'a>>,
-    names: &'a dyn Names,
+    names: &'n dyn Names,
 }
 
-impl<'a> OptionReader<'a> {
+impl<'a> OptionReader<'a, '_> {
     fn takes(&self, takes: Takes) -> bool {
         self.definition.options.intersects(takes)
     }
 
     fn option(&mut self, word: Piece<'a>, words: &mut Words<'a>) -> Result<(), Flaw> {
+        let name = without_dashes(word.text);
+        if let Some(legacy) = Legacy::named(name, self.definition) {
+            if let Some(range) = legacy.range(words)? {
+                return self.set_range(word, range.first, range.last);
+            }
+            return Ok(());
+        }
+        if !OptionName::of_sets(self.definition).any(|it| it.name.as_bytes() == name) {
+            return Err(unknown(word, self.definition));
+        }
         let u32_max = u64::from(u32::MAX);
         let mut number = |least, most| words.expect("the value")?.number(least, most);
-        let twice = match word.text {
-            "timeout" => {
+        let options = &mut self.options;
+        let twice = match name {
+            b"timeout" => {
                 let value = number(0, crate::ipset::MAX_TIMEOUT.into())? as u32;
-                self.options.timeout.replace(value).is_some()
+                options.timeout.replace(value).is_some()
             }
-            "counters" => std::mem::replace(&mut self.options.counters, true),
-            "comment" => std::mem::replace(&mut self.options.comment, true),
-            "skbinfo" => std::mem::replace(&mut self.options.skbinfo, true),
-            "forceadd" => std::mem::replace(&mut self.options.forceadd, true),
-            "hashsize" => {
+            // Flags may be there twice.
+            b"counters" => {
+                options.counters = true;
+                false
+            }
+            b"comment" => {
+                options.comment = true;
+                false
+            }
+            b"skbinfo" => {
+                options.skbinfo = true;
+                false
+            }
+            b"forceadd" => {
+                options.forceadd = true;
+                false
+            }
+            b"hashsize" => {
                 let value = number(0, u32_max)? as u32;
-                self.options.hashsize.replace(value).is_some()
+                options.hashsize.replace(value).is_some()
             }
-            "maxelem" => {
+            b"maxelem" => {
                 let value = number(0, u32_max)? as u32;
-                self.options.maxelem.replace(value).is_some()
+                options.maxelem.replace(value).is_some()
             }
-            "bucketsize" => {
+            b"bucketsize" => {
                 let value = number(0, 255)? as u8;
-                self.options.bucketsize.replace(value).is_some()
+                options.bucketsize.replace(value).is_some()
             }
-            "initval" => {
+            b"initval" => {
                 let value = number(0, u32_max)? as u32;
-                self.options.initval.replace(value).is_some()
+                options.initval.replace(value).is_some()
             }
-            "netmask" => {
+            b"netmask" => {
                 let value = number(1, 128)? as u8;
-                self.options.netmask.replace(value).is_some()
+                options.netmask.replace(value).is_some()
             }
-            "bitmask" => {
+            b"bitmask" => {
                 // The family may come later.
                 self.bitmask.replace(words.expect("the mask")?).is_some()
             }
-            "markmask" => {
+            b"markmask" => {
                 let value = number(0, u32_max)? as u32;
-                self.options.markmask.replace(value).is_some()
+                options.markmask.replace(value).is_some()
             }
-            "size" => {
+            b"size" => {
                 let value = number(0, u32_max)? as u32;
-                self.options.size.replace(value).is_some()
+                options.size.replace(value).is_some()
             }
-            "range" => {
-                let range = self.range(words.expect("the range")?)?;
-                self.options.range.replace(range).is_some()
+            b"range" => {
+                let range = words.expect("the range")?;
+                return self.set_range(word, range, None);
             }
-            "family" | "-4" | "-6" => {
-                let family = read_family(word, words)?;
+            _ => {
+                let family = read_family(name, words)?;
                 self.family.replace(family).is_some()
             }
-            _ => return Err(unknown(word, self.definition)),
         };
         match twice {
-            true => Err(word.flaw(format!("{} already specified", word.text))),
+            true => Err(already(word)),
             false => Ok(()),
         }
     }
 
-    fn range(&self, word: Piece<'_>) -> Result<SetRange, Flaw> {
+    fn set_range(
+        &mut self,
+        word: Piece<'_>,
+        first: Piece<'_>,
+        last: Option<Piece<'_>>,
+    ) -> Result<(), Flaw> {
         let context = Context {
             names: self.names,
             family: Some(Family::Inet),
             wildcard: false,
             place: None,
         };
-        if self.takes(Takes::PORT_RANGE) {
-            if word.split(b'-').is_none() {
-                return Err(word.flaw(format!("FROM-TO ports must be specified: {}", word.text)));
+        let range = match last {
+            None if self.takes(Takes::PORT_RANGE) => read_port_range(first, &context)?,
+            None => read_address_range(first, &context)?,
+            Some(last) if self.takes(Takes::PORT_RANGE) => {
+                let first = read_plain_ports(first, &context)?;
+                let last = read_plain_ports(last, &context)?;
+                PortRange::new(first.first(), last.last()).into()
             }
-            return read_plain_ports(word, &context).map(Into::into);
-        }
-        let range = match read_addresses(word, &context)? {
-            Addresses::Range(range) => Some(range),
-            Addresses::Network(ipnet::IpNet::V4(net)) => Some(net.into()),
-            // A range or network of a single address became that address.
-            Addresses::One(IpAddr::V4(one)) if word.text.contains(['-', '/']) => {
-                Some(Ipv4Range::new(one, one))
-            }
-            _ => None,
+            Some(last) => match (
+                read_address(first, &context)?,
+                read_address(last, &context)?,
+            ) {
+                (IpAddr::V4(first), IpAddr::V4(last)) => Ipv4Range::new(first, last).into(),
+                _ => return Err(first.flaw("a range can only be of IPv4 addresses")),
+            },
         };
-        range.map(Into::into).ok_or_else(|| {
-            let text = word.text;
-            word.flaw(format!("IP/cidr or IP-IP range must be specified: {text}"))
-        })
+        match self.options.range.replace(range) {
+            Some(_) => Err(already(word)),
+            None => Ok(()),
+        }
     }
 
     /// What can only be read when all words are.
     fn finish(mut self) -> Result<CreateOptions, Flaw> {
         self.options.family = self.family.unwrap_or_default();
         if let Some(word) = self.bitmask {
-            let mask = word.text.parse().ok();
-            let family = Some(self.options.family);
-            let mask = mask.or_else(|| self.names.address(word.text, family));
-            let mask = mask.ok_or_else(|| {
-                let text = word.text;
-                word.flaw(format!("cannot parse '{text}' as an address"))
-            })?;
-            self.options.bitmask = Some(mask);
+            let context = Context {
+                names: self.names,
+                family: Some(self.options.family),
+                wildcard: false,
+                place: None,
+            };
+            self.options.bitmask = Some(read_address(word, &context)?);
         }
+        self.options.round();
         Ok(self.options)
     }
 }
 
-fn read_family(word: Piece<'_>, words: &mut Words<'_>) -> Result<Family, Flaw> {
-    match word.text {
-        "-4" => return Ok(Family::Inet),
-        "-6" => return Ok(Family::Inet6),
+#[cold]
+fn already(word: Piece<'_>) -> Flaw {
+    word.flaw(format!("{} already specified", word.shown()))
+}
+
+fn read_port_range(word: Piece<'_>, context: &Context<'_>) -> Result<SetRange, Flaw> {
+    if word.split(b'-').is_none() {
+        let text = word.shown();
+        return Err(word.flaw(format!("FROM-TO ports must be specified: {text}")));
+    }
+    read_plain_ports(word, context).map(Into::into)
+}
+
+fn read_address_range(word: Piece<'_>, context: &Context<'_>) -> Result<SetRange, Flaw> {
+    let range = match read_addresses(word, context)? {
+        Addresses::Range(range) => Some(range),
+        Addresses::Network(ipnet::IpNet::V4(net)) => Some(net.into()),
+        // A range or network of a single address became that address.
+        Addresses::One(IpAddr::V4(one))
+            if word.text.contains(&b'-') || word.text.contains(&b'/') =>
+        {
+            Some(Ipv4Range::new(one, one))
+        }
+        _ => None,
+    };
+    range.map(Into::into).ok_or_else(|| {
+        let text = word.shown();
+        word.flaw(format!("IP/cidr or IP-IP range must be specified: {text}"))
+    })
+}
+
+fn read_family(name: &[u8], words: &mut Words<'_>) -> Result<Family, Flaw> {
+    match name {
+        b"-4" => return Ok(Family::Inet),
+        b"-6" => return Ok(Family::Inet6),
         _ => {}
     }
     let family = words.expect("the family")?;
     match family.text {
-        "inet" | "ipv4" | "-4" => Ok(Family::Inet),
-        "inet6" | "ipv6" | "-6" => Ok(Family::Inet6),
-        text => Err(family.flaw(format!("unknown inet family {text}"))),
+        b"inet" | b"ipv4" | b"-4" => Ok(Family::Inet),
+        b"inet6" | b"ipv6" | b"-6" => Ok(Family::Inet6),
+        _ => Err(family.flaw(format!("unknown inet family {}", family.shown()))),
     }
 }
 
 /// A set: name, type, options.
-pub(super) fn read<'a>(words: &mut Words<'a>, names: &'a dyn Names) -> Result<AnySet, Flaw> {
+pub(super) fn read(words: &mut Words<'_>, names: &dyn Names) -> Result<AnySet, Flaw> {
     let name = read_name(words.expect("the set's name")?)?;
     let type_name = words.expect("the set's type")?;
-    let kind = AnyType::named(type_name.text)
-        .ok_or_else(|| type_name.flaw(format!("typename '{}' is unknown", type_name.text)))?;
+    let unknown = || type_name.flaw(format!("typename '{}' is unknown", type_name.shown()));
+    let kind: AnyType = type_name.parse().ok_or_else(unknown)?;
     let start = words.clone().next()?.unwrap_or(words.rest());
     let mut reader = OptionReader {
         definition: kind.definition(),
@@ -289,9 +329,6 @@ pub(super) fn read<'a>(words: &mut Words<'a>, names: &'a dyn Names) -> Result<An
         names,
     };
     while let Some(word) = words.next()? {
-        if !OptionName::of_sets(kind.definition()).any(|it| it.name == word.text) {
-            return Err(unknown(word, kind.definition()));
-        }
         reader.option(word, words)?;
     }
     let options = reader.finish()?;
@@ -311,12 +348,16 @@ impl FromStr for AnySet {
 }
 
 impl AnySet {
-    /// From the tool's syntax, with names of hosts and services.
+    /// From the tool's syntax, with names of hosts, services and protocols.
+    ///
+    /// Values that the kernel rounds are rounded: `hashsize 0` is 64, `bucketsize 14` is 12, `size 2`
+    /// is 4, and the range of a `bitmap:ip` with a netmask is made of whole networks.
     ///
     /// # Errors
     /// `InvalidInput` says where in the text what is wrong; what the type does not take and what
     /// is beyond its limits is wrong too.
-    pub fn parse_with(text: &str, names: &dyn Names) -> Result<Self> {
+    pub fn parse_with(text: impl AsRef<[u8]>, names: &dyn Names) -> Result<Self> {
+        let text = text.as_ref();
         read(&mut Words::of(text), names).map_err(|flaw| flaw.error(READ, text, 1))
     }
 }
@@ -328,12 +369,13 @@ impl<T: SetType + Default> FromStr for IpSet<T> {
     fn from_str(text: &str) -> Result<Self> {
         let set: AnySet = text.parse()?;
         set.typed().ok_or_else(|| {
-            let mut words = Words::of(text);
+            let line = text.as_bytes();
+            let mut words = Words::of(line);
             let _ = words.next();
-            let at = words.next().ok().flatten().unwrap_or(Piece::line(text));
+            let at = words.next().ok().flatten().unwrap_or(Piece::line(line));
             let (wanted, found) = (T::default().definition().name, set.type_name());
             at.flaw(format!("the type is {found}, not {wanted}"))
-                .error(READ, text, 1)
+                .error(READ, line, 1)
         })
     }
 }

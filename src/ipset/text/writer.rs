@@ -1,11 +1,10 @@
 //! Writes what `ipset restore` reads.
 
-use std::io::{self, Write};
+use std::fmt;
+use std::io::Write;
 
-use super::entry::plain_comment;
-use super::set::{Quoted, is_plain_name};
+use super::value::{Carried, Medium, Out, Sink, print_name};
 use crate::error::Cause;
-use crate::ipset::value::Elements;
 use crate::ipset::{Entry, IpSet, SetName, SetType};
 use crate::{Error, Result};
 
@@ -23,9 +22,10 @@ use crate::{Error, Result};
 /// # Ok::<(), ipvset::Error>(())
 /// ```
 ///
-/// What other programs gave to the kernel and a line cannot carry is refused, never written as
-/// something else: names and comments that are not UTF-8 or have a double quote or a line's
-/// end in them. Names with blanks are written in quotes.
+/// Names and comments are written as the bytes that they are, names with blanks in quotes. What
+/// other programs gave to the kernel and a line cannot carry is refused, never written as something
+/// else: a double quote or the end of a line in a name or a comment, and names that the syntax has
+/// another meaning for.
 #[derive(Debug)]
 pub struct Writer<W> {
     out: W,
@@ -43,7 +43,7 @@ impl<W: Write> Writer<W> {
     /// `InvalidInput` for a name that a line cannot carry; `Io`.
     pub fn create<T: SetType>(&mut self, set: &IpSet<T>) -> Result<()> {
         check_name(set.name())?;
-        written(writeln!(self.out, "create {set}"))
+        self.line("create ", |out| set.print(out))
     }
 
     /// An `add` line.
@@ -52,16 +52,27 @@ impl<W: Write> Writer<W> {
     /// `InvalidInput` for a name or a comment that a line cannot carry; `Io`.
     pub fn add<T: SetType>(&mut self, set: &SetName, entry: &Entry<T>) -> Result<()> {
         check_name(set)?;
-        let refuse = |why| Err(Error::refused("write entry", why).object(entry));
-        if !entry.value().has_plain_text() {
-            return refuse("a line of text cannot carry the name in it");
+        if let Some(why) = entry.uncarried() {
+            return Err(Error::refused("write entry", why).object(entry));
         }
-        if let Some(comment) = entry.options().comment_bytes() {
-            if plain_comment(comment).is_none() {
-                return refuse("a line of text cannot carry the comment");
-            }
-        }
-        written(writeln!(self.out, "add {} {entry}", Quoted(set)))
+        self.line("add ", |out| {
+            print_name(set.as_bytes(), out)?;
+            out.write_str(" ")?;
+            entry.print(out)
+        })
+    }
+
+    fn line(
+        &mut self,
+        command: &str,
+        rest: impl FnOnce(&mut dyn Sink) -> fmt::Result,
+    ) -> Result<()> {
+        let written = Out::write(&mut self.out, |out| {
+            out.bytes(command.as_bytes())?;
+            rest(out)?;
+            out.bytes(b"\n")
+        });
+        written.map_err(|it| Error::new("write save file", Cause::Io(it)))
     }
 
     /// What is written to.
@@ -70,16 +81,12 @@ impl<W: Write> Writer<W> {
     }
 }
 
-fn written(result: io::Result<()>) -> Result<()> {
-    result.map_err(|it| Error::new("write save file", Cause::Io(it)))
-}
-
 fn check_name(name: &SetName) -> Result<()> {
-    match is_plain_name(name.as_bytes()) {
-        true => Ok(()),
-        false => {
+    match Carried::name(name.as_bytes(), Medium::Bytes) {
+        Carried::Not => {
             let why = "a line of text cannot carry the name";
-            Err(Error::refused("write set", why).object(format_args!("{:?}", name.as_str())))
+            Err(Error::refused("write set", why).object(format_args!("{name:?}")))
         }
+        _ => Ok(()),
     }
 }

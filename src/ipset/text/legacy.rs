@@ -1,0 +1,56 @@
+//! Options of `create` from the tool's older versions, which it still takes.
+
+use super::piece::{Flaw, Piece, Words};
+use crate::ipset::types::{Definition, Takes};
+
+/// Such an option. Each has a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Legacy {
+    /// Has no meaning any more.
+    Ignored,
+    /// `network`: a range as a network.
+    Network,
+    /// `from`: the start of a range, behind which stand `to` and its end.
+    From,
+}
+
+/// The two words of a range, or the only one.
+pub(super) struct RangeWords<'a> {
+    pub(super) first: Piece<'a>,
+    pub(super) last: Option<Piece<'a>>,
+}
+
+impl Legacy {
+    pub(super) fn named(name: &[u8], definition: &Definition) -> Option<Self> {
+        let takes = |takes: Takes| definition.options.intersects(takes);
+        let hash = |names: &[&str]| names.contains(&definition.name);
+        let with_ports = hash(&["hash:ip,port", "hash:ip,port,ip", "hash:ip,port,net"]);
+        match name {
+            b"gc" => hash(&["hash:ip"]).then_some(Self::Ignored),
+            b"probes" | b"resize" => {
+                (with_ports || hash(&["hash:ip", "hash:net"])).then_some(Self::Ignored)
+            }
+            b"network" if takes(Takes::ADDRESS_RANGE) => Some(Self::Network),
+            b"from" if takes(Takes::ADDRESS_RANGE | Takes::PORT_RANGE) => Some(Self::From),
+            b"from" | b"to" | b"network" if with_ports => Some(Self::Ignored),
+            _ => None,
+        }
+    }
+
+    /// Takes the option's value, and the words of the range that it is.
+    pub(super) fn range<'a>(self, words: &mut Words<'a>) -> Result<Option<RangeWords<'a>>, Flaw> {
+        let first = words.expect("the value")?;
+        let last = match self {
+            Self::Ignored => return Ok(None),
+            Self::Network => None,
+            Self::From => {
+                let to = words.expect("the option 'to'")?;
+                if !matches!(to.text, b"to" | b"--to") {
+                    return Err(to.flaw("the option 'to' is missing"));
+                }
+                Some(words.expect("the value")?)
+            }
+        };
+        Ok(Some(RangeWords { first, last }))
+    }
+}
