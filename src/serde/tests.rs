@@ -65,7 +65,7 @@ fn what_no_constructor_makes_is_refused() {
     refused::<VirtualService>(json!({"key": "-t 10.0.0.1:80", "weight": 1}), "weight");
     refused::<crate::ipvs::Protocol>(json!("tpc"), "tpc");
     refused::<SetName>(json!("x".repeat(32)), "31 is the limit");
-    refused::<Interface>(json!({"name": "two words"}), "cannot carry");
+    refused::<Interface>(json!({"name": "two words"}), "not allowed");
     refused::<Entry<HashIp>>(json!({"value": "10.0.0.1,tcp:80"}), "separator");
     refused::<Entry<HashIp>>(json!({"value": "10.0.0.1 timeout 5"}), "are fields");
     refused::<IpSet<HashIp>>(json!({"name": "a", "type": "hash:net"}), "not hash:ip");

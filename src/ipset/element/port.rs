@@ -333,3 +333,65 @@ impl Element for PortRange {
         (!self.is_one()).then(|| (low.into(), high.into()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::ipset::text::Writer;
+    use crate::ipset::{Entry, HashIpPort, IpSet};
+    use crate::wire::{self, Attributes};
+
+    /// The kernel stores ICMPv6 in a set of IPv4 addresses, without type and code; the tool refuses
+    /// a file that has it.
+    #[test]
+    fn icmp_of_the_other_family_is_read_and_removed_but_not_added() {
+        let set = IpSet::<HashIpPort>::new("s").unwrap();
+        let address = Ipv4Addr::new(10, 0, 0, 1);
+        let mut bytes = wire::Writer::default();
+        let stored = Entry::<HashIpPort>::new((address, protocol(47)));
+        stored.write(&set, Purpose::Add, &mut bytes).unwrap();
+        let mut bytes = bytes.bytes().to_vec();
+        let place = bytes.iter().rposition(|byte| *byte == 47).unwrap();
+        bytes[place] = 58;
+
+        let entry = Entry::<HashIpPort>::read(&HashIpPort, Attributes::new(&bytes)).unwrap();
+        assert_eq!(entry, Entry::new((address, icmpv6(0, 0))));
+        let mut out = wire::Writer::default();
+        entry.write(&set, Purpose::Remove, &mut out).unwrap();
+        for purpose in [Purpose::Add, Purpose::Put] {
+            let refusal = entry.write(&set, purpose, &mut out).unwrap_err();
+            assert!(refusal.0.contains("family inet6 only"), "{}", refusal.0);
+        }
+        let error = Writer::new(Vec::new()).add(set.name(), &entry).unwrap_err();
+        assert!(error.reason().contains("other family"), "{error}");
+    }
+
+    #[test]
+    fn protocols_are_read_by_name_alias_and_number() {
+        for (text, number) in [
+            ("tcp", 6),
+            ("TCP", 6),
+            ("IP-ENCAP", 4),
+            ("ipsec-esp", 50),
+            ("OSPFIGP", 89),
+            ("icmpv6", 58),
+            ("017", 15),
+            ("0x6", 6),
+            ("253", 253),
+        ] {
+            assert_eq!(
+                text.parse::<Protocol>().unwrap(),
+                Protocol(number),
+                "{text}"
+            );
+        }
+        for text in ["", "0", "256", "tcpp"] {
+            assert!(
+                text.parse::<Protocol>().unwrap_err().is_invalid_input(),
+                "{text}"
+            );
+        }
+    }
+}

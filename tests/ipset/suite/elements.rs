@@ -275,10 +275,8 @@ impl Rules {
                     Family::Inet => Protocol::ICMPV6,
                     Family::Inet6 => Protocol::ICMP,
                 };
-                // The type and code of the other family would be lost.
-                self.name != "bitmap:port"
-                    && port.protocol() != Protocol(0)
-                    && (port.protocol() != other || port.icmp() == Some((0, 0)))
+                // The kernel stores it, but the tool refuses files that have it.
+                self.name != "bitmap:port" && ![Protocol(0), other].contains(&port.protocol())
             }
             // A bitmap takes the address of zeros.
             ("mac", AnyElement::Mac(MaybeMac(Some(mac)))) => {
