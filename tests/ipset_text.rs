@@ -354,3 +354,62 @@ fn text_that_is_not_utf8_comes_back() {
     assert!(texts[0].1.parse::<Entry<HashNetIface>>().is_err());
     assert!(texts[1].1.parse::<Entry<ListSet>>().is_err());
 }
+
+/// An address that is wrong is not taken for the name of a host. Older forms of addresses are for
+/// whoever knows names.
+#[test]
+fn wrong_addresses_are_no_names_of_hosts() {
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::Mutex;
+
+    use ipvset::ipset::text::Names;
+
+    #[derive(Default)]
+    struct Asked(Mutex<Vec<String>>);
+    impl Names for Asked {
+        fn address(&self, host: &str, _: Option<Family>) -> Option<IpAddr> {
+            self.0.lock().unwrap().push(host.to_owned());
+            Some(Ipv4Addr::new(10, 0, 0, 1).into())
+        }
+    }
+    let set: AnySet = "s hash:ip".parse().unwrap();
+    let wrong = [
+        "0x0a.1.2.3",
+        "10.0.0.0x1",
+        "256.1.1.1",
+        "1.1.1.256",
+        "1.2.3.4.5",
+        "1.1.1.08",
+        "10.65536.1",
+        "fe80::1%lo",
+        "1.2.3.4%lo",
+        "::x",
+        "1.2.3.4\u{a0}",
+        "1..2",
+        "",
+        "a b",
+    ];
+    let names = Asked::default();
+    for text in wrong {
+        assert!(
+            set.parse_entry_with(format!("\"{text}\""), &names).is_err(),
+            "{text}"
+        );
+    }
+    assert!(names.0.into_inner().unwrap().is_empty());
+    let names = Asked::default();
+    for text in [
+        "router",
+        "r-1.example",
+        "10.example",
+        "\u{fc}.example",
+        "10.1",
+        "010.0.0.1",
+        "10",
+    ] {
+        assert!(set.parse_entry(text).is_err(), "{text}");
+        let entry = set.parse_entry_with(text, &names).unwrap();
+        assert_eq!(entry.to_string(), "10.0.0.1");
+        assert_eq!(names.0.lock().unwrap().pop().as_deref(), Some(text));
+    }
+}

@@ -158,49 +158,46 @@ pub(crate) fn read_address(piece: Piece<'_>, context: &Context<'_>) -> Result<Ip
     }
 }
 
-/// An address in one of the older forms, or the name of a host.
+/// What stands for an address although it is none as it is written today.
 #[cold]
 fn read_odd_address(piece: Piece<'_>, context: &Context<'_>) -> Option<IpAddr> {
-    let last = piece.text.rsplit(|byte| *byte == b'.').next()?;
-    if !last.is_empty() && last.iter().all(u8::is_ascii_digit) {
-        return read_short_address(piece).map(Into::into);
-    }
-    // No host has such a name; what is meant is an address, and it is wrong.
-    if last.starts_with(b"0x") || last.starts_with(b"0X") || piece.text.contains(&b':') {
-        return None;
-    }
     let host = str::from_utf8(piece.text).ok()?;
-    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let is_name = !host.is_empty() && host.chars().all(is_name);
-    is_name.then(|| context.names.address(host, context.family))?
+    let asked = is_host_name(host) || is_old_address(piece);
+    asked.then(|| context.names.address(host, context.family))?
 }
 
-/// As C's `inet_aton` reads numbers: octal behind a zero, and the last one stands for all bytes
-/// that are left. Hexadecimal ones are none that the tool reads.
-fn read_short_address(piece: Piece<'_>) -> Option<Ipv4Addr> {
-    let mut bits = 0;
-    let mut rest = Some(piece);
+/// Whether it can be the name of a host, rather than an address that is wrong.
+fn is_host_name(host: &str) -> bool {
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let is_number = last.starts_with(|c: char| c.is_ascii_digit())
+        && (last.starts_with("0x") || last.bytes().all(|byte| byte.is_ascii_digit()));
+    !host.is_empty() && host.chars().all(is_name) && !is_number
+}
+
+/// Whether C's `inet_aton` reads it: numbers that are octal behind a zero, the last of which
+/// stands for all bytes that are left. The tool takes no hexadecimal ones.
+fn is_old_address(piece: Piece<'_>) -> bool {
+    let mut rest = piece;
     for place in 0..4 {
-        let (part, behind) = match rest?.split(b'.') {
+        let (part, behind) = match rest.split(b'.') {
             Some((part, behind)) => (part, Some(behind)),
-            None => (rest?, None),
+            None => (rest, None),
         };
-        if !part.text.iter().all(u8::is_ascii_digit) {
-            return None;
+        let most = match behind {
+            Some(_) => 0xff,
+            None => u32::MAX >> (8 * place),
+        };
+        let digits = part.text.iter().all(u8::is_ascii_digit);
+        if !digits || part.number(0, most.into()).is_err() {
+            return false;
         }
-        let most = if behind.is_some() {
-            0xff
-        } else {
-            u32::MAX >> (8 * place)
-        };
-        let number = part.number(0, most.into()).ok()? as u32;
         match behind {
-            Some(_) => bits |= number << (24 - 8 * place),
-            None => return Some(Ipv4Addr::from_bits(bits | number)),
+            Some(behind) => rest = behind,
+            None => return true,
         }
-        rest = behind;
     }
-    None
+    false
 }
 
 impl Text for IpAddr {

@@ -10,8 +10,11 @@ use crate::ipset::Family;
 /// Without one, names of hosts and services are refused: this crate opens no files and asks no
 /// resolver on its own. `()` knows no names.
 pub trait Names {
-    /// The address of a host, of this family if one is needed. It is not asked for what is meant
-    /// to be an address and is wrong, such as `10.0.0.256`.
+    /// The address of a host, of this family if one is needed.
+    ///
+    /// It is asked for older forms of addresses, too, which C's `getaddrinfo` reads: `10.1` is
+    /// 10.0.0.1, and `010.0.0.1` is 8.0.0.1. It is not asked for what is meant to be an address and
+    /// is wrong, such as `10.0.0.256`.
     fn address(&self, host: &str, family: Option<Family>) -> Option<IpAddr> {
         let _ = (host, family);
         None
