@@ -85,8 +85,8 @@ pub(crate) fn as_typed(mut command: Command) -> Result<Command, Failure> {
             if let Some(address) = key.socket_address().filter(|_| keeps_port) {
                 server.address.set_port(address.port());
             }
-            if server.upper_threshold > i32::MAX as u32 {
-                return Err(Failure::Usage(format!("-x ends at {}", i32::MAX)));
+            if let Some(why) = server.warnings(*key).into_iter().next() {
+                return Err(Failure::Usage(why));
             }
         }
         _ => {}

@@ -78,6 +78,12 @@ fn of_operation(operation: &Operation, code: i32) -> Meaning {
             | O::RemoveServer(..)
             | O::RemoveServerIfPresent(..),
         ) => Meaning::missing(Missing::Server, NO_SERVER),
+        (
+            Errno::EINVAL,
+            O::AddServer(_, server) | O::UpdateServer(_, server) | O::PutServer(_, server),
+        ) if server.upper_threshold > i32::MAX as u32 => {
+            Meaning::invalid("this kernel takes no upper threshold above 2147483647")
+        }
         (Errno::EINVAL, O::AddServer(key, server) | O::PutServer(key, server))
             if super::Family::of(server.address.ip()) != key.family() =>
         {

@@ -204,7 +204,7 @@ impl RealServer {
     ///
     /// # Errors
     /// Invalid input, with the value and its limit, for:
-    /// - an address that is no unicast address, or an IPv6 address with a scope,
+    /// - an IPv4 address that is no unicast address, or an IPv6 address with a scope,
     /// - another family than the service's with any method but a tunnel,
     /// - a GUE tunnel without a port,
     /// - a weight above 2,147,483,647,
@@ -299,16 +299,14 @@ impl RealServer {
 /// The kernel's weights and thresholds have a sign.
 const MAX: u32 = i32::MAX as u32;
 
-/// What `ip_vs_new_dest` refuses whatever the routes are.
+/// What `ip_vs_new_dest` refuses whatever the routes are. It takes any IPv6 address that they
+/// lead back to this machine.
 fn check_unicast(address: &SocketAddr) -> Result<(), String> {
-    let unicast = match address.ip() {
-        IpAddr::V4(v4) => !v4.is_unspecified() && !v4.is_multicast() && !v4.is_broadcast(),
-        IpAddr::V6(v6) => !v6.is_unspecified() && !v6.is_multicast(),
-    };
-    if unicast {
-        Ok(())
-    } else {
-        Err(format!("{} is no unicast address", address.ip()))
+    match address.ip() {
+        IpAddr::V4(v4) if v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast() => {
+            Err(format!("{v4} is no unicast address"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -405,7 +403,7 @@ mod tests {
             (server("[fd00::1]:80"), "this is masquerading"),
             (server("224.0.0.1:80"), "224.0.0.1 is no unicast"),
             (server("0.0.0.0:80"), "no unicast"),
-            (server("[ff02::1]:80"), "no unicast"),
+            (server("255.255.255.255:80"), "no unicast"),
             (server("[fe80::1%3]:80").tunnel(Tunnel::Ipip), "scope"),
             (server("10.0.0.1:80").weight(1 << 31), "2147483648"),
             (server("10.0.0.1:80").lower_threshold(1), "which is 0"),

@@ -360,7 +360,7 @@ fn by_port(scheduler: Scheduler, flag: SchedulerFlags) -> Result {
 /// refuse thresholds above 2,147,483,647.
 fn full_at_once(it: &mut Balanced<'_>, address: SocketAddr) -> Result<bool> {
     match it.ipvs.set_thresholds(it.key, address, u32::MAX, 1) {
-        Err(error) if error.is_invalid_input() => Ok(true),
+        Err(error) if error.to_string().contains("no upper threshold above") => Ok(true),
         Err(error) => Err(error.into()),
         Ok(()) => {
             it.ipvs.set_thresholds(it.key, address, 1, 0)?;
