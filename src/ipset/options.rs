@@ -1,5 +1,5 @@
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::attr::{cadt_flag, create, data};
 use super::element::{ipv4_nest, ipv6_nest};
@@ -415,8 +415,10 @@ impl CreateOptions {
             .or_else(|| one("range", &there.range, &self.range))
             .or_else(|| one("maxelem", &maxelem(there), &maxelem(self)))
             .or_else(|| one("size", &size(there), &size(self)))
-            .or_else(|| one("netmask", &there.prefix(), &self.prefix()))
-            .or_else(|| one("bitmask", &there.mask(), &self.mask()))
+            .or_else(|| {
+                let differ = there.mask() != self.mask();
+                differ.then(|| format!("{} instead of {}", there.mask_text(), self.mask_text()))
+            })
             .or_else(|| {
                 let mask = |it: &Self| it.markmask.filter(|mask| *mask != u32::MAX);
                 one("markmask", &mask(there), &mask(self))
@@ -428,18 +430,68 @@ impl CreateOptions {
             .or_else(|| flag("forceadd", there.forceadd, self.forceadd))
     }
 
-    /// The netmask, unless it keeps every bit.
-    fn prefix(&self) -> Option<u8> {
-        let all = match self.family {
-            Family::Inet => 32,
-            Family::Inet6 => 128,
-        };
-        self.netmask.filter(|netmask| *netmask != all)
+    /// The bits that netmask or bitmask keep, unless these are all: the kernel makes no difference
+    /// between a netmask and the bitmask of the same bits.
+    fn mask(&self) -> Option<IpAddr> {
+        let netmask = self.netmask.map(|netmask| match self.family {
+            Family::Inet => {
+                let rest = 32u32.saturating_sub(netmask.into());
+                Ipv4Addr::from_bits(u32::MAX.checked_shl(rest).unwrap_or(0)).into()
+            }
+            Family::Inet6 => {
+                let rest = 128u32.saturating_sub(netmask.into());
+                Ipv6Addr::from_bits(u128::MAX.checked_shl(rest).unwrap_or(0)).into()
+            }
+        });
+        netmask.or(self.bitmask).filter(|mask| match mask {
+            IpAddr::V4(mask) => mask.to_bits() != u32::MAX,
+            IpAddr::V6(mask) => mask.to_bits() != u128::MAX,
+        })
     }
 
-    /// The bitmask, unless it keeps every bit.
-    fn mask(&self) -> Option<IpAddr> {
-        self.bitmask
-            .filter(|mask| *mask != IpAddr::V4(Ipv4Addr::BROADCAST))
+    /// What keeps the bits of [`CreateOptions::mask`].
+    fn mask_text(&self) -> String {
+        match (self.mask(), self.netmask, self.bitmask) {
+            (Some(_), Some(netmask), _) => format!("netmask {netmask}"),
+            (Some(_), None, Some(bitmask)) => format!("bitmask {bitmask}"),
+            _ => "no mask".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ipset::types::SetType;
+    use crate::ipset::{AnySet, AnyType};
+
+    /// What differs between two sets, each written as it is created.
+    fn difference(wanted: &str, there: &str) -> Option<String> {
+        let [wanted, there] = [wanted, there].map(|it| it.parse::<AnySet>().unwrap());
+        let definition = AnyType::definition(wanted.kind());
+        wanted.options().difference(there.options(), definition)
+    }
+
+    #[test]
+    fn a_netmask_is_the_bitmask_of_the_same_bits() {
+        let [mask, all] = ["netmask 24", "netmask 32"].map(|it| format!("s hash:ip {it}"));
+        assert_eq!(difference(&mask, "s hash:ip bitmask 255.255.255.0"), None);
+        assert_eq!(difference("s hash:ip bitmask 255.255.255.0", &mask), None);
+        assert_eq!(difference(&all, "s hash:ip"), None);
+        assert_eq!(difference("s hash:ip bitmask 255.255.255.255", &all), None);
+        let six = |option: &str| format!("s hash:ip family inet6 {option}");
+        let ones = six("bitmask ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
+        assert_eq!(difference(&ones, &six("")), None);
+        assert_eq!(
+            difference(&six("netmask 64"), &six("bitmask ffff:ffff:ffff:ffff::")),
+            None
+        );
+        assert_eq!(
+            difference(&mask, "s hash:ip bitmask 255.255.0.0").as_deref(),
+            Some("bitmask 255.255.0.0 instead of netmask 24")
+        );
+        assert_eq!(
+            difference("s hash:ip", &mask).as_deref(),
+            Some("netmask 24 instead of no mask")
+        );
     }
 }

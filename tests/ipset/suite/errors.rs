@@ -79,7 +79,7 @@ fn the_same_set_is_fine_and_another_is_named() -> Result {
         (set.clone().maxelem(7), "maxelem 65536 instead of 7"),
         (set.clone().inet6(), "family IPv4 instead of IPv6"),
         (set.clone().timeout(9), "no timeout instead of 9"),
-        (set.clone().netmask(24), "no netmask instead of 24"),
+        (set.clone().netmask(24), "no mask instead of netmask 24"),
         (set.clone().counters(), "no counters"),
         (set.clone().comments(), "no comments"),
         (set.clone().skbinfo(), "no skbinfo"),
