@@ -133,6 +133,11 @@ impl<'a, R: BufRead> Commands<'a, R> {
         self.lines.number()
     }
 
+    /// The line that was read last, without its end.
+    pub fn line_bytes(&self) -> &[u8] {
+        self.lines.line()
+    }
+
     /// The next command.
     fn read(&mut self) -> Result<Option<CommandLine>> {
         loop {

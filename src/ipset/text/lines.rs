@@ -19,6 +19,11 @@ impl<R> Lines<R> {
     pub(super) fn number(&self) -> usize {
         self.number
     }
+
+    /// The line that was read last, without its end.
+    pub(super) fn line(&self) -> &[u8] {
+        &self.line
+    }
 }
 
 impl<R: BufRead> Lines<R> {

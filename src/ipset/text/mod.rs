@@ -49,8 +49,6 @@ mod switches;
 mod value;
 mod writer;
 
-use std::str;
-
 use crate::Result;
 use piece::Words;
 
@@ -77,15 +75,14 @@ pub use writer::Writer;
 ///
 /// # Errors
 /// `InvalidInput` for a quote that is not closed, or does not stand around a whole word.
-pub fn words(line: &str) -> Result<Vec<&str>> {
-    let mut words = Words::of(line.as_bytes());
+pub fn words(line: &[u8]) -> Result<Vec<&[u8]>> {
+    let mut words = Words::of(line);
     let mut all = Vec::new();
     loop {
         match words.next() {
-            // Quotes and blanks are ASCII, so the word is UTF-8 as the line is.
-            Ok(Some(word)) => all.push(str::from_utf8(word.text).unwrap_or_default()),
+            Ok(Some(word)) => all.push(word.text),
             Ok(None) => return Ok(all),
-            Err(flaw) => return Err(flaw.error("read line", line.as_bytes(), 1)),
+            Err(flaw) => return Err(flaw.error("read line", line, 1)),
         }
     }
 }
