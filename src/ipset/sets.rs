@@ -254,8 +254,10 @@ impl IpSets {
     ///
     /// # Errors
     /// `NotFound` if there is no such set; `InvalidInput` for an entry that no set of the type
-    /// can have, for ranges, and if the set is of another type or family than described. The
-    /// kernel would say "not in the set". So it is asked for type and family before this says no.
+    /// can have, and if the set is of another type or family than described. The kernel would say
+    /// "not in the set". So it is asked for type and family before this says no. `InvalidInput` too
+    /// for ranges, and for networks where the type stores single addresses. Of these the kernel
+    /// would test the first address alone, as `ipset test` does in `hash:ip`.
     pub fn test<T: SetType>(&mut self, set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<bool> {
         ready(self.client.test(set, entry))
     }
