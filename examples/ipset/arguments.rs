@@ -1,6 +1,12 @@
 //! What the words of a command line or of a line of input say.
 
-use crate::complaint::Complaint;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+use crate::complaint::{Complaint, said};
+
+/// A word need not be UTF-8: names and comments are bytes.
+pub type Word = Vec<u8>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
@@ -23,7 +29,7 @@ pub enum Command {
 
 /// The names of the commands, new and old. The first one that begins as a word does is meant.
 const COMMANDS: &[(Command, &[&str])] = &[
-    (Command::Create, &["create", "-N", "n"]),
+    (Command::Create, &["create", "new", "-N"]),
     (Command::Add, &["add", "-A"]),
     (Command::Del, &["del", "-D"]),
     (Command::Test, &["test", "-T"]),
@@ -40,12 +46,12 @@ const COMMANDS: &[(Command, &[&str])] = &[
 ];
 
 impl Command {
-    fn named(word: &str) -> Option<Self> {
-        if word == "-" {
+    fn named(word: &[u8]) -> Option<Self> {
+        if word == b"-" {
             return Some(Self::Interactive);
         }
-        let word = word.strip_prefix("--").unwrap_or(word);
-        let meant = |name: &&str| !word.is_empty() && name.starts_with(word);
+        let word = word.strip_prefix(b"--").unwrap_or(word);
+        let meant = |name: &&str| !word.is_empty() && name.as_bytes().starts_with(word);
         COMMANDS
             .iter()
             .find(|(_, names)| names.iter().any(meant))
@@ -75,6 +81,7 @@ pub enum Mode {
     Plain,
     Save,
     Xml,
+    Json,
 }
 
 /// The options that can stand anywhere.
@@ -86,7 +93,7 @@ pub struct Flags {
     pub names: bool,
     pub terse: bool,
     pub mode: Option<Mode>,
-    pub file: Option<String>,
+    pub file: Option<OsString>,
 }
 
 /// A command with its options and words.
@@ -94,7 +101,7 @@ pub struct Flags {
 pub struct Call {
     pub command: Command,
     pub flags: Flags,
-    pub words: Vec<String>,
+    pub words: Vec<Word>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,21 +127,24 @@ const FLAGS: &[(Flag, [&str; 2])] = &[
     (Flag::File, ["-f", "-file"]),
 ];
 
-fn flag(word: &str) -> Option<Flag> {
-    let word = match word.starts_with("--") {
+fn flag(word: &[u8]) -> Option<Flag> {
+    let word = match word.starts_with(b"--") {
         true => &word[1..],
         false => word,
     };
-    let found = FLAGS.iter().find(|(_, names)| names.contains(&word));
+    let meant = |name: &&str| name.as_bytes() == word;
+    let found = FLAGS
+        .iter()
+        .find(|(_, names)| names.iter().any(|name| meant(&name)));
     found.map(|(flag, _)| *flag)
 }
 
-pub fn is_quiet(words: &[String]) -> bool {
+pub fn is_quiet(words: &[Word]) -> bool {
     words.iter().any(|word| flag(word) == Some(Flag::Quiet))
 }
 
 impl Call {
-    pub fn parse(words: &[String]) -> Result<Self, Complaint> {
+    pub fn parse(words: &[Word]) -> Result<Self, Complaint> {
         let mut flags = Flags::default();
         let mut rest = Vec::new();
         let mut words = words.iter();
@@ -144,8 +154,9 @@ impl Call {
                 continue;
             };
             let mut value = || {
-                let missing = format!("Missing mandatory argument to option {word}");
-                words.next().ok_or_else(|| Complaint::usage(missing))
+                let missing =
+                    || Complaint::usage(said(b"Missing mandatory argument to option ", word, b""));
+                words.next().ok_or_else(missing)
             };
             match flag {
                 Flag::Exist => flags.exist = true,
@@ -155,7 +166,7 @@ impl Call {
                 Flag::Terse => flags.terse = true,
                 Flag::Resolve => {}
                 Flag::Output => flags.mode = Some(mode(value()?)?),
-                Flag::File => flags.file = Some(value()?.clone()),
+                Flag::File => flags.file = Some(OsString::from_vec(value()?.clone())),
             }
         }
         let mut words = rest.into_iter();
@@ -163,9 +174,8 @@ impl Call {
             return Err(Complaint::usage("No command specified."));
         };
         let Some(command) = Command::named(&word) else {
-            return Err(Complaint::usage(format!(
-                "No command specified: unknown argument {word}"
-            )));
+            let before = b"No command specified: unknown argument ";
+            return Err(Complaint::usage(said(before, &word, b"")));
         };
         let call = Self {
             command,
@@ -189,19 +199,22 @@ impl Call {
             )));
         }
         match most.and_then(|most| self.words.get(most)) {
-            Some(extra) => Err(Complaint::usage(format!("Unknown argument {extra}"))),
+            Some(extra) => Err(Complaint::usage(said(b"Unknown argument ", extra, b""))),
             None => Ok(()),
         }
     }
 }
 
-fn mode(word: &str) -> Result<Mode, Complaint> {
+fn mode(word: &[u8]) -> Result<Mode, Complaint> {
     match word {
-        "plain" => Ok(Mode::Plain),
-        "save" => Ok(Mode::Save),
-        "xml" => Ok(Mode::Xml),
-        _ => Err(Complaint::new(format!(
-            "Syntax error: unknown output mode '{word}'"
+        b"plain" => Ok(Mode::Plain),
+        b"save" => Ok(Mode::Save),
+        b"xml" => Ok(Mode::Xml),
+        b"json" => Ok(Mode::Json),
+        _ => Err(Complaint::new(said(
+            b"Syntax error: unknown output mode '",
+            word,
+            b"'",
         ))),
     }
 }

@@ -1,10 +1,10 @@
 //! What goes wrong: the message and the exit status.
 
-use std::io;
+use std::io::{self, Write};
 
 use ipvset::{Error, ErrorKind};
 
-use crate::arguments::{Command, is_quiet};
+use crate::arguments::{Command, Word, is_quiet};
 
 /// The version of the tool that this stands in for.
 pub const VERSION: &str = "7.17";
@@ -13,7 +13,8 @@ pub const VERSION: &str = "7.17";
 pub struct Complaint {
     /// 1, or 2 if the command line is wrong.
     pub status: u8,
-    text: String,
+    /// Bytes, since it may hold words of the command line.
+    text: Vec<u8>,
     /// Printed as it is, without the program's name.
     bare: bool,
     /// Not printed, since the command has `-quiet`.
@@ -21,7 +22,7 @@ pub struct Complaint {
 }
 
 impl Complaint {
-    pub fn new(text: impl Into<String>) -> Self {
+    pub fn new(text: impl Into<Vec<u8>>) -> Self {
         Self {
             status: 1,
             text: text.into(),
@@ -31,14 +32,14 @@ impl Complaint {
     }
 
     /// Not printed if the words have `-quiet` among them.
-    pub fn unless_quiet(self, words: &[String]) -> Self {
+    pub fn unless_quiet(self, words: &[Word]) -> Self {
         Self {
             silent: self.silent || is_quiet(words),
             ..self
         }
     }
 
-    pub fn usage(text: impl Into<String>) -> Self {
+    pub fn usage(text: impl Into<Vec<u8>>) -> Self {
         Self {
             status: 2,
             ..Self::new(text)
@@ -46,7 +47,7 @@ impl Complaint {
     }
 
     /// A text that is no error, such as that an element is not in a set.
-    pub fn bare(text: impl Into<String>) -> Self {
+    pub fn bare(text: impl Into<Vec<u8>>) -> Self {
         Self {
             bare: true,
             ..Self::new(text)
@@ -57,27 +58,41 @@ impl Complaint {
         Self::new(format!("Syntax error: {}", error.reason()))
     }
 
+    /// Whether a word that should be a command is none.
+    pub fn is_no_command(&self) -> bool {
+        self.text.starts_with(b"No command specified")
+    }
+
     /// Names the line of `restore`'s input.
     pub fn in_line(self, number: usize) -> Self {
         match (self.status, self.bare) {
             (1, false) => Self {
-                text: format!("Error in line {number}: {}", self.text),
+                text: said(
+                    format!("Error in line {number}: ").as_bytes(),
+                    &self.text,
+                    b"",
+                ),
                 ..self
             },
             _ => self,
         }
     }
 
+    /// Prints it. What cannot be printed is lost: the status says it too.
     pub fn print(&self) {
-        match (self.bare, self.status) {
-            _ if self.silent => {}
-            (true, _) => eprintln!("{}", self.text),
-            (false, 2) => {
-                eprintln!("ipset v{VERSION}: {}", self.text);
-                eprintln!("Try `ipset help' for more information.");
-            }
-            (false, _) => eprintln!("ipset v{VERSION}: {}", self.text),
+        if self.silent {
+            return;
         }
+        let mut text = Vec::new();
+        if !self.bare {
+            text.extend(format!("ipset v{VERSION}: ").as_bytes());
+        }
+        text.extend(&self.text);
+        text.push(b'\n');
+        if !self.bare && self.status == 2 {
+            text.extend(b"Try `ipset help' for more information.\n");
+        }
+        let _ = io::stderr().write_all(&text);
     }
 
     /// What the crate says of a command on a set of this type.
@@ -98,9 +113,31 @@ impl Complaint {
 }
 
 impl From<io::Error> for Complaint {
+    /// Whoever closes a pipe has read enough: that ends the command, quietly.
     fn from(error: io::Error) -> Self {
-        Self::new(error.to_string())
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self {
+                status: 0,
+                silent: true,
+                ..Self::new("")
+            },
+            _ => Self::new(io_text(&error)),
+        }
     }
+}
+
+/// A message about a word.
+pub fn said(before: &[u8], word: &[u8], behind: &[u8]) -> Vec<u8> {
+    [before, word, behind].concat()
+}
+
+/// As C's `strerror` has it.
+pub fn io_text(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// As libc has them; the crate has no need to name them.
@@ -118,9 +155,8 @@ fn errno_text(command: Command, errno: i32) -> String {
         ERANGE => "The specified range is too large, split it up into smaller ranges",
         EMSGSIZE => "Kernel error received: message could not be created",
         errno => {
-            let text = io::Error::from_raw_os_error(errno).to_string();
-            let text = text.split(" (os error").next().unwrap_or_default();
-            return format!("Kernel error received: {text}");
+            let error = io::Error::from_raw_os_error(errno);
+            return format!("Kernel error received: {}", io_text(&error));
         }
     };
     text.to_owned()

@@ -1,9 +1,13 @@
 //! What the tool says about itself.
 
+use std::str;
+
 use ipvset::ipset::AnyType;
 use ipvset::ipset::text::OptionName;
 
-use crate::complaint::{Complaint, VERSION};
+use crate::arguments::Word;
+use crate::complaint::{Complaint, VERSION, said};
+use crate::print;
 
 const USAGE: &str = "\
 Usage: ipset [options] COMMAND
@@ -25,7 +29,8 @@ Commands:
   -           read commands from standard input, up to quit
 
 Options:
-  -o, -output plain|save|xml   how list and save print
+  -o, -output plain|save|xml|json
+                               how list and save print
   -s, -sorted                  sort the elements
   -n, -name                    list only names
   -t, -terse                   list only names and headers
@@ -35,35 +40,36 @@ Options:
   -r, -resolve                 accepted; addresses are printed all the same
 ";
 
-pub fn help(type_name: Option<&str>) -> Result<(), Complaint> {
-    println!("ipset v{VERSION}\n\n{USAGE}");
-    match type_name {
+pub fn help(type_name: Option<&Word>) -> Result<(), Complaint> {
+    let mut text = format!("ipset v{VERSION}\n\n{USAGE}\n");
+    let result = match type_name {
         None => {
-            println!("Types of sets:");
-            for kind in AnyType::all() {
-                println!("  {kind}");
-            }
+            text += "Types of sets:\n";
+            text.extend(AnyType::all().map(|kind| format!("  {kind}\n")));
             Ok(())
         }
-        Some(name) => match name.parse() {
-            Ok(kind) => {
-                of_type(kind);
+        Some(name) => match str::from_utf8(name).ok().and_then(|it| it.parse().ok()) {
+            Some(kind) => {
+                of_type(kind, &mut text);
                 Ok(())
             }
-            Err(_) => Err(Complaint::usage(format!("Unknown settype: `{name}'"))),
+            None => Err(Complaint::usage(said(b"Unknown settype: `", name, b"'"))),
         },
-    }
+    };
+    print(&text);
+    result
 }
 
-fn of_type(kind: AnyType) {
-    let options = |options: &mut dyn Iterator<Item = OptionName>| {
-        for option in options {
+fn of_type(kind: AnyType, text: &mut String) {
+    let listed = |options: &mut dyn Iterator<Item = OptionName>| {
+        let line = |option: OptionName| {
             let value = if option.has_value { " VALUE" } else { "" };
-            println!("      [{}{value}]", option.name);
-        }
+            format!("      [{}{value}]\n", option.name)
+        };
+        options.map(line).collect::<String>()
     };
-    println!("  create SETNAME {kind}");
-    options(&mut kind.create_options());
-    println!("  add SETNAME ENTRY");
-    options(&mut kind.entry_options());
+    *text += &format!("  create SETNAME {kind}\n");
+    *text += &listed(&mut kind.create_options());
+    *text += "  add SETNAME ENTRY\n";
+    *text += &listed(&mut kind.entry_options());
 }

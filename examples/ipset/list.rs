@@ -1,56 +1,56 @@
-//! Prints sets and entries.
+//! `list` and `save`: prints sets and entries.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, IntoInnerError, Write};
 
 use ipvset::ipset::text::{OptionText, Writer};
-use ipvset::ipset::{AnyEntry, IpSets, Item, SetInfo, SetName};
+use ipvset::ipset::{AnyEntry, AnySet, IpSets, Item, SetInfo, SetName};
 
 use crate::arguments::{Call, Command, Flags, Mode};
-use crate::complaint::Complaint;
+use crate::complaint::{Complaint, said};
+use crate::json;
+use crate::output::Output;
 use crate::session::set_name;
 use crate::sort::sort;
 
 pub fn list(sets: &mut IpSets, call: &Call) -> Result<(), Complaint> {
     let flags = &call.flags;
-    let out: Box<dyn Write> = match &flags.file {
-        None => Box::new(io::stdout().lock()),
-        Some(path) => Box::new(File::create(path).map_err(|error| {
-            let error = error.to_string();
-            let error = error.split(" (os error").next().unwrap_or_default();
-            Complaint::new(format!("Cannot open {path} for writing: {error}"))
-        })?),
-    };
     let mode = flags.mode.unwrap_or(match call.command {
         Command::Save => Mode::Save,
         _ => Mode::Plain,
     });
     let mut listing = Listing {
-        out: BufWriter::with_capacity(1 << 16, out),
+        out: BufWriter::with_capacity(1 << 16, Output::open(flags.file.as_deref())?),
         mode,
         sorted: flags.sorted,
+        quiet: flags.quiet,
+        terse: flags.terse || flags.names,
         first: true,
+        missing: 0,
         open: None,
         lines: Vec::new(),
         buffer: Vec::new(),
-        terse: flags.terse || flags.names,
     };
-    let name = call.words.first().map(String::as_str);
-    let result = print(sets, name, flags, &mut listing);
-    let flushed = listing.out.flush();
-    result?;
-    match flushed {
-        // Whoever reads has read enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        flushed => Ok(flushed?),
+    let name = call.words.first().map(Vec::as_slice);
+    print(sets, name, flags, &mut listing)?;
+    let missing = listing.missing;
+    let output = listing
+        .out
+        .into_inner()
+        .map_err(IntoInnerError::into_error)?;
+    output.finish()?;
+    match missing {
+        0 => Ok(()),
+        _ => Err(Complaint::new(format!(
+            "{missing} sets or entries are missing, everything else was written"
+        ))),
     }
 }
 
 fn print(
     sets: &mut IpSets,
-    name: Option<&str>,
+    name: Option<&[u8]>,
     flags: &Flags,
-    listing: &mut Listing<impl Write>,
+    listing: &mut Listing,
 ) -> Result<(), Complaint> {
     let complain = |error: ipvset::Error| Complaint::from_error(Command::List, None, &error);
     let terse = listing.terse && listing.mode != Mode::Save;
@@ -76,14 +76,16 @@ fn print(
                 listing.set(&info)?;
             }
         }
-        Some(info) => {
-            let set = info.set.ok_or_else(|| unknown_type(&info.type_name))?;
-            let entries = sets.list(&set).map_err(complain)?;
-            listing.set(entries.info())?;
-            for entry in entries {
-                listing.entry(&entry.map_err(complain)?)?;
+        Some(info) => match &info.set {
+            None => listing.set(&info)?,
+            Some(set) => {
+                let entries = sets.list(set).map_err(complain)?;
+                listing.set(entries.info())?;
+                for entry in entries {
+                    listing.entry(&entry.map_err(complain)?)?;
+                }
             }
-        }
+        },
         None => {
             for item in sets.list_all().map_err(complain)? {
                 match item.map_err(complain)? {
@@ -97,76 +99,126 @@ fn print(
     listing.end()
 }
 
-fn unknown_type(type_name: &str) -> Complaint {
-    Complaint::new(format!("the set has the unknown type {type_name}"))
-}
-
 /// The set whose entries are being printed.
 struct Open {
     name: SetName,
     /// To be sorted; where the order means something it stays.
     sorted: bool,
+    /// No entry was printed yet.
+    first: bool,
 }
 
-struct Listing<W: Write> {
-    out: BufWriter<W>,
+struct Listing {
+    out: BufWriter<Output>,
     mode: Mode,
     sorted: bool,
+    quiet: bool,
     terse: bool,
     /// No set was printed yet.
     first: bool,
+    /// How many sets and entries could not be printed.
+    missing: u64,
+    /// `None` while the entries of a set that could not be printed are passed over.
     open: Option<Open>,
     /// The entries to be sorted.
-    lines: Vec<String>,
+    lines: Vec<Vec<u8>>,
     buffer: Vec<u8>,
 }
 
-impl<W: Write> Listing<W> {
+impl Listing {
     fn begin(&mut self) -> Result<(), Complaint> {
-        if self.mode == Mode::Xml {
-            writeln!(self.out, "<ipsets>")?;
+        match self.mode {
+            Mode::Xml => writeln!(self.out, "<ipsets>")?,
+            Mode::Json => write!(self.out, "[")?,
+            Mode::Plain | Mode::Save => {}
         }
         Ok(())
     }
 
     fn end(&mut self) -> Result<(), Complaint> {
         self.close()?;
-        if self.mode == Mode::Xml {
-            writeln!(self.out, "</ipsets>")?;
+        match self.mode {
+            Mode::Xml => writeln!(self.out, "</ipsets>")?,
+            Mode::Json => writeln!(self.out, "\n]")?,
+            Mode::Plain | Mode::Save => {}
         }
         Ok(())
     }
 
+    /// A set or an entry that cannot be printed: everything else is.
+    fn missing(&mut self, why: impl Into<Vec<u8>>) {
+        self.missing += 1;
+        if !self.quiet {
+            Complaint::new(why).print();
+        }
+    }
+
     fn name(&mut self, name: &SetName) -> Result<(), Complaint> {
         match self.mode {
-            Mode::Xml => writeln!(self.out, "<ipset name=\"{}\"/>", escaped(&name.as_str()))?,
-            _ => writeln!(self.out, "{name}")?,
+            Mode::Xml => {
+                self.out.write_all(b"<ipset name=\"")?;
+                self.out.write_all(&escaped(name.as_bytes()))?;
+                self.out.write_all(b"\"/>\n")?;
+            }
+            Mode::Json => {
+                self.separate()?;
+                let name = json::string(name.as_bytes());
+                write!(self.out, "  {{\n    \"name\" : {name}\n  }}")?;
+            }
+            Mode::Plain | Mode::Save => {
+                self.out.write_all(name.as_bytes())?;
+                self.out.write_all(b"\n")?;
+            }
         }
+        Ok(())
+    }
+
+    /// Parts sets in JSON.
+    fn separate(&mut self) -> Result<(), Complaint> {
+        let first = std::mem::replace(&mut self.first, false);
+        write!(self.out, "{}", if first { "\n" } else { ",\n" })?;
         Ok(())
     }
 
     fn set(&mut self, info: &SetInfo) -> Result<(), Complaint> {
         self.close()?;
-        let set = info
-            .set
-            .as_ref()
-            .ok_or_else(|| unknown_type(&info.type_name))?;
+        let Some(set) = &info.set else {
+            let why = format!(" is missing: it has the unknown type {}", info.type_name);
+            self.missing(said(b"The set ", info.name.as_bytes(), why.as_bytes()));
+            return Ok(());
+        };
+        if !self.header(info, set)? {
+            return Ok(());
+        }
         let ordered = set.kind().entry_options().any(|it| it.name == "before");
         self.open = Some(Open {
             name: info.name,
             sorted: self.sorted && !ordered,
+            first: true,
         });
+        Ok(())
+    }
+
+    /// What stands before the entries; false if a line cannot carry it.
+    fn header(&mut self, info: &SetInfo, set: &AnySet) -> Result<bool, Complaint> {
         let options: Vec<_> = set.option_texts().collect();
         match self.mode {
-            Mode::Save => Writer::new(&mut self.out)
-                .create(set)
-                .map_err(|error| Complaint::new(error.to_string()))?,
+            Mode::Save => {
+                self.buffer.clear();
+                if let Err(error) = Writer::new(&mut self.buffer).create(set) {
+                    let why = format!(" is missing with its entries: {}", error.reason());
+                    self.missing(said(b"The set ", info.name.as_bytes(), why.as_bytes()));
+                    return Ok(false);
+                }
+                self.out.write_all(&self.buffer)?;
+            }
             Mode::Plain => {
                 if !self.first {
                     writeln!(self.out)?;
                 }
-                writeln!(self.out, "Name: {}", info.name)?;
-                writeln!(self.out, "Type: {}", info.type_name)?;
+                self.out.write_all(b"Name: ")?;
+                self.out.write_all(info.name.as_bytes())?;
+                writeln!(self.out, "\nType: {}", info.type_name)?;
                 writeln!(self.out, "Revision: {}", info.revision)?;
                 write!(self.out, "Header:")?;
                 for OptionText { name, value, .. } in &options {
@@ -185,12 +237,12 @@ impl<W: Write> Listing<W> {
                 }
             }
             Mode::Xml => {
-                let name = info.name.as_str();
-                writeln!(self.out, "<ipset name=\"{}\">", escaped(&name))?;
-                writeln!(self.out, "<type>{}</type>", info.type_name)?;
+                self.out.write_all(b"<ipset name=\"")?;
+                self.out.write_all(&escaped(info.name.as_bytes()))?;
+                writeln!(self.out, "\">\n<type>{}</type>", info.type_name)?;
                 writeln!(self.out, "<revision>{}</revision>", info.revision)?;
                 write!(self.out, "<header>")?;
-                write!(self.out, "{}", tags(&options))?;
+                self.out.write_all(&tags(&options))?;
                 writeln!(self.out, "\n<memsize>{}</memsize>", info.memory)?;
                 writeln!(self.out, "<references>{}</references>", info.references)?;
                 if let Some(entries) = info.entries {
@@ -201,102 +253,140 @@ impl<W: Write> Listing<W> {
                     writeln!(self.out, "<members>")?;
                 }
             }
+            Mode::Json => {
+                self.separate()?;
+                write!(self.out, "{}", json::header(info, &options))?;
+                if !self.terse {
+                    write!(self.out, ",\n    \"members\" : [")?;
+                }
+            }
         }
         self.first = false;
-        Ok(())
+        Ok(true)
     }
 
     fn entry(&mut self, entry: &AnyEntry) -> Result<(), Complaint> {
-        let Some(open) = &self.open else {
+        let Some(open) = &mut self.open else {
             return Ok(());
         };
-        if open.sorted {
-            self.lines.push(match self.mode {
-                Mode::Xml => format!("{}\n", member(entry)),
-                _ => format!("{entry}\n"),
-            });
-        }
-        // Sorted entries of `save` are written for the sake of the check.
+        let buffer = &mut self.buffer;
+        buffer.clear();
         match self.mode {
-            Mode::Save => {
-                self.buffer.clear();
-                Writer::new(&mut self.buffer)
-                    .add(&open.name, entry)
-                    .map_err(|error| Complaint::new(error.to_string()))?;
-                if !open.sorted {
-                    self.out.write_all(&self.buffer)?;
-                }
+            Mode::Plain => {
+                buffer.extend(entry.to_text());
+                buffer.push(b'\n');
             }
-            _ if open.sorted => {}
-            Mode::Plain => writeln!(self.out, "{entry}")?,
-            Mode::Xml => writeln!(self.out, "<member><elem>{}</member>", member(entry))?,
+            Mode::Xml => xml_member(entry, buffer),
+            Mode::Json => buffer.extend(json::member(entry).as_bytes()),
+            Mode::Save => {
+                if let Err(error) = Writer::new(&mut *buffer).add(&open.name, entry) {
+                    let set = open.name;
+                    let why = format!(": the entry {entry} is missing: {}", error.reason());
+                    self.missing(said(b"The set ", set.as_bytes(), why.as_bytes()));
+                    return Ok(());
+                }
+                buffer.drain(..add(&open.name).len());
+            }
         }
+        if open.sorted {
+            self.lines.push(std::mem::take(buffer));
+            return Ok(());
+        }
+        write_entry(&mut self.out, self.mode, open, buffer)?;
         Ok(())
     }
 
     /// Ends the set.
     fn close(&mut self) -> Result<(), Complaint> {
-        let Some(open) = self.open.take() else {
+        let Some(mut open) = self.open.take() else {
             return Ok(());
         };
         let lines = std::mem::take(&mut self.lines);
-        let name = quoted(&open.name);
         for line in sort(&lines) {
-            match self.mode {
-                Mode::Plain => write!(self.out, "{line}")?,
-                Mode::Save => write!(self.out, "add {name} {line}")?,
-                Mode::Xml => {
-                    writeln!(
-                        self.out,
-                        "<member><elem>{}</member>",
-                        line.trim_end_matches('\n')
-                    )?;
-                }
-            }
+            write_entry(&mut self.out, self.mode, &mut open, line)?;
         }
-        if self.mode == Mode::Xml {
-            if !self.terse {
-                writeln!(self.out, "</members>")?;
-            }
-            writeln!(self.out, "</ipset>")?;
+        match self.mode {
+            Mode::Xml if self.terse => writeln!(self.out, "</ipset>")?,
+            Mode::Xml => writeln!(self.out, "</members>\n</ipset>")?,
+            Mode::Json if self.terse => write!(self.out, "\n  }}")?,
+            Mode::Json => write!(self.out, "\n    ]\n  }}")?,
+            Mode::Plain | Mode::Save => {}
         }
         Ok(())
     }
 }
 
-/// As `save` writes a name.
-fn quoted(name: &SetName) -> String {
-    let name = name.as_str();
-    match name.contains(char::is_whitespace) {
-        true => format!("\"{name}\""),
-        false => name.into_owned(),
+/// Writes an entry, of which the text is given from its element on.
+fn write_entry(
+    out: &mut impl Write,
+    mode: Mode,
+    open: &mut Open,
+    text: &[u8],
+) -> std::io::Result<()> {
+    let first = std::mem::replace(&mut open.first, false);
+    match mode {
+        Mode::Plain => {}
+        Mode::Save => out.write_all(&add(&open.name))?,
+        Mode::Xml => out.write_all(b"<member><elem>")?,
+        Mode::Json => {
+            let before = if first { "\n" } else { ",\n" };
+            write!(out, "{before}      {{\n        \"elem\" : \"")?;
+        }
+    }
+    out.write_all(text)
+}
+
+/// What `save` writes before an element.
+fn add(name: &SetName) -> Vec<u8> {
+    let name = name.as_bytes();
+    match name.iter().any(u8::is_ascii_whitespace) {
+        true => said(b"add \"", name, b"\" "),
+        false => said(b"add ", name, b" "),
     }
 }
 
 /// An element and its options, from behind `<elem>` on, so that lines begin with what they are
 /// sorted by.
-fn member(entry: &AnyEntry) -> String {
-    let element = entry.value().to_string();
-    format!(
-        "{}</elem>{}",
-        escaped(&element),
-        tags(&entry.option_texts())
-    )
+fn xml_member(entry: &AnyEntry, out: &mut Vec<u8>) {
+    out.extend(escaped(&entry.value_to_text()));
+    out.extend(b"</elem>");
+    for option in entry.option_texts() {
+        match entry.options().comment_bytes() {
+            // It need not be UTF-8.
+            Some(comment) if option.name == "comment" => {
+                let comment = escaped(&said(b"\"", comment, b"\""));
+                out.extend(said(b"<comment>", &comment, b"</comment>"));
+            }
+            _ => out.extend(tags(&[option])),
+        }
+    }
+    out.extend(b"</member>\n");
 }
 
-fn tags(options: &[OptionText]) -> String {
-    let mut tags = String::new();
+fn tags(options: &[OptionText]) -> Vec<u8> {
+    let mut tags = Vec::new();
     for OptionText { name, value, .. } in options {
-        tags += &match value {
-            Some(value) => format!("<{name}>{}</{name}>", escaped(value)),
-            None => format!("<{name}/>"),
-        };
+        match value {
+            Some(value) => {
+                tags.extend(format!("<{name}>").as_bytes());
+                tags.extend(escaped(value.as_bytes()));
+                tags.extend(format!("</{name}>").as_bytes());
+            }
+            None => tags.extend(format!("<{name}/>").as_bytes()),
+        }
     }
     tags
 }
 
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
+fn escaped(text: &[u8]) -> Vec<u8> {
+    let mut escaped = Vec::with_capacity(text.len());
+    for byte in text {
+        match byte {
+            b'&' => escaped.extend(b"&amp;"),
+            b'<' => escaped.extend(b"&lt;"),
+            b'>' => escaped.extend(b"&gt;"),
+            byte => escaped.push(*byte),
+        }
+    }
+    escaped
 }

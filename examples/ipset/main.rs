@@ -10,37 +10,63 @@
 //!
 //! It differs from the tool where the tool loses or garbles something:
 //! - `save` and `list` show `forceadd`, which the tool forgets.
-//! - `save` writes names with blanks in quotes, as `restore` reads them; what a line cannot carry
-//!   is an error.
+//! - `save` writes names with blanks in quotes, as `restore` reads them. A set or an entry that a
+//!   line cannot carry is named, everything else is saved, and the status is 1.
+//! - `save` and `list` have status 1 if their output cannot be written; a file that `-file` names is
+//!   replaced whole or not at all.
 //! - In XML, `<`, `>` and `&` are escaped.
 //! - `-sorted` takes a fraction of a second for 65,536 entries, and shortens none.
-//! - What stands before a wrong line in `restore` is applied; a test that fails there is an error.
-//! - `test` of a member `before` another says so, not `after`.
+//! - What stands before a wrong line in `restore` is applied; a test that fails there is an error;
+//!   lines may be longer than 1,024 bytes.
+//! - `-exist` and `-quiet` in a line of `restore` or `-` hold for this line alone. A line of `-` that is
+//!   wrong is not carried out, and leaves nothing behind.
+//! - `test` of a member `before` another says so, not `after`; networks and interfaces are shown as
+//!   the kernel has them.
+//! - An entry that is added starts with counters of zero, not with those of one that was removed.
 //!
-//! `-resolve` is accepted but prints addresses. What the crate refuses before it asks the kernel
-//! has the crate's words.
+//! And where it is stricter:
+//! - What the crate refuses before it asks the kernel has the crate's words, and status 1 whatever
+//!   else is wrong: zero addresses, networks of prefix length 0, ranges that keep kernels busy or
+//!   that they store one by one, ICMP of the other family, netmasks of ranges, empty names.
+//! - A quote stands around a whole word. Numbers have no sign, families are `inet` and `inet6` (or
+//!   `ipv4` and `ipv6`), a bitmask is an address without a prefix, a port is found by its service's name
+//!   whatever the protocol is. `skbmark` and `skbprio` are right up to their last letter.
+//!
+//! Ranges go to the kernel with their first address first, and a range of one address is one for
+//! `bitmap:ip`.
+//!
+//! Of `-output json` it is known how version 7.20 prints a set without members: that is how this
+//! prints it. Members are objects with `elem` and the entry's options, as in XML; whether the tool
+//! lays them out in the same way is not known.
+//!
+//! `-resolve` is accepted but prints addresses.
 
 mod arguments;
 mod complaint;
 mod help;
+mod interactive;
+mod json;
 mod list;
+mod output;
 mod restore;
 mod session;
 mod sort;
 mod spelling;
 mod system;
+mod tested;
 
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStringExt;
 use std::process::ExitCode;
 
-use arguments::{Call, Command};
+use arguments::{Call, Command, Word};
 use complaint::{Complaint, VERSION};
 use session::Session;
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args_os()
+    let words: Vec<Word> = std::env::args_os()
         .skip(1)
-        .map(|word| word.to_string_lossy().into_owned())
+        .map(OsStringExt::into_vec)
         .collect();
     match Call::parse(&words).and_then(run) {
         Ok(()) => ExitCode::SUCCESS,
@@ -56,49 +82,19 @@ fn run(call: Call) -> Result<(), Complaint> {
     let mut session = Session::new();
     match call.command {
         Command::Restore => restore::restore(&mut session, &call),
-        Command::Interactive => interactive(&mut session),
-        Command::Help => help::help(call.words.first().map(String::as_str)),
+        Command::Interactive => interactive::interactive(&mut session, call.flags.exist),
+        Command::Help => help::help(call.words.first()),
         _ => session.run(&call),
     }
 }
 
-/// Reads commands from standard input and goes on after wrong ones.
-fn interactive(session: &mut Session) -> Result<(), Complaint> {
-    loop {
-        print!("ipset> ");
-        io::stdout().flush()?;
-        let mut line = String::new();
-        if io::stdin().read_line(&mut line)? == 0 {
-            return Ok(());
-        }
-        let words = ipvset::ipset::text::words(&line);
-        let words: Vec<String> = match words {
-            Ok(words) => words.into_iter().map(str::to_owned).collect(),
-            Err(error) => {
-                Complaint::syntax(&error).print();
-                continue;
-            }
-        };
-        if words.first().is_none_or(|word| word.starts_with('#')) {
-            continue;
-        }
-        let result = Call::parse(&words).and_then(|call| match call.command {
-            Command::Quit => Ok(true),
-            Command::Restore | Command::Interactive => Err(Complaint::usage(
-                "Restore command is not supported in interactive mode",
-            )),
-            Command::Help => help::help(call.words.first().map(String::as_str)).map(|()| false),
-            _ => session.run(&call).map(|()| false),
-        });
-        match result {
-            Ok(true) => return Ok(()),
-            Ok(false) => {}
-            Err(complaint) => complaint.unless_quiet(&words).print(),
-        }
-    }
+/// Prints on standard output. What cannot be printed is lost, and the command has its status.
+fn print(text: &str) {
+    let mut out = io::stdout();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// What `version` prints.
 fn version() {
-    println!("ipset v{VERSION}, protocol version: 7");
+    print(&format!("ipset v{VERSION}, protocol version: 7\n"));
 }

@@ -1,14 +1,17 @@
 //! Carries out commands.
 
 use std::collections::HashMap;
+use std::io::{self, Write};
+use std::str;
 
 use ipvset::ipset::text::OptionName;
 use ipvset::ipset::{AnyEntry, AnySet, AnyType, Bulk, IpSets, Outcome, Revision, SetName};
 
 use crate::arguments::{Call, Command};
-use crate::complaint::Complaint;
+use crate::complaint::{Complaint, said};
 use crate::spelling;
 use crate::system::System;
+use crate::tested::tested;
 use crate::{list, version};
 
 pub struct Session {
@@ -41,10 +44,10 @@ impl Session {
         let words = &call.words;
         let exist = call.flags.exist;
         let first = words.first().map(|name| set_name(name)).transpose()?;
-        let second = || set_name(words.get(1).map_or("", String::as_str));
+        let second = || set_name(words.get(1).map_or(b"", Vec::as_slice));
         let complain = |error: ipvset::Error| Complaint::from_error(call.command, None, &error);
         match (call.command, first) {
-            (Command::Create, _) => self.create(words, exist),
+            (Command::Create, _) => self.create(call),
             (Command::Add | Command::Del, _) => {
                 let (set, entry) = self.entry(call)?;
                 self.change(call.command, exist, &set, entry)
@@ -81,21 +84,28 @@ impl Session {
         }
     }
 
-    fn create(&mut self, words: &[String], exist: bool) -> Result<(), Complaint> {
-        let [name, type_name, rest @ ..] = words else {
+    fn create(&mut self, call: &Call) -> Result<(), Complaint> {
+        let [name, type_name, rest @ ..] = &call.words[..] else {
             return Err(Complaint::usage("No command specified."));
         };
-        let kind: AnyType = type_name.parse().map_err(|_| {
-            Complaint::new(format!("Syntax error: typename '{type_name}' is unknown"))
+        set_name(name)?;
+        let kind = str::from_utf8(type_name).ok();
+        let kind: Option<AnyType> = kind.and_then(|it| it.parse().ok());
+        let kind = kind.ok_or_else(|| {
+            let behind = b"' is unknown";
+            Complaint::new(said(b"Syntax error: typename '", type_name, behind))
         })?;
-        let options = spelling::of_create(kind, rest)?;
-        spelling::check(&options, || kind.create_options())?;
-        let mut line = vec![name.as_str(), kind.name()];
-        line.extend(options.iter().map(String::as_str));
-        let set = AnySet::parse_with(&spelling::line(&line)?, &System)
-            .map_err(|error| Complaint::syntax(&error))?;
+        let mut spelled = spelling::of_create(kind, rest)?;
+        let mut line = vec![name.as_slice(), kind.name().as_bytes()];
+        line.extend(spelled.words.iter().map(Vec::as_slice));
+        let set = parsed(&line, |line| AnySet::parse_with(line, &System));
+        // What is missing counts last.
+        let set = match (set, spelled.flaw.take()) {
+            (Err(complaint), _) | (Ok(_), Some(complaint)) => return Err(complaint),
+            (Ok(set), None) => set,
+        };
         let sets = self.sets()?;
-        let result = match exist {
+        let result = match call.flags.exist {
             true => create_or_alike(sets, &set),
             // As the tool, whose listings show what only a set of the highest revision tells.
             false => sets.create_with(&set, Revision::Highest),
@@ -110,6 +120,9 @@ impl Session {
                 Err(_) => Complaint::new("Kernel error received: set type not supported"),
             }
         })?;
+        if let Some(warning) = spelled.warning().filter(|_| !call.flags.quiet) {
+            let _ = io::stderr().write_all(&warning);
+        }
         self.known.insert(*set.name(), set);
         Ok(())
     }
@@ -142,18 +155,19 @@ impl Session {
         };
         let set = self.known(set_name(name)?, call.command)?;
         let kind = *set.kind();
-        let options = spelling::of_entry(kind, rest);
         let taken = |option: &OptionName| match (call.command, option.name) {
             (Command::Add, _) | (_, "before" | "after") => true,
             (command, name) => command == Command::Test && name == "nomatch",
         };
-        spelling::check(&options, || kind.entry_options().filter(taken))?;
-        let mut line = vec![element.as_str()];
-        line.extend(options.iter().map(String::as_str));
-        let entry = set
-            .parse_entry_with(&spelling::line(&line)?, &System)
-            .map_err(|error| Complaint::syntax(&error))?;
-        Ok((set, entry))
+        let spelled = spelling::of_entry(rest, || kind.entry_options().filter(taken));
+        let mut line = vec![element.as_slice()];
+        line.extend(spelled.words.iter().map(Vec::as_slice));
+        let entry = parsed(&line, |line| set.parse_entry_with(line, &System));
+        // An element that is wrong counts before an option that is.
+        match (entry, spelled.flaw) {
+            (Err(complaint), _) | (Ok(_), Some(complaint)) => Err(complaint),
+            (Ok(entry), None) => Ok((set, entry)),
+        }
     }
 
     fn change(
@@ -174,20 +188,25 @@ impl Session {
     }
 
     fn test(&mut self, call: &Call) -> Result<(), Complaint> {
-        let (set, entry) = self.entry(call)?;
-        let text = entry.value().to_string();
+        let (set, mut entry) = self.entry(call)?;
+        let shown = entry.value_to_text();
+        let element = tested(&set, &call.words[1])?;
+        if element != call.words[1] {
+            let mut call = call.clone();
+            call.words[1] = element;
+            entry = self.entry(&call)?.1;
+        }
         let found = self
             .sets()?
             .test(&set, entry)
             .map_err(|error| Complaint::from_error(Command::Test, Some(set.type_name()), &error))?;
         if !found {
-            return Err(Complaint::bare(format!(
-                "{text} is NOT in set {}.",
-                set.name()
-            )));
+            let name = said(b" is NOT in set ", set.name().as_bytes(), b".");
+            return Err(Complaint::bare(said(&shown, &name, b"")));
         }
         if !call.flags.quiet {
-            eprintln!("Warning: {text} is in set {}.", set.name());
+            let name = said(b" is in set ", set.name().as_bytes(), b".\n");
+            let _ = io::stderr().write_all(&said(b"Warning: ", &shown, &name));
         }
         Ok(())
     }
@@ -226,12 +245,19 @@ fn create_or_alike(sets: &mut IpSets, set: &AnySet) -> ipvset::Result<()> {
     sets.create_or_same(&alike).map(drop)
 }
 
-pub fn set_name(name: &str) -> Result<SetName, Complaint> {
+/// Reads words in the crate's text.
+fn parsed<T>(
+    words: &[&[u8]],
+    parse: impl FnOnce(&[u8]) -> ipvset::Result<T>,
+) -> Result<T, Complaint> {
+    parse(&spelling::line(words)?).map_err(|error| Complaint::syntax(&error))
+}
+
+pub fn set_name(name: &[u8]) -> Result<SetName, Complaint> {
     if name.len() > SetName::MAX_LENGTH {
-        return Err(Complaint::new(format!(
-            "Syntax error: setname '{name}' is longer than {} characters",
-            SetName::MAX_LENGTH
-        )));
+        let behind = format!("' is longer than {} characters", SetName::MAX_LENGTH);
+        let text = said(b"Syntax error: setname '", name, behind.as_bytes());
+        return Err(Complaint::new(text));
     }
     SetName::existing(name).map_err(|error| Complaint::syntax(&error))
 }

@@ -13,13 +13,13 @@ use std::cmp::Ordering;
 const MOST_INSERTED: usize = 2048;
 
 /// Sorts lines, each of which ends with a line's end.
-pub fn sort(lines: &[String]) -> Vec<&str> {
+pub fn sort(lines: &[Vec<u8>]) -> Vec<&[u8]> {
     if lines.len() > MOST_INSERTED {
         return merged(lines);
     }
-    let mut sorted: Vec<&str> = Vec::with_capacity(lines.len());
+    let mut sorted: Vec<&[u8]> = Vec::with_capacity(lines.len());
     for line in lines {
-        let smaller = |it: &&str| compare(line.as_bytes(), it.as_bytes()) == Ordering::Greater;
+        let smaller = |it: &&[u8]| compare(line, it) == Ordering::Greater;
         let place = sorted.iter().take_while(|it| smaller(it)).count();
         sorted.insert(place, line);
     }
@@ -27,8 +27,8 @@ pub fn sort(lines: &[String]) -> Vec<&str> {
 }
 
 /// Sorts by merging. The standard library's sort panics when an order is not total.
-fn merged(lines: &[String]) -> Vec<&str> {
-    let mut runs: Vec<Vec<&str>> = lines.iter().map(|line| vec![line.as_str()]).collect();
+fn merged(lines: &[Vec<u8>]) -> Vec<&[u8]> {
+    let mut runs: Vec<Vec<&[u8]>> = lines.iter().map(|line| vec![line.as_slice()]).collect();
     while runs.len() > 1 {
         let mut pairs = runs.into_iter();
         let mut longer = Vec::new();
@@ -40,11 +40,11 @@ fn merged(lines: &[String]) -> Vec<&str> {
     runs.pop().unwrap_or_default()
 }
 
-fn merge<'a>(before: Vec<&'a str>, behind: Vec<&'a str>) -> Vec<&'a str> {
+fn merge<'a>(before: Vec<&'a [u8]>, behind: Vec<&'a [u8]>) -> Vec<&'a [u8]> {
     let mut merged = Vec::with_capacity(before.len() + behind.len());
     let (mut before, mut behind) = (before.into_iter().peekable(), behind.into_iter().peekable());
     while let (Some(a), Some(b)) = (before.peek(), behind.peek()) {
-        let next = match compare(a.as_bytes(), b.as_bytes()) {
+        let next = match compare(a, b) {
             Ordering::Greater => behind.next(),
             _ => before.next(),
         };
@@ -136,7 +136,7 @@ mod tests {
             "9.0.0.0/16",
             "9.0.0.0",
         ];
-        let lines = lines.map(|line| format!("{line}\n"));
+        let lines = lines.map(|line| format!("{line}\n").into_bytes());
         let sorted = [
             "9.0.0.0",
             "9.0.0.0/16",
@@ -144,7 +144,7 @@ mod tests {
             "10.0.0.9",
             "10.0.0.10",
         ];
-        let sorted = sorted.map(|line| format!("{line}\n"));
+        let sorted = sorted.map(|line| format!("{line}\n").into_bytes());
         assert_eq!(sort(&lines), sorted);
         assert_eq!(merged(&lines), sorted);
     }

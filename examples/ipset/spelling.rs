@@ -3,139 +3,263 @@
 use ipvset::ipset::AnyType;
 use ipvset::ipset::text::OptionName;
 
-use crate::complaint::Complaint;
+use crate::arguments::Word;
+use crate::complaint::{Complaint, said};
+
+/// The words of options in today's spelling, up to the first that the tool refuses.
+#[derive(Debug, Default)]
+pub struct Spelled {
+    pub words: Vec<Word>,
+    /// What is wrong behind the words, which may have wrong values: these count first.
+    pub flaw: Option<Complaint>,
+    /// Options that mean nothing any more, with their values.
+    ignored: Vec<(&'static str, Word)>,
+}
+
+impl Spelled {
+    /// What the tool says of options that mean nothing any more, once the set is created.
+    pub fn warning(&self) -> Option<Vec<u8>> {
+        let mut text = b"Warning: ".to_vec();
+        for (name, value) in &self.ignored {
+            let before = format!("Option '--{name} ");
+            let behind = b"' is ignored. Please upgrade your syntax.\n";
+            text.extend(said(before.as_bytes(), value, behind));
+        }
+        (!self.ignored.is_empty()).then_some(text)
+    }
+
+    /// A flag counts once, however often it is given. A family is none.
+    fn flag(&mut self, name: &str) {
+        if name.starts_with('-') || !self.words.iter().any(|word| word == name.as_bytes()) {
+            self.words.push(name.into());
+        }
+    }
+
+    fn ignore(&mut self, name: &'static str, value: &[u8]) {
+        if !self.ignored.iter().any(|(known, _)| *known == name) {
+            self.ignored.push((name, value.to_owned()));
+        }
+    }
+}
+
+/// The old options of a type that are still taken and mean nothing.
+fn ignored(kind: AnyType) -> &'static [&'static str] {
+    match kind.name() {
+        "hash:ip" => &["gc", "probes", "resize"],
+        "hash:net" => &["probes", "resize"],
+        "hash:ip,mark" | "hash:ip,port" | "hash:ip,port,ip" | "hash:ip,port,net" => {
+            &["probes", "resize", "network", "from", "to"]
+        }
+        _ => &[],
+    }
+}
 
 /// Brings the words behind the type of `create` into today's spelling.
-pub fn of_create(kind: AnyType, words: &[String]) -> Result<Vec<String>, Complaint> {
-    let mut new = Vec::new();
-    let mut warning = "Warning: ";
-    let bitmap = kind.create_options().any(|option| option.name == "range");
-    let hash = kind
-        .create_options()
-        .any(|option| option.name == "hashsize");
+///
+/// # Errors
+/// For a word that is no option, an option without its value, and a family that is none: the tool
+/// finds these before it looks at other values.
+pub fn of_create(kind: AnyType, words: &[Word]) -> Result<Spelled, Complaint> {
+    let has = |name| kind.create_options().any(|option| option.name == name);
+    let mut spelled = Spelled::default();
+    let ports = kind.name() == "bitmap:port";
+    let mut range = has("range").then(Range::default);
     let mut words = words.iter();
     while let Some(word) = words.next() {
         let name = without_dashes(word);
-        let mut value = || {
-            let missing = format!("Missing mandatory argument of option `{name}'");
-            words.next().ok_or_else(|| Complaint::usage(missing))
-        };
-        match name {
-            "network" if bitmap => new.extend(["range".to_owned(), value()?.clone()]),
-            "from" if bitmap => {
-                let first = value()?;
-                let to = words.next().map(|word| without_dashes(word));
-                let (Some("to"), Some(last)) = (to, words.next()) else {
-                    return Err(Complaint::usage("Mandatory option `to' is missing"));
-                };
-                new.extend(["range".to_owned(), format!("{first}-{last}")]);
+        match &mut range {
+            Some(range) if Range::NAMES.contains(&name) && !(ports && name == b"network") => {
+                let value = value(name, &mut words)?;
+                let taken = range.take(name, value, ports);
+                spelled.flaw = spelled.flaw.or(taken.err());
             }
-            "probes" | "resize" | "gc" | "from" | "to" | "network" if hash => {
-                let value = value()?;
-                let name = if name == "network" { "from" } else { name };
-                let ignored = format!("Option '--{name} {value}' is ignored.");
-                eprintln!("{warning}{ignored} Please upgrade your syntax.");
-                warning = "";
-            }
-            // As the kernel would: 14 is the manual's own example.
-            "bucketsize" if hash => {
-                let value = value()?;
-                let number = value
-                    .parse()
-                    .map(|size: u8| size.clamp(1, 12).div_ceil(2) * 2);
-                let value = number.map_or_else(|_| value.clone(), |number| number.to_string());
-                new.extend([name.to_owned(), value]);
-            }
-            // The kernel rounds it up.
-            "hashsize" if hash => {
-                let value = value()?;
-                let value = if value == "0" { "1" } else { value };
-                new.extend([name.to_owned(), value.to_owned()]);
-            }
-            "size" if !bitmap && !hash => {
-                let value = value()?;
-                let number = value.parse().map(|size: u32| size.max(4));
-                let value = number.map_or_else(|_| value.clone(), |number| number.to_string());
-                new.extend([name.to_owned(), value]);
-            }
-            _ => option(word, &mut words, &mut new, kind.create_options()),
+            _ => create_option(kind, word, &mut words, &mut spelled)?,
         }
     }
-    if bitmap && !new.iter().any(|word| word == "range") {
-        check(&new, || kind.create_options())?;
-        return Err(Complaint::usage("Mandatory option `range' is missing"));
+    if let Some(range) = range {
+        range.finish(&mut spelled, if ports { "0-1" } else { "0.0.0.0/31" });
     }
-    Ok(new)
+    Ok(spelled)
 }
 
-/// Brings the words behind the element of an entry into today's spelling.
-pub fn of_entry(kind: AnyType, words: &[String]) -> Vec<String> {
-    let mut new = Vec::new();
+fn create_option<'a>(
+    kind: AnyType,
+    word: &Word,
+    words: &mut impl Iterator<Item = &'a Word>,
+    spelled: &mut Spelled,
+) -> Result<(), Complaint> {
+    let name = without_dashes(word);
+    if let Some(name) = ignored(kind).iter().find(|it| it.as_bytes() == name) {
+        let value = value(name.as_bytes(), words)?;
+        // The tool has one option for both.
+        let name = if *name == "network" { "from" } else { name };
+        spelled.ignore(name, value);
+        return Ok(());
+    }
+    let start = spelled.words.len();
+    option(word, words, spelled, kind.create_options())?;
+    match name {
+        b"family" | b"-4" | b"-6" => check_family(spelled, start),
+        _ => Ok(()),
+    }
+}
+
+/// The family is looked at before the values of other options. Its words begin at `start`.
+fn check_family(spelled: &Spelled, start: usize) -> Result<(), Complaint> {
+    const OPTIONS: [&[u8]; 3] = [b"family", b"-4", b"-6"];
+    const FAMILIES: [&[u8]; 6] = [b"inet", b"inet6", b"ipv4", b"ipv6", b"-4", b"-6"];
+    let (before, given) = spelled.words.split_at(start);
+    if before.iter().any(|word| OPTIONS.contains(&word.as_slice())) {
+        let text = said(b"Syntax error: ", &given[0], b" already specified");
+        return Err(Complaint::new(text));
+    }
+    match given.get(1) {
+        Some(family) if !FAMILIES.contains(&family.as_slice()) => {
+            let before = b"Syntax error: unknown inet family ";
+            Err(Complaint::new(said(before, family, b"")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Brings the words behind the element of an entry into today's spelling. `options` are those
+/// that the command takes.
+pub fn of_entry<I: Iterator<Item = OptionName>>(
+    words: &[Word],
+    options: impl Fn() -> I,
+) -> Spelled {
+    let mut spelled = Spelled::default();
     let mut words = words.iter();
     while let Some(word) = words.next() {
-        option(word, &mut words, &mut new, kind.entry_options());
+        if let Err(flaw) = option(word, &mut words, &mut spelled, options()) {
+            spelled.flaw = Some(flaw);
+            break;
+        }
     }
-    new
+    spelled
 }
 
 /// Takes an option's name without its dashes, and its value.
 fn option<'a>(
-    word: &str,
-    words: &mut impl Iterator<Item = &'a String>,
-    new: &mut Vec<String>,
+    word: &Word,
+    words: &mut impl Iterator<Item = &'a Word>,
+    spelled: &mut Spelled,
     mut options: impl Iterator<Item = OptionName>,
-) {
-    let name = without_dashes(word);
-    match options.find(|option| option.name == name) {
-        None => new.push(word.to_owned()),
-        Some(option) => {
-            new.push(name.to_owned());
-            if option.has_value {
-                new.extend(words.next().cloned());
-            }
-        }
-    }
-}
-
-fn without_dashes(word: &str) -> &str {
-    word.strip_prefix("--").unwrap_or(word)
-}
-
-/// Complains about a word that is no option, or an option whose value is missing.
-pub fn check<I: Iterator<Item = OptionName>>(
-    words: &[String],
-    options: impl Fn() -> I,
 ) -> Result<(), Complaint> {
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        let Some(option) = options().find(|option| option.name == word) else {
-            return Err(Complaint::usage(format!("Unknown argument: `{word}'")));
-        };
-        if option.has_value && words.next().is_none() {
-            return Err(Complaint::usage(format!(
-                "Missing mandatory argument of option `{word}'"
-            )));
-        }
+    let name = without_dashes(word);
+    let Some(option) = options.find(|option| option.name.as_bytes() == name) else {
+        return Err(Complaint::usage(said(b"Unknown argument: `", word, b"'")));
+    };
+    if !option.has_value {
+        spelled.flag(option.name);
+        return Ok(());
     }
+    let value = value(name, words)?;
+    spelled.words.extend([name.to_owned(), value.clone()]);
     Ok(())
 }
 
+fn value<'a>(
+    name: &[u8],
+    words: &mut impl Iterator<Item = &'a Word>,
+) -> Result<&'a Word, Complaint> {
+    let missing = || {
+        let before = b"Missing mandatory argument of option `";
+        Complaint::usage(said(before, name, b"'"))
+    };
+    words.next().ok_or_else(missing)
+}
+
+fn without_dashes(word: &[u8]) -> &[u8] {
+    word.strip_prefix(b"--").unwrap_or(word)
+}
+
+/// The range of a bitmap: `range FIRST-LAST`, `range NETWORK`, `network NETWORK`, or
+/// `from FIRST to LAST`.
+#[derive(Debug, Default)]
+struct Range {
+    first: Option<Word>,
+    last: Option<Word>,
+    /// The first was given with `from`, so that the last one has to be given too.
+    open: bool,
+}
+
+impl Range {
+    const NAMES: [&[u8]; 4] = [b"range", b"network", b"from", b"to"];
+
+    fn take(&mut self, name: &[u8], value: &Word, ports: bool) -> Result<(), Complaint> {
+        let given = match name {
+            b"to" => &self.last,
+            _ => &self.first,
+        };
+        if given.is_some() {
+            let behind = b" already specified";
+            return Err(Complaint::new(said(b"Syntax error: ", name, behind)));
+        }
+        let has = |byte| value.contains(&byte);
+        match name {
+            b"to" => self.last = Some(value.clone()),
+            b"from" if has(b'/') || has(b'-') => {
+                let before = b"Syntax error: plain IP address must be supplied: ";
+                return Err(Complaint::new(said(before, value, b"")));
+            }
+            b"network" if !has(b'/') || has(b'-') => {
+                let before = b"Syntax error: IP/netblock must be supplied: ";
+                return Err(Complaint::new(said(before, value, b"")));
+            }
+            b"range" if !ports && !has(b'/') && !has(b'-') => {
+                let before = b"Syntax error: IP/cidr or IP-IP range must be specified: ";
+                return Err(Complaint::new(said(before, value, b"")));
+            }
+            _ => {
+                self.first = Some(value.clone());
+                self.open = name == b"from" || ports && !has(b'-');
+                if has(b'-') {
+                    self.last = None;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `other` stands in for a range that is missing, so that other values can be looked at.
+    fn finish(self, spelled: &mut Spelled, other: &str) {
+        let missing = |name| Complaint::usage(format!("Mandatory option `{name}' is missing"));
+        let range = match (self.first, self.last) {
+            (None, _) => Err(missing("range")),
+            (Some(_), None) if self.open => Err(missing("to")),
+            (Some(range), None) => Ok(range),
+            (Some(mut range), Some(last)) => {
+                let prefix = range.iter().position(|byte| *byte == b'/');
+                range.truncate(prefix.unwrap_or(range.len()));
+                Ok(said(&range, b"-", &last))
+            }
+        };
+        let range = range.unwrap_or_else(|missing| {
+            spelled.flaw.get_or_insert(missing);
+            other.into()
+        });
+        spelled.words.extend([b"range".to_vec(), range]);
+    }
+}
+
 /// Words as a line in which each of them is one word again.
-pub fn line(words: &[impl AsRef<str>]) -> Result<String, Complaint> {
-    let mut line = String::new();
+pub fn line(words: &[impl AsRef<[u8]>]) -> Result<Vec<u8>, Complaint> {
+    let mut line = Vec::new();
     for word in words {
         let word = word.as_ref();
-        if word.contains('"') {
+        if word.contains(&b'"') {
             return Err(Complaint::new(
                 "Syntax error: \" character is not permitted in comments",
             ));
         }
         if !line.is_empty() {
-            line.push(' ');
+            line.push(b' ');
         }
-        match word.is_empty() || word.contains(char::is_whitespace) {
-            true => line.extend(["\"", word, "\""]),
-            false => line.push_str(word),
+        let plain = |byte: &u8| !byte.is_ascii_whitespace();
+        match !word.is_empty() && word.iter().all(plain) {
+            true => line.extend(word),
+            false => line.extend([b"\"", word, b"\""].concat()),
         }
     }
     Ok(line)

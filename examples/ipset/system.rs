@@ -1,6 +1,7 @@
-//! Names of hosts and services, as this machine knows them.
+//! Names of hosts, services and protocols, as this machine knows them.
 
 use std::collections::HashMap;
+use std::iter;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::LazyLock;
 
@@ -27,29 +28,47 @@ impl Names for System {
         let key = (service.to_owned(), protocol.to_owned());
         SERVICES.get(&key).copied()
     }
+
+    fn protocol(&self, name: &str) -> Option<u8> {
+        PROTOCOLS.get(&name.to_ascii_lowercase()).copied()
+    }
 }
 
 /// Name and protocol of each service.
 static SERVICES: LazyLock<HashMap<(String, String), u16>> = LazyLock::new(|| {
-    let text = std::fs::read_to_string("/etc/services").unwrap_or_default();
     let mut services = HashMap::new();
-    for line in text.lines() {
-        let mut words = line
-            .split('#')
-            .next()
-            .unwrap_or_default()
-            .split_whitespace();
-        let (Some(name), Some(port)) = (words.next(), words.next()) else {
-            continue;
-        };
+    for (port, names) in numbers("/etc/services") {
         let Some((port, protocol)) = port.split_once('/') else {
             continue;
         };
         let Ok(port) = port.parse() else { continue };
-        for name in std::iter::once(name).chain(words) {
-            let key = (name.to_owned(), protocol.to_owned());
+        for name in names {
+            let key = (name, protocol.to_owned());
             services.entry(key).or_insert(port);
         }
     }
     services
 });
+
+static PROTOCOLS: LazyLock<HashMap<String, u8>> = LazyLock::new(|| {
+    let mut protocols = HashMap::new();
+    for (number, names) in numbers("/etc/protocols") {
+        let Ok(number) = number.parse() else { continue };
+        for name in names {
+            protocols.entry(name.to_ascii_lowercase()).or_insert(number);
+        }
+    }
+    protocols
+});
+
+/// What a file gives numbers to: lines of a name, its number, and more names.
+fn numbers(path: &str) -> Vec<(String, Vec<String>)> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let line = |line: &str| {
+        let line = line.split('#').next()?;
+        let mut words = line.split_whitespace().map(str::to_owned);
+        let (name, number) = (words.next()?, words.next()?);
+        Some((number, iter::once(name).chain(words).collect()))
+    };
+    text.lines().filter_map(line).collect()
+}

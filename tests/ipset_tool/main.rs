@@ -2,6 +2,7 @@
 //! `ipset_tool_running` leaves out.
 
 mod common;
+mod random;
 mod tool;
 
 use std::process::ExitCode;

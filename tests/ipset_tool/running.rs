@@ -1,7 +1,12 @@
 //! The example `ipset` beside the real tool, with the types of sets that the running kernel is
 //! likely to have.
 
+mod backups;
+mod bytes;
 mod common;
+mod json;
+mod output;
+mod random;
 mod tool;
 mod tool_files;
 
@@ -14,5 +19,9 @@ fn main() -> ExitCode {
     let common = |needed: &[&str]| needed.iter().all(|kind| types.contains(kind));
     let mut tests = tool::tests(common);
     tests.extend(tool_files::tests());
+    tests.extend(backups::tests());
+    tests.extend(bytes::tests());
+    tests.extend(json::tests());
+    tests.extend(output::tests());
     lab::test::main(&Needs::sets(types), tests)
 }

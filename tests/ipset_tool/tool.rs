@@ -8,6 +8,7 @@ use ipvset::ipset::AnyType;
 use lab::test::Test;
 
 use crate::common::{Result, same};
+use crate::random::Random;
 
 /// The example's executable: cargo builds it for `cargo test`, beside the tests' own folder.
 pub(crate) fn example() -> PathBuf {
@@ -194,20 +195,7 @@ fn listings() -> Result {
     Ok(())
 }
 
-/// Numbers that look random and are the same every time (Knuth's MMIX generator).
-struct Random(u64);
-
 impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005);
-        self.0 = self.0.wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % end
-    }
-
-    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
-        of[self.below(of.len() as u64) as usize]
-    }
-
     fn ip(&mut self) -> String {
         let [a, b, c, d] = [3, 2, 256, 256].map(|end| self.below(end));
         format!("{}.{b}.{c}.{d}", a + 1)

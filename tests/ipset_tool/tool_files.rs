@@ -94,6 +94,24 @@ fn inputs_of_restore() -> Result {
         ),
         ("-q", "nonsense\n"),
         ("", ""),
+        (
+            "",
+            "add s 1.1.1.1 -exist\nadd s 1.1.1.1 -!\nadd s 1.1.1.2 -exist\n",
+        ),
+        ("", "add\ts\t1.1.1.1\n\tadd s 1.1.1.2\t\n"),
+        (
+            "",
+            "add s 1.1.1.1 comment \"a -b\"\nadd s 1.1.1.2 comment \"- -\"\n",
+        ),
+        (
+            "",
+            "new t hash:ip initval 1\nn u hash:ip initval 1\n-A t 1.1.1.1\na u 1.1.1.2\n",
+        ),
+        (
+            "",
+            "-N t hash:ip initval 1\n-A t 1.1.1.1\n-D t 1.1.1.1\n-W s t\n-F s\n-X t\n",
+        ),
+        ("", "add s 1.1.1.1\nadd s 1.1.1.1\tcomment x foo\n"),
     ] {
         let [meant, found] = restored(options, &format!("{SET}{input}"))?;
         // What the tool has not sent yet when it finds a wrong line is lost; here it is applied.
@@ -224,6 +242,8 @@ fn the_interactive_mode() -> Result {
     for input in [
         "create s hash:ip initval 1\nlist\nadd s 1.1.1.1\nadd s 1.1.1.1\nversion\nquit\nlist\n",
         "create s hash:ip initval 1\nadd s 9.9.9.9",
+        "# a comment\n\n  \nnonsense\nnew s hash:ip initval 1\n-A s 1.1.1.1\nsave\n",
+        "create s hash:ip comment initval 1\nadd\ts 1.1.1.1\tcomment \"a -exist b\"\nsave\nq\n",
     ] {
         reset()?;
         let meant = run(&real(), &words("-"), input)?;
