@@ -231,8 +231,7 @@ impl Text for Addresses {
     fn parse(parts: &mut Parts<'_>, dimension: &Dimension) -> Result<Self, Flaw> {
         let part = parts.expect()?;
         let single = matches!(dimension, Dimension::Ip(ip) if ip.span == Span::One);
-        let several = |byte: &u8| matches!(byte, b'/' | b'-');
-        if single && !part.text.starts_with(b"[") && part.text.iter().any(several) {
+        if single && (part.split(b'/').is_some() || part.split(b'-').is_some()) {
             let text = part.shown();
             return Err(part.flaw(format!("plain IP address must be supplied: {text}")));
         }
@@ -323,7 +322,7 @@ fn protocol(piece: Piece<'_>, context: &Context<'_>) -> Result<Protocol, Flaw> {
     match piece.text {
         b"tcp" => Ok(Protocol::TCP),
         b"udp" => Ok(Protocol::UDP),
-        _ => read_other_protocol(piece.bare(), context.names)
+        _ => read_other_protocol(piece, context.names)
             .ok_or_else(|| piece.flaw(format!("cannot parse '{}' as a protocol", piece.shown()))),
     }
 }
@@ -406,8 +405,8 @@ pub(crate) fn read_plain_ports(part: Piece<'_>, context: &Context<'_>) -> Result
     let (protocol, ports) = match part.split(b':') {
         None => (Protocol::TCP, part),
         Some((protocol, ports)) => match self::protocol(protocol, context)? {
-            it if it.has_ports() => (it, ports),
-            it => return Err(protocol.flaw(format!("the protocol {it} has no ports"))),
+            it @ (Protocol::TCP | Protocol::UDP) => (it, ports),
+            _ => return Err(protocol.flaw("only the protocols tcp and udp are known here")),
         },
     };
     read_ports(ports, protocol, context)
