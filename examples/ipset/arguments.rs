@@ -133,9 +133,7 @@ fn flag(word: &[u8]) -> Option<Flag> {
         false => word,
     };
     let meant = |name: &&str| name.as_bytes() == word;
-    let found = FLAGS
-        .iter()
-        .find(|(_, names)| names.iter().any(|name| meant(&name)));
+    let found = FLAGS.iter().find(|(_, names)| names.iter().any(meant));
     found.map(|(flag, _)| *flag)
 }
 

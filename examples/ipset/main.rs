@@ -32,7 +32,8 @@
 //!   `ipv4` and `ipv6`), a bitmask is an address without a prefix, a port is found by its service's name
 //!   whatever the protocol is. `skbmark` and `skbprio` are right up to their last letter.
 //!
-//! Ranges go to the kernel with their first address first, and a range of one address is one for
+//! An option that the kernel is too old for is refused after whatever else is wrong, in the crate's
+//! words. Ranges go to the kernel with their first address first, and a range of one address is one for
 //! `bitmap:ip`.
 //!
 //! Of `-output json` it is known how version 7.20 prints a set without members: that is how this

@@ -2,6 +2,7 @@
 //! `ipset_tool_running` leaves out.
 
 mod common;
+mod grammar;
 mod random;
 mod tool;
 
@@ -12,5 +13,9 @@ use lab::Needs;
 fn main() -> ExitCode {
     let types: Vec<_> = ipvset::ipset::AnyType::all().map(|it| it.name()).collect();
     let uncommon = |needed: &[&str]| needed.iter().any(|kind| !Needs::COMMON_SETS.contains(kind));
-    lab::test::main(&Needs::sets(&types), tool::tests(uncommon))
+    lab::test::main(&Needs::sets(&types), {
+        let mut tests = tool::tests(uncommon);
+        tests.extend(grammar::tests(uncommon));
+        tests
+    })
 }

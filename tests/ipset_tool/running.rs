@@ -4,6 +4,7 @@
 mod backups;
 mod bytes;
 mod common;
+mod grammar;
 mod json;
 mod output;
 mod random;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
     let types = Needs::COMMON_SETS;
     let common = |needed: &[&str]| needed.iter().all(|kind| types.contains(kind));
     let mut tests = tool::tests(common);
+    tests.extend(grammar::tests(common));
     tests.extend(tool_files::tests());
     tests.extend(backups::tests());
     tests.extend(bytes::tests());

@@ -1,0 +1,189 @@
+//! Random command lines, given to the real tool and to the example: the same status, the same
+//! sets, and the same words where the example promises them.
+//!
+//! What differs and may is what the example's help names: [`alike`] and [`same_sets`] say so.
+
+mod elements;
+mod lines;
+mod options;
+mod outcome;
+
+use std::env;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use ipvset::ipset::AnyType;
+use lab::Namespace;
+use lab::test::Test;
+
+use crate::common::Result;
+use crate::tool::{example, real};
+use lines::{Case, Grammar};
+use outcome::{Did, Outcome, one_by_one};
+
+/// How many sets a type gets, unless the variable IPVSET_GRAMMAR says otherwise.
+const CASES: u64 = 2;
+
+/// The tests of those types for which `wanted` holds. IPVSET_SEED gives other lines.
+pub(crate) fn tests(wanted: impl Fn(&[&str]) -> bool) -> Vec<Test> {
+    let number = |name, or| env::var(name).map_or(or, |it| it.parse().expect("a number"));
+    let (cases, seed) = (number("IPVSET_GRAMMAR", CASES), number("IPVSET_SEED", 1));
+    let kinds = AnyType::all().map(|kind| kind.name());
+    let wanted = kinds.filter(|kind| wanted(&[*kind]));
+    let test = |kind: &'static str| {
+        let test = Test::new(&format!("grammar {kind}"), move || {
+            grammar(kind, seed, cases)
+        });
+        test.limit(Duration::from_secs(3600))
+    };
+    wanted.map(test).collect()
+}
+
+fn grammar(kind: &'static str, seed: u64, cases: u64) -> Result {
+    let mut grammar = Grammar::new(seed);
+    let places = [Namespace::new()?, Namespace::new()?];
+    let mut differences = Differences::default();
+    for _ in 0..cases {
+        let case = grammar.case(kind);
+        let meant = one_by_one(&real(), &places[0], &case)?;
+        let found = one_by_one(&example(), &places[1], &case)?;
+        differences.compare(&case, &found, &meant)?;
+    }
+    differences.none()
+}
+
+#[derive(Default)]
+struct Differences {
+    lines: usize,
+    report: String,
+}
+
+impl Differences {
+    /// Compares a case up to the first line that is different.
+    fn compare(&mut self, case: &Case, found: &Outcome, meant: &Outcome) -> Result {
+        self.lines += case.lines.len();
+        let mut log = String::new();
+        let both = found.lines.iter().zip(&meant.lines);
+        for (line, (found, meant)) in case.lines.iter().zip(both) {
+            let line = line.join(" ");
+            if alike(found, meant) {
+                writeln!(log, "    {line:?}")?;
+                continue;
+            }
+            writeln!(
+                self.report,
+                "{log}>   {line:?}\n    tool {meant:?}\n    ours {found:?}\n"
+            )?;
+            return Ok(());
+        }
+        let (found, meant) = (state(&found.saved), state(&meant.saved));
+        if !same_sets(&found, &meant) {
+            writeln!(
+                self.report,
+                "{log}    tool's sets\n{meant}    ours\n{found}"
+            )?;
+        }
+        Ok(())
+    }
+
+    fn none(self) -> Result {
+        match self.report.is_empty() {
+            true => Ok(()),
+            false => Err(format!("in {} lines\n{}", self.lines, self.report).into()),
+        }
+    }
+}
+
+/// What `save` printed, without what chance and time decide.
+fn state(saved: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for line in saved.lines() {
+        // The tool forgets it.
+        let mut line = line.replace(" forceadd", "");
+        // Those that the lines name have zeros in them, the kernel's own hardly ever.
+        if let Some((before, value)) = line.split_once(" initval ") {
+            if !value.starts_with("0x0000") && !value.starts_with("0xffffffff") {
+                line = before.to_owned();
+            }
+        }
+        // Thousands of seconds are left of what the lines name.
+        let timeout = line.split_once(" timeout ");
+        if let Some((before, rest)) = timeout.filter(|_| line.starts_with("add ")) {
+            let digits = rest.find(|c: char| !c.is_ascii_digit());
+            let (number, rest) = rest.split_at(digits.unwrap_or(rest.len()));
+            let thousands = number.parse::<u64>().unwrap_or_default().div_ceil(1000);
+            line = format!("{before} timeout {thousands}000{rest}");
+        }
+        lines.push(line + "\n");
+    }
+    if !saved.contains("list:set") {
+        lines.sort();
+    }
+    lines.concat()
+}
+
+/// Whether sets are the same. The kernel gives a new entry the counters of one that was removed;
+/// the example does not.
+fn same_sets(found: &str, meant: &str) -> bool {
+    let number = |word: &str| word.parse::<u64>().ok();
+    let same_word = |(found, meant): (&str, &str)| {
+        found == meant || number(found) == Some(0) && number(meant).is_some()
+    };
+    let same_line = |(found, meant): (&str, &str)| {
+        let words = |line: &str| line.split(' ').count();
+        words(found) == words(meant) && found.split(' ').zip(meant.split(' ')).all(same_word)
+    };
+    let lines = |sets: &str| sets.lines().count();
+    lines(found) == lines(meant) && found.lines().zip(meant.lines()).all(same_line)
+}
+
+/// What the crate refuses before it looks for words that are no options.
+const REFUSED: &[&str] = &[
+    "is the address that this type of set does not take",
+    "keeps some kernels in an endless loop",
+    "is none that the kernel takes",
+    "is more than half of all addresses",
+    "this type of set takes no network of prefix length 0",
+    "can be used with family",
+    "'before' or 'after' is meant",
+    "plain IP address must be supplied",
+    "the set holds IPv",
+    "the member's name is missing",
+    "is not made of whole networks",
+    "has to begin with the network",
+];
+
+fn alike(found: &Did, meant: &Did) -> bool {
+    // The tool was killed: it reads where it may not.
+    if meant.status.is_none() {
+        return true;
+    }
+    // The tool knows before it has read all words; the crate asks the kernel then.
+    if meant.message.contains("Your kernel is behind") {
+        return found.status != Some(0);
+    }
+    if found.status != meant.status {
+        let quiet = found.message.is_empty() && meant.message.is_empty();
+        let refused = quiet || REFUSED.iter().any(|it| found.message.contains(it));
+        return refused && (found.status, meant.status) == (Some(1), Some(2));
+    }
+    if [found, meant]
+        .iter()
+        .any(|did| did.message.contains("Syntax error"))
+    {
+        return found.message.is_empty() == meant.message.is_empty();
+    }
+    // Of hash:ip,mac some kernels answer with a number that is no error's.
+    if meant.message.contains("Unknown error -1") {
+        return !found.message.is_empty();
+    }
+    // Networks are shown as the kernel has them, and interfaces as they are.
+    tail(&found.message) == tail(&meant.message)
+}
+
+/// What is said of an element that is tested.
+fn tail(message: &str) -> &str {
+    let tail = message.split_once(" is ").map(|(_, tail)| tail);
+    let tested = tail.filter(|tail| tail.contains("in set "));
+    tested.unwrap_or(message)
+}
