@@ -8,8 +8,8 @@ use super::code::Command;
 use super::encode::Purpose;
 use super::types::Takes;
 use super::{CreateOptions, Entry, IpSet, Revision, SetName, SetType};
-use crate::Result;
 use crate::netlink::Transport;
+use crate::{Error, Result};
 
 /// The most buckets that are asked for ahead: 2 MiB of pointers for each quarter million.
 const MOST_BUCKETS: u32 = 1 << 24;
@@ -113,7 +113,7 @@ impl<T: Transport> Client<T> {
             }
             _ => {
                 let why = format!("its type is {}, not {}", info.type_name, set.type_name());
-                Err(crate::Error::refused(REPLACE, why).object(set.name()))
+                Err(Error::refused(REPLACE, why).object(set.name()))
             }
         }
     }
@@ -144,9 +144,14 @@ impl<T: Transport> Temporary<'_, T> {
     ) -> Result<IpSet<K>> {
         let name = self.client.claim.name()?;
         let new = IpSet::from_parts(name, like.kind().clone(), options);
-        self.client.create(&new, revision).await?;
+        // Before the kernel is asked: the set is there even if nobody waits for the answer.
         self.name = Some(name);
-        Ok(new)
+        let created = self.client.create(&new, revision).await;
+        if created.as_ref().is_err_and(Error::already_exists) {
+            // It is somebody else's.
+            self.name = None;
+        }
+        created.map(|()| new)
     }
 
     async fn destroy(mut self) -> Result<()> {
