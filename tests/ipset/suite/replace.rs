@@ -168,8 +168,10 @@ fn own_sets(sets: &mut IpSets) -> Outcome<Vec<String>> {
 /// Somebody lists all sets again and again, so that most swaps and many destructions are refused.
 fn beside_a_loop_of_listings() -> Outcome {
     const ROUNDS: u32 = 100;
+    // More than a few datagrams hold, so that a listing takes its time.
+    const SIZE: u32 = 10_000;
     let (mut sets, set) = created(set::<HashIp>())?;
-    sets.add_all(&set, addresses(1..1000))?;
+    sets.add_all(&set, addresses(1..SIZE))?;
     let (over, listed) = (AtomicBool::new(false), AtomicU32::new(0));
     let mut other = IpSets::connect()?;
     let errors = std::thread::scope(|scope| -> Outcome<Vec<_>> {
@@ -177,11 +179,12 @@ fn beside_a_loop_of_listings() -> Outcome {
             while !over.load(Ordering::Relaxed) {
                 let entries = other.list_all().unwrap();
                 let items = entries.collect::<ipvset::Result<Vec<_>>>().unwrap();
-                assert!(items.len() >= 1000);
+                assert!(items.len() >= SIZE as usize);
                 listed.fetch_add(1, Ordering::Relaxed);
             }
         });
-        let replaced = (0..ROUNDS).map(|round| sets.replace(&set, addresses(round..round + 999)));
+        let replaced =
+            (0..ROUNDS).map(|round| sets.replace(&set, addresses(round..round + SIZE - 1)));
         let errors = replaced.filter_map(Result::err).collect();
         over.store(true, Ordering::Relaxed);
         Ok(errors)
@@ -189,7 +192,7 @@ fn beside_a_loop_of_listings() -> Outcome {
     assert!(errors?.is_empty());
     assert!(listed.into_inner() > 0);
     assert_eq!(own_sets(&mut sets)?, [""; 0]);
-    let expected: BTreeSet<_> = addresses(ROUNDS - 1..ROUNDS + 998)
+    let expected: BTreeSet<_> = addresses(ROUNDS - 1..ROUNDS + SIZE - 2)
         .map(IpAddr::from)
         .collect();
     let there = sets
