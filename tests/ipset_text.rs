@@ -213,7 +213,11 @@ fn garbage_names_line_and_column() {
         ("create x hash:ip maxelem -1", 26, "out of range"),
         ("create x hash:ip size 8", 18, "no option 'size'"),
         ("create x hash:net netmask 8", 19, "no option 'netmask'"),
-        ("create x hash:ip netmask 33", 18, "netmask 33: 1 to 32"),
+        (
+            "create x hash:ip netmask 33",
+            18,
+            "netmask 33 is not between 1 and 32",
+        ),
         ("create x hash:ip family foo", 25, "unknown inet family foo"),
         ("create x hash:mac family inet", 19, "no option 'family'"),
         ("create x bitmap:ip", 19, "needs a range"),
@@ -411,4 +415,239 @@ fn wrong_addresses_are_no_names_of_hosts() {
         assert_eq!(entry.to_string(), "10.0.0.1");
         assert_eq!(names.0.lock().unwrap().pop().as_deref(), Some(text));
     }
+}
+
+/// A comma at the end separates nothing: the tool takes it for a part of the name, or of the address.
+#[test]
+fn a_trailing_comma_is_no_separator() {
+    let list: AnySet = "l list:set".parse().unwrap();
+    for (text, name) in [
+        ("a,", "a,"),
+        (",a", ",a"),
+        ("a,b,", "a,b,"),
+        ("\"a b,\"", "a b,"),
+    ] {
+        let entry = list.parse_entry(text).unwrap();
+        let member = Member::from(ipvset::ipset::SetName::existing(name).unwrap());
+        assert_eq!(entry, Entry::new(member), "{text}");
+        let mut writer = Writer::new(Vec::new());
+        writer.add(list.name(), &entry).unwrap();
+        assert_eq!(writer.into_inner(), format!("add l {text}\n").as_bytes());
+    }
+    for (set, text) in [
+        ("m bitmap:ip,mac range 10.0.0.0/24", "10.0.0.1,"),
+        ("h hash:ip", "10.0.0.1,"),
+        ("p hash:ip,port", "10.0.0.1,80,"),
+        ("n hash:net,iface", "10.0.0.0/8,eth0,"),
+        ("l list:set", ","),
+    ] {
+        let set: AnySet = set.parse().unwrap();
+        assert!(
+            text == "," || set.parse_entry(text).is_err(),
+            "{set} {text}"
+        );
+    }
+}
+
+/// Numbers have the bases of C wherever the tool takes one.
+#[test]
+fn numbers_have_the_bases_of_c_everywhere() {
+    let set: AnySet = "s hash:ip,port hashsize 0x100 maxelem 010 timeout 0x10 bucketsize 0x4 \
+                       initval 0x10 netmask 0x18"
+        .parse()
+        .unwrap();
+    assert_eq!(
+        set.to_string(),
+        "s hash:ip,port family inet hashsize 256 maxelem 8 timeout 16 bucketsize 4 \
+         initval 0x00000010 netmask 24"
+    );
+    for (text, meant) in [
+        ("1.1.1.1,017:0", "1.1.1.1,15:0"),
+        ("1.1.1.1,0x6:0x50-0120", "1.1.1.1,tcp:80"),
+        ("1.1.1.1,icmp:0x8/00", "1.1.1.1,icmp:echo-request"),
+        (
+            "1.1.1.0/0x1f,80 timeout 0x5 skbqueue 010",
+            "1.1.1.0/31,tcp:80 timeout 5 skbqueue 8",
+        ),
+        ("1.1.1.1,IP-ENCAP:0", "1.1.1.1,ipencap:0"),
+        ("1.1.1.1,IPSEC-ESP:0", "1.1.1.1,esp:0"),
+        ("1.1.1.1,OSPFIGP:0", "1.1.1.1,ospf:0"),
+    ] {
+        assert_eq!(set.parse_entry(text).unwrap().to_string(), meant);
+    }
+}
+
+/// As `list` of the kernel shows them.
+#[test]
+fn values_that_the_kernel_rounds_are_rounded() {
+    for (text, meant) in [
+        ("hash:ip bucketsize 14", "hash:ip family inet bucketsize 12"),
+        (
+            "hash:ip bucketsize 0x9",
+            "hash:ip family inet bucketsize 10",
+        ),
+        ("hash:ip bucketsize 0", "hash:ip family inet bucketsize 2"),
+        ("hash:ip hashsize 0x0", "hash:ip family inet hashsize 64"),
+        ("list:set size 0x2", "list:set size 4"),
+        (
+            "bitmap:ip range 10.0.0.1-10.0.0.254 netmask 28",
+            "bitmap:ip range 10.0.0.0-10.0.0.255 netmask 28",
+        ),
+        (
+            "bitmap:ip netmask 0x1c range 10.0.0.1-10.0.0.254",
+            "bitmap:ip range 10.0.0.0-10.0.0.255 netmask 28",
+        ),
+    ] {
+        let set: AnySet = format!("s {text}").parse().unwrap();
+        assert_eq!(set.to_string(), format!("s {meant}"), "{text}");
+        let file = format!("create s {text}\n");
+        let line = Reader::new(file.as_bytes()).next().unwrap().unwrap();
+        assert_eq!(line, Line::Create(set));
+    }
+}
+
+#[test]
+fn flags_may_be_given_twice_and_old_options_are_read() {
+    for (text, meant) in [
+        ("hash:ip counters counters", "hash:ip family inet counters"),
+        (
+            "hash:ip comment --comment skbinfo skbinfo",
+            "hash:ip family inet comment skbinfo",
+        ),
+        (
+            "hash:ip gc 7 probes x resize 50 hashsize 128",
+            "hash:ip family inet hashsize 128",
+        ),
+        (
+            "hash:ip,port from 1.1.1.1 to x network y",
+            "hash:ip,port family inet",
+        ),
+        (
+            "bitmap:ip from 10.0.0.9 to 10.0.0.1",
+            "bitmap:ip range 10.0.0.1-10.0.0.9",
+        ),
+        (
+            "bitmap:ip network 10.0.0.0/30",
+            "bitmap:ip range 10.0.0.0-10.0.0.3",
+        ),
+        ("bitmap:port from 5 to 1", "bitmap:port range 1-5"),
+    ] {
+        let set: AnySet = format!("s {text}").parse().unwrap();
+        assert_eq!(set.to_string(), format!("s {meant}"), "{text}");
+    }
+    for text in [
+        "hash:net gc 7",
+        "hash:net,port probes 7",
+        "bitmap:ip from 1.1.1.1",
+        "hash:ip -4 -6",
+        "hash:ip maxelem 1 maxelem 1",
+        "bitmap:ip range 10.0.0.0/24 network 10.0.0.0/24",
+    ] {
+        assert!(format!("s {text}").parse::<AnySet>().is_err(), "{text}");
+    }
+    let set: AnySet = "s hash:net,iface".parse().unwrap();
+    let entry = set
+        .parse_entry("10.0.0.0/8,eth nomatch nomatch wildcard --wildcard")
+        .unwrap();
+    assert_eq!(entry.to_string(), "10.0.0.0/8,eth nomatch wildcard");
+    assert!(
+        set.parse_entry("10.0.0.0/8,eth timeout 1 timeout 1")
+            .is_err()
+    );
+}
+
+/// Whatever a line can carry is written, and what is displayed is never read as something else.
+#[test]
+fn odd_names_are_carried_or_escaped() {
+    let address = std::net::Ipv4Addr::new(10, 0, 0, 1);
+    let interface = |name: &str| Interface::existing(name).unwrap();
+    for (interface, text) in [
+        (
+            interface("physdev:x").physdev(),
+            Some("10.0.0.1,physdev:physdev:x"),
+        ),
+        (interface("a b"), Some("\"10.0.0.1,a b\"")),
+        (interface("x\u{a0}"), Some("10.0.0.1,x\u{a0}")),
+        (interface("physdev:x"), None),
+        (interface("a,b"), None),
+        (interface("a\"b"), None),
+        (interface("a\nb"), None),
+    ] {
+        let entry = Entry::<HashNetIface>::new((address, interface));
+        let set = IpSet::<HashNetIface>::new("s").unwrap();
+        let mut writer = Writer::new(Vec::new());
+        match text {
+            Some(text) => {
+                writer.add(set.name(), &entry).unwrap();
+                assert_eq!(writer.into_inner(), format!("add s {text}\n").as_bytes());
+                assert_eq!(entry.to_string(), text);
+                assert_eq!(set.parse_entry(text).unwrap(), entry);
+            }
+            None => {
+                assert!(
+                    writer
+                        .add(set.name(), &entry)
+                        .unwrap_err()
+                        .is_invalid_input()
+                );
+                let shown = entry.to_string();
+                assert!(set.parse_entry(&shown).is_err(), "{shown}");
+            }
+        }
+    }
+    let name = |name: &str| ipvset::ipset::SetName::existing(name).unwrap();
+    for (member, text) in [
+        (Member::from(name("two words")), Some("\"two words\"")),
+        (Member::from(name("-x")), Some("-x")),
+        (
+            Member::from(name("a")).before(name("b c")).unwrap(),
+            Some("a before \"b c\""),
+        ),
+        (Member::from(name("a,b")), None),
+        (Member::from(name("-exist")), None),
+    ] {
+        let entry = Entry::<ListSet>::new(member);
+        let set = IpSet::<ListSet>::new("s").unwrap();
+        let mut writer = Writer::new(Vec::new());
+        match text {
+            Some(text) => {
+                writer.add(set.name(), &entry).unwrap();
+                assert_eq!(writer.into_inner(), format!("add s {text}\n").as_bytes());
+                assert_eq!(set.parse_entry(text).unwrap(), entry);
+            }
+            None => {
+                assert!(
+                    writer
+                        .add(set.name(), &entry)
+                        .unwrap_err()
+                        .is_invalid_input()
+                );
+                let shown = entry.to_string();
+                assert!(set.parse_entry(&shown).is_err(), "{shown}");
+            }
+        }
+    }
+}
+
+#[test]
+fn any_text_can_be_made_a_comment() {
+    let address = std::net::Ipv4Addr::new(10, 0, 0, 1);
+    let set = IpSet::<HashIp>::new("s").unwrap().comments();
+    let cut = format!("{}\u{fc}", "x".repeat(254));
+    for (text, kept) in [
+        ("a \"b\"\n".to_owned(), "a 'b' ".to_owned()),
+        ("a\0b".to_owned(), "a b".to_owned()),
+        ("\u{fc}".repeat(200), "\u{fc}".repeat(127)),
+        (cut, "x".repeat(254)),
+        ("x".repeat(255), "x".repeat(255)),
+    ] {
+        let entry = Entry::<HashIp>::new(address);
+        assert!(text.len() == 255 || set.check_entry(entry.clone().comment(&text)).is_err());
+        let entry = entry.comment_lossy(&text);
+        assert_eq!(entry.options().comment().unwrap(), kept);
+        set.check_entry(entry).unwrap();
+    }
+    let bytes = [0xbf; 300];
+    let entry = Entry::<HashIp>::new(address).comment_lossy(bytes);
+    assert_eq!(entry.options().comment_bytes().unwrap().len(), 255);
 }

@@ -186,8 +186,8 @@ fn private(command: Command, code: i32) -> Meaning {
         (4106, _) => Meaning::invalid("no address family that the type has"),
         (4107, _) => Meaning::invalid("the set was created without timeout"),
         (4108, _) => Meaning::busy("a rule or a list uses the set, or it is being listed"),
-        (4109, _) => Meaning::invalid("an IPv4 address is meant"),
-        (4110, _) => Meaning::invalid("an IPv6 address is meant"),
+        (4109, _) => Meaning::invalid("the set needs an IPv4 address"),
+        (4110, _) => Meaning::invalid("the set needs an IPv6 address"),
         (4111, _) => Meaning::invalid("the set was created without counters"),
         (4112, _) => Meaning::invalid("the set was created without comments"),
         (4113, _) => Meaning::invalid("no markmask that the kernel takes"),
@@ -225,7 +225,7 @@ fn type_specific(about: About<'_>, code: i32) -> Meaning {
             };
             Meaning::new(ErrorKind::Full, full + bucket)
         }
-        ("hash", 1) => Meaning::invalid("a zero element is none that the set takes"),
+        ("hash", 1) => Meaning::invalid("the set does not take a zero element"),
         ("hash", 2) => Meaning::invalid("no protocol that the set takes"),
         ("hash", 3) => Meaning::invalid("the protocol is missing"),
         ("hash", 4) => Meaning::invalid("the set takes no ranges of IPv6 addresses"),

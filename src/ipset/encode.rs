@@ -25,7 +25,7 @@ impl Refusal {
 
     #[cold]
     pub(crate) fn zero_address(address: Bits) -> Self {
-        let why = "is the address that this type of set does not take";
+        let why = "is an address that this type of set does not take";
         Self(format!("{} {why}", IpAddr::from(address)).into())
     }
 

@@ -38,7 +38,7 @@ pub struct Entry<T: SetType> {
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(default))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct EntryOptions {
     /// Seconds until the entry vanishes; 0 is never. At most [`MAX_TIMEOUT`].
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
@@ -112,6 +112,11 @@ impl EntryOptions {
     /// The comment as the kernel keeps it, which need not be UTF-8.
     pub fn comment_bytes(&self) -> Option<&[u8]> {
         self.comment.as_deref()
+    }
+
+    /// Sets the comment to what can be kept of a text; see [`Entry::comment_lossy`].
+    pub fn set_comment_lossy(&mut self, comment: impl AsRef<[u8]>) {
+        self.comment = Some(keep(comment.as_ref()).into());
     }
 
     /// Sets the comment, which need not be UTF-8; see [`Entry::comment`].
@@ -246,6 +251,23 @@ impl Refusal {
     }
 }
 
+/// What can be kept of a text as a comment.
+fn keep(text: &[u8]) -> Vec<u8> {
+    let mut end = text.len().min(MAX_COMMENT);
+    if end < text.len() {
+        // Not within a character: bytes that go on with one begin with these bits.
+        let goes_on = |byte: &u8| byte & 0xc0 == 0x80;
+        let start = text[..=end].iter().rposition(|byte| !goes_on(byte));
+        end = start.filter(|start| end - start < 4).unwrap_or(end);
+    }
+    let kept = text[..end].iter().map(|byte| match byte {
+        b'"' => b'\'',
+        byte if byte.is_ascii_control() => b' ',
+        byte => *byte,
+    });
+    kept.collect()
+}
+
 #[cold]
 fn check_comment(comment: &[u8]) -> Result<(), Refusal> {
     if comment.len() > MAX_COMMENT {
@@ -314,9 +336,31 @@ impl<T: SetType> Entry<T> {
 
     /// A comment of at most 255 bytes, without double quotes, line ends or zero bytes, since
     /// `ipset save` writes it in quotes on one line. The set has to be created with comments.
+    ///
+    /// Any other comment is refused when the entry is added. Where an entry is worth more than its
+    /// comment, [`comment_lossy`](Self::comment_lossy) makes any text acceptable.
     #[must_use]
     pub fn comment(mut self, comment: impl AsRef<[u8]>) -> Self {
         self.options.set_comment(comment);
+        self
+    }
+
+    /// The comment that can be kept of any text, so that no entry is refused for its comment:
+    /// double quotes become single ones, control characters become spaces, and what is beyond 255
+    /// bytes is cut off, between characters.
+    ///
+    /// ```
+    /// use std::net::Ipv4Addr;
+    ///
+    /// use ipvset::ipset::{Entry, HashIp};
+    ///
+    /// let entry = Entry::<HashIp>::new(Ipv4Addr::new(10, 0, 0, 11));
+    /// let entry = entry.comment_lossy("user agent \"curl\"\n");
+    /// assert_eq!(entry.options().comment().as_deref(), Some("user agent 'curl' "));
+    /// ```
+    #[must_use]
+    pub fn comment_lossy(mut self, comment: impl AsRef<[u8]>) -> Self {
+        self.options.set_comment_lossy(comment);
         self
     }
 

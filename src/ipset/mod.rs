@@ -26,7 +26,7 @@ mod set;
 mod sets;
 pub mod text;
 mod types;
-mod value;
+pub(crate) mod value;
 
 pub use bulk::{Bulk, Failed, Outcome};
 pub use element::{

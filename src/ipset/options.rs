@@ -115,7 +115,7 @@ impl fmt::Display for SetRange {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(default))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct CreateOptions {
     /// The family of the addresses.
     pub family: Family,
@@ -230,13 +230,13 @@ impl CreateOptions {
         // The kernel rounds up to a power of two and keeps its logarithm in a byte.
         if let Some(hashsize @ (0 | 0x8000_0001..)) = self.hashsize {
             return Err(Refusal::new(format!(
-                "hashsize {hashsize}: 1 to 2147483648 is what can be"
+                "hashsize {hashsize} is not between 1 and 2147483648"
             )));
         }
         // AHASH_MAX_SIZE is 12: the tool's manual page says 14.
         match self.bucketsize {
             Some(size) if size % 2 == 1 || !(2..=12).contains(&size) => Err(Refusal::new(format!(
-                "bucketsize {size}: the even numbers from 2 to 12 are what can be"
+                "bucketsize {size} is not an even number between 2 and 12"
             ))),
             _ => Ok(()),
         }
@@ -250,13 +250,13 @@ impl CreateOptions {
             };
             if !(1..=most).contains(&netmask) {
                 return Err(Refusal::new(format!(
-                    "netmask {netmask}: 1 to {most} is what can be"
+                    "netmask {netmask} is not between 1 and {most}"
                 )));
             }
         }
         if let Some(bitmask) = self.bitmask {
             if bitmask.is_unspecified() {
-                return Err(Refusal::new("a bitmask of no bits"));
+                return Err(Refusal::new("the bitmask has no bits"));
             }
             if bitmask.is_ipv4() != (self.family == Family::Inet) {
                 let family = self.family;
@@ -269,7 +269,7 @@ impl CreateOptions {
             }
         }
         match self.markmask {
-            Some(0) => Err(Refusal::new("a markmask of no bits")),
+            Some(0) => Err(Refusal::new("the markmask has no bits")),
             _ => Ok(()),
         }
     }

@@ -63,7 +63,7 @@ impl<T: Transport> Client<T> {
             .await;
         let count = outcome
             .into_result()
-            .map_err(|error| error.during(REPLACE))?;
+            .map_err(|error| error.during("replace set: add entry"))?;
         self.when_free(Command::Swap, set.name(), Some(new.name()))
             .await?;
         Ok(count)

@@ -24,6 +24,10 @@ pub(crate) trait Elements: Sized {
     /// From the syntax of the tool.
     fn from_text(dimensions: &[Dimension], parts: &mut Parts<'_>) -> Result<Self, Flaw>;
 
+    /// The same elements, their kinds known at run time only.
+    #[cfg(feature = "serde")]
+    fn untyped(&self) -> AnyValue;
+
     /// Visits the elements, in order.
     fn each(&self, visit: &mut dyn FnMut(&dyn Text));
 }
@@ -41,7 +45,7 @@ pub trait FromParts<Parts> {
 #[cold]
 fn wrong_count(found: usize, dimensions: &[Dimension]) -> Refusal {
     let meant = dimensions.len();
-    Refusal::new(format!("{found} elements stand where {meant} are meant"))
+    Refusal::new(format!("expected {meant} elements, found {found}"))
 }
 
 impl<A: Element> Elements for A {
@@ -71,6 +75,11 @@ impl<A: Element> Elements for A {
             [dimension] => Text::parse(parts, dimension),
             _ => Err(parts.miscounted()),
         }
+    }
+
+    #[cfg(feature = "serde")]
+    fn untyped(&self) -> AnyValue {
+        std::iter::once(self.clone()).collect()
     }
 
     fn each(&self, visit: &mut dyn FnMut(&dyn Text)) {
@@ -125,6 +134,13 @@ macro_rules! tuple {
                     return Err(parts.miscounted());
                 };
                 Ok(($($element::parse(parts, $part)?),*))
+            }
+
+            #[cfg(feature = "serde")]
+            #[allow(non_snake_case)]
+            fn untyped(&self) -> AnyValue {
+                let ($($element),*) = self.clone();
+                [$(Into::<AnyElement>::into($element)),*].into_iter().collect()
             }
 
             #[allow(non_snake_case)]
@@ -231,6 +247,12 @@ pub struct AnyValue {
 }
 
 impl AnyValue {
+    /// Whether there are more elements than an entry of any type has.
+    #[cfg(feature = "serde")]
+    pub(crate) fn is_too_long(&self) -> bool {
+        self.count > MOST
+    }
+
     /// The elements, in order.
     pub fn elements(&self) -> impl Iterator<Item = &AnyElement> {
         self.elements.iter().flatten()
@@ -321,6 +343,11 @@ impl Elements for AnyValue {
             *place = Some(AnyElement::parse(parts, dimension)?);
         }
         Ok(value)
+    }
+
+    #[cfg(feature = "serde")]
+    fn untyped(&self) -> AnyValue {
+        self.clone()
     }
 
     fn each(&self, visit: &mut dyn FnMut(&dyn Text)) {

@@ -1,19 +1,21 @@
 //! Those of ipset that do not derive it.
 
 use std::any::Any;
-use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{as_text, from_text, name, wrong};
+use super::{TextOrBytes, as_text, from_text, text_or_bytes, wrong};
+use crate::ipset::encode::Purpose;
 use crate::ipset::text::{read_skb_mark, read_skb_priority, read_whole_port};
+use crate::ipset::value::Elements;
 use crate::ipset::{
     Addresses, AnyElement, AnyEntry, AnySet, AnyType, AnyValue, CreateOptions, Entry, EntryOptions,
     Interface, IpSet, Ipv4Range, MacAddress, Port, PortRange, Protocol, SetName, SetRange, SetType,
     SkbMark, SkbPriority,
 };
+use crate::wire::{Attributes, Writer};
 
 as_text!(AnyType, MacAddress);
 
@@ -84,22 +86,24 @@ impl<'de> Deserialize<'de> for Protocol {
     }
 }
 
+/// A text, or a sequence of bytes if it is not UTF-8.
 impl Serialize for SetName {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(name(self.as_bytes())?)
+        text_or_bytes::serialize(self.as_bytes(), serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for SetName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        from_text(deserializer, |text| Self::existing(text))
+        let name = text_or_bytes::deserialize(deserializer)?;
+        Self::existing(name).map_err(wrong)
     }
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename = "Interface", deny_unknown_fields)]
 struct InterfaceForm<'a> {
-    name: Cow<'a, str>,
+    name: TextOrBytes<'a>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     physdev: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -109,7 +113,7 @@ struct InterfaceForm<'a> {
 impl Serialize for Interface {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let form = InterfaceForm {
-            name: name(self.name())?.into(),
+            name: self.name().into(),
             physdev: self.is_physdev(),
             wildcard: self.is_wildcard(),
         };
@@ -120,7 +124,7 @@ impl Serialize for Interface {
 impl<'de> Deserialize<'de> for Interface {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let form = InterfaceForm::deserialize(deserializer)?;
-        let mut interface = Self::new(&form.name).map_err(wrong)?;
+        let mut interface = Self::existing(Vec::from(form.name)).map_err(wrong)?;
         if form.physdev {
             interface = interface.physdev();
         }
@@ -133,6 +137,11 @@ impl<'de> Deserialize<'de> for Interface {
 
 impl Serialize for AnyValue {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.is_too_long() {
+            return Err(serde::ser::Error::custom(
+                "an entry has three elements at most",
+            ));
+        }
         serializer.collect_seq(self.elements())
     }
 }
@@ -140,12 +149,16 @@ impl Serialize for AnyValue {
 impl<'de> Deserialize<'de> for AnyValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let elements = Vec::<AnyElement>::deserialize(deserializer)?;
-        Ok(elements.into_iter().collect())
+        let value: Self = elements.into_iter().collect();
+        match value.is_too_long() {
+            true => Err(wrong("an entry has three elements at most")),
+            false => Ok(value),
+        }
     }
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(rename = "Entry")]
+#[serde(rename = "Entry", deny_unknown_fields)]
 struct EntryForm<V, O> {
     value: V,
     #[serde(flatten)]
@@ -153,25 +166,44 @@ struct EntryForm<V, O> {
 }
 
 /// The value as text, with `before`, `after` and `wildcard`, which the tool counts to the
-/// options. Without its type at hand nobody could tell what the text is made of: then it is a
-/// list of the elements.
+/// options. A list of its elements is what it is where no text carries it, and where nobody could
+/// tell without the type at hand what the text is made of.
 struct Value<'a, T: SetType>(&'a Entry<T>);
-
-fn wrong_value<E: serde::ser::Error, T: SetType>(entry: &Entry<T>) -> E {
-    E::custom(format!("no text carries {entry}"))
-}
 
 impl<T: SetType> Serialize for Value<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let value: &dyn Any = self.0.value();
-        match value.downcast_ref::<AnyValue>() {
-            Some(value) => value.serialize(serializer),
-            None => match self.0.whole_value_text() {
-                Some(text) => serializer.collect_str(&text),
-                None => Err(wrong_value(self.0)),
-            },
+        match (value.downcast_ref::<AnyValue>(), self.0.whole_value_text()) {
+            (Some(value), _) => value.serialize(serializer),
+            (None, Some(text)) => serializer.collect_str(&text),
+            (None, None) => self.0.value().untyped().serialize(serializer),
         }
     }
+}
+
+/// A value whose type is known, in either form.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ValueForm {
+    Text(String),
+    Elements(AnyValue),
+}
+
+/// Elements as a value of a type, by way of the bytes that the kernel has for it.
+fn typed<T: SetType + Default>(elements: AnyValue) -> Result<T::Value, String> {
+    let kind = T::default();
+    let mut options = CreateOptions::default();
+    elements.each(&mut |element| {
+        options.family = element.family().unwrap_or(options.family);
+    });
+    let name = SetName::existing("any").map_err(|error| error.reason())?;
+    let set = AnySet::from_parts(name, AnyType::of(&kind), options);
+    let mut bytes = Writer::default();
+    AnyEntry::new(elements)
+        .write(&set, Purpose::Add, &mut bytes)
+        .map_err(|refusal| refusal.0.into_owned())?;
+    let entry = Entry::<T>::read(&kind, Attributes::new(bytes.bytes()));
+    entry.map(Entry::into_value).map_err(|it| it.to_string())
 }
 
 impl<T: SetType> Serialize for Entry<T> {
@@ -186,10 +218,17 @@ impl<T: SetType> Serialize for Entry<T> {
 
 impl<'de, T: SetType + Default> Deserialize<'de> for Entry<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let form = EntryForm::<String, EntryOptions>::deserialize(deserializer)?;
-        let entry: Self = form.value.parse().map_err(wrong)?;
+        let form = EntryForm::<ValueForm, EntryOptions>::deserialize(deserializer)?;
+        let text = match form.value {
+            ValueForm::Text(text) => text,
+            ValueForm::Elements(elements) => {
+                let value = typed::<T>(elements).map_err(wrong)?;
+                return Ok(Self::from_parts(value, form.options));
+            }
+        };
+        let entry: Self = text.parse().map_err(wrong)?;
         if *entry.options() != EntryOptions::default() {
-            let why = format!("{:?} has options, which are fields", form.value);
+            let why = format!("{text:?} has options, which are fields");
             return Err(wrong(why));
         }
         Ok(Self::from_parts(entry.into_value(), form.options))
@@ -204,7 +243,7 @@ impl<'de> Deserialize<'de> for AnyEntry {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(rename = "IpSet")]
+#[serde(rename = "IpSet", deny_unknown_fields)]
 struct SetForm<K, O> {
     name: SetName,
     #[serde(rename = "type")]

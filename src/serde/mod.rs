@@ -210,11 +210,3 @@ pub(crate) fn one() -> u32 {
 fn wrong<E: serde::de::Error>(why: impl fmt::Display) -> E {
     E::custom(why)
 }
-
-/// The name that bytes are, or an error: text can't carry them.
-fn name<E: serde::ser::Error>(bytes: &[u8]) -> Result<&str, E> {
-    std::str::from_utf8(bytes).map_err(|_| {
-        let shown = String::from_utf8_lossy(bytes);
-        E::custom(format!("the name {shown:?} is not UTF-8"))
-    })
-}

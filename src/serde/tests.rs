@@ -65,7 +65,7 @@ fn what_no_constructor_makes_is_refused() {
     refused::<VirtualService>(json!({"key": "-t 10.0.0.1:80", "weight": 1}), "weight");
     refused::<crate::ipvs::Protocol>(json!("tpc"), "tpc");
     refused::<SetName>(json!("x".repeat(32)), "31 is the limit");
-    refused::<Interface>(json!({"name": "two words"}), "not allowed");
+    refused::<Interface>(json!({"name": "sixteen-letters-"}), "15 is the limit");
     refused::<Entry<HashIp>>(json!({"value": "10.0.0.1,tcp:80"}), "separator");
     refused::<Entry<HashIp>>(json!({"value": "10.0.0.1 timeout 5"}), "are fields");
     refused::<IpSet<HashIp>>(json!({"name": "a", "type": "hash:net"}), "not hash:ip");
@@ -344,4 +344,87 @@ FWM  00000007 wlc
     assert_eq!(form["services"][0]["servers"][1]["forwarding"], "tunnel");
     assert_eq!(form["services"].as_array().unwrap().len(), 2);
     same(snapshot, form);
+}
+
+/// Nothing that is written in JSON is passed over.
+#[test]
+fn misspelt_fields_are_refused() {
+    refused::<Entry<HashIp>>(json!({"value": "10.0.0.1", "timout": 5}), "timout");
+    let value = json!([{"addresses": "10.0.0.1"}]);
+    refused::<AnyEntry>(json!({"value": value, "coment": "a"}), "coment");
+    refused::<EntryOptions>(json!({"timout": 5}), "timout");
+    refused::<CreateOptions>(json!({"maxelm": 5}), "maxelm");
+    refused::<AnySet>(
+        json!({"name": "a", "type": "hash:ip", "maxelm": 5}),
+        "maxelm",
+    );
+    refused::<IpSet<HashIp>>(
+        json!({"name": "a", "type": "hash:ip", "famly": "inet"}),
+        "famly",
+    );
+}
+
+#[test]
+fn a_fourth_element_is_refused() {
+    let one = json!({"addresses": "10.0.0.1"});
+    refused::<AnyValue>(json!([one, one, one, one]), "three elements");
+    let value: AnyValue = [ip::<std::net::Ipv4Addr>("10.0.0.1"); 4]
+        .into_iter()
+        .collect();
+    let error = to_value(&value).unwrap_err().to_string();
+    assert!(error.contains("three elements"), "{error}");
+}
+
+/// Names that other programs gave: with blanks, commas, or bytes that are not UTF-8.
+#[test]
+fn odd_names_come_back_as_they_were() {
+    let address: std::net::Ipv4Addr = ip("10.0.0.1");
+    same(SetName::existing("two words").unwrap(), json!("two words"));
+    same(SetName::existing(b"a\xe9").unwrap(), json!([97, 233]));
+    for name in [
+        &b"a b"[..],
+        b"physdev:x",
+        b"a,b",
+        b"a\xe9",
+        b"a\"b",
+        b"x wildcard",
+    ] {
+        for port in [false, true] {
+            let mut interface = Interface::existing(name).unwrap();
+            if port {
+                interface = interface.physdev();
+            }
+            let entry = Entry::<HashNetIface>::new((address, interface)).timeout(5);
+            let form = to_value(&entry).unwrap();
+            assert_eq!(
+                from_value::<Entry<HashNetIface>>(form.clone()).unwrap(),
+                entry,
+                "{form}"
+            );
+            let value: AnyValue = [AnyElement::from(address), interface.into()]
+                .into_iter()
+                .collect();
+            let entry = AnyEntry::new(value);
+            let form = to_value(&entry).unwrap();
+            assert_eq!(
+                from_value::<AnyEntry>(form.clone()).unwrap(),
+                entry,
+                "{form}"
+            );
+        }
+        let name = SetName::existing(name).unwrap();
+        for member in [
+            Member::from(name),
+            Member::new("a").unwrap().before(name).unwrap(),
+            Member::from(name).after("a").unwrap(),
+        ] {
+            let entry = Entry::<ListSet>::new(member);
+            let form = to_value(&entry).unwrap();
+            assert_eq!(
+                from_value::<Entry<ListSet>>(form.clone()).unwrap(),
+                entry,
+                "{form}"
+            );
+        }
+    }
 }

@@ -180,8 +180,7 @@ impl Ip {
         }
         if range.first.to_bits() == 0 && range.last.to_bits() == u32::MAX {
             return Some(Refusal::new(
-                "the range of all IPv4 addresses is none that the kernel takes; \
-                 0.0.0.0/1 and 128.0.0.0/1 are",
+                "the kernel takes no range of all IPv4 addresses; add 0.0.0.0/1 and 128.0.0.0/1",
             ));
         }
         // `ip_set_range_to_cidr` compares with `after`, which is for numbers that wrap around.

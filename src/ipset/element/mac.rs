@@ -34,7 +34,7 @@ impl FromStr for MacAddress {
         read(text).ok_or_else(|| {
             Error::refused(
                 "read a MAC address",
-                "six pairs of hexadecimal digits are meant",
+                "expected six pairs of hexadecimal digits",
             )
             .object(format_args!("{text:?}"))
         })
@@ -71,7 +71,7 @@ impl Element for MacAddress {
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         if self.0 == [0; 6] {
             return Err(Refusal::new(
-                "00:00:00:00:00:00 is the MAC address that no set takes",
+                "no hash takes the MAC address 00:00:00:00:00:00",
             ));
         }
         self.attribute(encoder);

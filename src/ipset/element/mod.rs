@@ -34,7 +34,7 @@ use super::text::Text;
 use crate::wire::Malformed;
 
 /// One part of an entry.
-pub(crate) trait Element: Text + Clone + PartialEq + fmt::Debug {
+pub(crate) trait Element: Text + Clone + PartialEq + fmt::Debug + Into<AnyElement> {
     /// Writes its attributes, or refuses a value that the type of set does not take.
     fn write(&self, dimension: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal>;
 
@@ -82,7 +82,7 @@ impl Dimension {
 
     #[cold]
     fn misplaced(&self, found: &impl fmt::Display) -> Refusal {
-        Refusal::new(format!("{found} stands where {self} is meant"))
+        Refusal::new(format!("expected {self}, found {found}"))
     }
 }
 

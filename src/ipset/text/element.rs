@@ -534,7 +534,7 @@ impl Text for Member {
         let place = match word.text {
             b"before" => Place::Before,
             b"after" => Place::After,
-            _ => return Err(word.flaw("'before' or 'after' is meant")),
+            _ => return Err(word.flaw("expected 'before' or 'after'")),
         };
         let other = read_member(parts.expect()?)?;
         Ok(member.with_place(Some(place(other))))
