@@ -8,8 +8,8 @@ use std::time::Duration;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::uapi::service::OWN_FLAGS;
-use super::*;
+use crate::ipvs::message::uapi::service::OWN_FLAGS;
+use crate::ipvs::*;
 
 fn ip(family: Family) -> BoxedStrategy<IpAddr> {
     match family {

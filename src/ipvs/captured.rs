@@ -4,8 +4,8 @@
 use netlink_packet_core::{Emitable, ParseableParametrized};
 use netlink_packet_generic::{GenlFamily, GenlHeader};
 
-use super::{IpvsMessage, Operation, Query, Report};
 use crate::captured::{self, Run};
+use crate::ipvs::{IpvsMessage, Operation, Query, Report};
 
 /// The runs of `ipvsadm`.
 fn runs() -> Vec<Run> {

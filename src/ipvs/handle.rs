@@ -1,18 +1,18 @@
 use std::net::SocketAddr;
 
-use super::batch::Batch;
-use super::client::{Client, connect_failed};
-use super::daemon::{SyncDaemon, SyncRole};
-use super::key::ServiceKey;
-use super::operation::Operation;
-use super::outcome::{OnFailure, Outcome};
-use super::proc::growth::Growth;
-use super::report::{Info, Server, Service, TableEntry};
-use super::scheduler::{Scheduler, SchedulerFlags};
-use super::server::RealServer;
-use super::service::VirtualService;
-use super::table::TableEntries;
-use super::timeouts::Timeouts;
+use crate::ipvs::client::batch::Batch;
+use crate::ipvs::client::outcome::{OnFailure, Outcome};
+use crate::ipvs::client::table::TableEntries;
+use crate::ipvs::client::{Client, connect_failed};
+use crate::ipvs::model::daemon::{SyncDaemon, SyncRole};
+use crate::ipvs::model::key::ServiceKey;
+use crate::ipvs::model::operation::Operation;
+use crate::ipvs::model::report::{Info, Server, Service, TableEntry};
+use crate::ipvs::model::scheduler::{Scheduler, SchedulerFlags};
+use crate::ipvs::model::server::RealServer;
+use crate::ipvs::model::service::VirtualService;
+use crate::ipvs::model::timeouts::Timeouts;
+use crate::ipvs::proc::growth::Growth;
 use crate::netlink::{Protocol, Socket, ready};
 use crate::{Namespace, Result};
 
@@ -293,7 +293,7 @@ impl Ipvs {
     ///
     /// Its connections stay in the kernel's table, and their packets are dropped until they time
     /// out. With the sysctl
-    /// [`EXPIRE_NODEST_CONN`](super::proc::sysctl::EXPIRE_NODEST_CONN) on, they end at once
+    /// [`EXPIRE_NODEST_CONN`](crate::ipvs::proc::sysctl::EXPIRE_NODEST_CONN) on, they end at once
     /// (Linux 5.9), and a client's next packet goes to another server. To let them end by
     /// themselves, set the weight to 0 first: see the [guide](crate::guide::drain).
     ///

@@ -4,11 +4,11 @@ use netlink_packet_core::{Emitable, ParseableParametrized};
 use netlink_packet_generic::{GenlFamily, GenlHeader};
 use proptest::prelude::*;
 
-use super::arbitrary::{
+use crate::ipvs::arbitrary::{
     counted, daemon, key, operation, query, real_server, report, table_entry, virtual_service,
 };
-use super::uapi::service;
-use super::*;
+use crate::ipvs::message::uapi::service;
+use crate::ipvs::*;
 use crate::wire::{Attributes, Writer};
 
 fn emit(message: &IpvsMessage) -> Vec<u8> {

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::text::{Fields, Unexpected, decimal, protocol};
-use crate::ipvs::name::Name;
+use crate::ipvs::model::name::Name;
 use crate::ipvs::{PersistenceEngine, Protocol};
 
 /// A connection that IPVS knows, or a persistence template: what binds a client to a server

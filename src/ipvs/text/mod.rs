@@ -44,8 +44,8 @@ use std::fmt;
 
 pub use names::Names;
 
-use super::operation::Operation;
 use crate::Result;
+use crate::ipvs::model::operation::Operation;
 
 /// A line of a saved table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub struct Line {
 /// The text may be bytes: a line that is not UTF-8 is an error of that line.
 ///
 /// Only the form is looked at; what is refused beyond that, as with
-/// [`VirtualService::validate`](super::VirtualService::validate), is refused when the operation
+/// [`VirtualService::validate`](crate::ipvs::VirtualService::validate), is refused when the operation
 /// is carried out.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::ipvs::key::{Family, Protocol};
+use crate::ipvs::model::key::{Family, Protocol};
 
 /// Finds what a name stands for, where the text has the name of a host, a service or a protocol
 /// in place of a number: `ipvsadm -S` without `-n` writes them so, as Debian's `ipvsadm-save`

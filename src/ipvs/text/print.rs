@@ -4,15 +4,15 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::ipvs::daemon::SyncDaemon;
-use crate::ipvs::key::{Family, Protocol, ServiceKey};
-use crate::ipvs::operation::Operation;
-use crate::ipvs::report::{Server, Service, TableEntry};
-use crate::ipvs::scheduler::{Scheduler, SchedulerFlags};
-use crate::ipvs::server::{ForwardingMethod, RealServer};
-use crate::ipvs::service::VirtualService;
-use crate::ipvs::timeouts::Timeouts;
-use crate::ipvs::tunnel::{Tunnel, TunnelFlags};
+use crate::ipvs::model::daemon::SyncDaemon;
+use crate::ipvs::model::key::{Family, Protocol, ServiceKey};
+use crate::ipvs::model::operation::Operation;
+use crate::ipvs::model::report::{Server, Service, TableEntry};
+use crate::ipvs::model::scheduler::{Scheduler, SchedulerFlags};
+use crate::ipvs::model::server::{ForwardingMethod, RealServer};
+use crate::ipvs::model::service::VirtualService;
+use crate::ipvs::model::timeouts::Timeouts;
+use crate::ipvs::model::tunnel::{Tunnel, TunnelFlags};
 
 impl Display for ServiceKey {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

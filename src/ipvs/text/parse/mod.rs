@@ -12,12 +12,12 @@ use line::{Line, number, split};
 use super::names::Names;
 use super::options::{Command, Setting, command};
 use super::words::{Word, Words};
-use crate::ipvs::daemon::{SyncDaemon, SyncRole};
-use crate::ipvs::key::ServiceKey;
-use crate::ipvs::operation::Operation;
-use crate::ipvs::server::RealServer;
-use crate::ipvs::service::VirtualService;
-use crate::ipvs::timeouts::Timeouts;
+use crate::ipvs::model::daemon::{SyncDaemon, SyncRole};
+use crate::ipvs::model::key::ServiceKey;
+use crate::ipvs::model::operation::Operation;
+use crate::ipvs::model::server::RealServer;
+use crate::ipvs::model::service::VirtualService;
+use crate::ipvs::model::timeouts::Timeouts;
 use crate::{Error, Result};
 
 /// The operation that a line stands for.

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use super::super::options::Setting;
 use super::line::{Line, hexadecimal, number};
 use crate::Result;
-use crate::ipvs::key::ServiceKey;
-use crate::ipvs::server::{ForwardingMethod, RealServer};
-use crate::ipvs::tunnel::{Tunnel, TunnelFlags};
+use crate::ipvs::model::key::ServiceKey;
+use crate::ipvs::model::server::{ForwardingMethod, RealServer};
+use crate::ipvs::model::tunnel::{Tunnel, TunnelFlags};
 
 impl Line<'_> {
     /// As the tool has it, the port is the service's where none is given.

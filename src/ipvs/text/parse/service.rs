@@ -10,10 +10,10 @@ use super::super::print::flag_names;
 use super::super::words::Word;
 use super::line::{Line, hexadecimal, number};
 use crate::Result;
-use crate::ipvs::key::{Family, Protocol, ServiceKey};
-use crate::ipvs::persistence::Persistence;
-use crate::ipvs::scheduler::{PersistenceEngine, Scheduler, SchedulerFlags};
-use crate::ipvs::service::VirtualService;
+use crate::ipvs::model::key::{Family, Protocol, ServiceKey};
+use crate::ipvs::model::persistence::Persistence;
+use crate::ipvs::model::scheduler::{PersistenceEngine, Scheduler, SchedulerFlags};
+use crate::ipvs::model::service::VirtualService;
 
 impl Line<'_> {
     pub(super) fn key(&self) -> Result<ServiceKey> {

@@ -7,8 +7,8 @@ use super::service::VirtualService;
 use super::timeouts::Timeouts;
 
 /// Something to be done to the IPVS of a network namespace, as a value: what a
-/// [`Batch`](super::Batch) carries, what a line of `ipvsadm`'s save format says, and what each
-/// changing method of [`Ipvs`](super::Ipvs) does.
+/// [`Batch`](crate::ipvs::Batch) carries, what a line of `ipvsadm`'s save format says, and what each
+/// changing method of [`Ipvs`](crate::ipvs::Ipvs) does.
 ///
 /// It is written as the arguments of `ipvsadm` that do the same:
 ///
@@ -60,7 +60,7 @@ pub enum Operation {
     /// Starts a sync daemon.
     StartDaemon(SyncDaemon),
     /// Stops the sync daemon with this role. The kernel may do so without an answer: see
-    /// [`Ipvs::stop_daemon`](super::Ipvs::stop_daemon).
+    /// [`Ipvs::stop_daemon`](crate::ipvs::Ipvs::stop_daemon).
     StopDaemon(SyncRole),
 }
 
@@ -88,7 +88,7 @@ impl Operation {
     }
 
     /// What it is done to, in `ipvsadm`'s syntax.
-    pub(super) fn object(&self) -> Option<String> {
+    pub(in crate::ipvs) fn object(&self) -> Option<String> {
         let server = |key: &ServiceKey, address: SocketAddr| Some(format!("{key} -r {address}"));
         match self {
             Self::AddService(service)
@@ -108,7 +108,7 @@ impl Operation {
     }
 
     /// The change that an addition becomes where the thing is there already.
-    pub(super) fn as_update(&self) -> Option<Self> {
+    pub(in crate::ipvs) fn as_update(&self) -> Option<Self> {
         match self {
             Self::PutService(service) => Some(Self::UpdateService(service.clone())),
             Self::PutServer(key, server) => Some(Self::UpdateServer(*key, server.clone())),
@@ -117,7 +117,7 @@ impl Operation {
     }
 
     /// Refuses what the kernel would refuse or ignore.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(in crate::ipvs) fn check(&self) -> Result<(), String> {
         match self {
             Self::AddService(service)
             | Self::UpdateService(service)

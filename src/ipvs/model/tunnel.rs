@@ -104,7 +104,7 @@ impl Tunnel {
     }
 
     /// The kernel's type, port and flags for it.
-    pub(super) fn parts(self) -> (u8, u16, TunnelFlags) {
+    pub(in crate::ipvs) fn parts(self) -> (u8, u16, TunnelFlags) {
         match self {
             Self::Ipip => (Self::IPIP, 0, TunnelFlags::empty()),
             Self::Gue { port, flags } => (Self::GUE, port, flags),
@@ -113,7 +113,7 @@ impl Tunnel {
         }
     }
 
-    pub(super) fn from_parts(kind: u8, port: u16, flags: TunnelFlags) -> Self {
+    pub(in crate::ipvs) fn from_parts(kind: u8, port: u16, flags: TunnelFlags) -> Self {
         match (kind, port) {
             (Self::IPIP, 0) if flags.is_empty() => Self::Ipip,
             (Self::GUE, _) => Self::Gue { port, flags },
@@ -122,7 +122,7 @@ impl Tunnel {
         }
     }
 
-    pub(super) fn check(self) -> Result<(), String> {
+    pub(in crate::ipvs) fn check(self) -> Result<(), String> {
         match self {
             Self::Gue { port: 0, .. } => {
                 Err("a GUE tunnel needs the port that the server listens on: 1 to 65535".into())
@@ -132,7 +132,7 @@ impl Tunnel {
     }
 
     /// What is wrong with it although the kernel takes it.
-    pub(super) fn warning(self) -> Option<String> {
+    pub(in crate::ipvs) fn warning(self) -> Option<String> {
         match self {
             Self::Ipip => None,
             Self::Gue { flags, .. } => {

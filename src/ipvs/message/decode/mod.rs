@@ -9,20 +9,20 @@ mod statistics;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-pub(super) use daemon::{daemon, role};
-pub(super) use server::{server, server_address, server_config};
-pub(super) use service::{key, service, service_config};
+pub(in crate::ipvs) use daemon::{daemon, role};
+pub(in crate::ipvs) use server::{server, server_address, server_config};
+pub(in crate::ipvs) use service::{key, service, service_config};
 
-use super::key::Family;
-use super::message::Report;
-use super::report::{Info, Version};
-use super::timeouts::Timeouts;
 use super::uapi::{AF_INET, AF_INET6, command, info, top};
+use crate::ipvs::model::key::Family;
+use crate::ipvs::model::report::Report;
+use crate::ipvs::model::report::{Info, Version};
+use crate::ipvs::model::timeouts::Timeouts;
 use crate::wire::{Attributes, Malformed};
 
 /// What the kernel reports in a message. `service` is the family of the service whose servers
 /// were asked for.
-pub(super) fn report(
+pub(in crate::ipvs) fn report(
     command: u8,
     message: Attributes<'_>,
     service_family: Option<Family>,
@@ -50,7 +50,7 @@ pub(super) fn report(
 }
 
 /// The nest with this number, from which most reports are read.
-pub(super) fn nest<'a>(
+pub(in crate::ipvs) fn nest<'a>(
     message: Attributes<'a>,
     kind: u16,
     what: &'static str,
@@ -65,7 +65,7 @@ pub(super) fn nest<'a>(
 }
 
 /// The timeouts in a message.
-pub(super) fn timeouts(message: Attributes<'_>) -> Result<Timeouts, Malformed> {
+pub(in crate::ipvs) fn timeouts(message: Attributes<'_>) -> Result<Timeouts, Malformed> {
     let mut all = Timeouts::new();
     for attribute in message {
         let attribute = attribute?;
@@ -81,7 +81,7 @@ pub(super) fn timeouts(message: Attributes<'_>) -> Result<Timeouts, Malformed> {
 }
 
 /// The version and the size of the connection table.
-pub(super) fn info(message: Attributes<'_>) -> Result<Info, Malformed> {
+pub(in crate::ipvs) fn info(message: Attributes<'_>) -> Result<Info, Malformed> {
     let (mut version, mut size) = (None, None);
     for attribute in message {
         let attribute = attribute?;

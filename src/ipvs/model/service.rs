@@ -5,13 +5,13 @@ use std::time::Duration;
 use super::key::{Family, Protocol, ServiceKey};
 use super::persistence::Persistence;
 use super::scheduler::{PersistenceEngine, Scheduler, SchedulerFlags};
-use super::uapi::service::OWN_FLAGS;
+use crate::ipvs::message::uapi::service::OWN_FLAGS;
 use crate::{Error, Result};
 
 /// A virtual service as it is configured: an address and port (or a firewall mark) that clients
 /// connect to, and how connections are spread over its servers.
 ///
-/// What the kernel reports of one, with its counters, is a [`Service`](super::Service).
+/// What the kernel reports of one, with its counters, is a [`Service`](crate::ipvs::Service).
 ///
 /// ```
 /// use std::time::Duration;
@@ -109,7 +109,7 @@ impl VirtualService {
 
     /// Keeps a client at the server of its first connection until none of its connections was
     /// there for `timeout`: whole seconds, 1 to 4,294,967
-    /// ([`Persistence::MAX_TIMEOUT`](super::Persistence::MAX_TIMEOUT)).
+    /// ([`Persistence::MAX_TIMEOUT`](crate::ipvs::Persistence::MAX_TIMEOUT)).
     #[must_use]
     pub fn persistent(mut self, timeout: Duration) -> Self {
         self.persistence = Some(match self.persistence {
@@ -176,7 +176,7 @@ impl VirtualService {
             .map_err(|why| Error::refused("check service", why).object(self.key))
     }
 
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(in crate::ipvs) fn check(&self) -> Result<(), String> {
         self.key.check()?;
         check_flags(self.scheduler_flags)?;
         match &self.persistence {
@@ -192,7 +192,7 @@ impl VirtualService {
     /// - one-packet scheduling on anything but UDP and firewall marks,
     /// - scheduler flags that the scheduler is known to ignore,
     /// - a persistence timeout of 0, or above
-    ///   [`Persistence::MAX_TIMEOUT`](super::Persistence::MAX_TIMEOUT),
+    ///   [`Persistence::MAX_TIMEOUT`](crate::ipvs::Persistence::MAX_TIMEOUT),
     /// - a persistence engine without persistence.
     ///
     /// ```
@@ -241,7 +241,7 @@ impl VirtualService {
 }
 
 /// Refuses flags that are no scheduler's.
-pub(super) fn check_flags(flags: SchedulerFlags) -> Result<(), String> {
+pub(in crate::ipvs) fn check_flags(flags: SchedulerFlags) -> Result<(), String> {
     match flags.bits() & OWN_FLAGS {
         0 => Ok(()),
         others => Err(format!(

@@ -2,11 +2,11 @@ use std::net::SocketAddr;
 
 use super::statistics::{statistics_32, statistics_64};
 use super::{family, ip};
-use crate::ipvs::key::Family;
-use crate::ipvs::report::{Server, Statistics};
-use crate::ipvs::server::{ForwardingMethod, RealServer};
-use crate::ipvs::tunnel::{Tunnel, TunnelFlags};
-use crate::ipvs::uapi::server;
+use crate::ipvs::message::uapi::server;
+use crate::ipvs::model::key::Family;
+use crate::ipvs::model::report::{Server, Statistics};
+use crate::ipvs::model::server::{ForwardingMethod, RealServer};
+use crate::ipvs::model::tunnel::{Tunnel, TunnelFlags};
 use crate::wire::{Attributes, Malformed};
 
 /// What the attributes of a server say, before they are put together.

@@ -1,7 +1,7 @@
 use super::key::ServiceKey;
 
 /// A question about the IPVS of a network namespace, which changes nothing. The methods of
-/// [`Ipvs`](super::Ipvs) ask it and give the answer; as a value it is for programs with a netlink
+/// [`Ipvs`](crate::ipvs::Ipvs) ask it and give the answer; as a value it is for programs with a netlink
 /// connection of their own:
 ///
 /// ```
@@ -23,7 +23,7 @@ pub enum Query {
     /// One service.
     Service(ServiceKey),
     /// All services. From Linux 7.1 on the answers can miss some: see
-    /// [`Ipvs::services`](super::Ipvs::services).
+    /// [`Ipvs::services`](crate::ipvs::Ipvs::services).
     Services,
     /// The servers of a service. Of one that does not exist, the kernel gives none, and no
     /// error.
@@ -38,7 +38,7 @@ pub enum Query {
 
 impl Query {
     /// What it asks, in the words that errors use.
-    pub(super) fn name(&self) -> &'static str {
+    pub(in crate::ipvs) fn name(&self) -> &'static str {
         match self {
             Self::Service(_) => "read service",
             Self::Services => "read services",
@@ -49,7 +49,7 @@ impl Query {
         }
     }
 
-    pub(super) fn key(&self) -> Option<&ServiceKey> {
+    pub(in crate::ipvs) fn key(&self) -> Option<&ServiceKey> {
         match self {
             Self::Service(key) | Self::Servers(key) => Some(key),
             _ => None,
@@ -57,7 +57,7 @@ impl Query {
     }
 
     /// Whether the kernel answers with any number of messages.
-    pub(super) fn is_dump(&self) -> bool {
+    pub(in crate::ipvs) fn is_dump(&self) -> bool {
         matches!(self, Self::Services | Self::Servers(_) | Self::Daemons)
     }
 }

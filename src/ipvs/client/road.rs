@@ -3,13 +3,13 @@
 
 use nix::errno::Errno;
 
-use super::decode;
-use super::encode;
-use super::key::Family;
-use super::message::Report;
-use super::operation::Operation;
-use super::query::Query;
-use super::uapi::{FAMILY, VERSION};
+use crate::ipvs::message::decode;
+use crate::ipvs::message::encode;
+use crate::ipvs::message::uapi::{FAMILY, VERSION};
+use crate::ipvs::model::key::Family;
+use crate::ipvs::model::operation::Operation;
+use crate::ipvs::model::query::Query;
+use crate::ipvs::model::report::Report;
 use crate::netlink::{
     Connection, DumpStep, Failure, Outcome, Packet, Rejection, Transport, generic,
 };
@@ -20,7 +20,7 @@ const GONE: &str = "the kernel has no IPVS any more; load its module ip_vs, and 
 
 /// A connection to the family `IPVS`.
 #[derive(Debug)]
-pub(super) struct Netlink<T> {
+pub(in crate::ipvs) struct Netlink<T> {
     connection: Connection<T>,
     /// The message type that the kernel gave the family.
     family: u16,
@@ -28,14 +28,14 @@ pub(super) struct Netlink<T> {
 
 impl<T: Transport> Netlink<T> {
     /// `None` if the kernel has no IPVS.
-    pub(super) async fn connect(transport: T) -> Result<Option<Self>, Failure> {
+    pub(in crate::ipvs) async fn connect(transport: T) -> Result<Option<Self>, Failure> {
         let mut connection = Connection::new(transport);
         let family = generic::resolve(&mut connection, FAMILY).await?;
         Ok(family.map(|family| Self { connection, family }))
     }
 
     /// Carries out one operation.
-    pub(super) async fn execute(&mut self, operation: &Operation) -> Result<(), Failure> {
+    pub(in crate::ipvs) async fn execute(&mut self, operation: &Operation) -> Result<(), Failure> {
         let outcome = match operation {
             Operation::StopDaemon(_) => self.execute_unanswered(operation).await,
             _ => {
@@ -66,7 +66,7 @@ impl<T: Transport> Netlink<T> {
     }
 
     /// Carries out an operation that the kernel may carry out without a word: see
-    /// [`Ipvs::stop_daemon`](super::Ipvs::stop_daemon). A packet does not wait for the answers
+    /// [`Ipvs::stop_daemon`](crate::ipvs::Ipvs::stop_daemon). A packet does not wait for the answers
     /// to what is in it.
     async fn execute_unanswered(&mut self, operation: &Operation) -> Result<(), Failure> {
         let mut packet = self.packet();
@@ -82,7 +82,7 @@ impl<T: Transport> Netlink<T> {
 
     /// Asks, and gives each report to `each` as it comes. Returns how many pieces the reports
     /// came in: between two pieces of a list, the kernel may change it.
-    pub(super) async fn ask(
+    pub(in crate::ipvs) async fn ask(
         &mut self,
         query: &Query,
         each: &mut impl FnMut(Report),
@@ -120,17 +120,17 @@ impl<T: Transport> Netlink<T> {
     }
 
     /// An empty packet for operations.
-    pub(super) fn packet(&mut self) -> Packet {
+    pub(in crate::ipvs) fn packet(&mut self) -> Packet {
         self.connection.packet()
     }
 
     /// Takes a packet back that is not needed any more.
-    pub(super) fn keep(&mut self, packet: Packet) {
+    pub(in crate::ipvs) fn keep(&mut self, packet: Packet) {
         self.connection.keep(packet);
     }
 
     /// Puts an operation into the packet; false if it has no room left.
-    pub(super) fn push(
+    pub(in crate::ipvs) fn push(
         &self,
         packet: &mut Packet,
         operation: &Operation,
@@ -142,12 +142,12 @@ impl<T: Transport> Netlink<T> {
     }
 
     /// Sends what was put into the packet and waits until all of it is done.
-    pub(super) async fn send(&mut self, packet: &mut Packet) -> Result<Outcome, Failure> {
+    pub(in crate::ipvs) async fn send(&mut self, packet: &mut Packet) -> Result<Outcome, Failure> {
         self.connection.send_packet(packet).await
     }
 
     /// The failures of a packet's `count` operations, each with its place in the packet.
-    pub(super) async fn failures(
+    pub(in crate::ipvs) async fn failures(
         &mut self,
         count: usize,
         rejections: Vec<(u32, Rejection)>,

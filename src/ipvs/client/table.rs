@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::client::Client;
-use super::message::Report;
-use super::query::Query;
-use super::report::{Service, TableEntry};
+use super::Client;
 use crate::error::Cause;
+use crate::ipvs::model::query::Query;
+use crate::ipvs::model::report::Report;
+use crate::ipvs::model::report::{Service, TableEntry};
 use crate::netlink::{Socket, Transport, ready};
 use crate::{Error, Result};
 
@@ -72,7 +72,7 @@ impl<T: Transport> Client<T> {
     }
 }
 
-/// The table, service by service: [`Ipvs::entries`](super::Ipvs::entries).
+/// The table, service by service: [`Ipvs::entries`](crate::ipvs::Ipvs::entries).
 #[derive(Debug)]
 pub struct TableEntries<'a> {
     client: &'a mut Client<Socket>,
@@ -80,7 +80,7 @@ pub struct TableEntries<'a> {
 }
 
 impl<'a> TableEntries<'a> {
-    pub(super) fn new(client: &'a mut Client<Socket>, services: Vec<Service>) -> Self {
+    pub(in crate::ipvs) fn new(client: &'a mut Client<Socket>, services: Vec<Service>) -> Self {
         let services = services.into_iter();
         Self { client, services }
     }
@@ -124,7 +124,7 @@ fn same_entry(one: &TableEntry, other: &TableEntry) -> bool {
 
 /// Each thing once: of those with the same key the last. A dump repeats things only where the
 /// table changes while it is read, so that looking for them must take little time and memory.
-pub(super) fn distinct<K: Ord, V>(mut values: Vec<V>, key: impl Fn(&V) -> K) -> Vec<V> {
+pub(in crate::ipvs) fn distinct<K: Ord, V>(mut values: Vec<V>, key: impl Fn(&V) -> K) -> Vec<V> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     // Stable: what came last stays last among those with its key.
     order.sort_by_key(|place| key(&values[*place]));
@@ -143,9 +143,9 @@ pub(super) fn distinct<K: Ord, V>(mut values: Vec<V>, key: impl Fn(&V) -> K) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::report::{Server, Service, Statistics};
-    use super::super::{RealServer, VirtualService};
     use super::*;
+    use crate::ipvs::model::report::{Server, Service, Statistics};
+    use crate::ipvs::{RealServer, VirtualService};
 
     fn table(entries: &[(&str, &[&str])]) -> Vec<TableEntry> {
         let server = |text: &&str| Server {

@@ -39,7 +39,7 @@ impl fmt::Display for Family {
 ///
 /// IPVS balances TCP, UDP and SCTP. Its netlink interface takes and reports other numbers too,
 /// though no packet ever matches such a service, of which
-/// [`VirtualService::warnings`](super::VirtualService::warnings) tells.
+/// [`VirtualService::warnings`](crate::ipvs::VirtualService::warnings) tells.
 ///
 /// It is read from its name, in capitals or not, or its number:
 ///
@@ -193,7 +193,7 @@ impl ServiceKey {
         }
     }
 
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(in crate::ipvs) fn check(&self) -> Result<(), String> {
         match self {
             Self::Address { address, .. } => check_scope(address),
             Self::FirewallMark { .. } => Ok(()),
@@ -208,7 +208,7 @@ impl From<&ServiceKey> for ServiceKey {
 }
 
 /// IPVS has no field for an IPv6 address's scope, so one that was given would be lost.
-pub(super) fn check_scope(address: &SocketAddr) -> Result<(), String> {
+pub(in crate::ipvs) fn check_scope(address: &SocketAddr) -> Result<(), String> {
     match address {
         SocketAddr::V6(v6) if v6.scope_id() != 0 || v6.flowinfo() != 0 => Err(format!(
             "{address} has a scope or flow, which IPVS can't keep"

@@ -2,23 +2,23 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::daemon::{SyncDaemon, SyncRole};
-use super::key::{Family, ServiceKey};
-use super::message::Report;
-use super::operation::Operation;
-use super::persistence::Persistence;
-use super::query::Query;
-use super::report::Statistics;
-use super::server::{ForwardingMethod, RealServer};
-use super::service::VirtualService;
-use super::timeouts::Timeouts;
-use super::tunnel::Tunnel;
 use super::uapi::{AF_INET, AF_INET6, command, daemon, info, server, service, statistics, top};
+use crate::ipvs::model::daemon::{SyncDaemon, SyncRole};
+use crate::ipvs::model::key::{Family, ServiceKey};
+use crate::ipvs::model::operation::Operation;
+use crate::ipvs::model::persistence::Persistence;
+use crate::ipvs::model::query::Query;
+use crate::ipvs::model::report::Report;
+use crate::ipvs::model::report::Statistics;
+use crate::ipvs::model::server::{ForwardingMethod, RealServer};
+use crate::ipvs::model::service::VirtualService;
+use crate::ipvs::model::timeouts::Timeouts;
+use crate::ipvs::model::tunnel::Tunnel;
 use crate::wire::{Buffer, Writer};
 
 /// The command that carries out an operation. What may be an addition or a change is tried as
 /// an addition.
-pub(super) fn operation_command(operation: &Operation) -> u8 {
+pub(in crate::ipvs) fn operation_command(operation: &Operation) -> u8 {
     match operation {
         Operation::AddService(_) | Operation::PutService(_) => command::NEW_SERVICE,
         Operation::UpdateService(_) => command::SET_SERVICE,
@@ -35,7 +35,7 @@ pub(super) fn operation_command(operation: &Operation) -> u8 {
 }
 
 /// The attributes of an operation's request.
-pub(super) fn operation(writer: &mut Writer<impl Buffer>, operation: &Operation) {
+pub(in crate::ipvs) fn operation(writer: &mut Writer<impl Buffer>, operation: &Operation) {
     match operation {
         Operation::AddService(it) | Operation::UpdateService(it) | Operation::PutService(it) => {
             writer.nest(top::SERVICE, |writer| {
@@ -67,7 +67,7 @@ pub(super) fn operation(writer: &mut Writer<impl Buffer>, operation: &Operation)
 }
 
 /// The command that asks a question.
-pub(super) fn query_command(query: &Query) -> u8 {
+pub(in crate::ipvs) fn query_command(query: &Query) -> u8 {
     match query {
         Query::Service(_) | Query::Services => command::GET_SERVICE,
         Query::Servers(_) => command::GET_SERVERS,
@@ -78,7 +78,7 @@ pub(super) fn query_command(query: &Query) -> u8 {
 }
 
 /// The attributes of a question.
-pub(super) fn query(writer: &mut Writer<impl Buffer>, query: &Query) {
+pub(in crate::ipvs) fn query(writer: &mut Writer<impl Buffer>, query: &Query) {
     match query {
         Query::Service(key) | Query::Servers(key) => named_service(writer, key),
         Query::Services | Query::Timeouts | Query::Daemons | Query::Info => {}
@@ -217,7 +217,7 @@ fn ip(writer: &mut Writer<impl Buffer>, kind: u16, address: IpAddr) {
 }
 
 /// The command that a report comes as.
-pub(super) fn report_command(report: &Report) -> u8 {
+pub(in crate::ipvs) fn report_command(report: &Report) -> u8 {
     match report {
         Report::Service(_) => command::NEW_SERVICE,
         Report::Server(_) => command::NEW_SERVER,
@@ -228,7 +228,7 @@ pub(super) fn report_command(report: &Report) -> u8 {
 }
 
 /// A report as the kernel would write it.
-pub(super) fn report(writer: &mut Writer<impl Buffer>, report: &Report) {
+pub(in crate::ipvs) fn report(writer: &mut Writer<impl Buffer>, report: &Report) {
     match report {
         Report::Service(it) => writer.nest(top::SERVICE, |writer| {
             key(writer, &it.config.key);

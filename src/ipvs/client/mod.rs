@@ -1,28 +1,33 @@
 //! What the handles do, written once for the blocking and the tokio one.
 
+pub(crate) mod batch;
+pub(crate) mod outcome;
+mod road;
+pub(crate) mod table;
+
 use std::net::SocketAddr;
 
 use nix::errno::Errno;
 
-use super::SyncDaemon;
-use super::batch::Window;
-use super::key::ServiceKey;
-use super::message::Report;
-use super::operation::Operation;
-use super::proc::growth::Growth;
-use super::query::Query;
-use super::reason::{NO_SERVER, operation_failed, operation_refused, query_failed};
-use super::report::{Info, Server, Service};
-use super::road::Netlink;
-use super::scheduler::{Scheduler, SchedulerFlags};
-use super::server::RealServer;
-use super::service::{VirtualService, check_flags};
-use super::table::distinct;
-use super::timeouts::Timeouts;
 use crate::error::Cause;
+use crate::ipvs::SyncDaemon;
+use crate::ipvs::message::reason::{NO_SERVER, operation_failed, operation_refused, query_failed};
+use crate::ipvs::model::key::ServiceKey;
+use crate::ipvs::model::operation::Operation;
+use crate::ipvs::model::query::Query;
+use crate::ipvs::model::report::Report;
+use crate::ipvs::model::report::{Info, Server, Service};
+use crate::ipvs::model::scheduler::{Scheduler, SchedulerFlags};
+use crate::ipvs::model::server::RealServer;
+use crate::ipvs::model::service::{VirtualService, check_flags};
+use crate::ipvs::model::timeouts::Timeouts;
+use crate::ipvs::proc::growth::Growth;
 use crate::netlink::{Failure, Transport};
 use crate::wire::Malformed;
 use crate::{Error, ErrorKind, Missing, Result};
+use batch::Window;
+use road::Netlink;
+use table::distinct;
 
 const CONNECT: &str = "connect to IPVS";
 
@@ -36,11 +41,11 @@ pub(crate) fn connect_failed(failure: Failure) -> Error {
 
 #[derive(Debug)]
 pub(crate) struct Client<T> {
-    pub(super) road: Netlink<T>,
+    pub(in crate::ipvs) road: Netlink<T>,
     /// Where a batch keeps what it sent, empty in between: its memory serves the next one.
-    pub(super) window: Window,
+    pub(in crate::ipvs) window: Window,
     /// How it is known whether a list of services is whole.
-    pub(super) growth: Growth,
+    pub(in crate::ipvs) growth: Growth,
 }
 
 impl<T: Transport> Client<T> {
@@ -79,7 +84,7 @@ impl<T: Transport> Client<T> {
         outcome.map_err(|failure| operation_failed(operation, failure))
     }
 
-    pub(super) async fn ask(
+    pub(in crate::ipvs) async fn ask(
         &mut self,
         query: &Query,
         mut each: impl FnMut(Report),
@@ -260,7 +265,7 @@ impl<T: Transport> Client<T> {
 }
 
 /// Whether a removal is done because there was nothing to remove.
-pub(super) fn is_settled(operation: &Operation, failure: &Failure) -> bool {
+pub(in crate::ipvs) fn is_settled(operation: &Operation, failure: &Failure) -> bool {
     let Failure::Rejected(rejection) = failure else {
         return false;
     };
@@ -275,7 +280,7 @@ pub(super) fn is_settled(operation: &Operation, failure: &Failure) -> bool {
 }
 
 /// Whether what was tried as an addition is to be tried as a change.
-pub(super) fn wants_update(operation: &Operation, failure: &Failure) -> bool {
+pub(in crate::ipvs) fn wants_update(operation: &Operation, failure: &Failure) -> bool {
     matches!(
         operation,
         Operation::PutService(_) | Operation::PutServer(..)

@@ -2,14 +2,14 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 
-use super::client::{Client, is_settled, wants_update};
-use super::handle::Ipvs;
-use super::key::ServiceKey;
-use super::operation::Operation;
-use super::operations::Operations;
 use super::outcome::{BatchFailure, OnFailure, Outcome};
-use super::reason::{operation_failed, operation_refused};
+use super::{Client, is_settled, wants_update};
 use crate::error::Cause;
+use crate::ipvs::handle::Ipvs;
+use crate::ipvs::message::reason::{operation_failed, operation_refused};
+use crate::ipvs::model::key::ServiceKey;
+use crate::ipvs::model::operation::Operation;
+use crate::ipvs::model::operations::Operations;
 use crate::netlink::{Failure, Packet, Transport, ready};
 use crate::{Error, ErrorKind, Result};
 
@@ -54,7 +54,7 @@ pub struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    pub(super) fn new(ipvs: &'a mut Ipvs) -> Self {
+    pub(in crate::ipvs) fn new(ipvs: &'a mut Ipvs) -> Self {
         Self {
             ipvs,
             operations: Operations::new(),
@@ -107,7 +107,7 @@ struct Progress {
 const OPERATIONS: usize = 768;
 
 /// The operations of one datagram, each with its place in the batch.
-pub(super) type Window = Vec<(usize, Operation)>;
+pub(in crate::ipvs) type Window = Vec<(usize, Operation)>;
 
 impl<T: Transport> Client<T> {
     /// Carries out a batch.

@@ -3,12 +3,12 @@ use std::num::NonZeroU32;
 
 use super::statistics::{statistics_32, statistics_64};
 use super::{family, ip};
-use crate::ipvs::key::{Family, Protocol, ServiceKey};
-use crate::ipvs::persistence::Persistence;
-use crate::ipvs::report::{Service, Statistics};
-use crate::ipvs::scheduler::{PersistenceEngine, Scheduler, SchedulerFlags};
-use crate::ipvs::service::VirtualService;
-use crate::ipvs::uapi::service;
+use crate::ipvs::message::uapi::service;
+use crate::ipvs::model::key::{Family, Protocol, ServiceKey};
+use crate::ipvs::model::persistence::Persistence;
+use crate::ipvs::model::report::{Service, Statistics};
+use crate::ipvs::model::scheduler::{PersistenceEngine, Scheduler, SchedulerFlags};
+use crate::ipvs::model::service::VirtualService;
 use crate::wire::{Attribute, Attributes, Malformed};
 
 /// What the attributes of a service say, before they are put together.

@@ -85,12 +85,12 @@ impl Scheduler {
         self.0.as_str()
     }
 
-    pub(super) fn reported(name: &[u8]) -> Result<Self, crate::wire::Malformed> {
+    pub(in crate::ipvs) fn reported(name: &[u8]) -> Result<Self, crate::wire::Malformed> {
         Name::reported(name, "length of a scheduler's name").map(Self)
     }
 
     /// The flags that it knows, if it is one whose flags are known.
-    pub(super) fn flags(self) -> Option<SchedulerFlags> {
+    pub(in crate::ipvs) fn flags(self) -> Option<SchedulerFlags> {
         match self {
             Self::SourceHashing => Some(SchedulerFlags::SH_FALLBACK | SchedulerFlags::SH_PORT),
             Self::MaglevHashing => Some(SchedulerFlags::MH_FALLBACK | SchedulerFlags::MH_PORT),
@@ -217,7 +217,7 @@ impl PersistenceEngine {
         self.0.as_str()
     }
 
-    pub(super) fn reported(name: &[u8]) -> Result<Self, crate::wire::Malformed> {
+    pub(in crate::ipvs) fn reported(name: &[u8]) -> Result<Self, crate::wire::Malformed> {
         Name::reported(name, "length of a persistence engine's name").map(Self)
     }
 }

@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 
-use crate::ipvs::daemon::{SyncDaemon, SyncRole};
-use crate::ipvs::uapi::daemon;
+use crate::ipvs::message::uapi::daemon;
+use crate::ipvs::model::daemon::{SyncDaemon, SyncRole};
 use crate::wire::{Attributes, Malformed};
 
 /// What the kernel reports of a sync daemon, or what a request says of one.

@@ -5,7 +5,7 @@ use super::key::Family;
 use crate::wire::Malformed;
 
 /// How long, and for which clients together, connections stay with one server. Set through
-/// [`VirtualService::persistent`](super::VirtualService::persistent) and its neighbours.
+/// [`VirtualService::persistent`](crate::ipvs::VirtualService::persistent) and its neighbours.
 ///
 /// ```
 /// use std::time::Duration;
@@ -50,21 +50,21 @@ impl Persistence {
     /// The longest timeout that every kernel keeps: it counts in ticks of at most 1/1000 second
     /// in 32 bits, and does not notice when they overflow (`ip_vs_add_service` in
     /// net/netfilter/ipvs/ip_vs_ctl.c). About 49 days. A longer one is sent, and is a warning of
-    /// [`VirtualService::warnings`](super::VirtualService::warnings).
+    /// [`VirtualService::warnings`](crate::ipvs::VirtualService::warnings).
     pub const MAX_TIMEOUT: Duration = Duration::from_secs(4_294_967);
 
-    pub(super) fn new(timeout: Duration, family: Family) -> Self {
+    pub(in crate::ipvs) fn new(timeout: Duration, family: Family) -> Self {
         Self {
             timeout,
             granularity: Granularity::host(family),
         }
     }
 
-    pub(super) fn with_timeout(self, timeout: Duration) -> Self {
+    pub(in crate::ipvs) fn with_timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
 
-    pub(super) fn with_prefix(self, prefix: u8, family: Family) -> Self {
+    pub(in crate::ipvs) fn with_prefix(self, prefix: u8, family: Family) -> Self {
         let granularity = match family {
             Family::Ipv4 => match 32u32.checked_sub(prefix.into()) {
                 Some(host) => {
@@ -81,7 +81,7 @@ impl Persistence {
         }
     }
 
-    pub(super) fn with_mask(self, mask: Ipv4Addr) -> Self {
+    pub(in crate::ipvs) fn with_mask(self, mask: Ipv4Addr) -> Self {
         Self {
             granularity: Granularity::Ipv4(mask),
             ..self
@@ -120,7 +120,7 @@ impl Persistence {
             .contains(&self.granularity)
     }
 
-    pub(super) fn check(&self, family: Family) -> Result<(), String> {
+    pub(in crate::ipvs) fn check(&self, family: Family) -> Result<(), String> {
         let most = u32::MAX;
         if self.timeout > Duration::from_secs(most.into()) || self.timeout.subsec_nanos() != 0 {
             return Err(format!(
@@ -144,7 +144,7 @@ impl Persistence {
     }
 
     /// What is wrong with it although the kernel takes it.
-    pub(super) fn warning(&self) -> Option<String> {
+    pub(in crate::ipvs) fn warning(&self) -> Option<String> {
         if self.timeout.is_zero() {
             return Some("a persistence timeout of 0 s keeps no client at its server".into());
         }
@@ -158,22 +158,22 @@ impl Persistence {
     }
 
     /// Seconds, as the kernel counts.
-    pub(super) fn seconds(&self) -> u32 {
+    pub(in crate::ipvs) fn seconds(&self) -> u32 {
         u32::try_from(self.timeout.as_secs()).unwrap_or(u32::MAX)
     }
 
     /// The bytes of the kernel's netmask field for it: a mask in network byte order for IPv4, a
     /// prefix length in host byte order for IPv6.
-    pub(super) fn netmask(&self) -> [u8; 4] {
+    pub(in crate::ipvs) fn netmask(&self) -> [u8; 4] {
         self.granularity.bytes()
     }
 
     /// The same for a service that is not persistent: the kernel insists on a sensible one.
-    pub(super) fn no_netmask(family: Family) -> [u8; 4] {
+    pub(in crate::ipvs) fn no_netmask(family: Family) -> [u8; 4] {
         Granularity::host(family).bytes()
     }
 
-    pub(super) fn reported(
+    pub(in crate::ipvs) fn reported(
         seconds: u32,
         netmask: [u8; 4],
         family: Family,

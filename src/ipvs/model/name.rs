@@ -6,11 +6,11 @@ use crate::wire::Malformed;
 
 /// A name of at most `N` bytes, padded with zero bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Name<const N: usize>([u8; N]);
+pub(in crate::ipvs) struct Name<const N: usize>([u8; N]);
 
 impl<const N: usize> Name<N> {
     /// A name known when the crate is compiled, where one that is too long does not compile.
-    pub(super) const fn literal(text: &str) -> Self {
+    pub(in crate::ipvs) const fn literal(text: &str) -> Self {
         let text = text.as_bytes();
         let mut bytes = [0; N];
         let mut at = 0;
@@ -22,7 +22,7 @@ impl<const N: usize> Name<N> {
     }
 
     /// A name that a user gives, or why it can't be one.
-    pub(super) fn new(text: &str) -> Result<Self, String> {
+    pub(in crate::ipvs) fn new(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             return Err("a name may not be empty".into());
         }
@@ -42,7 +42,7 @@ impl<const N: usize> Name<N> {
     }
 
     /// A name that the kernel reports.
-    pub(super) fn reported(text: &[u8], what: &'static str) -> Result<Self, Malformed> {
+    pub(in crate::ipvs) fn reported(text: &[u8], what: &'static str) -> Result<Self, Malformed> {
         if text.len() > N || std::str::from_utf8(text).is_err() {
             return Err(Malformed::Value {
                 what,
@@ -60,7 +60,7 @@ impl<const N: usize> Name<N> {
         Self(bytes)
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    pub(in crate::ipvs) fn as_str(&self) -> &str {
         let end = self.0.iter().position(|byte| *byte == 0).unwrap_or(N);
         // Every constructor takes only UTF-8.
         std::str::from_utf8(&self.0[..end]).unwrap_or_default()

@@ -1,4 +1,4 @@
-use super::operation::Operation;
+use crate::ipvs::model::operation::Operation;
 use crate::{Error, Result};
 
 /// What a batch does once an operation failed.
@@ -36,9 +36,9 @@ pub enum OnFailure {
 #[derive(Debug)]
 #[must_use = "operations may have failed"]
 pub struct Outcome {
-    pub(super) failures: Vec<BatchFailure>,
-    pub(super) untried_from: Option<usize>,
-    pub(super) untried: Option<Operation>,
+    pub(in crate::ipvs) failures: Vec<BatchFailure>,
+    pub(in crate::ipvs) untried_from: Option<usize>,
+    pub(in crate::ipvs) untried: Option<Operation>,
 }
 
 /// An operation of a batch that was not carried out, or of which that is not known.
@@ -74,7 +74,7 @@ impl Outcome {
     /// From this index on nothing was sent, because it stopped before; `None` if everything was
     /// sent.
     ///
-    /// [`execute_all`](super::Ipvs::execute_all) does not find out whether its source has any
+    /// [`execute_all`](crate::ipvs::Ipvs::execute_all) does not find out whether its source has any
     /// more, once it stops.
     pub fn untried_from(&self) -> Option<usize> {
         self.untried_from

@@ -1,35 +1,17 @@
 use netlink_packet_core::{DecodeError, Emitable, ParseableParametrized};
 use netlink_packet_generic::{GenlFamily, GenlHeader};
 
-use super::daemon::SyncDaemon;
-use super::operation::Operation;
-use super::query::Query;
-use super::report::{Info, Server, Service};
-use super::timeouts::Timeouts;
+use super::decode;
+use super::encode;
+use super::request;
 use super::uapi::{FAMILY, VERSION};
-use super::{decode, encode, request};
+use crate::ipvs::model::operation::Operation;
+use crate::ipvs::model::query::Query;
+use crate::ipvs::model::report::Report;
 use crate::wire::{self, Attributes, Buffer, Writer};
 
-/// What the kernel answers to a [`Query`], one message of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-pub enum Report {
-    /// A service.
-    Service(Service),
-    /// A server of the service that was asked about.
-    Server(Server),
-    /// A sync daemon that runs.
-    Daemon(SyncDaemon),
-    /// The timeouts.
-    Timeouts(Timeouts),
-    /// The version, and the size of the connection table.
-    Info(Info),
-}
-
 /// A message of the generic netlink family `IPVS`, for programs that have a netlink connection
-/// of their own, such as one of `genetlink` or `netlink-proto`. [`Ipvs`](super::Ipvs) does not
+/// of their own, such as one of `genetlink` or `netlink-proto`. [`Ipvs`](crate::ipvs::Ipvs) does not
 /// need it.
 ///
 /// It is the payload of a `GenlMessage`. A [`Query`] that asks for a list

@@ -1,5 +1,5 @@
-use crate::ipvs::report::{Rates, Statistics};
-use crate::ipvs::uapi::statistics;
+use crate::ipvs::message::uapi::statistics;
+use crate::ipvs::model::report::{Rates, Statistics};
 use crate::wire::{Attribute, Attributes, Malformed};
 
 /// The older form, in which all but bytes has 32 bits.

@@ -7,7 +7,7 @@ use super::server::RealServer;
 use super::service::VirtualService;
 use super::timeouts::Timeouts;
 
-/// Operations in order, gathered to be carried out together. A [`Batch`](super::Batch) is one
+/// Operations in order, gathered to be carried out together. A [`Batch`](crate::ipvs::Batch) is one
 /// with a handle to carry it out.
 ///
 /// ```no_run

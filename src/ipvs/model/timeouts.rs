@@ -81,7 +81,7 @@ impl Timeouts {
         self
     }
 
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(in crate::ipvs) fn check(&self) -> Result<(), String> {
         for (what, timeout) in [
             ("TCP", self.tcp),
             ("TCP FIN", self.tcp_fin),

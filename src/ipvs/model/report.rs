@@ -1,8 +1,28 @@
 use std::fmt;
 
+use super::daemon::SyncDaemon;
 use super::key::ServiceKey;
 use super::server::RealServer;
 use super::service::VirtualService;
+use super::timeouts::Timeouts;
+
+/// What the kernel answers to a [`Query`](super::query::Query), one message of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Report {
+    /// A service.
+    Service(Service),
+    /// A server of the service that was asked about.
+    Server(Server),
+    /// A sync daemon that runs.
+    Daemon(SyncDaemon),
+    /// The timeouts.
+    Timeouts(Timeouts),
+    /// The version, and the size of the connection table.
+    Info(Info),
+}
 
 /// A virtual service as the kernel reports it: what is configured and what was counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,11 +156,11 @@ pub struct Version {
 
 impl Version {
     /// As the kernel writes it: a byte for each part, the last the lowest.
-    pub(super) fn number(self) -> u32 {
+    pub(in crate::ipvs) fn number(self) -> u32 {
         u32::from_be_bytes([0, self.major, self.minor, self.patch])
     }
 
-    pub(super) fn from_number(number: u32) -> Self {
+    pub(in crate::ipvs) fn from_number(number: u32) -> Self {
         let [_, major, minor, patch] = number.to_be_bytes();
         Self {
             major,

@@ -2,14 +2,17 @@
 //! says to the kernel.
 
 use super::decode::{self, nest};
-use super::message::IpvsMessage;
-use super::operation::Operation;
-use super::query::Query;
+use super::ipvs_message::IpvsMessage;
 use super::uapi::{command, service, top};
+use crate::ipvs::model::operation::Operation;
+use crate::ipvs::model::query::Query;
 use crate::wire::{Attributes, Malformed};
 
 /// The request in a message; `None` for what only the kernel sends, or either.
-pub(super) fn read(number: u8, message: Attributes<'_>) -> Result<Option<IpvsMessage>, Malformed> {
+pub(in crate::ipvs) fn read(
+    number: u8,
+    message: Attributes<'_>,
+) -> Result<Option<IpvsMessage>, Malformed> {
     let of_service = || nest(message, top::SERVICE, "the service");
     let of_server = || nest(message, top::SERVER, "the server");
     let key = || decode::key(of_service()?);

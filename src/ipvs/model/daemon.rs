@@ -142,7 +142,7 @@ impl SyncDaemon {
         self
     }
 
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(in crate::ipvs) fn check(&self) -> Result<(), String> {
         /// `IFNAMSIZ` less the terminating zero byte.
         const MAX_INTERFACE: usize = 15;
         let length = self.interface.len();

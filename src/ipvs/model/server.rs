@@ -43,7 +43,7 @@ pub enum ForwardingMethod {
 
 impl ForwardingMethod {
     /// The kernel's number for it (`IP_VS_CONN_F_*`, include/uapi/linux/ip_vs.h).
-    pub(super) fn number(self) -> u32 {
+    pub(in crate::ipvs) fn number(self) -> u32 {
         match self {
             Self::Masquerade => 0,
             Self::LocalNode => 1,
@@ -67,7 +67,7 @@ impl ForwardingMethod {
     }
 
     /// `tunnel` is what the kernel says beside the number; it means something for tunnels only.
-    pub(super) fn from_number(number: u32, tunnel: Tunnel) -> Self {
+    pub(in crate::ipvs) fn from_number(number: u32, tunnel: Tunnel) -> Self {
         /// `IP_VS_CONN_F_FWD_MASK`: the other bits are not the method's.
         const MASK: u32 = 0x7;
         match number & MASK {
@@ -84,7 +84,7 @@ impl ForwardingMethod {
 /// A real server as it is configured: an address and port behind a virtual service.
 ///
 /// What the kernel reports of one, with its connections and counters, is a
-/// [`Server`](super::Server).
+/// [`Server`](crate::ipvs::Server).
 ///
 /// ```
 /// use ipvset::ipvs::RealServer;
@@ -107,7 +107,7 @@ pub struct RealServer {
     ///
     /// With 0, a server keeps the connections that it has and gets no new ones, with exceptions:
     /// clients that a persistent service bound to it come back, unless the sysctl
-    /// [`EXPIRE_QUIESCENT_TEMPLATE`](super::proc::sysctl::EXPIRE_QUIESCENT_TEMPLATE) is on; and
+    /// [`EXPIRE_QUIESCENT_TEMPLATE`](crate::ipvs::proc::sysctl::EXPIRE_QUIESCENT_TEMPLATE) is on; and
     /// `sh`, `mh` and `dh` choose it all the same and then refuse the client, unless a fallback
     /// flag leads `sh` and `mh` to another server. The [guide](crate::guide::drain) shows how to
     /// drain a server.
@@ -217,7 +217,7 @@ impl RealServer {
         })
     }
 
-    pub(super) fn check(&self, service: &ServiceKey) -> Result<(), String> {
+    pub(in crate::ipvs) fn check(&self, service: &ServiceKey) -> Result<(), String> {
         check_unicast(&self.address)?;
         check_scope(&self.address)?;
         if let ForwardingMethod::Tunnel(tunnel) = self.forwarding {
@@ -312,8 +312,8 @@ fn check_unicast(address: &SocketAddr) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tunnel::TunnelFlags;
     use super::*;
+    use crate::ipvs::model::tunnel::TunnelFlags;
 
     fn web() -> ServiceKey {
         ServiceKey::tcp("10.100.0.1:80".parse().unwrap())

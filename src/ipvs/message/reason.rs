@@ -2,25 +2,25 @@
 
 use nix::errno::Errno;
 
-use super::operation::Operation;
-use super::query::Query;
 use crate::error::{Cause, Meaning};
+use crate::ipvs::model::operation::Operation;
+use crate::ipvs::model::query::Query;
 use crate::netlink::Failure;
 use crate::{Error, ErrorKind, Missing};
 
 /// The error of an operation that was not carried out.
-pub(super) fn operation_failed(operation: &Operation, failure: Failure) -> Error {
+pub(in crate::ipvs) fn operation_failed(operation: &Operation, failure: Failure) -> Error {
     let cause = Cause::from_failure(failure, |code| of_operation(operation, code));
     named(operation, Error::new(operation.name(), cause))
 }
 
 /// The error of an operation that is refused before the kernel is asked.
-pub(super) fn operation_refused(operation: &Operation, why: String) -> Error {
+pub(in crate::ipvs) fn operation_refused(operation: &Operation, why: String) -> Error {
     named(operation, Error::refused(operation.name(), why))
 }
 
 /// The error of a query that was not answered.
-pub(super) fn query_failed(query: &Query, failure: Failure) -> Error {
+pub(in crate::ipvs) fn query_failed(query: &Query, failure: Failure) -> Error {
     let cause = Cause::from_failure(failure, |code| of_query(query, code));
     let error = Error::new(query.name(), cause);
     match query.key() {
@@ -85,7 +85,7 @@ fn of_operation(operation: &Operation, code: i32) -> Meaning {
             Meaning::invalid("this kernel takes no upper threshold above 2147483647")
         }
         (Errno::EINVAL, O::AddServer(key, server) | O::PutServer(key, server))
-            if super::Family::of(server.address.ip()) != key.family() =>
+            if crate::ipvs::Family::of(server.address.ip()) != key.family() =>
         {
             Meaning::invalid("a server of another family can't be while a sync daemon runs")
         }
@@ -134,7 +134,7 @@ fn of_any(errno: Errno) -> Meaning {
     }
 }
 
-pub(super) const NO_SERVER: &str = "the service has no such server";
+pub(in crate::ipvs) const NO_SERVER: &str = "the service has no such server";
 
 fn no_service() -> Meaning {
     Meaning::missing(Missing::Service, "there is no such service")

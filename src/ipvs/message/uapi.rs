@@ -1,13 +1,13 @@
 //! The numbers of IPVS's generic netlink interface (include/uapi/linux/ip_vs.h).
 
 /// The family's name.
-pub(super) const FAMILY: &str = "IPVS";
+pub(in crate::ipvs) const FAMILY: &str = "IPVS";
 /// The version of its protocol.
-pub(super) const VERSION: u8 = 1;
+pub(in crate::ipvs) const VERSION: u8 = 1;
 
 /// Commands: `IPVS_CMD_*`. The kernel answers a query with the command that would set what was
 /// asked for.
-pub(super) mod command {
+pub(in crate::ipvs) mod command {
     pub(crate) const NEW_SERVICE: u8 = 1;
     pub(crate) const SET_SERVICE: u8 = 2;
     pub(crate) const DEL_SERVICE: u8 = 3;
@@ -28,7 +28,7 @@ pub(super) mod command {
 }
 
 /// Attributes of a message: `IPVS_CMD_ATTR_*`.
-pub(super) mod top {
+pub(in crate::ipvs) mod top {
     pub(crate) const SERVICE: u16 = 1;
     pub(crate) const SERVER: u16 = 2;
     pub(crate) const DAEMON: u16 = 3;
@@ -38,13 +38,13 @@ pub(super) mod top {
 }
 
 /// Attributes of the answer to `GET_INFO`: `IPVS_INFO_ATTR_*`.
-pub(super) mod info {
+pub(in crate::ipvs) mod info {
     pub(crate) const VERSION: u16 = 1;
     pub(crate) const CONNECTION_TABLE_SIZE: u16 = 2;
 }
 
 /// Attributes of a service: `IPVS_SVC_ATTR_*`.
-pub(super) mod service {
+pub(in crate::ipvs) mod service {
     pub(crate) const FAMILY: u16 = 1;
     pub(crate) const PROTOCOL: u16 = 2;
     pub(crate) const ADDRESS: u16 = 3;
@@ -69,7 +69,7 @@ pub(super) mod service {
 }
 
 /// Attributes of a server: `IPVS_DEST_ATTR_*`.
-pub(super) mod server {
+pub(in crate::ipvs) mod server {
     pub(crate) const ADDRESS: u16 = 1;
     pub(crate) const PORT: u16 = 2;
     pub(crate) const FORWARDING: u16 = 3;
@@ -88,7 +88,7 @@ pub(super) mod server {
 }
 
 /// Attributes of both forms of statistics: `IPVS_STATS_ATTR_*`.
-pub(super) mod statistics {
+pub(in crate::ipvs) mod statistics {
     pub(crate) const CONNECTIONS: u16 = 1;
     pub(crate) const INCOMING_PACKETS: u16 = 2;
     pub(crate) const OUTGOING_PACKETS: u16 = 3;
@@ -102,7 +102,7 @@ pub(super) mod statistics {
 }
 
 /// Attributes of a sync daemon: `IPVS_DAEMON_ATTR_*`.
-pub(super) mod daemon {
+pub(in crate::ipvs) mod daemon {
     pub(crate) const STATE: u16 = 1;
     pub(crate) const INTERFACE: u16 = 2;
     pub(crate) const SYNC_ID: u16 = 3;
@@ -119,6 +119,6 @@ pub(super) mod daemon {
 }
 
 /// `AF_INET`.
-pub(super) const AF_INET: u16 = 2;
+pub(in crate::ipvs) const AF_INET: u16 = 2;
 /// `AF_INET6`.
-pub(super) const AF_INET6: u16 = 10;
+pub(in crate::ipvs) const AF_INET6: u16 = 10;
