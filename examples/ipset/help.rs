@@ -40,12 +40,53 @@ Options:
   -r, -resolve                 accepted; addresses are printed all the same
 ";
 
+/// Everything in which this is not as the tool.
+const DIFFERENCES: &str = "\
+Where this differs from the tool, because the tool loses or garbles something:
+  save and list show forceadd.
+  save puts names with blanks in quotes, as restore reads them. It names a set or
+    an entry that a line cannot carry, saves everything else, and has status 1.
+  save and list have status 1 if their output cannot be written. A file that
+    -file names is replaced whole or not at all.
+  XML has <, > and & escaped.
+  -sorted takes a fraction of a second for 65,536 entries, and shortens none.
+  restore applies what stands before a wrong line, takes a test that fails for an
+    error, and reads lines of more than 1,024 bytes.
+  -exist and -quiet in a line of restore or - hold for this line alone. A wrong
+    line of - is not carried out, and leaves nothing behind.
+  test says of a member before another that it is before it, and shows networks
+    and interfaces as the kernel has them.
+  add starts an entry with counters of zero, not with those of a removed one.
+
+Where it is stricter:
+  What it refuses before it asks the kernel has its own words, and status 1
+    whatever else is wrong: zero addresses, networks of prefix length 0, ranges
+    that keep kernels busy or are stored one by one, ICMP of the other family,
+    ranges that do not suit a netmask, empty names, an address that has to be one
+    and is a range.
+  A quote stands around a whole word, and nothing stands in brackets but names.
+  Numbers have no sign. A family is inet, inet6, ipv4 or ipv6. A bitmask has no
+    prefix. skbmark and skbprio are right up to their last letter.
+  An option that the kernel is too old for is refused after all else.
+
+And:
+  A service is found however the name of its protocol is written.
+  Ranges go to the kernel with their first address or port first. bitmap:ip takes
+    a range of one address.
+  -resolve is accepted, but addresses are printed.
+  -output json prints a set as version 7.20 of the tool does. How that prints
+    members, names alone and sets without members is not known for certain: here
+    members are objects with elem and the options, as in XML.
+";
+
 pub fn help(type_name: Option<&Word>) -> Result<(), Complaint> {
     let mut text = format!("ipset v{VERSION}\n\n{USAGE}\n");
     let result = match type_name {
         None => {
             text += "Types of sets:\n";
             text.extend(AnyType::all().map(|kind| format!("  {kind}\n")));
+            text += "\n";
+            text += DIFFERENCES;
             Ok(())
         }
         Some(name) => match str::from_utf8(name).ok().and_then(|it| it.parse().ok()) {

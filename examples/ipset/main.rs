@@ -8,39 +8,7 @@
 //! cargo run --example ipset -- list
 //! ```
 //!
-//! It differs from the tool where the tool loses or garbles something:
-//! - `save` and `list` show `forceadd`, which the tool forgets.
-//! - `save` writes names with blanks in quotes, as `restore` reads them. A set or an entry that a
-//!   line cannot carry is named, everything else is saved, and the status is 1.
-//! - `save` and `list` have status 1 if their output cannot be written; a file that `-file` names is
-//!   replaced whole or not at all.
-//! - In XML, `<`, `>` and `&` are escaped.
-//! - `-sorted` takes a fraction of a second for 65,536 entries, and shortens none.
-//! - What stands before a wrong line in `restore` is applied; a test that fails there is an error;
-//!   lines may be longer than 1,024 bytes.
-//! - `-exist` and `-quiet` in a line of `restore` or `-` hold for this line alone. A line of `-` that is
-//!   wrong is not carried out, and leaves nothing behind.
-//! - `test` of a member `before` another says so, not `after`; networks and interfaces are shown as
-//!   the kernel has them.
-//! - An entry that is added starts with counters of zero, not with those of one that was removed.
-//!
-//! And where it is stricter:
-//! - What the crate refuses before it asks the kernel has the crate's words, and status 1 whatever
-//!   else is wrong: zero addresses, networks of prefix length 0, ranges that keep kernels busy or
-//!   that they store one by one, ICMP of the other family, netmasks of ranges, empty names.
-//! - A quote stands around a whole word. Numbers have no sign, families are `inet` and `inet6` (or
-//!   `ipv4` and `ipv6`), a bitmask is an address without a prefix, a port is found by its service's name
-//!   whatever the protocol is. `skbmark` and `skbprio` are right up to their last letter.
-//!
-//! An option that the kernel is too old for is refused after whatever else is wrong, in the crate's
-//! words. Ranges go to the kernel with their first address first, and a range of one address is one for
-//! `bitmap:ip`.
-//!
-//! Of `-output json` it is known how version 7.20 prints a set without members: that is how this
-//! prints it. Members are objects with `elem` and the entry's options, as in XML; whether the tool
-//! lays them out in the same way is not known.
-//!
-//! `-resolve` is accepted but prints addresses.
+//! `help` names what it does otherwise than the tool.
 
 mod arguments;
 mod complaint;

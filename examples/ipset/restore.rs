@@ -13,6 +13,9 @@ use crate::interactive::words;
 use crate::session::Session;
 use crate::system::System;
 
+/// Longer than any command.
+const LONGEST: usize = 1 << 15;
+
 pub fn restore(session: &mut Session, call: &Call) -> Result<(), Complaint> {
     let mut sets = None;
     let commands = Commands::new(open(call)?)
@@ -29,6 +32,10 @@ pub fn restore(session: &mut Session, call: &Call) -> Result<(), Complaint> {
             Ok(Some(first)) => changes(session, &mut lines, first, exist)?,
             Err(error) if error.kind() == ErrorKind::Io => {
                 return Err(Complaint::new(error.reason()).in_line(number));
+            }
+            // Its end was left out.
+            Err(error) if lines.commands.line_bytes().len() > LONGEST => {
+                return Err(Complaint::syntax(&error).in_line(number));
             }
             // What is wrong with a line is said in the tool's words.
             Ok(None) | Err(_) => other(session, lines.commands.line_bytes(), exist)

@@ -156,6 +156,15 @@ fn inputs_of_restore_that_the_tool_gets_wrong() -> Result {
     let err = format!("{is}1.1.1.2 is NOT in set s.\n");
     assert_eq!((found.0.status, found.0.err), (Some(1), err));
     same("stopped", found.1, format!("{line}add s 1.1.1.1\n"));
+    // Of a line that is longer than any command not even the beginning counts.
+    let long = format!(
+        "add s 1.1.1.1{}timeout 5\nadd s 1.1.1.2\n",
+        " ".repeat(70_000)
+    );
+    let [_, found] = restored("", &format!("{create}{long}"))?;
+    let err = "ipset v7.17: Error in line 2: Syntax error: the line is longer than any command\n";
+    assert_eq!((found.0.status, found.0.err.as_str()), (Some(1), err));
+    same("a long line", found.1, line.into());
     // What stands before `quit` is lost.
     let [meant, found] = restored("", &format!("{create}add s 1.1.1.1\nquit\nadd s 1.1.1.2\n"))?;
     same("lost before quit", meant.1, line.into());
