@@ -11,6 +11,7 @@ use crate::json;
 use crate::output::Output;
 use crate::session::set_name;
 use crate::sort::sort;
+use crate::xml;
 
 pub fn list(sets: &mut IpSets, call: &Call) -> Result<(), Complaint> {
     let flags = &call.flags;
@@ -157,7 +158,7 @@ impl Listing {
         match self.mode {
             Mode::Xml => {
                 self.out.write_all(b"<ipset name=\"")?;
-                self.out.write_all(&escaped(name.as_bytes()))?;
+                self.out.write_all(&xml::escaped(name.as_bytes()))?;
                 self.out.write_all(b"\"/>\n")?;
             }
             Mode::Json => {
@@ -238,11 +239,11 @@ impl Listing {
             }
             Mode::Xml => {
                 self.out.write_all(b"<ipset name=\"")?;
-                self.out.write_all(&escaped(info.name.as_bytes()))?;
+                self.out.write_all(&xml::escaped(info.name.as_bytes()))?;
                 writeln!(self.out, "\">\n<type>{}</type>", info.type_name)?;
                 writeln!(self.out, "<revision>{}</revision>", info.revision)?;
                 write!(self.out, "<header>")?;
-                self.out.write_all(&tags(&options))?;
+                self.out.write_all(&xml::tags(&options))?;
                 writeln!(self.out, "\n<memsize>{}</memsize>", info.memory)?;
                 writeln!(self.out, "<references>{}</references>", info.references)?;
                 if let Some(entries) = info.entries {
@@ -276,7 +277,7 @@ impl Listing {
                 buffer.extend(entry.to_text());
                 buffer.push(b'\n');
             }
-            Mode::Xml => xml_member(entry, buffer),
+            Mode::Xml => xml::member(entry, buffer),
             Mode::Json => buffer.extend(json::member(entry).as_bytes()),
             Mode::Save => {
                 if let Err(error) = Writer::new(&mut *buffer).add(&open.name, entry) {
@@ -343,50 +344,4 @@ fn add(name: &SetName) -> Vec<u8> {
         true => said(b"add \"", name, b"\" "),
         false => said(b"add ", name, b" "),
     }
-}
-
-/// An element and its options, from behind `<elem>` on, so that lines begin with what they are
-/// sorted by.
-fn xml_member(entry: &AnyEntry, out: &mut Vec<u8>) {
-    out.extend(escaped(&entry.value_to_text()));
-    out.extend(b"</elem>");
-    for option in entry.option_texts() {
-        match entry.options().comment_bytes() {
-            // It need not be UTF-8.
-            Some(comment) if option.name == "comment" => {
-                let comment = escaped(&said(b"\"", comment, b"\""));
-                out.extend(said(b"<comment>", &comment, b"</comment>"));
-            }
-            _ => out.extend(tags(&[option])),
-        }
-    }
-    out.extend(b"</member>\n");
-}
-
-fn tags(options: &[OptionText]) -> Vec<u8> {
-    let mut tags = Vec::new();
-    for OptionText { name, value, .. } in options {
-        match value {
-            Some(value) => {
-                tags.extend(format!("<{name}>").as_bytes());
-                tags.extend(escaped(value.as_bytes()));
-                tags.extend(format!("</{name}>").as_bytes());
-            }
-            None => tags.extend(format!("<{name}/>").as_bytes()),
-        }
-    }
-    tags
-}
-
-fn escaped(text: &[u8]) -> Vec<u8> {
-    let mut escaped = Vec::with_capacity(text.len());
-    for byte in text {
-        match byte {
-            b'&' => escaped.extend(b"&amp;"),
-            b'<' => escaped.extend(b"&lt;"),
-            b'>' => escaped.extend(b"&gt;"),
-            byte => escaped.push(*byte),
-        }
-    }
-    escaped
 }

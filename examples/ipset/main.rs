@@ -17,12 +17,14 @@ mod interactive;
 mod json;
 mod list;
 mod output;
+mod range;
 mod restore;
 mod session;
 mod sort;
 mod spelling;
 mod system;
 mod tested;
+mod xml;
 
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStringExt;

@@ -24,15 +24,20 @@ impl Legacy {
     pub(super) fn named(name: &[u8], definition: &Definition) -> Option<Self> {
         let takes = |takes: Takes| definition.options.intersects(takes);
         let hash = |names: &[&str]| names.contains(&definition.name);
-        let with_ports = hash(&["hash:ip,port", "hash:ip,port,ip", "hash:ip,port,net"]);
+        let with_more = hash(&[
+            "hash:ip,mark",
+            "hash:ip,port",
+            "hash:ip,port,ip",
+            "hash:ip,port,net",
+        ]);
         match name {
             b"gc" => hash(&["hash:ip"]).then_some(Self::Ignored),
             b"probes" | b"resize" => {
-                (with_ports || hash(&["hash:ip", "hash:net"])).then_some(Self::Ignored)
+                (with_more || hash(&["hash:ip", "hash:net"])).then_some(Self::Ignored)
             }
             b"network" if takes(Takes::ADDRESS_RANGE) => Some(Self::Network),
             b"from" if takes(Takes::ADDRESS_RANGE | Takes::PORT_RANGE) => Some(Self::From),
-            b"from" | b"to" | b"network" if with_ports => Some(Self::Ignored),
+            b"from" | b"to" | b"network" if with_more => Some(Self::Ignored),
             _ => None,
         }
     }
@@ -52,5 +57,29 @@ impl Legacy {
             }
         };
         Ok(Some(RangeWords { first, last }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ipset::{AnySet, AnyType};
+
+    /// As version 7.17 of the tool takes them.
+    #[test]
+    fn each_type_has_its_old_options() {
+        for kind in AnyType::all() {
+            let taken = ["gc", "probes", "resize", "network", "from", "to"]
+                .into_iter()
+                .filter(|name| format!("s {kind} {name} 7").parse::<AnySet>().is_ok());
+            let meant: &[&str] = match kind.name() {
+                "hash:ip" => &["gc", "probes", "resize"],
+                "hash:net" => &["probes", "resize"],
+                "hash:ip,mark" | "hash:ip,port" | "hash:ip,port,ip" | "hash:ip,port,net" => {
+                    &["probes", "resize", "network", "from", "to"]
+                }
+                _ => &[],
+            };
+            assert_eq!(taken.collect::<Vec<_>>(), meant, "{kind}");
+        }
     }
 }

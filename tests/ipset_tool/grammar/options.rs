@@ -157,10 +157,7 @@ impl Grammar {
                 Some(self.number(value))
             }
             "netmask" => {
-                let value = *pick(
-                    &mut self.random,
-                    &[0, 1, 8, 24, 28, 31, 32, 33, 64, 128, 129],
-                );
+                let value = *pick(&mut self.random, &[0, 24, 28, 31, 32, 33, 64, 128, 129]);
                 Some(self.number(value))
             }
             "bitmask" => Some(
@@ -173,7 +170,6 @@ impl Grammar {
                         "ffff::",
                         "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
                         "::",
-                        "24",
                         "::ffff",
                         "foo",
                     ])
@@ -188,6 +184,7 @@ impl Grammar {
                 Some(self.number(value))
             }
             "probes" | "resize" | "gc" => Some(self.number(7)),
+            "from" | "to" if kind == "bitmap:port" => Some("5".into()),
             "from" | "to" => Some("10.0.0.0".into()),
             "network" | "range" => Some("10.0.0.0/24".into()),
             "family" => Some(self.random.one(&["inet", "inet6"]).to_owned()),
