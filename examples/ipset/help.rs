@@ -62,8 +62,8 @@ Where it is stricter:
   What it refuses before it asks the kernel has its own words, and status 1
     whatever else is wrong: zero addresses, networks of prefix length 0, ranges
     that keep kernels busy or are stored one by one, ICMP of the other family,
-    ranges that do not suit a netmask, empty names, an address that has to be one
-    and is a range.
+    ranges that do not suit a netmask, names that are empty, interfaces with a
+    blank or a comma in their names, a range where there has to be one address.
   A quote stands around a whole word, and nothing stands in brackets but names.
   Numbers have no sign. A family is inet, inet6, ipv4 or ipv6. A bitmask has no
     prefix. skbmark and skbprio are right up to their last letter.
@@ -71,8 +71,8 @@ Where it is stricter:
 
 And:
   A service is found however the name of its protocol is written.
-  Ranges go to the kernel with their first address or port first. bitmap:ip takes
-    a range of one address.
+  Ranges go to the kernel with their first address or port first, and a range of
+    one address as that address.
   -resolve is accepted, but addresses are printed.
   -output json prints a set as version 7.20 of the tool does. How that prints
     members, names alone and sets without members is not known for certain: here

@@ -94,7 +94,7 @@ impl Grammar {
     fn address_range(&mut self) -> String {
         if self.ordered && !self.six {
             let first = self.random.below(12);
-            return format!("10.0.0.{first}-10.0.0.{}", first + self.random.below(4));
+            return format!("10.0.0.{first}-10.0.0.{}", first + 1 + self.random.below(3));
         }
         let [first, last] = [self.common_address(), self.common_address()];
         format!("{first}-{last}")
@@ -146,7 +146,9 @@ impl Grammar {
                 format!("{address}/{prefix}")
             }
             2 | 3 => self.address_range(),
-            4 if !self.six => format!("10.0.0.{0}-10.0.0.{0}", self.random.below(12)),
+            4 if !self.six && !self.ordered => {
+                format!("10.0.0.{0}-10.0.0.{0}", self.random.below(12))
+            }
             _ => address,
         }
     }
@@ -193,7 +195,7 @@ impl Grammar {
         match self.random.below(8) {
             0 if self.ordered => {
                 let first = 78 + self.random.below(6);
-                format!("{first}-{}", first + self.random.below(4))
+                format!("{first}-{}", first + 1 + self.random.below(3))
             }
             0 => {
                 let last = self.port_number();
@@ -326,7 +328,6 @@ impl Grammar {
             0 => self
                 .random
                 .one(&[
-                    "",
                     "physdev:physdev:x",
                     "abcdefghijklmno",
                     "abcdefghijklmnop",

@@ -17,9 +17,9 @@ pub(crate) struct Grammar {
     pub(super) random: Random,
     /// The family of the set at hand.
     pub(super) six: bool,
-    /// Whether ranges have to begin with their first address or port: what the kernel keeps in a set
-    /// with a netmask, and what it says, is something else where they don't. The crate gives it
-    /// ranges in order.
+    /// Whether ranges have to begin with their first address or port and have more than one: what the
+    /// kernel keeps in a set with a mask, and what it says, is something else where they don't. The
+    /// crate gives it ranges in order, and an address alone for a range of one.
     pub(super) ordered: bool,
 }
 
@@ -40,7 +40,10 @@ impl Grammar {
                 lines.push(words(&format!("create {name} hash:ip")));
             }
         }
-        self.ordered = matches!(kind, "hash:ip,port" | "hash:net,net" | "bitmap:port");
+        self.ordered = matches!(
+            kind,
+            "hash:ip" | "hash:ip,port" | "hash:net,net" | "bitmap:ip" | "bitmap:port"
+        );
         self.six = self.random.chance(30);
         let six = self.six;
         for number in 0..3 {
