@@ -4,7 +4,9 @@ use std::io::Write as _;
 
 use ipvset::ipset::text::{Line, Reader, Writer};
 use ipvset::ipset::{AnySet, Entry, HashIp, HashIpPort, HashNetIface, HashNetPort, IpSet, ListSet};
-use ipvset::ipset::{AnyType, Family, Interface, MacAddress, Member, icmp, protocol, tcp, udp};
+use ipvset::ipset::{
+    AnyType, Family, Interface, MacAddress, Member, SetName, SetType, icmp, protocol, tcp, udp,
+};
 
 /// What the tool printed, and the commands that led to it.
 const SAVED: [&str; 2] = [
@@ -428,7 +430,7 @@ fn a_trailing_comma_is_no_separator() {
         ("\"a b,\"", "a b,"),
     ] {
         let entry = list.parse_entry(text).unwrap();
-        let member = Member::from(ipvset::ipset::SetName::existing(name).unwrap());
+        let member = Member::from(SetName::existing(name).unwrap());
         assert_eq!(entry, Entry::new(member), "{text}");
         let mut writer = Writer::new(Vec::new());
         writer.add(list.name(), &entry).unwrap();
@@ -556,7 +558,24 @@ fn flags_may_be_given_twice_and_old_options_are_read() {
     );
 }
 
-/// Whatever a line can carry is written, and what is displayed is never read as something else.
+/// What a line can carry is written as this text; what it can't is refused, and displayed so that
+/// it is not read as something else.
+fn carried<T: SetType + Default>(entry: Entry<T>, text: Option<&str>) {
+    let set = IpSet::<T>::new("s").unwrap();
+    let mut writer = Writer::new(Vec::new());
+    let written = writer.add(set.name(), &entry);
+    let shown = entry.to_string();
+    let Some(text) = text else {
+        assert!(written.unwrap_err().is_invalid_input());
+        assert!(set.parse_entry(&shown).is_err(), "{shown}");
+        return;
+    };
+    written.unwrap();
+    assert_eq!(writer.into_inner(), format!("add s {text}\n").as_bytes());
+    assert_eq!(shown, text);
+    assert_eq!(set.parse_entry(text).unwrap(), entry);
+}
+
 #[test]
 fn odd_names_are_carried_or_escaped() {
     let address = std::net::Ipv4Addr::new(10, 0, 0, 1);
@@ -573,29 +592,9 @@ fn odd_names_are_carried_or_escaped() {
         (interface("a\"b"), None),
         (interface("a\nb"), None),
     ] {
-        let entry = Entry::<HashNetIface>::new((address, interface));
-        let set = IpSet::<HashNetIface>::new("s").unwrap();
-        let mut writer = Writer::new(Vec::new());
-        match text {
-            Some(text) => {
-                writer.add(set.name(), &entry).unwrap();
-                assert_eq!(writer.into_inner(), format!("add s {text}\n").as_bytes());
-                assert_eq!(entry.to_string(), text);
-                assert_eq!(set.parse_entry(text).unwrap(), entry);
-            }
-            None => {
-                assert!(
-                    writer
-                        .add(set.name(), &entry)
-                        .unwrap_err()
-                        .is_invalid_input()
-                );
-                let shown = entry.to_string();
-                assert!(set.parse_entry(&shown).is_err(), "{shown}");
-            }
-        }
+        carried(Entry::<HashNetIface>::new((address, interface)), text);
     }
-    let name = |name: &str| ipvset::ipset::SetName::existing(name).unwrap();
+    let name = |name: &str| SetName::existing(name).unwrap();
     for (member, text) in [
         (Member::from(name("two words")), Some("\"two words\"")),
         (Member::from(name("-x")), Some("-x")),
@@ -606,26 +605,7 @@ fn odd_names_are_carried_or_escaped() {
         (Member::from(name("a,b")), None),
         (Member::from(name("-exist")), None),
     ] {
-        let entry = Entry::<ListSet>::new(member);
-        let set = IpSet::<ListSet>::new("s").unwrap();
-        let mut writer = Writer::new(Vec::new());
-        match text {
-            Some(text) => {
-                writer.add(set.name(), &entry).unwrap();
-                assert_eq!(writer.into_inner(), format!("add s {text}\n").as_bytes());
-                assert_eq!(set.parse_entry(text).unwrap(), entry);
-            }
-            None => {
-                assert!(
-                    writer
-                        .add(set.name(), &entry)
-                        .unwrap_err()
-                        .is_invalid_input()
-                );
-                let shown = entry.to_string();
-                assert!(set.parse_entry(&shown).is_err(), "{shown}");
-            }
-        }
+        carried(Entry::<ListSet>::new(member), text);
     }
 }
 
