@@ -61,9 +61,9 @@ Where this differs from the tool, because the tool loses or garbles something:
 Where it is stricter:
   What it refuses before it asks the kernel has its own words, and status 1
     whatever else is wrong: zero addresses, networks of prefix length 0, ranges
-    that keep kernels busy or are stored one by one, ICMP of the other family,
-    ranges that do not suit a netmask, names that are empty, interfaces with a
-    blank or a comma in their names, a range where there has to be one address.
+    that keep kernels busy or are stored one by one, ICMP of the other family, the
+    protocol 0, ranges that do not suit a netmask, names that are empty, interfaces
+    with a blank or a comma in their names, a range where one address has to be.
   A quote stands around a whole word, and nothing stands in brackets but names.
   Numbers have no sign. A family is inet, inet6, ipv4 or ipv6. A bitmask has no
     prefix. skbmark and skbprio are right up to their last letter.

@@ -145,6 +145,7 @@ const REFUSED: &[&str] = &[
     "is more than half of all addresses",
     "this type of set takes no network of prefix length 0",
     "can be used with family",
+    "cannot parse '0' as a protocol",
     "'before' or 'after' is meant",
     "plain IP address must be supplied",
     "the set holds IPv",
