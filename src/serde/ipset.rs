@@ -7,9 +7,9 @@ use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{TextOrBytes, as_text, from_text, text_or_bytes, wrong};
-use crate::ipset::encode::Purpose;
+use crate::ipset::message::encode::Purpose;
+use crate::ipset::model::value::Elements;
 use crate::ipset::text::{read_skb_mark, read_skb_priority, read_whole_port};
-use crate::ipset::value::Elements;
 use crate::ipset::{
     Addresses, AnyElement, AnyEntry, AnySet, AnyType, AnyValue, CreateOptions, Entry, EntryOptions,
     Interface, IpSet, Ipv4Range, MacAddress, Port, PortRange, Protocol, SetName, SetRange, SetType,

@@ -1,8 +1,8 @@
-use crate::ipset::claim::Claim;
+use crate::ipset::client::claim::Claim;
+use crate::ipset::client::listing::{Reader, start_of_one};
 use crate::ipset::client::{Client, connect_failed};
-use crate::ipset::code::Command;
-use crate::ipset::encode::Purpose;
-use crate::ipset::listing::{Reader, start_of_one};
+use crate::ipset::message::code::Command;
+use crate::ipset::message::encode::Purpose;
 use crate::ipset::{
     AnyType, Bulk, Entry, IpSet, Item, Named, Outcome, Revision, SetInfo, SetName, SetType,
 };

@@ -37,7 +37,7 @@ fn both_handles_have_the_same_methods() {
         ),
         (
             "IpSets",
-            include_str!("../ipset/sets.rs"),
+            include_str!("../ipset/handle.rs"),
             include_str!("ipset.rs"),
         ),
     ] {

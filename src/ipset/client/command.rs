@@ -1,9 +1,9 @@
 //! Commands on sets and entries, answered by an ACK.
 
 use super::{Client, about, error, or_gone};
-use crate::ipset::body;
-use crate::ipset::code::{self, About, Command};
-use crate::ipset::encode::Purpose;
+use crate::ipset::message::body;
+use crate::ipset::message::code::{self, About, Command};
+use crate::ipset::message::encode::Purpose;
 use crate::ipset::{Bulk, Entry, IpSet, Named, SetName, SetType};
 use crate::netlink::{Failure, Transport, flag};
 use crate::{Error, Missing, Result};

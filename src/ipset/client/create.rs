@@ -4,11 +4,11 @@ use nix::libc;
 
 use super::{Client, about, error, malformed_reply};
 use crate::error::{Cause, Kernel, Meaning};
-use crate::ipset::answer::{self, attributes};
-use crate::ipset::body;
-use crate::ipset::code::{self, About, Command};
-use crate::ipset::options::number;
-use crate::ipset::types::{Definition, Takes};
+use crate::ipset::message::answer::{self, attributes};
+use crate::ipset::message::body;
+use crate::ipset::message::code::{self, About, Command};
+use crate::ipset::model::options::number;
+use crate::ipset::model::types::{Definition, Takes};
 use crate::ipset::{AnyType, IpSet, Revision, SetInfo, SetType};
 use crate::netlink::{Failure, Transport, flag};
 use crate::{Error, Result};

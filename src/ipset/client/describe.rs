@@ -6,8 +6,8 @@
 use nix::libc;
 
 use super::Client;
-use crate::ipset::code::{self, Command};
-use crate::ipset::types::Families;
+use crate::ipset::message::code::{self, Command};
+use crate::ipset::model::types::Families;
 use crate::ipset::{IpSet, SetInfo, SetType};
 use crate::netlink::Transport;
 use crate::{Error, Result};

@@ -1,19 +1,24 @@
 //! What a handle does, for every kind of connection.
 
+pub(crate) mod bulk;
+pub(crate) mod claim;
 mod command;
 mod create;
 pub(super) mod describe;
+pub(crate) mod listing;
+pub(crate) mod put;
 mod query;
+pub(crate) mod replace;
 mod test;
 
 use nix::libc;
 
-use super::answer::{self, attributes};
-use super::body;
-use super::claim::Claim;
-use super::code::{self, About, Command};
-use super::{IpSet, SetType};
+use self::claim::Claim;
 use crate::error::Cause;
+use crate::ipset::message::answer::{self, attributes};
+use crate::ipset::message::body;
+use crate::ipset::message::code::{self, About, Command};
+use crate::ipset::{IpSet, SetType};
 use crate::netlink::{Connection, Failure, Transport};
 use crate::wire::{Malformed, Writer};
 use crate::{Error, Result};

@@ -2,11 +2,11 @@
 
 use super::{Client, error, malformed_reply};
 use crate::error::Cause;
-use crate::ipset::answer::{self, attributes};
-use crate::ipset::attr::list_flag;
-use crate::ipset::body;
-use crate::ipset::code::{About, Command};
-use crate::ipset::info::{Header, Listed};
+use crate::ipset::message::answer::{self, attributes};
+use crate::ipset::message::attr::list_flag;
+use crate::ipset::message::body;
+use crate::ipset::message::code::{About, Command};
+use crate::ipset::model::info::{Header, Listed};
 use crate::ipset::{AnySet, IpSet, Named, SetInfo, SetName, SetType};
 use crate::netlink::{DumpStep, Failure, Transport};
 use crate::wire::Malformed;

@@ -1,9 +1,9 @@
 //! Tests many entries in few system calls.
 
 use super::{Client, about, error};
-use crate::ipset::body;
-use crate::ipset::code::{self, Command};
-use crate::ipset::encode::Purpose;
+use crate::ipset::message::body;
+use crate::ipset::message::code::{self, Command};
+use crate::ipset::message::encode::Purpose;
 use crate::ipset::{Entry, IpSet, SetType};
 use crate::netlink::{Failure, Packet, Transport};
 use crate::{Error, Result};

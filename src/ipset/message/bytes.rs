@@ -3,12 +3,12 @@
 use std::fmt;
 
 use crate::error::Cause;
-use crate::ipset::answer::attributes;
-use crate::ipset::batch::{Batch, Filled};
-use crate::ipset::body;
-use crate::ipset::code::Command;
-use crate::ipset::encode::Purpose;
-use crate::ipset::info::Listed;
+use crate::ipset::message::answer::attributes;
+use crate::ipset::message::batch::{Batch, Filled};
+use crate::ipset::message::body;
+use crate::ipset::message::code::Command;
+use crate::ipset::message::encode::Purpose;
+use crate::ipset::model::info::Listed;
 use crate::ipset::{Bulk, Entry, IpSet, SetType};
 use crate::netlink::flag;
 use crate::netlink::message as netlink;

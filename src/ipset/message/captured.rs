@@ -7,8 +7,8 @@ use netlink_packet_core::{DecodeError, NetlinkHeader, NetlinkMessage, NetlinkPay
 
 use super::{IpsetMessage, Part, Reply, Request};
 use crate::captured::{self, Run};
-use crate::ipset::attr::{data, top};
-use crate::ipset::counters::NOT_GIVEN;
+use crate::ipset::message::attr::{data, top};
+use crate::ipset::message::counters::NOT_GIVEN;
 use crate::ipset::{AnyEntry, AnySet, AnyType};
 use crate::netlink::flag;
 use crate::netlink::message::{HEADER, kind};

@@ -2,11 +2,11 @@
 
 use super::{EncodedEntries, Part, Request};
 use crate::ipset::SetName;
-use crate::ipset::answer;
-use crate::ipset::attr::{command, top};
-use crate::ipset::body::{self, PROTOCOL};
-use crate::ipset::info::Listed;
-use crate::ipset::options::number;
+use crate::ipset::message::answer;
+use crate::ipset::message::attr::{command, top};
+use crate::ipset::message::body::{self, PROTOCOL};
+use crate::ipset::model::info::Listed;
+use crate::ipset::model::options::number;
 use crate::netlink::flag;
 use crate::wire::{Attributes, Buffer, Malformed, Writer};
 

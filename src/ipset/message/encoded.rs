@@ -2,12 +2,12 @@ use netlink_packet_core::ErrorMessage;
 
 use super::{BulkMessages, Request};
 use crate::error::Cause;
-use crate::ipset::answer::{attributes, find};
-use crate::ipset::attr::top;
-use crate::ipset::batch::leave_counters;
-use crate::ipset::code::Command;
-use crate::ipset::counters::Counters;
-use crate::ipset::encode::Purpose;
+use crate::ipset::message::answer::{attributes, find};
+use crate::ipset::message::attr::top;
+use crate::ipset::message::batch::leave_counters;
+use crate::ipset::message::code::Command;
+use crate::ipset::message::counters::Counters;
+use crate::ipset::message::encode::Purpose;
 use crate::ipset::{Bulk, Entry, IpSet, SetName, SetType};
 use crate::netlink::message::HEADER;
 use crate::wire::{self, Attributes, Buffer, Malformed, Writer};

@@ -1,9 +1,16 @@
 //! Messages for programs that have a netlink connection of their own.
 
+pub(crate) mod answer;
+pub(crate) mod attr;
+pub(crate) mod batch;
+pub(crate) mod body;
 mod bytes;
 #[cfg(test)]
 mod captured;
+pub(crate) mod code;
 mod codec;
+pub(crate) mod counters;
+pub(crate) mod encode;
 mod encoded;
 mod reply;
 mod request;
@@ -17,14 +24,12 @@ use netlink_packet_core::{
 pub use reply::Reply;
 pub use request::{Part, Request};
 
-use super::answer;
-use super::attr;
-use super::code::Command;
+use self::code::Command;
 use crate::netlink::flag;
 use crate::wire::{self, Buffer, Malformed, Writer};
 
 /// A message of ipset, for programs that have a netlink connection of their own to the protocol
-/// `NETLINK_NETFILTER`, such as one of `netlink-proto`. [`IpSets`](super::IpSets) does not need
+/// `NETLINK_NETFILTER`, such as one of `netlink-proto`. [`IpSets`](crate::ipset::IpSets) does not need
 /// it.
 ///
 /// Messages are of version 7 of ipset's protocol (Linux 4.20 or later).

@@ -1,10 +1,10 @@
 use super::EncodedEntries;
-use crate::ipset::answer;
-use crate::ipset::attr::{command, create, top};
-use crate::ipset::body::{PROTOCOL, begin, name};
-use crate::ipset::code::Command;
-use crate::ipset::info::Listed;
-use crate::ipset::options::number;
+use crate::ipset::message::answer;
+use crate::ipset::message::attr::{command, create, top};
+use crate::ipset::message::body::{PROTOCOL, begin, name};
+use crate::ipset::message::code::Command;
+use crate::ipset::model::info::Listed;
+use crate::ipset::model::options::number;
 use crate::ipset::{Family, SetInfo, SetName};
 use crate::wire::{Attributes, Buffer, Malformed, Writer};
 

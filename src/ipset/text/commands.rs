@@ -10,7 +10,7 @@ use super::piece::{Flaw, Piece, Words, is_blank};
 use super::set::{Quoted, read, read_name};
 use super::{Names, entry};
 use crate::error::Cause;
-use crate::ipset::encode::Purpose;
+use crate::ipset::message::encode::Purpose;
 use crate::ipset::{AnySet, SetName};
 use crate::wire;
 use crate::{Error, Result};

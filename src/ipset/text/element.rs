@@ -10,8 +10,8 @@ use super::Names;
 use super::names::{icmp_message, icmp_name, protocol_number};
 use super::piece::{Flaw, Piece};
 use super::value::{Carried, Medium, Sink, print_name};
-use crate::ipset::element::{Dimension, Span};
-use crate::ipset::types::Definition;
+use crate::ipset::model::element::{Dimension, Span};
+use crate::ipset::model::types::Definition;
 use crate::ipset::{
     Addresses, AnyElement, Family, Interface, Ipv4Range, MacAddress, Mark, MaybeMac, Member, Place,
     Port, PortRange, Protocol, SetName,

@@ -10,10 +10,10 @@ use super::piece::{Flaw, Piece, Words};
 use super::set::Quoted;
 use super::shown::Escaped;
 use super::value::{Carried, Medium, Out, Sink, carried, has_one_family, has_wildcard, print};
-use crate::ipset::encode::Purpose;
-use crate::ipset::entry::MAX_COMMENT;
-use crate::ipset::types::Definition;
-use crate::ipset::value::Elements;
+use crate::ipset::message::encode::Purpose;
+use crate::ipset::model::entry::MAX_COMMENT;
+use crate::ipset::model::types::Definition;
+use crate::ipset::model::value::Elements;
 use crate::ipset::{
     Entry, EntryOptions, IpSet, MAX_TIMEOUT, Place, SetName, SetType, SkbMark, SkbPriority,
 };

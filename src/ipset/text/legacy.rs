@@ -1,7 +1,7 @@
 //! Options of `create` from the tool's older versions, which it still takes.
 
 use super::piece::{Flaw, Piece, Words};
-use crate::ipset::types::{Definition, Takes};
+use crate::ipset::model::types::{Definition, Takes};
 
 /// Such an option. Each has a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

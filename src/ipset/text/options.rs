@@ -2,7 +2,7 @@
 
 use super::piece::{Flaw, Piece};
 use crate::ipset::AnyType;
-use crate::ipset::types::{Definition, Families, SetType, Takes};
+use crate::ipset::model::types::{Definition, Families, SetType, Takes};
 
 /// An option and its value as the tool writes them.
 #[derive(Debug, Clone, PartialEq, Eq)]

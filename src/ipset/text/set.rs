@@ -10,7 +10,7 @@ use super::legacy::Legacy;
 use super::options::{OptionName, OptionText, unknown, without_dashes};
 use super::piece::{Flaw, Piece, Words};
 use super::value::{Sink, print_name};
-use crate::ipset::types::{Definition, Families, Takes};
+use crate::ipset::model::types::{Definition, Families, Takes};
 use crate::ipset::{
     Addresses, AnySet, AnyType, CreateOptions, Family, IpSet, Ipv4Range, PortRange, SetName,
     SetRange, SetType,

@@ -8,7 +8,7 @@ use super::piece::is_blank;
 use super::shown::Escaped;
 use super::switches::Switch;
 use crate::ipset::Family;
-use crate::ipset::value::Elements;
+use crate::ipset::model::value::Elements;
 
 /// What text is written to. Names and comments are bytes, which need not be UTF-8.
 pub(crate) trait Sink: fmt::Write {

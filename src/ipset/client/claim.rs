@@ -1,0 +1,116 @@
+//! Names of sets that belong to one handle as long as it lives.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, UnixAddr};
+
+use crate::ipset::{Named, SetName};
+
+/// What the names of the sets begin with that the crate makes for itself.
+const PREFIX: &str = "ipvset-";
+
+/// The name of a handle's own set, claimed with a socket that is bound to it.
+///
+/// Such names are the network namespace's own, as those of sets are, and the kernel frees them
+/// when the process ends, however it ends. So whoever finds a set of which nobody has claimed the
+/// name knows that it was left behind.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    /// `None` where the process may have no such socket.
+    socket: Option<OwnedFd>,
+    name: Option<SetName>,
+}
+
+impl Claim {
+    /// Claims no name yet. To be called in the network namespace of the sets.
+    pub(crate) fn open() -> Self {
+        let socket = socket::socket(
+            AddressFamily::Unix,
+            SockType::Datagram,
+            SockFlag::SOCK_CLOEXEC,
+            None,
+        );
+        Self {
+            socket: socket.ok(),
+            name: None,
+        }
+    }
+
+    /// The name of the handle's own set.
+    pub(in crate::ipset) fn name(&mut self) -> crate::Result<SetName> {
+        self.name_of(|| RandomState::new().build_hasher().finish())
+    }
+
+    fn name_of(&mut self, mut number: impl FnMut() -> u64) -> crate::Result<SetName> {
+        if let Some(name) = self.name {
+            return Ok(name);
+        }
+        loop {
+            let random = number();
+            let name = format!("{PREFIX}{random:016x}");
+            let bound = self.socket.as_ref().map(|socket| {
+                let address = UnixAddr::new_abstract(name.as_bytes())?;
+                socket::bind(socket.as_raw_fd(), &address)
+            });
+            match bound {
+                Some(Ok(())) => return Ok(*self.name.insert(name.set_name()?)),
+                // Two processes that are forks of one have the same random numbers.
+                Some(Err(Errno::EADDRINUSE)) => {}
+                // Nobody can tell that it was left behind: it gets another name each time, and
+                // none that looks abandoned.
+                Some(Err(_)) | None => return format!("{PREFIX}x{random:016x}").set_name(),
+            }
+        }
+    }
+
+    /// Whether a set was made by a handle that is no more, or by this one before.
+    pub(in crate::ipset) fn is_left_over(&self, name: &SetName) -> bool {
+        if self.name.is_some_and(|own| own == *name) {
+            return true;
+        }
+        let Some(socket) = &self.socket else {
+            return false;
+        };
+        let number = name.as_bytes().strip_prefix(PREFIX.as_bytes());
+        if !number.is_some_and(|it| it.len() == 16 && it.iter().all(u8::is_ascii_hexdigit)) {
+            return false;
+        }
+        let connected = UnixAddr::new_abstract(name.as_bytes())
+            .and_then(|address| socket::connect(socket.as_raw_fd(), &address));
+        connected == Err(Errno::ECONNREFUSED)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_handles_with_the_same_random_numbers_have_two_names() {
+        // Of this process alone, since others may run the same test.
+        let first = u64::from(std::process::id()) << 32;
+        let claims = || {
+            let mut numbers = first..;
+            let mut claim = Claim::open();
+            let name = claim.name_of(|| numbers.next().unwrap()).unwrap();
+            (claim, name)
+        };
+        let (one, one_name) = claims();
+        let (other, other_name) = claims();
+        assert_ne!(one_name, other_name);
+        assert!(one.is_left_over(&one_name), "its own");
+        assert!(!one.is_left_over(&other_name) && !other.is_left_over(&one_name));
+        drop(other);
+        assert!(one.is_left_over(&other_name));
+        for name in [
+            "ipvset-",
+            "ipvset-x123456789abcdef",
+            "ipvset-0123456789abcdeg",
+            "blocked",
+        ] {
+            assert!(!one.is_left_over(&name.parse().unwrap()), "{name}");
+        }
+    }
+}

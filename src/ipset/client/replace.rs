@@ -1,0 +1,186 @@
+//! A new content for a set, put in place at once.
+
+use std::time::Duration;
+
+use super::bulk::Bulk;
+use crate::ipset::client::Client;
+use crate::ipset::message::code::Command;
+use crate::ipset::message::encode::Purpose;
+use crate::ipset::model::types::Takes;
+use crate::ipset::{CreateOptions, Entry, IpSet, Revision, SetName, SetType};
+use crate::netlink::Transport;
+use crate::{Error, Result};
+
+/// The most buckets that are asked for ahead: 2 MiB of pointers for each quarter million.
+const MOST_BUCKETS: u32 = 1 << 24;
+
+impl<T: Transport> Client<T> {
+    /// Fills a set of another name, swaps the two, and destroys the old content.
+    pub(crate) async fn replace<K: SetType, E: Into<Entry<K>>>(
+        &mut self,
+        set: &IpSet<K>,
+        entries: impl IntoIterator<Item = E>,
+    ) -> Result<u64> {
+        let entries = entries.into_iter();
+        self.destroy_left_over().await;
+        let (mut options, revision) = self.options_of(set).await?;
+        if set.definition().options.contains(Takes::HASH) {
+            options.hashsize = Some(buckets(entries.size_hint().0, &options));
+            // The new content is spread by a hash of its own.
+            options.initval = None;
+        }
+        let mut temporary = Temporary {
+            name: None,
+            client: self,
+        };
+        let new = temporary.create(set, options, revision).await?;
+        let swapped = temporary.client.fill_and_swap(set, &new, entries).await;
+        // It holds the old content now, or as much of the new one as went well.
+        let destroyed = temporary.destroy().await;
+        match (swapped, destroyed) {
+            (swapped, Ok(())) => swapped,
+            (Ok(_), Err(error)) => Err(error.during(REPLACE).object(set.name()).note(format!(
+                "the set has its new content; the old one is still in the set {}, which the next \
+                 replacement destroys",
+                new.name()
+            ))),
+            (Err(error), Err(_)) => Err(error.note(format!(
+                "the set {} was left behind; the next replacement destroys it",
+                new.name()
+            ))),
+        }
+    }
+
+    async fn fill_and_swap<K: SetType, E: Into<Entry<K>>>(
+        &mut self,
+        set: &IpSet<K>,
+        new: &IpSet<K>,
+        entries: impl Iterator<Item = E>,
+    ) -> Result<u64> {
+        let how = Bulk::new().tolerant();
+        let outcome = self
+            .bulk_as(Purpose::Add, new, set.name(), entries, how)
+            .await;
+        let count = outcome
+            .into_result()
+            .map_err(|error| error.during("replace set: add entry"))?;
+        self.when_free(Command::Swap, set.name(), Some(new.name()))
+            .await?;
+        Ok(count)
+    }
+
+    /// Swaps two sets or destroys one as soon as nobody lists them, or gives up.
+    async fn when_free(
+        &mut self,
+        command: Command,
+        one: &SetName,
+        other: Option<&SetName>,
+    ) -> Result<()> {
+        let mut pauses = pauses();
+        loop {
+            let done = match other {
+                Some(other) => self.with_two(command, one, other).await,
+                None => self.with_set(command, true, one).await,
+            };
+            match (done, pauses.next()) {
+                (Err(error), Some(pause)) if error.is_busy() => {
+                    self.connection.pause(pause).await;
+                }
+                (done, _) => return done,
+            }
+        }
+    }
+
+    /// Destroys what handles left behind that are no more. Whatever can't be destroyed now, the
+    /// next replacement finds.
+    async fn destroy_left_over(&mut self) {
+        for name in self.names().await.unwrap_or_default() {
+            if self.claim.is_left_over(&name) {
+                let _ = self.with_set(Command::Destroy, true, &name).await;
+            }
+        }
+    }
+
+    /// The options and the revision that a set has in the kernel.
+    async fn options_of<K: SetType>(
+        &mut self,
+        set: &IpSet<K>,
+    ) -> Result<(CreateOptions, Revision)> {
+        let info = self.info(set).await?;
+        match info.set {
+            Some(there) if there.type_name() == set.type_name() => {
+                Ok((there.options().clone(), Revision::Number(info.revision)))
+            }
+            _ => {
+                let why = format!("its type is {}, not {}", info.type_name, set.type_name());
+                Err(Error::refused(REPLACE, why).object(set.name()))
+            }
+        }
+    }
+}
+
+const REPLACE: &str = "replace set";
+
+/// How long to wait after each attempt at a set that is being listed: two and a half seconds in all.
+/// Who lists sets in a loop leaves them free for moments only, so the pauses stay short.
+fn pauses() -> impl Iterator<Item = Duration> {
+    let growing = (0..6).map(|step| Duration::from_micros(250 << step));
+    growing.chain(std::iter::repeat_n(Duration::from_millis(10), 250))
+}
+
+/// A set that is not to outlive the replacement, even if nobody waits for its end or the
+/// caller's iterator panics.
+struct Temporary<'a, T: Transport> {
+    client: &'a mut Client<T>,
+    name: Option<SetName>,
+}
+
+impl<T: Transport> Temporary<'_, T> {
+    async fn create<K: SetType>(
+        &mut self,
+        like: &IpSet<K>,
+        options: CreateOptions,
+        revision: Revision,
+    ) -> Result<IpSet<K>> {
+        let name = self.client.claim.name()?;
+        let new = IpSet::from_parts(name, like.kind().clone(), options);
+        // Before the kernel is asked: the set is there even if nobody waits for the answer.
+        self.name = Some(name);
+        let created = self.client.create(&new, revision).await;
+        if created.as_ref().is_err_and(Error::already_exists) {
+            // It is somebody else's.
+            self.name = None;
+        }
+        created.map(|()| new)
+    }
+
+    async fn destroy(mut self) -> Result<()> {
+        let Some(name) = self.name else {
+            return Ok(());
+        };
+        let destroyed = self.client.when_free(Command::Destroy, &name, None).await;
+        self.name = None;
+        match destroyed {
+            Err(error) if error.is_not_found() => Ok(()),
+            destroyed => destroyed,
+        }
+    }
+}
+
+impl<T: Transport> Drop for Temporary<'_, T> {
+    fn drop(&mut self) {
+        if let Some(name) = &self.name {
+            self.client.destroy_and_forget(name);
+        }
+    }
+}
+
+/// As many buckets as there will be entries: a table that need not grow is filled in half the
+/// time.
+fn buckets(entries: usize, options: &CreateOptions) -> u32 {
+    let most = options.maxelem.unwrap_or(u32::MAX).min(MOST_BUCKETS);
+    let entries = u32::try_from(entries)
+        .unwrap_or(u32::MAX)
+        .clamp(64, most.max(64));
+    entries.next_power_of_two()
+}

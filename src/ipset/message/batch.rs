@@ -1,0 +1,338 @@
+//! Many entries in one message. No I/O.
+
+use std::ops::Range;
+
+use super::answer::{self, attributes};
+use super::attr::{data, top};
+use super::body;
+use super::code::Command;
+use super::counters::Counters;
+use super::encode::{Purpose, Refusal};
+use crate::ipset::{Entry, IpSet, SetType};
+use crate::netlink::message as netlink;
+use crate::netlink::{Rejection, flag};
+use crate::wire::{ATTRIBUTE_HEADER, Attributes, NESTED, NET_BYTE_ORDER, Writer};
+
+/// The most bytes that an attribute's content has: its length is a u16 and counts the header.
+const MOST: usize = u16::MAX as usize - ATTRIBUTE_HEADER;
+
+/// A message in the making: a header, and the entries one after the other.
+///
+/// Each entry carries a line number, which the kernel tells of the one that it refuses; it also
+/// tells this which entry of the caller's that is. After a refusal the rest is sent by moving the
+/// header to right before it, over entries that were dealt with.
+pub(crate) struct Batch {
+    writer: Writer,
+    header: Vec<u8>,
+    limit: usize,
+    /// The position of the first entry, which has line number 1.
+    base: u64,
+    count: usize,
+    /// The counters that an entry was given none for, and that have zeros for it. Each entry's own
+    /// are told by its line number, of which the kernel makes nothing.
+    not_given: Counters,
+}
+
+/// Why [`Batch::fill`] stopped.
+pub(crate) enum Filled<K: SetType> {
+    /// There are no more entries.
+    End,
+    /// The message is full.
+    Full,
+    /// An entry is none that the set takes.
+    Refused(u64, Entry<K>, Refusal),
+}
+
+/// An entry of the batch that the kernel refused.
+pub(crate) struct Culprit {
+    pub(crate) position: u64,
+    /// How many entries stand before it from where the message began.
+    pub(crate) before: usize,
+    pub(crate) place: Range<usize>,
+}
+
+impl Batch {
+    /// `limit`: the most bytes of a message.
+    pub(crate) fn new<K: SetType>(
+        set: &IpSet<K>,
+        purpose: Purpose,
+        exclusive: bool,
+        protocol: u8,
+        limit: usize,
+    ) -> Self {
+        let mut writer = Writer::with_capacity(MOST + 256);
+        let flags = flag::REQUEST | flag::ACK | if exclusive { flag::EXCL } else { 0 };
+        netlink::begin(&mut writer, Command::from(purpose).message(), flags, 0);
+        body::names(&mut writer, protocol, Some(set.name()), None);
+        // The kernel overwrites it with the number of the entry that it refuses. A zero that
+        // comes back means that it refused the message.
+        writer.u32_net(top::LINENO, 0);
+        writer.open(top::ADT);
+        let header = writer.bytes().to_vec();
+        Self {
+            limit: limit.min(header.len() + MOST),
+            writer,
+            header,
+            base: 0,
+            count: 0,
+            not_given: Counters::default(),
+        }
+    }
+
+    /// Another one for entries of this one.
+    pub(crate) fn beside(&self) -> Self {
+        let mut writer = Writer::with_capacity(MOST + 256);
+        writer.raw(&self.header);
+        Self {
+            writer,
+            header: self.header.clone(),
+            count: 0,
+            ..*self
+        }
+    }
+
+    /// Whether entries that are there are refused.
+    pub(crate) fn set_exclusive(&mut self, exclusive: bool) {
+        netlink::set_flag(&mut self.header, flag::EXCL, exclusive);
+    }
+
+    /// Whether an entry was given no value for a counter that the set has.
+    pub(crate) fn lacks_counters(&self) -> bool {
+        !self.not_given.is_empty()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Where the entries are.
+    pub(crate) fn entries(&self) -> Range<usize> {
+        self.header.len()..self.writer.len()
+    }
+
+    /// Their bytes.
+    pub(crate) fn content(&self) -> &[u8] {
+        &self.writer.bytes()[self.entries()]
+    }
+
+    /// Empties it.
+    pub(crate) fn clear(&mut self) {
+        self.writer.truncate(self.header.len());
+        self.count = 0;
+        self.not_given = Counters::default();
+    }
+
+    /// Appends an entry of another batch.
+    pub(crate) fn append(&mut self, other: &Self, place: Range<usize>) {
+        self.base = other.base;
+        self.writer.raw(&other.writer.bytes()[place]);
+        self.count += 1;
+    }
+
+    /// The same, with the counters that it was not given left to the kernel.
+    pub(crate) fn append_without_counters(&mut self, other: &Self, place: Range<usize>) {
+        let start = self.writer.len();
+        self.append(other, place);
+        leave_counters(&mut self.writer.bytes_mut()[start..]);
+    }
+
+    /// Drops the entries from a position on.
+    pub(crate) fn drop_from(&mut self, position: u64) {
+        let mut kept = self.beside();
+        for (line, place) in self.walk(self.header.len()) {
+            if self.base + u64::from(line - 1) < position {
+                kept.append(self, place);
+            }
+        }
+        *self = kept;
+    }
+
+    /// The counters that the entry at a place was not given.
+    pub(in crate::ipset) fn counters_not_given(&self, place: Range<usize>) -> Counters {
+        let line = walk_lines(&self.writer.bytes()[..place.end], place.start).next();
+        Counters::of_line(line.map_or(0, |(line, _)| line))
+    }
+
+    /// The attributes of the entry at a place, but for its line number.
+    pub(crate) fn attributes(&self, place: Range<usize>) -> &[u8] {
+        &self.writer.bytes()[place.start + ENTRY_HEADER..place.end]
+    }
+
+    /// Takes entries, of which `position` counts all that came before, until it is full.
+    #[inline]
+    pub(crate) fn fill<K: SetType, E: Into<Entry<K>>>(
+        &mut self,
+        set: &IpSet<K>,
+        purpose: Purpose,
+        position: &mut u64,
+        entries: &mut impl Iterator<Item = E>,
+    ) -> Filled<K> {
+        if self.is_empty() {
+            self.base = *position;
+        }
+        let room = self.limit.saturating_sub(self.writer.len());
+        let Some(first) = self.next_line(*position, room) else {
+            return Filled::Full;
+        };
+        let mut line = first;
+        let counted = purpose == Purpose::Add && set.options().counters;
+        let mut not_given = self.not_given;
+        let filled = self.writer.tail(room, |tail| {
+            loop {
+                // Whatever it is, the next entry fits, so that there is no need to take it back.
+                if !tail.has_room() {
+                    break Filled::Full;
+                }
+                let Some(entry) = entries.next() else {
+                    break Filled::End;
+                };
+                let entry = entry.into();
+                let lacks = match counted {
+                    true => entry.options().counters_not_given(),
+                    false => Counters::default(),
+                };
+                not_given = not_given.and(lacks);
+                let written = tail.append(|mut room| {
+                    room.raw(&entry_header(lacks.in_line(line)));
+                    let mut room = entry.write_in(set, purpose, room)?;
+                    room.close(0);
+                    Ok(room)
+                });
+                line += 1;
+                if let Err(refusal) = written {
+                    let refused = self.base + u64::from(line - 2);
+                    break Filled::Refused(refused, entry, refusal);
+                }
+            }
+        });
+        self.not_given = not_given;
+        let taken = line - first;
+        *position += u64::from(taken);
+        self.count += taken as usize - usize::from(matches!(filled, Filled::Refused(..)));
+        filled
+    }
+
+    /// The line number of the entry at `position`, if it and those that fit `room` have one.
+    fn next_line(&self, position: u64, room: usize) -> Option<u32> {
+        let line = u32::try_from(position - self.base).ok()?.checked_add(1)?;
+        let most = u32::try_from(room).ok()?;
+        let last = line.checked_add(most)?;
+        (Counters::strip(last) == last).then_some(line)
+    }
+
+    /// The end of at most `most` entries from `start` on, and how many they are.
+    pub(crate) fn window(&self, start: usize, most: usize) -> (usize, usize) {
+        let (mut end, mut count) = (start, 0);
+        for (_, place) in self.walk(start) {
+            if count == most {
+                break;
+            }
+            end = place.end;
+            count += 1;
+        }
+        (end, count)
+    }
+
+    /// The message with these entries; its sequence number is still to be written.
+    pub(crate) fn message(&mut self, entries: Range<usize>) -> &mut [u8] {
+        let header = self.header.len();
+        let content = entries.len() + ATTRIBUTE_HEADER;
+        let message = &mut self.writer.bytes_mut()[entries.start - header..entries.end];
+        message[..header].copy_from_slice(&self.header);
+        let length = message.len() as u32;
+        message[..4].copy_from_slice(&length.to_ne_bytes());
+        let adt = header - ATTRIBUTE_HEADER;
+        message[adt..adt + 2].copy_from_slice(&(content as u16).to_ne_bytes());
+        message
+    }
+
+    /// The position of the entry at a place.
+    pub(crate) fn position(&self, start: usize) -> u64 {
+        let line = self.walk(start).next().map_or(1, |(line, _)| line);
+        self.base + u64::from(line.saturating_sub(1))
+    }
+
+    /// The positions of the entries at these places.
+    pub(crate) fn positions(&self, entries: Range<usize>) -> Range<u64> {
+        let lines = self.walk(entries.start);
+        let lines = lines.take_while(|(_, place)| place.end <= entries.end);
+        let end = lines.last().map_or(0, |(line, _)| line);
+        self.position(entries.start)..self.base + u64::from(end)
+    }
+
+    /// The entry that a rejection is about, of those from `start` on; `None` if it is about the
+    /// whole message.
+    pub(crate) fn culprit(&self, start: usize, rejection: &Rejection) -> Option<Culprit> {
+        let echo = attributes(&rejection.echo).ok()?;
+        // The echo may be cut off behind it.
+        let line = answer::find(echo, top::LINENO).ok()??.u32_be().ok()?;
+        let line = Counters::strip(line);
+        let mut walk = self.walk(start).enumerate();
+        let (before, (_, place)) = walk.find(|(_, (number, _))| *number == line)?;
+        Some(Culprit {
+            position: self.base + u64::from(line - 1),
+            before,
+            place,
+        })
+    }
+
+    /// What an entry was made from.
+    pub(crate) fn read<K: SetType>(&self, kind: &K, place: Range<usize>) -> Option<Entry<K>> {
+        let bytes = self.writer.bytes().get(place)?;
+        let entry = bytes.get(ATTRIBUTE_HEADER..)?;
+        Entry::read(kind, Attributes::new(entry)).ok()
+    }
+
+    /// The entries from a place on: line number and place of each.
+    pub(crate) fn walk(&self, start: usize) -> impl Iterator<Item = (u32, Range<usize>)> {
+        let lines = walk_lines(self.writer.bytes(), start);
+        lines.map(|(line, place)| (Counters::strip(line), place))
+    }
+}
+
+/// The entries in these bytes from a place on: line number as it is, and place of each.
+fn walk_lines(bytes: &[u8], start: usize) -> impl Iterator<Item = (u32, Range<usize>)> {
+    let mut at = start;
+    std::iter::from_fn(move || {
+        let entry = bytes.get(at..)?.first_chunk::<ENTRY_HEADER>()?;
+        let length = usize::from(u16::from_ne_bytes([entry[0], entry[1]]));
+        let line = u32::from_be_bytes([entry[8], entry[9], entry[10], entry[11]]);
+        let place = at..at + length;
+        at += length.max(entry.len());
+        Some((line, place))
+    })
+}
+
+/// Leaves the counters that entries were not given to the kernel.
+pub(in crate::ipset) fn leave_counters(entries: &mut [u8]) {
+    let mut at = 0;
+    loop {
+        let Some((line, place)) = walk_lines(entries, at).next() else {
+            return;
+        };
+        at = place.end.max(at + ENTRY_HEADER);
+        if let Some(entry) = entries.get_mut(place.start + ENTRY_HEADER..place.end) {
+            Counters::of_line(line).leave(entry);
+        }
+    }
+}
+
+/// Bytes before an entry's own attributes.
+const ENTRY_HEADER: usize = 12;
+
+/// The header of an entry's nest, its length still to be written, and the line number: the first
+/// attribute, so that [`Batch::walk`] finds it.
+#[inline]
+fn entry_header(line: u32) -> [u8; ENTRY_HEADER] {
+    const DATA: [u8; 2] = (top::DATA | NESTED).to_ne_bytes();
+    const LENGTH: [u8; 2] = 8u16.to_ne_bytes();
+    const LINENO: [u8; 2] = (data::LINENO | NET_BYTE_ORDER).to_ne_bytes();
+    let [a, b, c, d] = line.to_be_bytes();
+    [
+        0, 0, DATA[0], DATA[1], LENGTH[0], LENGTH[1], LINENO[0], LINENO[1], a, b, c, d,
+    ]
+}

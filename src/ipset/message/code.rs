@@ -1,0 +1,305 @@
+//! What the kernel's error codes mean, which depends on the command and on the set's type
+//! (include/uapi/linux/netfilter/ipset/ip_set.h and its ip_set_hash.h, ip_set_bitmap.h,
+//! ip_set_list.h).
+
+use nix::libc;
+
+use super::attr::{command, message};
+use super::encode::Purpose;
+use crate::error::Meaning;
+use crate::ipset::model::options::CreateOptions;
+use crate::ipset::model::types::{Definition, Takes};
+use crate::{ErrorKind, Missing};
+
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Command {
+    Connect,
+    Create,
+    Destroy,
+    Flush,
+    Rename,
+    Swap,
+    List,
+    Save,
+    Add,
+    Remove,
+    Test,
+    Header,
+    Type,
+    Index,
+    Name,
+}
+
+impl From<Purpose> for Command {
+    fn from(purpose: Purpose) -> Self {
+        match purpose {
+            Purpose::Add | Purpose::Put => Self::Add,
+            Purpose::Remove => Self::Remove,
+            Purpose::Test => Self::Test,
+        }
+    }
+}
+
+impl Command {
+    /// `IPSET_CMD_*`
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Self::Connect => command::PROTOCOL,
+            Self::Create => command::CREATE,
+            Self::Destroy => command::DESTROY,
+            Self::Flush => command::FLUSH,
+            Self::Rename => command::RENAME,
+            Self::Swap => command::SWAP,
+            Self::List => command::LIST,
+            Self::Save => command::SAVE,
+            Self::Add => command::ADD,
+            Self::Remove => command::DEL,
+            Self::Test => command::TEST,
+            Self::Header => command::HEADER,
+            Self::Type => command::TYPE,
+            Self::Index => command::GET_BYNAME,
+            Self::Name => command::GET_BYINDEX,
+        }
+    }
+
+    /// The type of the netlink message that carries it.
+    pub(crate) const fn message(self) -> u16 {
+        message(self.number())
+    }
+
+    /// How an error names it.
+    pub(crate) fn operation(self) -> &'static str {
+        match self {
+            Self::Connect => "connect to ipset",
+            Self::Create => "create set",
+            Self::Destroy => "destroy set",
+            Self::Flush => "flush set",
+            Self::Rename => "rename set",
+            Self::Swap => "swap sets",
+            Self::List | Self::Save => "list set",
+            Self::Add => "add entry",
+            Self::Remove => "remove entry",
+            Self::Test => "test entry",
+            Self::Header => "get set",
+            Self::Type => "get set type",
+            Self::Index | Self::Name => "find set",
+        }
+    }
+}
+
+/// The set that a command was for, as far as it is known.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct About<'a> {
+    pub(crate) definition: Option<&'static Definition>,
+    pub(crate) options: Option<&'a CreateOptions>,
+}
+
+pub(crate) const MALFORMED: i32 = 4097;
+pub(crate) const FIND_TYPE: i32 = 4098;
+pub(crate) const EXIST: i32 = 4103;
+/// What is said when ipset was there and is not any more.
+pub(crate) const GONE: &str =
+    "the kernel has no ipset any more; load its module ip_set, and connect again";
+/// Here the codes begin that each type of set has for itself.
+pub(crate) const TYPE_SPECIFIC: i32 = 4352;
+
+/// What a code means for a command.
+pub(crate) fn interpret(command: Command, about: About<'_>, code: i32) -> Meaning {
+    if code >= TYPE_SPECIFIC {
+        type_specific(about, code)
+    } else if code >= 4096 {
+        private(command, code)
+    } else {
+        errno(command, about, code)
+    }
+}
+
+/// Whether the code says that the whole set is full. Of `hash:net,iface` it may say that of one
+/// network: those of one network share a bucket (`AHASH_MAX_TUNED` in ip_set_hash_gen.h).
+pub(crate) fn is_of_full_set(about: About<'_>, code: i32) -> bool {
+    type_specific(about, code).kind == ErrorKind::Full && !about.is("hash:net,iface")
+}
+
+impl About<'_> {
+    fn is(&self, name: &str) -> bool {
+        self.definition.is_some_and(|it| it.name == name)
+    }
+
+    /// The type of a set whose entries with a zero address Linux 6.2 and later refuse.
+    fn refuses_zero(&self) -> bool {
+        self.definition
+            .is_some_and(|it| it.options.contains(Takes::NETMASK_LATE))
+    }
+}
+
+fn errno(command: Command, about: About<'_>, code: i32) -> Meaning {
+    match (code, command) {
+        (libc::ENOENT, Command::Swap) => {
+            Meaning::missing(Missing::Set, "the first set does not exist")
+        }
+        (libc::ENOENT, _) => Meaning::missing(Missing::Set, "there is no such set"),
+        (libc::EEXIST, _) => Meaning::exists("a set of this name exists"),
+        (libc::EBUSY, Command::Swap) => Meaning::busy("one of the sets is being listed"),
+        (libc::EBUSY, _) => Meaning::busy("the set is being listed"),
+        (libc::EPERM | libc::EACCES, _) => Meaning::new(
+            ErrorKind::PermissionDenied,
+            "the capability CAP_NET_ADMIN is needed in the user namespace that owns the network \
+             namespace",
+        ),
+        (libc::EINVAL, Command::Add | Command::Remove) if about.refuses_zero() => {
+            Meaning::invalid("Linux 6.2 and later take no zero address in this type of set")
+        }
+        (libc::EINVAL, Command::Add | Command::Remove) => ErrorKind::InvalidInput.into(),
+        // What nfnetlink says about a subsystem that nobody registered.
+        (libc::EINVAL, _) => Meaning::unavailable(GONE),
+        (libc::EMSGSIZE, _) => Meaning::new(
+            ErrorKind::Other,
+            "the entry does not fit the kernel's reply",
+        ),
+        _ => ErrorKind::Other.into(),
+    }
+}
+
+fn private(command: Command, code: i32) -> Meaning {
+    match (code, command) {
+        (MALFORMED, _) => Meaning::invalid(
+            "this kernel's version of the set type does not take one of the options or elements",
+        ),
+        (FIND_TYPE, _) => Meaning::unavailable(
+            "this kernel has no such set type or revision; its module may be missing",
+        ),
+        (4099, _) => Meaning::new(ErrorKind::Full, "there is no room for another set"),
+        (4100, Command::Destroy) => {
+            Meaning::busy("a rule or a list uses it, or it is being listed")
+        }
+        (4100, _) => Meaning::busy("the set is in use"),
+        (4101, Command::Swap) => Meaning::missing(Missing::Set, "the second set does not exist"),
+        (4101, _) => Meaning::exists("a set of the new name exists"),
+        (4102, _) => {
+            Meaning::invalid("the two sets' entries are not made alike or differ in family")
+        }
+        (EXIST, Command::Add) => Meaning::exists("the entry is in the set"),
+        (EXIST, _) => Meaning::missing(Missing::Entry, "the entry is not in the set"),
+        (4104, _) => Meaning::invalid("no prefix length that the kernel takes"),
+        (4105, _) => Meaning::invalid("no netmask or bitmask that the kernel takes"),
+        (4106, _) => Meaning::invalid("no address family that the type has"),
+        (4107, _) => Meaning::invalid("the set was created without timeout"),
+        (4108, _) => Meaning::busy("a rule or a list uses the set, or it is being listed"),
+        (4109, _) => Meaning::invalid("the set needs an IPv4 address"),
+        (4110, _) => Meaning::invalid("the set needs an IPv6 address"),
+        (4111, _) => Meaning::invalid("the set was created without counters"),
+        (4112, _) => Meaning::invalid("the set was created without comments"),
+        (4113, _) => Meaning::invalid("no markmask that the kernel takes"),
+        (4114, _) => Meaning::invalid("the set was created without skbinfo"),
+        (4115, _) => Meaning::invalid("netmask and bitmask exclude each other"),
+        _ => ErrorKind::Other.into(),
+    }
+}
+
+/// The same numbers mean another thing for each method: bitmap, hash, list.
+fn type_specific(about: About<'_>, code: i32) -> Meaning {
+    let method = about
+        .definition
+        .and_then(|definition| definition.name.split(':').next())
+        .unwrap_or_default();
+    match (method, code - TYPE_SPECIFIC) {
+        ("bitmap", 0) => {
+            let range = about.options.and_then(|options| options.range);
+            let outside = "it is outside the set's range";
+            match range {
+                Some(range) => Meaning::invalid(format!("{outside} {range}")),
+                None => Meaning::invalid(outside),
+            }
+        }
+        ("bitmap", 1) => Meaning::invalid("the range has more than 65536 elements"),
+        ("hash", 0) => {
+            let maxelem = about.options.and_then(|options| options.maxelem);
+            let full = match maxelem {
+                Some(maxelem) => format!("the set is full: maxelem {maxelem}"),
+                None => "the set is full (maxelem)".into(),
+            };
+            let bucket = match about.is("hash:net,iface") {
+                true => ", or the network has 64 interfaces",
+                false => "",
+            };
+            Meaning::new(ErrorKind::Full, full + bucket)
+        }
+        ("hash", 1) => Meaning::invalid("the set does not take a zero element"),
+        ("hash", 2) => Meaning::invalid("no protocol that the set takes"),
+        ("hash", 3) => Meaning::invalid("the protocol is missing"),
+        ("hash", 4) => Meaning::invalid("the set takes no ranges of IPv6 addresses"),
+        ("hash", 5) => Meaning::invalid("the range covers all addresses"),
+        ("list", 0) => Meaning::missing(Missing::Member, "the set to be a member does not exist"),
+        ("list", 1) => Meaning::invalid("a list cannot be a member of a list"),
+        ("list", 2) => Meaning::invalid("the member to stand before is missing"),
+        ("list", 3) => Meaning::missing(
+            Missing::Neighbor,
+            "the set to stand before or after does not exist",
+        ),
+        ("list", 4) => Meaning::new(ErrorKind::Full, "the list is full"),
+        ("list", 5) => Meaning::missing(
+            Missing::Neighbor,
+            "the set to stand before or after is no member",
+        ),
+        _ => ErrorKind::Other.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(code: i32) -> Meaning {
+        let options = CreateOptions {
+            maxelem: Some(65536),
+            ..Default::default()
+        };
+        let about = About {
+            definition: Definition::named("hash:ip"),
+            options: Some(&options),
+        };
+        interpret(Command::Add, about, code)
+    }
+
+    #[test]
+    fn a_code_means_what_its_command_makes_of_it() {
+        let kind = |command, code| interpret(command, About::default(), code).kind;
+        assert_eq!(kind(Command::Add, EXIST), ErrorKind::AlreadyExists);
+        assert_eq!(kind(Command::Remove, EXIST), ErrorKind::NotFound);
+        assert_eq!(kind(Command::Rename, 4101), ErrorKind::AlreadyExists);
+        assert_eq!(kind(Command::Swap, 4101), ErrorKind::NotFound);
+        assert_eq!(kind(Command::Create, FIND_TYPE), ErrorKind::Unavailable);
+        assert_eq!(kind(Command::Destroy, 4100), ErrorKind::Busy);
+    }
+
+    #[test]
+    fn type_specific_codes_have_the_words_of_the_sets_method() {
+        let full = hash(TYPE_SPECIFIC);
+        assert_eq!(full.kind, ErrorKind::Full);
+        assert_eq!(full.words.unwrap(), "the set is full: maxelem 65536");
+        let list = About {
+            definition: Definition::named("list:set"),
+            options: None,
+        };
+        let missing = interpret(Command::Add, list, TYPE_SPECIFIC);
+        assert_eq!(missing.kind, ErrorKind::NotFound);
+        assert_eq!(missing.missing, Some(Missing::Member));
+        assert!(missing.words.unwrap().contains("member"));
+    }
+
+    #[test]
+    fn every_code_of_the_protocol_has_words() {
+        for code in 4097..=4115 {
+            assert!(
+                interpret(Command::Add, About::default(), code)
+                    .words
+                    .is_some(),
+                "{code}"
+            );
+        }
+        for code in 0..6 {
+            assert!(hash(TYPE_SPECIFIC + code).words.is_some(), "{code}");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+use std::cmp::Ordering;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv4Subnets, Ipv6Net};
+
+use super::{Bits, Dimension, Element, Fields, Ipv4Range, Slot, Span, network};
+use crate::ipset::message::encode::{Encoder, Refusal};
+use crate::ipset::text::Text;
+use crate::wire::Malformed;
+
+/// One address, a range of IPv4 addresses, or a network.
+///
+/// Types whose first element is an address (`hash:ip`, `hash:ip,port`) store every address of
+/// a range or network by itself; those whose element is a network (`hash:net`) store a network
+/// as one entry, and split a range into the fewest networks that cover it.
+///
+/// It is made from any of these with `into`, which brings it into the form that the kernel
+/// lists: a network of a single address becomes the address, and host bits are cleared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Addresses {
+    /// One address.
+    One(IpAddr),
+    /// A range; the kernel knows none of IPv6 addresses.
+    Range(Ipv4Range),
+    /// A network.
+    Network(IpNet),
+}
+
+impl Addresses {
+    /// The only address, if it is only one.
+    pub fn address(&self) -> Option<IpAddr> {
+        match self {
+            Self::One(address) => Some(*address),
+            _ => None,
+        }
+    }
+
+    /// Of an address and a prefix length that is possible for it.
+    #[inline]
+    fn network_of(address: Bits, prefix: u8) -> Self {
+        let address_alone = Self::One(address.into());
+        if prefix == width(address.into()) {
+            return address_alone;
+        }
+        network::network(address, prefix).map_or(address_alone, Self::Network)
+    }
+
+    /// The first address and the last, and what tells a range from the network that it covers.
+    fn bounds(&self) -> (IpAddr, IpAddr, bool) {
+        match *self {
+            Self::One(address) => (address, address, false),
+            Self::Range(Ipv4Range { first, last }) => (first.into(), last.into(), true),
+            Self::Network(network) => {
+                let (first, last) = network::bounds(&network);
+                (first, last, false)
+            }
+        }
+    }
+
+    /// As a network, of one address where it is one; `None` for a range.
+    pub fn network(&self) -> Option<IpNet> {
+        match self {
+            Self::One(address) => Some(IpNet::from(*address)),
+            Self::Network(network) => Some(*network),
+            Self::Range(_) => None,
+        }
+    }
+}
+
+/// By the first address, then by the last.
+impl Ord for Addresses {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        if let (Self::One(one), Self::One(other)) = (self, other) {
+            return one.cmp(other);
+        }
+        self.bounds().cmp(&other.bounds())
+    }
+}
+
+impl PartialOrd for Addresses {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl From<IpAddr> for Addresses {
+    #[inline]
+    fn from(address: IpAddr) -> Self {
+        Self::One(address)
+    }
+}
+
+impl From<Ipv4Addr> for Addresses {
+    #[inline]
+    fn from(address: Ipv4Addr) -> Self {
+        Self::One(address.into())
+    }
+}
+
+impl From<Ipv6Addr> for Addresses {
+    #[inline]
+    fn from(address: Ipv6Addr) -> Self {
+        Self::One(address.into())
+    }
+}
+
+impl From<Ipv4Range> for Addresses {
+    #[inline]
+    fn from(range: Ipv4Range) -> Self {
+        if range.first == range.last {
+            return range.first.into();
+        }
+        Self::Range(range)
+    }
+}
+
+impl From<IpNet> for Addresses {
+    #[inline]
+    fn from(network: IpNet) -> Self {
+        let (address, prefix) = network::parts(&network);
+        Self::network_of(address.into(), prefix)
+    }
+}
+
+impl From<Ipv4Net> for Addresses {
+    #[inline]
+    fn from(network: Ipv4Net) -> Self {
+        Self::network_of(Bits::V4(network.addr().to_bits()), network.prefix_len())
+    }
+}
+
+impl From<Ipv6Net> for Addresses {
+    #[inline]
+    fn from(network: Ipv6Net) -> Self {
+        Self::network_of(Bits::V6(network.addr().to_bits()), network.prefix_len())
+    }
+}
+
+impl fmt::Display for Addresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.print(f)
+    }
+}
+
+/// The bits of an address.
+#[inline(always)]
+pub(super) fn width(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
+}
+
+impl Element for Addresses {
+    #[inline(always)]
+    fn write(&self, dimension: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
+        encoder.addresses(dimension.ip(self)?, self)
+    }
+
+    #[inline]
+    fn read(dimension: &Dimension, fields: &Fields<'_>) -> Result<Self, Malformed> {
+        let (address, to, cidr) = match dimension.slot() {
+            Slot::First => (fields.ip, fields.ip_to, fields.cidr),
+            Slot::Second => (fields.ip2, fields.ip2_to, fields.cidr2),
+        };
+        let address = address.ok_or(Malformed::Missing("an entry's address"))?;
+        let (Bits::V4(first), Some(Bits::V4(last))) = (address, to) else {
+            return match cidr {
+                None => Ok(Self::One(address.into())),
+                Some(prefix) => network(address, prefix),
+            };
+        };
+        let (first, last) = (Ipv4Addr::from_bits(first), Ipv4Addr::from_bits(last));
+        Ok(Ipv4Range::new(first, last).into())
+    }
+
+    fn halves(&self, dimension: &Dimension) -> Option<(Self, Self)> {
+        let network = match dimension {
+            Dimension::Ip(ip) => matches!(ip.span, Span::Network { .. }),
+            _ => return None,
+        };
+        let (first, last, cut) = match *self {
+            // The kernel stores the fewest networks that make up the range.
+            Self::Range(Ipv4Range { first, last }) if network => {
+                let mut networks = Ipv4Subnets::new(first, last, 0);
+                (first, last, networks.next()?.broadcast())
+            }
+            Self::Range(Ipv4Range { first, last }) => (first, last, middle(first, last)),
+            Self::Network(IpNet::V4(it)) if !network => {
+                let (first, last) = (it.network(), it.broadcast());
+                (first, last, middle(first, last))
+            }
+            _ => return None,
+        };
+        let behind = Ipv4Addr::from_bits(cut.to_bits().checked_add(1)?);
+        let (low, high) = (Ipv4Range::new(first, cut), Ipv4Range::new(behind, last));
+        (cut < last).then(|| (low.into(), high.into()))
+    }
+}
+
+fn middle(first: Ipv4Addr, last: Ipv4Addr) -> Ipv4Addr {
+    let (first, last) = (first.to_bits(), last.to_bits());
+    Ipv4Addr::from_bits(first + (last - first) / 2)
+}
+
+/// A network of the kernel's.
+#[inline(always)]
+fn network(address: Bits, prefix: u8) -> Result<Addresses, Malformed> {
+    let possible = match address {
+        Bits::V4(_) if prefix == 32 => return Ok(Addresses::One(address.into())),
+        Bits::V6(_) if prefix == 128 => return Ok(Addresses::One(address.into())),
+        Bits::V4(_) => 32,
+        Bits::V6(_) => 128,
+    };
+    match network::network(address, prefix) {
+        Some(network) if prefix < possible => Ok(Addresses::Network(network)),
+        _ => Err(Malformed::Value {
+            what: "a prefix length",
+            value: prefix.into(),
+        }),
+    }
+}
+
+impl Element for IpAddr {
+    #[inline(always)]
+    fn write(&self, dimension: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
+        encoder.addresses(dimension.ip(self)?, &Addresses::One(*self))
+    }
+
+    #[inline]
+    fn read(dimension: &Dimension, fields: &Fields<'_>) -> Result<Self, Malformed> {
+        let address = match dimension.slot() {
+            Slot::First => fields.ip,
+            Slot::Second => fields.ip2,
+        };
+        let address = address.ok_or(Malformed::Missing("an entry's address"))?;
+        Ok(address.into())
+    }
+}

@@ -1,0 +1,127 @@
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use super::{
+    Addresses, Dimension, Element, Fields, Interface, Ipv4Range, MacAddress, Mark, MaybeMac,
+    Member, Port, PortRange,
+};
+use crate::ipset::SetName;
+use crate::ipset::message::encode::{Encoder, Refusal};
+use crate::ipset::text::print_element;
+use crate::wire::Malformed;
+
+/// An element whose kind is only known at run time.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum AnyElement {
+    /// An address, a range of addresses, or a network.
+    Addresses(Addresses),
+    /// A port with its protocol.
+    Port(Port),
+    /// Ports without protocol (`bitmap:port`).
+    Ports(PortRange),
+    /// A MAC address, which `bitmap:ip,mac` may leave open.
+    Mac(MaybeMac),
+    /// A mark.
+    Mark(Mark),
+    /// An interface.
+    Interface(Interface),
+    /// A set in a list. Boxed, since it is larger than all others.
+    Member(Box<Member>),
+}
+
+impl Element for AnyElement {
+    #[inline]
+    fn write(&self, dimension: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
+        match (self, dimension) {
+            (Self::Addresses(addresses), Dimension::Ip(_)) => addresses.write(dimension, encoder),
+            (Self::Port(port), Dimension::Port) => port.write(dimension, encoder),
+            (Self::Ports(ports), Dimension::Ports) => ports.write(dimension, encoder),
+            (Self::Mac(mac), Dimension::MaybeMac) => mac.write(dimension, encoder),
+            (Self::Mac(MaybeMac(Some(mac))), Dimension::Mac) => mac.write(dimension, encoder),
+            (Self::Mark(mark), Dimension::Mark) => mark.write(dimension, encoder),
+            (Self::Interface(interface), Dimension::Interface) => {
+                interface.write(dimension, encoder)
+            }
+            (Self::Member(member), Dimension::Member) => member.write(dimension, encoder),
+            _ => Err(dimension.misplaced(self)),
+        }
+    }
+
+    #[inline]
+    fn read(dimension: &Dimension, fields: &Fields<'_>) -> Result<Self, Malformed> {
+        Ok(match dimension {
+            Dimension::Ip(_) => Self::Addresses(Addresses::read(dimension, fields)?),
+            Dimension::Port => Self::Port(Port::read(dimension, fields)?),
+            Dimension::Ports => Self::Ports(PortRange::read(dimension, fields)?),
+            Dimension::Mac => Self::Mac(MacAddress::read(dimension, fields)?.into()),
+            Dimension::MaybeMac => Self::Mac(MaybeMac::read(dimension, fields)?),
+            Dimension::Mark => Self::Mark(Mark::read(dimension, fields)?),
+            Dimension::Interface => Self::Interface(Interface::read(dimension, fields)?),
+            Dimension::Member => Self::Member(Box::new(Member::read(dimension, fields)?)),
+        })
+    }
+
+    fn halves(&self, dimension: &Dimension) -> Option<(Self, Self)> {
+        match self {
+            Self::Addresses(it) => it.halves(dimension).map(both),
+            Self::Port(it) => it.halves(dimension).map(both),
+            Self::Ports(it) => it.halves(dimension).map(both),
+            _ => None,
+        }
+    }
+}
+
+fn both<E: Into<AnyElement>>((one, other): (E, E)) -> (AnyElement, AnyElement) {
+    (one.into(), other.into())
+}
+
+impl fmt::Display for AnyElement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        print_element(self, f)
+    }
+}
+
+macro_rules! from {
+    ($($source:ty => $variant:ident),* $(,)?) => {$(
+        impl From<$source> for AnyElement {
+            #[inline]
+            fn from(element: $source) -> Self {
+                Self::$variant(element.into())
+            }
+        }
+    )*};
+}
+
+from! {
+    IpAddr => Addresses,
+    Ipv4Addr => Addresses,
+    Ipv6Addr => Addresses,
+    Ipv4Range => Addresses,
+    IpNet => Addresses,
+    Ipv4Net => Addresses,
+    Ipv6Net => Addresses,
+    Addresses => Addresses,
+    Port => Port,
+    PortRange => Ports,
+    MacAddress => Mac,
+    MaybeMac => Mac,
+    Mark => Mark,
+    Interface => Interface,
+}
+
+impl From<Member> for AnyElement {
+    fn from(member: Member) -> Self {
+        Self::Member(Box::new(member))
+    }
+}
+
+impl From<SetName> for AnyElement {
+    fn from(name: SetName) -> Self {
+        Member::from(name).into()
+    }
+}

@@ -1,0 +1,128 @@
+use std::fmt;
+use std::str::FromStr;
+
+use super::{Dimension, Element, Fields};
+use crate::ipset::message::attr::data;
+use crate::ipset::message::encode::{Encoder, Refusal};
+use crate::wire::{Malformed, align};
+use crate::{Error, Result};
+
+/// An Ethernet address.
+///
+/// ```
+/// use ipvset::ipset::MacAddress;
+///
+/// let mac: MacAddress = "02:00:5e:10:00:01".parse()?;
+/// assert_eq!(mac, MacAddress([2, 0, 0x5e, 0x10, 0, 1]));
+/// # Ok::<(), ipvset::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MacAddress(pub [u8; 6]);
+
+impl fmt::Display for MacAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02X}:{b:02X}:{c:02X}:{d:02X}:{e:02X}:{g:02X}")
+    }
+}
+
+impl FromStr for MacAddress {
+    type Err = Error;
+
+    /// Six pairs of hexadecimal digits with colons between them.
+    fn from_str(text: &str) -> Result<Self> {
+        read(text).ok_or_else(|| {
+            Error::refused(
+                "read a MAC address",
+                "expected six pairs of hexadecimal digits",
+            )
+            .object(format_args!("{text:?}"))
+        })
+    }
+}
+
+fn read(text: &str) -> Option<MacAddress> {
+    let mut bytes = [0; 6];
+    let mut pairs = text.split(':');
+    for byte in &mut bytes {
+        let pair = pairs.next()?;
+        if !matches!(pair.len(), 1 | 2) || pair.starts_with('+') {
+            return None;
+        }
+        *byte = u8::from_str_radix(pair, 16).ok()?;
+    }
+    pairs.next().is_none().then_some(MacAddress(bytes))
+}
+
+impl MacAddress {
+    #[inline]
+    fn attribute(&self, encoder: &mut Encoder<'_>) {
+        const TOTAL: usize = align(10);
+        let mut attribute = [0; TOTAL];
+        attribute[..2].copy_from_slice(&10u16.to_ne_bytes());
+        attribute[2..4].copy_from_slice(&data::ETHER.to_ne_bytes());
+        attribute[4..10].copy_from_slice(&self.0);
+        encoder.writer.raw(&attribute);
+    }
+}
+
+impl Element for MacAddress {
+    #[inline(always)]
+    fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
+        if self.0 == [0; 6] {
+            return Err(Refusal::new(
+                "no hash takes the MAC address 00:00:00:00:00:00",
+            ));
+        }
+        self.attribute(encoder);
+        Ok(())
+    }
+
+    #[inline]
+    fn read(_: &Dimension, fields: &Fields<'_>) -> Result<Self, Malformed> {
+        let bytes = fields
+            .ether
+            .ok_or(Malformed::Missing("an entry's MAC address"))?;
+        Ok(Self(bytes))
+    }
+}
+
+/// The MAC address of a `bitmap:ip,mac` entry, which may be left for the first packet to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(transparent))]
+pub struct MaybeMac(pub Option<MacAddress>);
+
+impl From<MacAddress> for MaybeMac {
+    fn from(mac: MacAddress) -> Self {
+        Self(Some(mac))
+    }
+}
+
+impl From<Option<MacAddress>> for MaybeMac {
+    fn from(mac: Option<MacAddress>) -> Self {
+        Self(mac)
+    }
+}
+
+impl fmt::Display for MaybeMac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |mac| mac.fmt(f))
+    }
+}
+
+impl Element for MaybeMac {
+    #[inline(always)]
+    fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
+        // Unlike a hash, a bitmap takes 00:00:00:00:00:00.
+        if let Some(mac) = self.0 {
+            mac.attribute(encoder);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn read(_: &Dimension, fields: &Fields<'_>) -> Result<Self, Malformed> {
+        Ok(Self(fields.ether.map(MacAddress)))
+    }
+}

@@ -1,0 +1,126 @@
+use std::fmt;
+
+use super::{Dimension, Element, Fields};
+use crate::Result;
+use crate::ipset::message::attr::{cadt_flag, data};
+use crate::ipset::message::encode::{Encoder, Refusal};
+use crate::ipset::text::print_element;
+use crate::ipset::{Named, SetName};
+use crate::wire::Malformed;
+
+/// A set in a `list:set`, and where in the list it goes.
+///
+/// ```
+/// use ipvset::ipset::Member;
+///
+/// let last = Member::new("blocked")?;
+/// let first = Member::new("allowed")?.before("blocked")?;
+/// assert_eq!(first.to_string(), "allowed before blocked");
+/// # Ok::<(), ipvset::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+pub struct Member {
+    name: SetName,
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
+    place: Option<Place>,
+}
+
+/// Where a [`Member`] goes when it is added. A list of members has none: they come in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Place {
+    /// Right before this member.
+    Before(SetName),
+    /// Right after this member.
+    After(SetName),
+}
+
+impl Member {
+    /// A member that is added at the end of the list.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a string that is no [`SetName`].
+    pub fn new(set: impl Named) -> Result<Self> {
+        Ok(set.set_name()?.into())
+    }
+
+    /// Right before another member. Removed or tested, it has to stand there.
+    ///
+    /// # Errors
+    /// As [`Member::new`].
+    pub fn before(mut self, other: impl Named) -> Result<Self> {
+        self.place = Some(Place::Before(other.set_name()?));
+        Ok(self)
+    }
+
+    /// Right after another member. Removed or tested, it has to stand there.
+    ///
+    /// # Errors
+    /// As [`Member::new`].
+    pub fn after(mut self, other: impl Named) -> Result<Self> {
+        self.place = Some(Place::After(other.set_name()?));
+        Ok(self)
+    }
+
+    pub(crate) fn with_place(mut self, place: Option<Place>) -> Self {
+        self.place = place;
+        self
+    }
+
+    /// The set.
+    pub fn name(&self) -> &SetName {
+        &self.name
+    }
+
+    /// Where it goes.
+    pub fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
+    }
+}
+
+impl From<SetName> for Member {
+    fn from(name: SetName) -> Self {
+        Self { name, place: None }
+    }
+}
+
+impl fmt::Display for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        print_element(self, f)
+    }
+}
+
+impl Element for Member {
+    fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
+        encoder.writer.attribute(data::NAME, self.name.with_zero());
+        match &self.place {
+            None => {}
+            Some(Place::Before(other)) => {
+                encoder.writer.attribute(data::NAMEREF, other.with_zero());
+                encoder.flags |= cadt_flag::BEFORE;
+            }
+            Some(Place::After(other)) => {
+                encoder.writer.attribute(data::NAMEREF, other.with_zero());
+            }
+        }
+        Ok(())
+    }
+
+    fn read(_: &Dimension, fields: &Fields<'_>) -> Result<Self, Malformed> {
+        let name = fields.name.ok_or(Malformed::Missing("a member's name"))?;
+        let other = fields.nameref.map(SetName::from_kernel).transpose()?;
+        Ok(Self {
+            name: SetName::from_kernel(name)?,
+            place: other.map(|other| match fields.flags & cadt_flag::BEFORE {
+                0 => Place::After(other),
+                _ => Place::Before(other),
+            }),
+        })
+    }
+}

@@ -1,0 +1,107 @@
+//! The elements that entries are made of. Each says how it is written into a request and read
+//! from a dump; what a type of set asks of it is a [`Dimension`] of the type's definition.
+
+mod address;
+mod any;
+mod bits;
+mod fields;
+mod interface;
+mod ip;
+mod mac;
+mod mark;
+mod member;
+mod network;
+mod port;
+mod range;
+
+use std::fmt;
+
+pub use address::Addresses;
+use address::width;
+pub use any::AnyElement;
+pub(crate) use bits::Bits;
+pub(crate) use fields::{Fields, address};
+pub use interface::Interface;
+pub(crate) use ip::{Ip, Slot, Span, ipv4_nest, ipv6_nest};
+pub use mac::{MacAddress, MaybeMac};
+pub use mark::Mark;
+pub use member::{Member, Place};
+pub use port::{Port, PortRange, Protocol, icmp, icmpv6, protocol, sctp, tcp, udp, udplite};
+pub use range::Ipv4Range;
+
+use crate::ipset::message::encode::{Encoder, Refusal};
+use crate::ipset::text::Text;
+use crate::wire::Malformed;
+
+/// One part of an entry.
+pub(crate) trait Element: Text + Clone + PartialEq + fmt::Debug + Into<AnyElement> {
+    /// Writes its attributes, or refuses a value that the type of set does not take.
+    fn write(&self, dimension: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal>;
+
+    /// Finds itself in an entry's attributes.
+    fn read(dimension: &Dimension, fields: &Fields<'_>) -> Result<Self, Malformed>;
+
+    /// Two parts of it, if it stands for several elements of a set.
+    fn halves(&self, _dimension: &Dimension) -> Option<(Self, Self)> {
+        None
+    }
+}
+
+/// What a type of set has at one place of its entries.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Dimension {
+    Ip(Ip),
+    /// Ports with their protocol.
+    Port,
+    /// Ports without protocol.
+    Ports,
+    Mac,
+    MaybeMac,
+    Mark,
+    Interface,
+    Member,
+}
+
+impl Dimension {
+    /// What is asked of an address, if an address is what is asked for.
+    #[inline(always)]
+    fn ip(&self, found: &impl fmt::Display) -> Result<&Ip, Refusal> {
+        match self {
+            Self::Ip(ip) => Ok(ip),
+            other => Err(other.misplaced(found)),
+        }
+    }
+
+    #[inline]
+    fn slot(&self) -> Slot {
+        match self {
+            Self::Ip(ip) => ip.slot,
+            _ => Slot::First,
+        }
+    }
+
+    #[cold]
+    fn misplaced(&self, found: &impl fmt::Display) -> Refusal {
+        Refusal::new(format!("expected {self}, found {found}"))
+    }
+}
+
+impl fmt::Display for Dimension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ip(Ip {
+                span: Span::One, ..
+            }) => "an address",
+            Self::Ip(Ip {
+                span: Span::Each, ..
+            }) => "an address or a range of them",
+            Self::Ip(_) => "a network",
+            Self::Port => "a port with its protocol",
+            Self::Ports => "a port",
+            Self::Mac | Self::MaybeMac => "a MAC address",
+            Self::Mark => "a mark",
+            Self::Interface => "an interface",
+            Self::Member => "a set's name",
+        })
+    }
+}

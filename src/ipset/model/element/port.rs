@@ -1,0 +1,397 @@
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use super::{Dimension, Element, Fields};
+use crate::ipset::Family;
+use crate::ipset::message::attr::data;
+use crate::ipset::message::encode::{Encoder, Purpose, Refusal};
+use crate::ipset::text::{only_in, print_element, protocol_name, read_protocol};
+use crate::wire::{Malformed, NET_BYTE_ORDER};
+use crate::{Error, Result};
+
+/// One port or a range of them, made from a number or a range of numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PortRange {
+    first: u16,
+    last: u16,
+}
+
+impl PortRange {
+    /// The ports between two, which may be given in either order.
+    pub fn new(one: u16, other: u16) -> Self {
+        Self {
+            first: one.min(other),
+            last: one.max(other),
+        }
+    }
+
+    /// The lowest port.
+    pub fn first(&self) -> u16 {
+        self.first
+    }
+
+    /// The highest port; the lowest if it is only one.
+    pub fn last(&self) -> u16 {
+        self.last
+    }
+
+    #[inline]
+    fn is_one(&self) -> bool {
+        self.first == self.last
+    }
+
+    #[cold]
+    fn several(self) -> Refusal {
+        Refusal::new(format!(
+            "ports {self} are more than one; test them one by one"
+        ))
+    }
+}
+
+impl From<u16> for PortRange {
+    #[inline]
+    fn from(port: u16) -> Self {
+        Self {
+            first: port,
+            last: port,
+        }
+    }
+}
+
+impl From<RangeInclusive<u16>> for PortRange {
+    fn from(ports: RangeInclusive<u16>) -> Self {
+        Self::new(*ports.start(), *ports.end())
+    }
+}
+
+impl fmt::Display for PortRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.first)?;
+        if !self.is_one() {
+            write!(f, "-{}", self.last)?;
+        }
+        Ok(())
+    }
+}
+
+/// An IP protocol number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Protocol(pub u8);
+
+impl Protocol {
+    /// ICMP, whose type and code stand in for the port.
+    pub const ICMP: Self = Self(1);
+    /// TCP
+    pub const TCP: Self = Self(6);
+    /// UDP
+    pub const UDP: Self = Self(17);
+    /// ICMPv6, whose type and code stand in for the port.
+    pub const ICMPV6: Self = Self(58);
+    /// SCTP
+    pub const SCTP: Self = Self(132);
+    /// UDP-Lite
+    pub const UDPLITE: Self = Self(136);
+
+    /// Whether its ports are ports: `ip_set_proto_with_ports` in
+    /// include/linux/netfilter/ipset/ip_set_getport.h.
+    pub const fn has_ports(self) -> bool {
+        matches!(self, Self::TCP | Self::UDP | Self::SCTP | Self::UDPLITE)
+    }
+
+    /// The only family in whose sets it may be.
+    pub(crate) fn family(self) -> Option<Family> {
+        match self {
+            Self::ICMP => Some(Family::Inet),
+            Self::ICMPV6 => Some(Family::Inet6),
+            _ => None,
+        }
+    }
+}
+
+impl FromStr for Protocol {
+    type Err = Error;
+
+    /// From its name in /etc/protocols, in small or capital letters, or from its number.
+    fn from_str(name: &str) -> Result<Self> {
+        read_protocol(name).ok_or_else(|| {
+            Error::refused("find protocol", "this crate knows no protocol of this name")
+                .object(name)
+        })
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match protocol_name(self.0) {
+            Some(name) => f.write_str(name),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
+/// A protocol with a port, a range of ports, or an ICMP type and code.
+///
+/// Made by [`tcp`], [`udp`], [`sctp`], [`udplite`], [`icmp`], [`icmpv6`] and [`protocol`].
+///
+/// ```
+/// use ipvset::ipset::{icmp, tcp};
+///
+/// assert_eq!(tcp(8080).to_string(), "tcp:8080");
+/// assert_eq!(tcp(8000..=8080).to_string(), "tcp:8000-8080");
+/// assert_eq!(icmp(8, 0).to_string(), "icmp:echo-request");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Port {
+    protocol: Protocol,
+    ports: PortRange,
+}
+
+/// TCP ports.
+pub fn tcp(ports: impl Into<PortRange>) -> Port {
+    Port {
+        protocol: Protocol::TCP,
+        ports: ports.into(),
+    }
+}
+
+/// UDP ports.
+pub fn udp(ports: impl Into<PortRange>) -> Port {
+    Port {
+        protocol: Protocol::UDP,
+        ports: ports.into(),
+    }
+}
+
+/// SCTP ports.
+pub fn sctp(ports: impl Into<PortRange>) -> Port {
+    Port {
+        protocol: Protocol::SCTP,
+        ports: ports.into(),
+    }
+}
+
+/// UDP-Lite ports.
+pub fn udplite(ports: impl Into<PortRange>) -> Port {
+    Port {
+        protocol: Protocol::UDPLITE,
+        ports: ports.into(),
+    }
+}
+
+/// An ICMP type and code; only in sets of IPv4 addresses.
+pub fn icmp(kind: u8, code: u8) -> Port {
+    Port {
+        protocol: Protocol::ICMP,
+        ports: u16::from_be_bytes([kind, code]).into(),
+    }
+}
+
+/// An ICMPv6 type and code; only in sets of IPv6 addresses.
+pub fn icmpv6(kind: u8, code: u8) -> Port {
+    Port {
+        protocol: Protocol::ICMPV6,
+        ports: u16::from_be_bytes([kind, code]).into(),
+    }
+}
+
+/// A protocol without ports, by its number; 0 is none that a set takes.
+pub fn protocol(number: u8) -> Port {
+    Port {
+        protocol: Protocol(number),
+        ports: 0.into(),
+    }
+}
+
+impl Port {
+    pub(crate) fn from_parts(protocol: Protocol, ports: PortRange) -> Self {
+        Self { protocol, ports }
+    }
+
+    /// The protocol.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// The ports; for ICMP the type (upper byte) and code, for protocols without ports 0.
+    pub fn ports(&self) -> PortRange {
+        self.ports
+    }
+
+    /// Type and code, if it is ICMP or ICMPv6.
+    pub fn icmp(&self) -> Option<(u8, u8)> {
+        let [kind, code] = self.ports.first.to_be_bytes();
+        matches!(self.protocol, Protocol::ICMP | Protocol::ICMPV6).then_some((kind, code))
+    }
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        print_element(self, f)
+    }
+}
+
+/// Port and protocol have a fixed place and length, so they are written in one piece.
+#[inline]
+fn one_port(port: u16, protocol: Protocol) -> [u8; 16] {
+    const PORT: [u8; 2] = (data::PORT | NET_BYTE_ORDER).to_ne_bytes();
+    const PROTO: [u8; 2] = data::PROTO.to_ne_bytes();
+    const SIX: [u8; 2] = 6u16.to_ne_bytes();
+    const FIVE: [u8; 2] = 5u16.to_ne_bytes();
+    let [high, low] = port.to_be_bytes();
+    [
+        SIX[0], SIX[1], PORT[0], PORT[1], high, low, 0, 0, //
+        FIVE[0], FIVE[1], PROTO[0], PROTO[1], protocol.0, 0, 0, 0,
+    ]
+}
+
+impl Element for Port {
+    #[inline(always)]
+    fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
+        let Self { protocol, ports } = *self;
+        if !protocol.has_ports() {
+            self.check_without_ports(encoder.family, encoder.purpose)?;
+        }
+        encoder.writer.raw(&one_port(ports.first, protocol));
+        if !ports.is_one() {
+            encoder.port_to(ports)?;
+            encoder.endless()?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn read(_: &Dimension, fields: &Fields<'_>) -> Result<Self, Malformed> {
+        let protocol = fields
+            .proto
+            .ok_or(Malformed::Missing("an entry's protocol"))?;
+        Ok(Self {
+            protocol: Protocol(protocol),
+            ports: PortRange::read(&Dimension::Ports, fields)?,
+        })
+    }
+
+    fn halves(&self, dimension: &Dimension) -> Option<(Self, Self)> {
+        let (low, high) = self.ports.halves(dimension)?;
+        let part = |ports| Self { ports, ..*self };
+        Some((part(low), part(high)))
+    }
+}
+
+impl Port {
+    /// Linux stores port 0 where a protocol has none, without a word. It stores ICMP in a set of
+    /// IPv6 addresses, and the other way round, which the tool refuses together with the file
+    /// that has it: such an entry cannot be added, but what others added can be removed.
+    #[cold]
+    fn check_without_ports(self, family: Family, purpose: Purpose) -> Result<(), Refusal> {
+        match self.protocol.family() {
+            _ if self.protocol.0 == 0 => Err(Refusal::new("no set takes protocol 0")),
+            Some(needed) if needed == family => Ok(()),
+            Some(needed) if purpose.adds() => Err(Refusal::new(only_in(needed))),
+            _ if self.ports.first != 0 => Err(Refusal::new(format!(
+                "a set of {family} addresses keeps only 0 as the port of {}",
+                self.protocol
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Encoder<'_> {
+    #[inline(always)]
+    fn port_to(&mut self, ports: PortRange) -> Result<(), Refusal> {
+        if self.testing() {
+            return Err(ports.several());
+        }
+        self.writer.u16_net(data::PORT_TO, ports.last);
+        Ok(())
+    }
+}
+
+impl Element for PortRange {
+    #[inline(always)]
+    fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
+        encoder.writer.u16_net(data::PORT, self.first);
+        if !self.is_one() {
+            encoder.port_to(*self)?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn read(_: &Dimension, fields: &Fields<'_>) -> Result<Self, Malformed> {
+        let first = fields.port.ok_or(Malformed::Missing("an entry's port"))?;
+        Ok(match fields.port_to {
+            None => first.into(),
+            Some(last) => Self::new(first, last),
+        })
+    }
+
+    fn halves(&self, _: &Dimension) -> Option<(Self, Self)> {
+        let middle = self.first + (self.last - self.first) / 2;
+        let (low, high) = (self.first..=middle, middle.saturating_add(1)..=self.last);
+        (!self.is_one()).then(|| (low.into(), high.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::ipset::text::Writer;
+    use crate::ipset::{Entry, HashIpPort, IpSet};
+    use crate::wire::{self, Attributes};
+
+    /// The kernel stores ICMPv6 in a set of IPv4 addresses, without type and code; the tool refuses
+    /// a file that has it.
+    #[test]
+    fn icmp_of_the_other_family_is_read_and_removed_but_not_added() {
+        let set = IpSet::<HashIpPort>::new("s").unwrap();
+        let address = Ipv4Addr::new(10, 0, 0, 1);
+        let mut bytes = wire::Writer::default();
+        let stored = Entry::<HashIpPort>::new((address, protocol(47)));
+        stored.write(&set, Purpose::Add, &mut bytes).unwrap();
+        let mut bytes = bytes.bytes().to_vec();
+        let place = bytes.iter().rposition(|byte| *byte == 47).unwrap();
+        bytes[place] = 58;
+
+        let entry = Entry::<HashIpPort>::read(&HashIpPort, Attributes::new(&bytes)).unwrap();
+        assert_eq!(entry, Entry::new((address, icmpv6(0, 0))));
+        let mut out = wire::Writer::default();
+        entry.write(&set, Purpose::Remove, &mut out).unwrap();
+        for purpose in [Purpose::Add, Purpose::Put] {
+            let refusal = entry.write(&set, purpose, &mut out).unwrap_err();
+            assert!(refusal.0.contains("family inet6 only"), "{}", refusal.0);
+        }
+        let error = Writer::new(Vec::new()).add(set.name(), &entry).unwrap_err();
+        assert!(error.reason().contains("other family"), "{error}");
+    }
+
+    #[test]
+    fn protocols_are_read_by_name_alias_and_number() {
+        for (text, number) in [
+            ("tcp", 6),
+            ("TCP", 6),
+            ("IP-ENCAP", 4),
+            ("ipsec-esp", 50),
+            ("OSPFIGP", 89),
+            ("icmpv6", 58),
+            ("017", 15),
+            ("0x6", 6),
+            ("253", 253),
+        ] {
+            assert_eq!(
+                text.parse::<Protocol>().unwrap(),
+                Protocol(number),
+                "{text}"
+            );
+        }
+        for text in ["", "0", "256", "tcpp"] {
+            assert!(
+                text.parse::<Protocol>().unwrap_err().is_invalid_input(),
+                "{text}"
+            );
+        }
+    }
+}

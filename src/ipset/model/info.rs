@@ -1,0 +1,161 @@
+use std::net::IpAddr;
+use std::ops::Range;
+
+use ipnet::Ipv4Net;
+
+use super::element::address;
+use super::options::number;
+use crate::ipset::message::attr::{cadt_flag, create, data, top};
+use crate::ipset::{AnySet, AnyType, CreateOptions, Ipv4Range, PortRange, SetName, SetRange};
+use crate::wire::{ATTRIBUTE_HEADER, Attributes, Malformed};
+
+/// What the kernel says of a set beside its entries.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct SetInfo {
+    /// The name.
+    pub name: SetName,
+    /// The type, as the kernel names it.
+    pub type_name: String,
+    /// The revision of the type with which it was created.
+    pub revision: u8,
+    /// The number by which rules refer to it (protocol 7, Linux 4.20 or later).
+    pub index: Option<u16>,
+    /// How many rules and lists refer to it.
+    pub references: u32,
+    /// Bytes of memory that it takes.
+    pub memory: u32,
+    /// How many entries it has; `None` where the kernel does not say.
+    pub entries: Option<u32>,
+    /// Type and options, unless this crate does not know the type.
+    pub set: Option<AnySet>,
+}
+
+/// A `LIST` message taken apart: the first one of a set has its header, every one may have
+/// entries.
+#[derive(Debug)]
+pub(crate) struct Listed<'a> {
+    pub(crate) name: SetName,
+    /// The header, unless this goes on with a set whose header came before.
+    pub(crate) header: Option<Header<'a>>,
+    /// Where in the message's attributes the content of the `ADT` nest is.
+    pub(crate) entries: Range<usize>,
+}
+
+/// The attributes that describe a set.
+#[derive(Debug, Default)]
+pub(crate) struct Header<'a> {
+    pub(crate) type_name: &'a [u8],
+    pub(crate) family: u8,
+    pub(crate) revision: u8,
+    index: Option<u16>,
+    data: Attributes<'a>,
+}
+
+impl<'a> Listed<'a> {
+    pub(crate) fn read(mut message: Attributes<'a>) -> Result<Self, Malformed> {
+        let mut name = None;
+        let mut type_name = None;
+        let mut header = Header::default();
+        let mut entries = 0..0;
+        let length = message.rest().len();
+        loop {
+            let start = length - message.rest().len() + ATTRIBUTE_HEADER;
+            let Some(attribute) = message.next().transpose()? else {
+                break;
+            };
+            match attribute.kind() {
+                top::SETNAME => name = Some(SetName::from_kernel(attribute.c_string())?),
+                top::TYPENAME => type_name = Some(attribute.c_string()),
+                top::FAMILY => header.family = attribute.u8()?,
+                top::REVISION => header.revision = attribute.u8()?,
+                top::INDEX => header.index = Some(attribute.u16_be()?),
+                top::DATA => header.data = attribute.nested(),
+                top::ADT => entries = start..start + attribute.payload().len(),
+                _ => {}
+            }
+        }
+        Ok(Self {
+            name: name.ok_or(Malformed::Missing("the set's name"))?,
+            header: type_name.map(|type_name| Header {
+                type_name,
+                ..header
+            }),
+            entries,
+        })
+    }
+}
+
+impl Header<'_> {
+    pub(crate) fn info(&self, name: SetName) -> Result<SetInfo, Malformed> {
+        let type_name = String::from_utf8_lossy(self.type_name).into_owned();
+        let mut info = SetInfo {
+            name,
+            revision: self.revision,
+            index: self.index,
+            references: 0,
+            memory: 0,
+            entries: None,
+            set: None,
+            type_name,
+        };
+        let options = self.options(&mut info)?;
+        info.set =
+            AnyType::named(&info.type_name).map(|kind| AnySet::from_parts(name, kind, options));
+        Ok(info)
+    }
+
+    fn options(&self, info: &mut SetInfo) -> Result<CreateOptions, Malformed> {
+        let mut options = CreateOptions {
+            family: number::family(self.family).unwrap_or_default(),
+            ..Default::default()
+        };
+        let (mut first, mut last, mut prefix) = (None, None, None);
+        let (mut first_port, mut last_port) = (None, None);
+        for attribute in self.data {
+            let attribute = attribute?;
+            match attribute.kind() {
+                data::IP => first = Some(address(&attribute)?),
+                data::IP_TO => last = Some(address(&attribute)?),
+                data::CIDR => prefix = Some(attribute.u8()?),
+                data::PORT => first_port = Some(attribute.u16_be()?),
+                data::PORT_TO => last_port = Some(attribute.u16_be()?),
+                data::TIMEOUT => options.timeout = Some(attribute.u32_flagged()?),
+                data::CADT_FLAGS => set_flags(&mut options, attribute.u32_flagged()?),
+                create::MARKMASK => options.markmask = Some(attribute.u32_flagged()?),
+                create::BITMASK => options.bitmask = Some(address(&attribute)?),
+                create::INITVAL => options.initval = Some(attribute.u32_flagged()?),
+                create::HASHSIZE => options.hashsize = Some(attribute.u32_flagged()?),
+                create::MAXELEM => options.maxelem = Some(attribute.u32_flagged()?),
+                create::NETMASK => options.netmask = Some(attribute.u8()?),
+                create::BUCKETSIZE => options.bucketsize = Some(attribute.u8()?),
+                create::SIZE => options.size = Some(attribute.u32_flagged()?),
+                create::ELEMENTS => info.entries = Some(attribute.u32_flagged()?),
+                create::REFERENCES => info.references = attribute.u32_flagged()?,
+                create::MEMSIZE => info.memory = attribute.u32_flagged()?,
+                _ => {}
+            }
+        }
+        options.range = match (first, last, first_port, last_port) {
+            (Some(IpAddr::V4(first)), Some(IpAddr::V4(last)), ..) => {
+                Some(Ipv4Range::new(first, last).into())
+            }
+            // A request may have the network instead; the kernel never tells it so.
+            (Some(IpAddr::V4(first)), None, ..) => {
+                let network = prefix.and_then(|prefix| Ipv4Net::new(first, prefix).ok());
+                network.map(SetRange::from)
+            }
+            (.., Some(first), Some(last)) => Some(SetRange::Ports(PortRange::new(first, last))),
+            _ => None,
+        };
+        Ok(options)
+    }
+}
+
+fn set_flags(options: &mut CreateOptions, flags: u32) {
+    options.counters = flags & cadt_flag::WITH_COUNTERS != 0;
+    options.comment = flags & cadt_flag::WITH_COMMENT != 0;
+    options.forceadd = flags & cadt_flag::WITH_FORCEADD != 0;
+    options.skbinfo = flags & cadt_flag::WITH_SKBINFO != 0;
+}

@@ -1,0 +1,11 @@
+//! What a user builds and what the kernel reports: names, sets with their types and options, entries with their elements.
+
+pub(crate) mod element;
+pub(crate) mod entry;
+pub(crate) mod info;
+pub(crate) mod name;
+pub(crate) mod options;
+pub(crate) mod revision;
+pub(crate) mod set;
+pub(crate) mod types;
+pub(crate) mod value;

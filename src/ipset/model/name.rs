@@ -1,0 +1,267 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::str::{self, FromStr};
+
+use crate::wire::Malformed;
+use crate::{Error, Result};
+
+use crate::ipset::text::{Escaped, Shown};
+use crate::ipset::{IpSet, SetType};
+
+/// `IPSET_MAXNAMELEN` with its terminating zero byte.
+const SIZE: usize = 32;
+
+/// The name of a set: 1 to 31 bytes.
+///
+/// The kernel takes any bytes but zero. [`SetName::new`] refuses what makes trouble in the text of
+/// `ipset save`, so that the tool can save and restore what this crate made: blanks, control
+/// characters, commas, double quotes, and a dash at the start. [`SetName::existing`] takes every
+/// name, since other programs may have given any to their sets.
+///
+/// ```
+/// use ipvset::ipset::SetName;
+///
+/// let name: SetName = "KUBE-LOOP-BACK".parse()?;
+/// assert_eq!(name.to_string(), "KUBE-LOOP-BACK");
+/// assert!("two words".parse::<SetName>().unwrap_err().is_invalid_input());
+/// # Ok::<(), ipvset::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SetName {
+    /// Zero from the name's end on, so that comparing the arrays compares the names.
+    bytes: [u8; SIZE],
+}
+
+impl SetName {
+    /// The longest name, in bytes.
+    pub const MAX_LENGTH: usize = SIZE - 1;
+
+    /// A name for a new set.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a name that makes trouble in text, see [`SetName`].
+    pub fn new(name: &str) -> Result<Self> {
+        if name.starts_with('-') {
+            let why = "the ipset tool would read a dash at the start as an option";
+            return Err(refused(name.as_bytes(), why));
+        }
+        let bad = |byte: &u8| byte.is_ascii_control() || matches!(byte, b' ' | b'"' | b',');
+        match name.bytes().find(|byte| bad(byte)) {
+            Some(bad) => Err(refused(
+                name.as_bytes(),
+                format!("{:?} makes trouble in `ipset save`", char::from(bad)),
+            )),
+            None => Self::existing(name),
+        }
+    }
+
+    /// The name of a set that another program made: any bytes but zero.
+    ///
+    /// ```
+    /// use ipvset::ipset::SetName;
+    ///
+    /// let name = SetName::existing(b"two w\xf6rds")?;
+    /// assert_eq!(name.as_bytes(), b"two w\xf6rds");
+    /// # Ok::<(), ipvset::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `InvalidInput` for a name that is empty, longer than 31 bytes, or has a zero byte.
+    pub fn existing(name: impl AsRef<[u8]>) -> Result<Self> {
+        let name = name.as_ref();
+        match name.len() {
+            0 => Err(refused(name, "the name is empty")),
+            length if length > Self::MAX_LENGTH => {
+                let most = Self::MAX_LENGTH;
+                let why = format!("the name is {length} bytes long, {most} is the limit");
+                Err(refused(name, why))
+            }
+            _ if name.contains(&0) => Err(refused(name, "the name has a zero byte")),
+            _ => Ok(Self::padded(name)),
+        }
+    }
+
+    /// A name as the kernel gives it, whatever bytes it has.
+    pub(crate) fn from_kernel(name: &[u8]) -> Result<Self, Malformed> {
+        if name.len() > Self::MAX_LENGTH {
+            return Err(Malformed::Value {
+                what: "the length of a set's name",
+                value: name.len() as u64,
+            });
+        }
+        Ok(Self::padded(name))
+    }
+
+    fn padded(name: &[u8]) -> Self {
+        let mut bytes = [0; SIZE];
+        bytes[..name.len()].copy_from_slice(name);
+        Self { bytes }
+    }
+
+    /// The bytes of the name, which need not be UTF-8.
+    pub fn as_bytes(&self) -> &[u8] {
+        let end = self.bytes.iter().position(|byte| *byte == 0);
+        &self.bytes[..end.unwrap_or(SIZE)]
+    }
+
+    /// The name as text; bytes that are not UTF-8 become U+FFFD.
+    pub fn as_str(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.as_bytes())
+    }
+
+    /// With the terminating zero byte, as the kernel's attributes have it.
+    pub(crate) fn with_zero(&self) -> &[u8] {
+        &self.bytes[..self.as_bytes().len() + 1]
+    }
+}
+
+fn refused(name: &[u8], why: impl Into<Cow<'static, str>>) -> Error {
+    let start = name.get(..64).unwrap_or(name);
+    Error::refused("name a set", why).object(format_args!("\"{}\"", Shown(start)))
+}
+
+impl FromStr for SetName {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Self::new(name)
+    }
+}
+
+impl TryFrom<&str> for SetName {
+    type Error = Error;
+
+    fn try_from(name: &str) -> Result<Self> {
+        Self::new(name)
+    }
+}
+
+impl fmt::Display for SetName {
+    /// The name as it is. One that no text can carry (it is not UTF-8, or has a double quote or
+    /// the end of a line in it) is escaped so that it is not taken for another name.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.as_bytes();
+        match str::from_utf8(name) {
+            Ok(text) if !text.contains(['"', '\n']) => f.pad(text),
+            _ => Escaped(name).fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for SetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", Shown(self.as_bytes()))
+    }
+}
+
+impl PartialEq<str> for SetName {
+    fn eq(&self, other: &str) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl PartialEq<&str> for SetName {
+    fn eq(&self, other: &&str) -> bool {
+        self == *other
+    }
+}
+
+/// What says which set a command is for: a set, its name, or a string that is one.
+pub trait Named {
+    /// The set's name.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a string that is no [`SetName`].
+    fn set_name(&self) -> Result<SetName>;
+}
+
+impl Named for SetName {
+    fn set_name(&self) -> Result<SetName> {
+        Ok(*self)
+    }
+}
+
+impl Named for str {
+    fn set_name(&self) -> Result<SetName> {
+        SetName::new(self)
+    }
+}
+
+impl Named for String {
+    fn set_name(&self) -> Result<SetName> {
+        SetName::new(self)
+    }
+}
+
+impl<T: SetType> Named for IpSet<T> {
+    fn set_name(&self) -> Result<SetName> {
+        Ok(*self.name())
+    }
+}
+
+impl<N: Named + ?Sized> Named for &N {
+    fn set_name(&self) -> Result<SetName> {
+        (**self).set_name()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_what_text_can_carry() {
+        // Only the tool's own blanks separate words.
+        let other_blanks = "a\u{a0}b\u{85}\u{2003}";
+        for good in [
+            "a",
+            "KUBE-6-LOOP-BACK",
+            "ü.;'#[",
+            other_blanks,
+            &"x".repeat(31),
+        ] {
+            assert_eq!(SetName::new(good).unwrap(), *good);
+        }
+        for bad in [
+            "",
+            "a b",
+            "a\nb",
+            "a\"b",
+            "a,b",
+            "-a",
+            "a\0b",
+            &"x".repeat(32),
+        ] {
+            let error = SetName::new(bad).unwrap_err();
+            assert!(error.is_invalid_input(), "{bad:?}");
+        }
+        let text = SetName::new(&"x".repeat(32)).unwrap_err().to_string();
+        assert!(text.contains("32 bytes long, 31 is the limit"), "{text}");
+    }
+
+    #[test]
+    fn the_kernels_names_may_be_anything() {
+        let odd = SetName::from_kernel(b"two \xffwords").unwrap();
+        assert_eq!(odd.as_bytes(), b"two \xffwords");
+        assert_eq!(SetName::existing(b"two \xffwords").unwrap(), odd);
+        assert_eq!(odd.to_string(), "\"two \\xffwords\"(escaped)");
+        assert_eq!(format!("{odd:?}"), "\"two \\xffwords\"");
+        assert_eq!(
+            SetName::existing("a \" b").unwrap().to_string(),
+            "\"a \\\" b\"(escaped)"
+        );
+        assert_eq!(
+            SetName::existing("two words").unwrap().to_string(),
+            "two words"
+        );
+        assert!(SetName::existing("a\0b").unwrap_err().is_invalid_input());
+        assert_eq!(odd.with_zero(), b"two \xffwords\0");
+        assert!(SetName::from_kernel(&[b'x'; 32]).is_err());
+    }
+
+    #[test]
+    fn names_are_ordered_as_their_bytes_are() {
+        let name = |name| SetName::new(name).unwrap();
+        assert!(name("a") < name("ab") && name("ab") < name("b"));
+    }
+}

@@ -1,0 +1,497 @@
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::element::{ipv4_nest, ipv6_nest};
+use super::entry::check_timeout;
+use super::types::{Definition, Families, Takes};
+use crate::ipset::message::attr::{cadt_flag, create, data};
+use crate::ipset::message::encode::Refusal;
+use crate::ipset::{Ipv4Range, PortRange};
+use crate::wire::{Buffer, Writer};
+
+/// The longest timeout, in seconds: what 32 bits hold in milliseconds, halved. The kernel would
+/// cut off longer ones without a word (include/linux/netfilter/ipset/ip_set.h,
+/// `ip_set_timeout_uget`).
+pub const MAX_TIMEOUT: u32 = (u32::MAX >> 1) / 1000;
+
+/// The most elements of a bitmap: `IPSET_BITMAP_MAX_RANGE`.
+const MAX_BITMAP: u64 = 0x1_0000;
+
+/// The address family of a set.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
+pub enum Family {
+    /// IPv4
+    #[default]
+    Inet,
+    /// IPv6
+    Inet6,
+}
+
+impl Family {
+    pub(crate) fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self::Inet,
+            IpAddr::V6(_) => Self::Inet6,
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Inet => "IPv4",
+            Self::Inet6 => "IPv6",
+        })
+    }
+}
+
+/// `AF_INET`, `AF_INET6`, `AF_UNSPEC`
+pub(crate) mod number {
+    use crate::ipset::Family;
+
+    pub(crate) const UNSPECIFIED: u8 = 0;
+    pub(crate) const INET: u8 = 2;
+    pub(crate) const INET6: u8 = 10;
+
+    pub(crate) const fn of(family: Option<Family>) -> u8 {
+        match family {
+            None => UNSPECIFIED,
+            Some(Family::Inet) => INET,
+            Some(Family::Inet6) => INET6,
+        }
+    }
+
+    pub(crate) const fn family(number: u8) -> Option<Family> {
+        match number {
+            INET => Some(Family::Inet),
+            INET6 => Some(Family::Inet6),
+            _ => None,
+        }
+    }
+}
+
+/// The range in which all entries of a bitmap lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SetRange {
+    /// IPv4 addresses.
+    Addresses(Ipv4Range),
+    /// Ports.
+    Ports(PortRange),
+}
+
+impl From<Ipv4Range> for SetRange {
+    fn from(range: Ipv4Range) -> Self {
+        Self::Addresses(range)
+    }
+}
+
+impl From<ipnet::Ipv4Net> for SetRange {
+    fn from(net: ipnet::Ipv4Net) -> Self {
+        Self::Addresses(net.into())
+    }
+}
+
+impl From<PortRange> for SetRange {
+    fn from(range: PortRange) -> Self {
+        Self::Ports(range)
+    }
+}
+
+impl fmt::Display for SetRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Addresses(range) => range.fmt(f),
+            Self::Ports(range) => write!(f, "{}-{}", range.first(), range.last()),
+        }
+    }
+}
+
+/// How a set is created, or was. `None` leaves it to the kernel, whose default is given.
+///
+/// The builder methods of [`IpSet`](crate::ipset::IpSet) set them and say more.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+pub struct CreateOptions {
+    /// The family of the addresses.
+    pub family: Family,
+    /// Buckets at first (1024).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub hashsize: Option<u32>,
+    /// The most entries (65,536).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub maxelem: Option<u32>,
+    /// Prefix length to which addresses are cut.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub netmask: Option<u8>,
+    /// Mask for addresses.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub bitmask: Option<IpAddr>,
+    /// Mask for marks (all bits).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub markmask: Option<u32>,
+    /// The most entries in a bucket (12).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub bucketsize: Option<u8>,
+    /// The hash function's start value (random).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub initval: Option<u32>,
+    /// Whether a full set makes room by forgetting entries.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
+    pub forceadd: bool,
+    /// The range of a bitmap.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub range: Option<SetRange>,
+    /// The size of a list (8).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub size: Option<u32>,
+    /// Seconds that an entry stays if it does not say otherwise; 0 is for ever.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub timeout: Option<u32>,
+    /// Whether entries have counters.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
+    pub counters: bool,
+    /// Whether entries have comments.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
+    pub comment: bool,
+    /// Whether entries have packet metadata.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
+    pub skbinfo: bool,
+}
+
+impl CreateOptions {
+    /// Rounds as the kernel does, whose `list` shows the rounded values.
+    pub(crate) fn round(&mut self) {
+        // `ip_set_hash_gen.h`: AHASH_INIT_SIZE is 2, AHASH_MAX_SIZE 12, IPSET_MIMINAL_HASHSIZE 64.
+        self.bucketsize = self.bucketsize.map(|it| it.clamp(1, 12).div_ceil(2) * 2);
+        if self.hashsize == Some(0) {
+            self.hashsize = Some(64);
+        }
+        // `list_set_create`: IP_SET_LIST_MIN_SIZE.
+        self.size = self.size.map(|it| it.max(4));
+        // `bitmap_ip_create`
+        if let (Some(SetRange::Addresses(range)), Some(netmask @ 1..=32)) =
+            (&mut self.range, self.netmask)
+        {
+            let first = ipnet::Ipv4Net::new(range.first(), netmask);
+            let last = ipnet::Ipv4Net::new(range.last(), netmask);
+            if let (Ok(first), Ok(last)) = (first, last) {
+                *range = Ipv4Range::new(first.network(), last.broadcast());
+            }
+        }
+    }
+
+    /// Refuses what sets of the type do not take and what is beyond its limits.
+    pub(crate) fn check(&self, definition: &Definition) -> Result<(), Refusal> {
+        self.check_kinds(definition)?;
+        if let Some(timeout) = self.timeout {
+            check_timeout(timeout)?;
+        }
+        self.check_hash()?;
+        self.check_masks()?;
+        match self.size {
+            Some(size @ ..4) => Err(Refusal::new(format!("size {size}: 4 is the least"))),
+            _ => self.check_range(definition),
+        }
+    }
+
+    fn check_kinds(&self, definition: &Definition) -> Result<(), Refusal> {
+        let Definition { name, options, .. } = definition;
+        let takes = |takes: Takes| options.intersects(takes);
+        let netmask = Takes::NETMASK.union(Takes::NETMASK_LATE);
+        let given = [
+            ("hashsize", self.hashsize.is_some(), takes(Takes::HASH)),
+            ("maxelem", self.maxelem.is_some(), takes(Takes::HASH)),
+            ("bucketsize", self.bucketsize.is_some(), takes(Takes::HASH)),
+            ("initval", self.initval.is_some(), takes(Takes::HASH)),
+            ("forceadd", self.forceadd, takes(Takes::HASH)),
+            ("netmask", self.netmask.is_some(), takes(netmask)),
+            ("bitmask", self.bitmask.is_some(), takes(Takes::BITMASK)),
+            ("markmask", self.markmask.is_some(), takes(Takes::MARKMASK)),
+            ("size", self.size.is_some(), takes(Takes::SIZE)),
+        ];
+        if let Some((option, ..)) = given.iter().find(|(_, given, takes)| *given && !takes) {
+            return Err(Refusal::new(format!("{name} has no {option}")));
+        }
+        if self.family == Family::Inet6 && definition.families != Families::Both {
+            return Err(Refusal::new(match definition.families {
+                Families::Inet => format!("{name} has only IPv4 addresses"),
+                _ => format!("{name} has no family"),
+            }));
+        }
+        Ok(())
+    }
+
+    fn check_hash(&self) -> Result<(), Refusal> {
+        // The kernel rounds up to a power of two and keeps its logarithm in a byte.
+        if let Some(hashsize @ (0 | 0x8000_0001..)) = self.hashsize {
+            return Err(Refusal::new(format!(
+                "hashsize {hashsize} is not between 1 and 2147483648"
+            )));
+        }
+        // AHASH_MAX_SIZE is 12: the tool's manual page says 14.
+        match self.bucketsize {
+            Some(size) if size % 2 == 1 || !(2..=12).contains(&size) => Err(Refusal::new(format!(
+                "bucketsize {size} is not an even number between 2 and 12"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_masks(&self) -> Result<(), Refusal> {
+        if let Some(netmask) = self.netmask {
+            let most = match self.family {
+                Family::Inet => 32,
+                Family::Inet6 => 128,
+            };
+            if !(1..=most).contains(&netmask) {
+                return Err(Refusal::new(format!(
+                    "netmask {netmask} is not between 1 and {most}"
+                )));
+            }
+        }
+        if let Some(bitmask) = self.bitmask {
+            if bitmask.is_unspecified() {
+                return Err(Refusal::new("the bitmask has no bits"));
+            }
+            if bitmask.is_ipv4() != (self.family == Family::Inet) {
+                let family = self.family;
+                return Err(Refusal::new(format!(
+                    "bitmask {bitmask}: the set is one of {family} addresses"
+                )));
+            }
+            if self.netmask.is_some() {
+                return Err(Refusal::new("netmask and bitmask exclude each other"));
+            }
+        }
+        match self.markmask {
+            Some(0) => Err(Refusal::new("the markmask has no bits")),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_range(&self, definition: &Definition) -> Result<(), Refusal> {
+        let Definition { name, options, .. } = definition;
+        match self.range {
+            Some(SetRange::Addresses(range)) if options.contains(Takes::ADDRESS_RANGE) => {
+                self.check_addresses(&range)
+            }
+            Some(SetRange::Ports(_)) if options.contains(Takes::PORT_RANGE) => Ok(()),
+            Some(range) => Err(Refusal::new(format!("{name} has no range like {range}"))),
+            None if options.intersects(Takes::ADDRESS_RANGE.union(Takes::PORT_RANGE)) => {
+                Err(Refusal::new(format!("{name} needs a range")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// A bitmap has at most 65,536 elements: addresses, or networks where there is a netmask.
+    fn check_addresses(&self, range: &Ipv4Range) -> Result<(), Refusal> {
+        let (first, last) = (range.first().to_bits(), range.last().to_bits());
+        let shift = 32 - u32::from(self.netmask.unwrap_or(32).clamp(1, 32));
+        let elements = u64::from(last >> shift) - u64::from(first >> shift) + 1;
+        if elements > MAX_BITMAP {
+            return Err(Refusal::new(format!(
+                "the range {range} has {elements} elements, {MAX_BITMAP} is the limit"
+            )));
+        }
+        let part = (1u64 << shift) - 1;
+        if u64::from(first) & part != 0 || (u64::from(last) + 1) & part != 0 {
+            let netmask = 32 - shift;
+            return Err(Refusal::new(format!(
+                "the range {range} is not made of whole networks of prefix length {netmask}"
+            )));
+        }
+        // `bitmap_ip_create` takes the shortest network that begins with the range and has all
+        // of it, which has to have a shorter prefix than the networks in it.
+        let common = (first ^ last).leading_zeros();
+        let aligned = first.checked_shl(common).unwrap_or(0) == 0;
+        if shift > 0 && (elements < 2 || !aligned) {
+            let netmask = 32 - shift;
+            return Err(Refusal::new(format!(
+                "the range {range} has to begin with the network of a shorter prefix than \
+                 netmask {netmask} which has all of it"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Writes what goes into the request's `DATA` nest.
+    pub(crate) fn write(&self, writer: &mut Writer<impl Buffer>) {
+        match self.range {
+            Some(SetRange::Addresses(range)) => {
+                writer.raw(&ipv4_nest(data::IP, range.first()));
+                writer.raw(&ipv4_nest(data::IP_TO, range.last()));
+            }
+            Some(SetRange::Ports(range)) => {
+                writer.u16_net(data::PORT, range.first());
+                writer.u16_net(data::PORT_TO, range.last());
+            }
+            None => {}
+        }
+        let u32_net = [
+            (create::HASHSIZE, self.hashsize),
+            (create::MAXELEM, self.maxelem),
+            (create::INITVAL, self.initval),
+            (create::MARKMASK, self.markmask),
+            (create::SIZE, self.size),
+            (data::TIMEOUT, self.timeout),
+        ];
+        for (kind, value) in u32_net {
+            if let Some(value) = value {
+                writer.u32_net(kind, value);
+            }
+        }
+        if let Some(netmask) = self.netmask {
+            writer.u8(create::NETMASK, netmask);
+        }
+        if let Some(bucketsize) = self.bucketsize {
+            writer.u8(create::BUCKETSIZE, bucketsize);
+        }
+        match self.bitmask {
+            Some(IpAddr::V4(mask)) => writer.raw(&ipv4_nest(create::BITMASK, mask)),
+            Some(IpAddr::V6(mask)) => writer.raw(&ipv6_nest(create::BITMASK, mask)),
+            None => {}
+        }
+        let flags = self.flags();
+        if flags != 0 {
+            writer.u32_net(data::CADT_FLAGS, flags);
+        }
+    }
+
+    /// Whether it says how entries are spread over buckets.
+    pub(crate) fn spreads(&self) -> bool {
+        self.bucketsize.is_some() || self.initval.is_some()
+    }
+
+    fn flags(&self) -> u32 {
+        [
+            (self.counters, cadt_flag::WITH_COUNTERS),
+            (self.comment, cadt_flag::WITH_COMMENT),
+            (self.forceadd, cadt_flag::WITH_FORCEADD),
+            (self.skbinfo, cadt_flag::WITH_SKBINFO),
+        ]
+        .into_iter()
+        .filter_map(|(given, flag)| given.then_some(flag))
+        .sum()
+    }
+
+    /// What another set of the same type has otherwise, where that matters to its users:
+    /// `maxelem 1000 instead of 65536`.
+    ///
+    /// How the entries are spread over buckets does not: hashsize, bucketsize and initval.
+    pub(crate) fn difference(&self, there: &Self, definition: &Definition) -> Option<String> {
+        fn one<V: fmt::Display + PartialEq>(
+            name: &str,
+            there: &Option<V>,
+            wanted: &Option<V>,
+        ) -> Option<String> {
+            match (there, wanted) {
+                (Some(there), Some(wanted)) if there != wanted => {
+                    Some(format!("{name} {there} instead of {wanted}"))
+                }
+                (Some(there), None) => Some(format!("{name} {there} instead of none")),
+                (None, Some(wanted)) => Some(format!("no {name} instead of {wanted}")),
+                _ => None,
+            }
+        }
+        let flag = |name, there, wanted| match (there, wanted) {
+            (true, false) => Some(format!("{name} instead of none")),
+            (false, true) => Some(format!("no {name}")),
+            _ => None,
+        };
+        let hash = definition.options.contains(Takes::HASH);
+        let maxelem = |it: &Self| hash.then_some(it.maxelem.unwrap_or(65536));
+        let size = |it: &Self| {
+            let list = definition.options.contains(Takes::SIZE);
+            list.then_some(it.size.unwrap_or(8))
+        };
+        let family = |it: &Self| Some(it.family);
+        one("family", &family(there), &family(self))
+            .or_else(|| one("range", &there.range, &self.range))
+            .or_else(|| one("maxelem", &maxelem(there), &maxelem(self)))
+            .or_else(|| one("size", &size(there), &size(self)))
+            .or_else(|| {
+                let differ = there.mask() != self.mask();
+                differ.then(|| format!("{} instead of {}", there.mask_text(), self.mask_text()))
+            })
+            .or_else(|| {
+                let mask = |it: &Self| it.markmask.filter(|mask| *mask != u32::MAX);
+                one("markmask", &mask(there), &mask(self))
+            })
+            .or_else(|| one("timeout", &there.timeout, &self.timeout))
+            .or_else(|| flag("counters", there.counters, self.counters))
+            .or_else(|| flag("comments", there.comment, self.comment))
+            .or_else(|| flag("skbinfo", there.skbinfo, self.skbinfo))
+            .or_else(|| flag("forceadd", there.forceadd, self.forceadd))
+    }
+
+    /// The bits that netmask or bitmask keep, unless these are all: the kernel makes no difference
+    /// between a netmask and the bitmask of the same bits.
+    fn mask(&self) -> Option<IpAddr> {
+        let netmask = self.netmask.map(|netmask| match self.family {
+            Family::Inet => {
+                let rest = 32u32.saturating_sub(netmask.into());
+                Ipv4Addr::from_bits(u32::MAX.checked_shl(rest).unwrap_or(0)).into()
+            }
+            Family::Inet6 => {
+                let rest = 128u32.saturating_sub(netmask.into());
+                Ipv6Addr::from_bits(u128::MAX.checked_shl(rest).unwrap_or(0)).into()
+            }
+        });
+        netmask.or(self.bitmask).filter(|mask| match mask {
+            IpAddr::V4(mask) => mask.to_bits() != u32::MAX,
+            IpAddr::V6(mask) => mask.to_bits() != u128::MAX,
+        })
+    }
+
+    /// What keeps the bits of [`CreateOptions::mask`].
+    fn mask_text(&self) -> String {
+        match (self.mask(), self.netmask, self.bitmask) {
+            (Some(_), Some(netmask), _) => format!("netmask {netmask}"),
+            (Some(_), None, Some(bitmask)) => format!("bitmask {bitmask}"),
+            _ => "no mask".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ipset::model::types::SetType;
+    use crate::ipset::{AnySet, AnyType};
+
+    /// What differs between two sets, each written as it is created.
+    fn difference(wanted: &str, there: &str) -> Option<String> {
+        let [wanted, there] = [wanted, there].map(|it| it.parse::<AnySet>().unwrap());
+        let definition = AnyType::definition(wanted.kind());
+        wanted.options().difference(there.options(), definition)
+    }
+
+    #[test]
+    fn a_netmask_is_the_bitmask_of_the_same_bits() {
+        let [mask, all] = ["netmask 24", "netmask 32"].map(|it| format!("s hash:ip {it}"));
+        assert_eq!(difference(&mask, "s hash:ip bitmask 255.255.255.0"), None);
+        assert_eq!(difference("s hash:ip bitmask 255.255.255.0", &mask), None);
+        assert_eq!(difference(&all, "s hash:ip"), None);
+        assert_eq!(difference("s hash:ip bitmask 255.255.255.255", &all), None);
+        let six = |option: &str| format!("s hash:ip family inet6 {option}");
+        let ones = six("bitmask ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
+        assert_eq!(difference(&ones, &six("")), None);
+        assert_eq!(
+            difference(&six("netmask 64"), &six("bitmask ffff:ffff:ffff:ffff::")),
+            None
+        );
+        assert_eq!(
+            difference(&mask, "s hash:ip bitmask 255.255.0.0").as_deref(),
+            Some("bitmask 255.255.0.0 instead of netmask 24")
+        );
+        assert_eq!(
+            difference("s hash:ip", &mask).as_deref(),
+            Some("netmask 24 instead of no mask")
+        );
+    }
+}

@@ -1,0 +1,20 @@
+use super::{Definition, Takes, Since};
+use crate::ipset::{Addresses};
+use crate::ipset::model::element::{Dimension, Ip, Slot, Span};
+
+set_type! {
+    /// `hash:ip`: addresses, or networks of one prefix length (netmask). It stores no zero address.
+    HashIp(Addresses), "hash:ip", ["iphash"],
+    Definition {
+        revision: 6,
+        since: Since::after(0),
+        bucketsize_since: 5,
+        bitmask_since: 6,
+        options: Takes::HASH.union(Takes::NETMASK).union(Takes::BITMASK),
+        dimensions: &[
+            Dimension::Ip(Ip::new(Slot::First, Span::Each).not_zero()),
+        ],
+        ..Definition::HASH
+    },
+    is FamilyType | HashType | NetmaskType | BitmaskType
+}

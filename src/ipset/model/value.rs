@@ -1,0 +1,370 @@
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use super::element::{Dimension, Element, Fields};
+use crate::ipset::message::encode::{Encoder, Refusal};
+use crate::ipset::text::{Flaw, Parts, Text, ValueText};
+use crate::ipset::{
+    Addresses, AnyElement, Interface, Ipv4Range, MacAddress, Mark, MaybeMac, Member, Port,
+    PortRange, SetName,
+};
+use crate::wire::Malformed;
+
+/// The elements of an entry: one, or a tuple of two or three, or [`AnyValue`].
+pub(crate) trait Elements: Sized {
+    fn encode(&self, dimensions: &[Dimension], encoder: &mut Encoder<'_>) -> Result<(), Refusal>;
+
+    fn decode(dimensions: &[Dimension], fields: &Fields<'_>) -> Result<Self, Malformed>;
+
+    /// Two parts of it, if it stands for several entries of a set.
+    fn halves(&self, dimensions: &[Dimension]) -> Option<(Self, Self)>;
+
+    /// From the syntax of the tool.
+    fn from_text(dimensions: &[Dimension], parts: &mut Parts<'_>) -> Result<Self, Flaw>;
+
+    /// The same elements, their kinds known at run time only.
+    #[cfg(feature = "serde")]
+    fn untyped(&self) -> AnyValue;
+
+    /// Visits the elements, in order.
+    fn each(&self, visit: &mut dyn FnMut(&dyn Text));
+}
+
+/// What the value of an entry can be made from: whatever its elements can be made from.
+#[diagnostic::on_unimplemented(
+    message = "an entry of this type of set cannot be made from `{Parts}`",
+    label = "not what the set's entries are made of"
+)]
+pub trait FromParts<Parts> {
+    /// Makes the value.
+    fn from_parts(parts: Parts) -> Self;
+}
+
+#[cold]
+fn wrong_count(found: usize, dimensions: &[Dimension]) -> Refusal {
+    let meant = dimensions.len();
+    Refusal::new(format!("expected {meant} elements, found {found}"))
+}
+
+impl<A: Element> Elements for A {
+    #[inline(always)]
+    fn encode(&self, dimensions: &[Dimension], encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
+        let [dimension] = dimensions else {
+            return Err(wrong_count(1, dimensions));
+        };
+        Element::write(self, dimension, encoder)
+    }
+
+    #[inline]
+    fn decode(dimensions: &[Dimension], fields: &Fields<'_>) -> Result<Self, Malformed> {
+        let [dimension] = dimensions else {
+            return Err(Malformed::Missing("an element"));
+        };
+        Element::read(dimension, fields)
+    }
+
+    fn halves(&self, dimensions: &[Dimension]) -> Option<(Self, Self)> {
+        Element::halves(self, dimensions.first()?)
+    }
+
+    #[inline]
+    fn from_text(dimensions: &[Dimension], parts: &mut Parts<'_>) -> Result<Self, Flaw> {
+        match dimensions {
+            [dimension] => Text::parse(parts, dimension),
+            _ => Err(parts.miscounted()),
+        }
+    }
+
+    #[cfg(feature = "serde")]
+    fn untyped(&self) -> AnyValue {
+        std::iter::once(self.clone()).collect()
+    }
+
+    fn each(&self, visit: &mut dyn FnMut(&dyn Text)) {
+        visit(self);
+    }
+}
+
+macro_rules! tuple {
+    ($count:literal: $($element:ident $part:ident $from:ident),*) => {
+        impl<$($element: Element),*> Elements for ($($element),*) {
+            #[inline(always)]
+            #[allow(non_snake_case)]
+            fn encode(
+                &self,
+                dimensions: &[Dimension],
+                encoder: &mut Encoder<'_>,
+            ) -> Result<(), Refusal> {
+                let ($($element),*) = self;
+                let [$($part),*] = dimensions else {
+                    return Err(wrong_count($count, dimensions));
+                };
+                $($element.write($part, encoder)?;)*
+                Ok(())
+            }
+
+            #[inline]
+            fn decode(dimensions: &[Dimension], fields: &Fields<'_>) -> Result<Self, Malformed> {
+                let [$($part),*] = dimensions else {
+                    return Err(Malformed::Missing("an element"));
+                };
+                Ok(($($element::read($part, fields)?),*))
+            }
+
+            #[allow(non_snake_case)]
+            fn halves(&self, dimensions: &[Dimension]) -> Option<(Self, Self)> {
+                let [$($part),*] = dimensions else {
+                    return None;
+                };
+                let (mut one, mut other) = (self.clone(), self.clone());
+                let (($($element),*), ($($from),*)) = (&mut one, &mut other);
+                $(if let Some((low, high)) = $element.halves($part) {
+                    (*$element, *$from) = (low, high);
+                    return Some((one, other));
+                })*
+                None
+            }
+
+            #[inline]
+            #[allow(non_snake_case)]
+            fn from_text(dimensions: &[Dimension], parts: &mut Parts<'_>) -> Result<Self, Flaw> {
+                let [$($part),*] = dimensions else {
+                    return Err(parts.miscounted());
+                };
+                Ok(($($element::parse(parts, $part)?),*))
+            }
+
+            #[cfg(feature = "serde")]
+            #[allow(non_snake_case)]
+            fn untyped(&self) -> AnyValue {
+                let ($($element),*) = self.clone();
+                [$(Into::<AnyElement>::into($element)),*].into_iter().collect()
+            }
+
+            #[allow(non_snake_case)]
+            fn each(&self, visit: &mut dyn FnMut(&dyn Text)) {
+                let ($($element),*) = self;
+                $(visit($element);)*
+            }
+        }
+
+        impl<$($element, $from: Into<$element>),*> FromParts<($($from),*)> for ($($element),*) {
+            #[inline]
+            fn from_parts(($($part),*): ($($from),*)) -> Self {
+                ($($part.into()),*)
+            }
+        }
+
+        impl<$($from: Into<AnyElement>),*> FromParts<($($from),*)> for AnyValue {
+            #[inline]
+            fn from_parts(($($part),*): ($($from),*)) -> Self {
+                [$($part.into()),*].into_iter().collect()
+            }
+        }
+    };
+}
+
+tuple!(2: A a X, B b Y);
+tuple!(3: A a X, B b Y, C c Z);
+
+impl From<AnyValue> for crate::ipset::AnyEntry {
+    /// So that elements which are only known at run time can be added and tested.
+    fn from(value: AnyValue) -> Self {
+        Self::new(value)
+    }
+}
+
+/// What a single element can be made from, so that a set of networks takes an address as it is.
+macro_rules! single {
+    ($($element:ty: $($part:ty),*;)*) => {$($(
+        impl FromParts<$part> for $element {
+            #[inline]
+            fn from_parts(part: $part) -> Self {
+                part.into()
+            }
+        }
+
+        impl<T: crate::ipset::SetType<Value: FromParts<$part>>> From<$part> for crate::ipset::Entry<T> {
+            #[inline]
+            fn from(part: $part) -> Self {
+                Self::new(part)
+            }
+        }
+    )*)*};
+}
+
+single! {
+    Addresses: Ipv4Addr, Ipv6Addr, IpAddr, Ipv4Range, Ipv4Net, Ipv6Net, IpNet, Addresses;
+    Port: Port;
+    PortRange: u16, std::ops::RangeInclusive<u16>, PortRange;
+    MacAddress: MacAddress;
+    MaybeMac: MaybeMac;
+    Mark: Mark;
+    Interface: Interface;
+    Member: SetName, Member;
+}
+
+impl<T, X, Y> From<(X, Y)> for crate::ipset::Entry<T>
+where
+    T: crate::ipset::SetType<Value: FromParts<(X, Y)>>,
+{
+    #[inline]
+    fn from(parts: (X, Y)) -> Self {
+        Self::new(parts)
+    }
+}
+
+impl<T, X, Y, Z> From<(X, Y, Z)> for crate::ipset::Entry<T>
+where
+    T: crate::ipset::SetType<Value: FromParts<(X, Y, Z)>>,
+{
+    #[inline]
+    fn from(parts: (X, Y, Z)) -> Self {
+        Self::new(parts)
+    }
+}
+
+/// The most elements that an entry of any type has.
+const MOST: usize = 3;
+
+/// The elements of an entry whose type is only known at run time.
+///
+/// ```
+/// use ipvset::ipset::{AnyElement, AnyValue, tcp};
+/// use std::net::Ipv4Addr;
+///
+/// let address = Ipv4Addr::new(10, 0, 0, 11);
+/// let value: AnyValue = [AnyElement::from(address), tcp(80).into()].into_iter().collect();
+/// assert_eq!(value.to_string(), "10.0.0.11,tcp:80");
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AnyValue {
+    elements: [Option<AnyElement>; MOST],
+    /// How many there were; more than `MOST` are too many for every type of set.
+    count: usize,
+}
+
+impl AnyValue {
+    /// Whether there are more elements than an entry of any type has.
+    #[cfg(feature = "serde")]
+    pub(crate) fn is_too_long(&self) -> bool {
+        self.count > MOST
+    }
+
+    /// The elements, in order.
+    pub fn elements(&self) -> impl Iterator<Item = &AnyElement> {
+        self.elements.iter().flatten()
+    }
+}
+
+impl<E: Into<AnyElement>> FromIterator<E> for AnyValue {
+    fn from_iter<I: IntoIterator<Item = E>>(elements: I) -> Self {
+        let mut value = Self {
+            elements: [None, None, None],
+            count: 0,
+        };
+        for element in elements {
+            if let Some(place) = value.elements.get_mut(value.count) {
+                *place = Some(element.into());
+            }
+            value.count += 1;
+        }
+        value
+    }
+}
+
+impl FromParts<Self> for AnyValue {
+    #[inline]
+    fn from_parts(value: Self) -> Self {
+        value
+    }
+}
+
+impl<E: Into<AnyElement>> FromParts<E> for AnyValue {
+    #[inline]
+    fn from_parts(part: E) -> Self {
+        [part].into_iter().collect()
+    }
+}
+
+impl Elements for AnyValue {
+    #[inline(always)]
+    fn encode(&self, dimensions: &[Dimension], encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
+        // The MAC address of a bitmap:ip,mac entry may be left out.
+        let least = dimensions
+            .iter()
+            .filter(|dimension| !matches!(dimension, Dimension::MaybeMac))
+            .count();
+        if self.count > dimensions.len() || self.count < least {
+            return Err(wrong_count(self.count, dimensions));
+        }
+        for (element, dimension) in self.elements().zip(dimensions) {
+            element.write(dimension, encoder)?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn decode(dimensions: &[Dimension], fields: &Fields<'_>) -> Result<Self, Malformed> {
+        let mut value = Self {
+            elements: [None, None, None],
+            count: dimensions.len(),
+        };
+        for (place, dimension) in value.elements.iter_mut().zip(dimensions) {
+            *place = Some(AnyElement::read(dimension, fields)?);
+        }
+        Ok(value)
+    }
+
+    fn halves(&self, dimensions: &[Dimension]) -> Option<(Self, Self)> {
+        let elements = self.elements().zip(dimensions);
+        let mut halves = elements.map(|(element, dimension)| Element::halves(element, dimension));
+        let (place, (low, high)) = halves
+            .by_ref()
+            .enumerate()
+            .find_map(|(i, it)| Some((i, it?)))?;
+        let with = |part| {
+            let mut value = self.clone();
+            value.elements[place] = Some(part);
+            value
+        };
+        Some((with(low), with(high)))
+    }
+
+    #[inline]
+    fn from_text(dimensions: &[Dimension], parts: &mut Parts<'_>) -> Result<Self, Flaw> {
+        let mut value = Self {
+            elements: [None, None, None],
+            count: dimensions.len(),
+        };
+        for (place, dimension) in value.elements.iter_mut().zip(dimensions) {
+            *place = Some(AnyElement::parse(parts, dimension)?);
+        }
+        Ok(value)
+    }
+
+    #[cfg(feature = "serde")]
+    fn untyped(&self) -> AnyValue {
+        self.clone()
+    }
+
+    fn each(&self, visit: &mut dyn FnMut(&dyn Text)) {
+        for element in self.elements() {
+            visit(element);
+        }
+    }
+}
+
+impl fmt::Display for AnyValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        ValueText(self).fmt(f)
+    }
+}
+
+impl fmt::Debug for AnyValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.elements()).finish()
+    }
+}
