@@ -55,7 +55,10 @@ impl Complaint {
     }
 
     pub fn syntax(error: &Error) -> Self {
-        Self::new(format!("Syntax error: {}", error.reason()))
+        let reason = error.reason();
+        // What follows is advice for programs.
+        let reason = reason.split("; IpSets::").next().unwrap_or_default();
+        Self::new(format!("Syntax error: {reason}"))
     }
 
     /// Whether a word that should be a command is none.

@@ -139,16 +139,17 @@ fn same_sets(found: &str, meant: &str) -> bool {
 
 /// What the crate refuses before it looks for words that are no options.
 const REFUSED: &[&str] = &[
-    "is the address that this type of set does not take",
+    "is an address that this type of set does not take",
     "keeps some kernels in an endless loop",
-    "is none that the kernel takes",
+    "the kernel takes no range of all IPv4 addresses",
     "is more than half of all addresses",
     "this type of set takes no network of prefix length 0",
     "can be used with family",
     "cannot parse '0' as a protocol",
-    "'before' or 'after' is meant",
+    "expected 'before' or 'after'",
     "plain IP address must be supplied",
-    "the set holds IPv",
+    "the set is described as one of",
+    "the set is one of",
     "the member's name is missing",
     "is not made of whole networks",
     "has to begin with the network",
