@@ -305,12 +305,12 @@ impl Error {
     }
 
     /// What was to be made exists. See [`ErrorKind::AlreadyExists`].
-    pub fn already_exists(&self) -> bool {
+    pub fn is_already_exists(&self) -> bool {
         self.kind() == ErrorKind::AlreadyExists
     }
 
     /// A capability is missing. See [`ErrorKind::PermissionDenied`].
-    pub fn permission_denied(&self) -> bool {
+    pub fn is_permission_denied(&self) -> bool {
         self.kind() == ErrorKind::PermissionDenied
     }
 
@@ -336,7 +336,7 @@ impl Error {
     }
 
     /// What the kernel did is not known. See [`ErrorKind::RepliesLost`].
-    pub fn replies_lost(&self) -> bool {
+    pub fn is_replies_lost(&self) -> bool {
         self.kind() == ErrorKind::RepliesLost
     }
 

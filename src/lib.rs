@@ -12,6 +12,7 @@ pub mod ipset;
 pub mod ipvs;
 mod namespace;
 mod netlink;
+mod on_failure;
 #[cfg(feature = "serde")]
 mod serde;
 #[cfg(feature = "tokio")]
@@ -21,3 +22,4 @@ mod wire;
 pub use error::{Error, ErrorKind, Missing, Result};
 pub use namespace::Namespace;
 pub use netlink::ExtendedAck;
+pub use on_failure::OnFailure;

@@ -151,7 +151,7 @@ proptest! {
     ) {
         let set = IpSet::<HashIpPortNet>::new("many")?;
         let all = all.into_iter().map(Entry::<HashIpPortNet>::from);
-        let all: Vec<_> = all.filter(|entry| set.check_entry(entry.clone()).is_ok()).collect();
+        let all: Vec<_> = all.filter(|entry| set.validate_entry(entry.clone()).is_ok()).collect();
         let mut found = Vec::new();
         for request in Request::add_all(&set, all.clone()) {
             for entry in entries(read(&bytes(request?))).read(HashIpPortNet) {

@@ -75,14 +75,14 @@ fn every_request_and_its_answer() -> Result {
     let done = |request| ack(&socket, request, &any);
     assert!(done(Request::create(&web, revision)?)?.is_none());
     let again = done(Request::create(&web, revision)?)?.expect("it exists");
-    assert!(again.already_exists(), "{again}");
+    assert!(again.is_already_exists(), "{again}");
     assert!(done(Request::create(&web, revision)?.tolerant())?.is_none());
 
     let server = Ipv4Addr::new(10, 0, 0, 11);
     let entry = || Entry::<HashIpPort>::new((server, tcp(80))).counters(3, 200);
     assert!(done(Request::add(&web, entry())?)?.is_none());
     let again = done(Request::add(&web, entry())?)?.expect("it is there");
-    assert!(again.already_exists(), "{again}");
+    assert!(again.is_already_exists(), "{again}");
     let full = done(Request::add(&web, (server, udp(53)))?)?.expect("no room");
     assert!(
         full.is_full() && full.to_string().contains("maxelem 1"),
@@ -174,6 +174,6 @@ fn many_entries_and_the_one_that_is_refused() -> Result {
     assert_eq!(refused, entries.len() - 1);
     assert_eq!(entries.pop(), Some(entry(17).into()));
     let error = last.error(&error, Some(&any)).expect("an error");
-    assert!(error.already_exists(), "{error}");
+    assert!(error.is_already_exists(), "{error}");
     Ok(())
 }

@@ -65,7 +65,7 @@ fn expect_gone(sets: &mut IpSets, set: &IpSet<HashIpPortIp>) -> Result {
     let how = Bulk::new().keep_going();
     for error in [
         sets.create(set).unwrap_err(),
-        sets.create_or_same(set).unwrap_err(),
+        sets.create_if_absent(set).unwrap_err(),
         sets.destroy(set).unwrap_err(),
         sets.destroy_if_present(set).unwrap_err(),
         sets.destroy_all().unwrap_err(),

@@ -22,7 +22,7 @@ fn what_the_tool_prints_is_read_and_printed_back() {
         for line in Reader::new(saved.as_bytes()) {
             match line.unwrap() {
                 Line::Create(set) => {
-                    set.check().unwrap();
+                    set.validate().unwrap();
                     types.insert((set.type_name(), set.options().family == Family::Inet6));
                     writer.create(&set).unwrap();
                 }
@@ -622,10 +622,10 @@ fn any_text_can_be_made_a_comment() {
         ("x".repeat(255), "x".repeat(255)),
     ] {
         let entry = Entry::<HashIp>::new(address);
-        assert!(text.len() == 255 || set.check_entry(entry.clone().comment(&text)).is_err());
+        assert!(text.len() == 255 || set.validate_entry(entry.clone().comment(&text)).is_err());
         let entry = entry.comment_lossy(&text);
         assert_eq!(entry.options().comment().unwrap(), kept);
-        set.check_entry(entry).unwrap();
+        set.validate_entry(entry).unwrap();
     }
     let bytes = [0xbf; 300];
     let entry = Entry::<HashIp>::new(address).comment_lossy(bytes);

@@ -52,7 +52,7 @@ proptest! {
         let read: Entry<HashIpPortNet> = entry.to_string().parse()?;
         prop_assert_eq!(&read, &entry);
         let set = IpSet::<HashIpPortNet>::new("s")?;
-        if set.check_entry(entry.clone()).is_ok() {
+        if set.validate_entry(entry.clone()).is_ok() {
             prop_assert_eq!(&set.parse_entry(entry.to_string())?, &entry);
             let untyped = set.untype().parse_entry(entry.to_string())?;
             prop_assert_eq!(untyped.to_string(), entry.to_string());

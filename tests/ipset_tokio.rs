@@ -7,7 +7,7 @@ extern crate self as ipvset;
 pub use library::{Error, ErrorKind, Missing, Namespace, Result};
 
 pub mod ipset {
-    pub use crate::over_tokio::{Entries, Everything, IpSets};
+    pub use crate::over_tokio::{Entries, IpSets, SetsAndEntries};
     pub use library::ipset::*;
 }
 

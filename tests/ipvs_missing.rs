@@ -53,7 +53,7 @@ fn expect_unavailable(connected: ipvset::Result<Ipvs>) {
     ] {
         assert!(text.contains(words), "{text}");
     }
-    assert!(!error.permission_denied() && !error.is_not_found());
+    assert!(!error.is_permission_denied() && !error.is_not_found());
 }
 
 fn no_ipvs() -> Result {

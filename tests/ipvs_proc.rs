@@ -681,7 +681,7 @@ fn whole_for_those_who_cannot_read_the_status() -> Result {
         let services = Ipvs::connect().and_then(|mut ipvs| ipvs.services());
         (proc.status(), services, proc.snapshot(), proc.connections())
     })?;
-    assert!(status.unwrap_err().permission_denied());
+    assert!(status.unwrap_err().is_permission_denied());
     assert_eq!((services?.len(), snapshot?.len()), (301, 301));
     let mut reader = reader?;
     reader.next().ok_or("no connection")??;

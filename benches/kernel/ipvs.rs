@@ -4,10 +4,9 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 
+use ipvset::OnFailure;
 use ipvset::ipvs::proc::{Proc, Snapshot};
-use ipvset::ipvs::{
-    Ipvs, IpvsMessage, OnFailure, Operation, Query, RealServer, Scheduler, VirtualService,
-};
+use ipvset::ipvs::{Ipvs, IpvsMessage, Operation, Query, RealServer, Scheduler, VirtualService};
 use netlink_packet_core::{
     Emitable, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
 };
@@ -129,12 +128,12 @@ fn touch_memory(ipvs: &mut Ipvs, services: u32) -> Outcome {
     // So many that they fill a datagram.
     let without_servers =
         (0..services.max(1_000)).map(|number| Operation::AddService(service(number)));
-    done(ipvs.execute_all(without_servers, OnFailure::GoOn)?)?;
+    done(ipvs.execute_all(without_servers, OnFailure::Continue)?)?;
     Ok(ipvs.flush()?)
 }
 
 fn add(ipvs: &mut Ipvs, services: u32) -> Outcome {
-    done(ipvs.execute_all(operations(services), OnFailure::GoOn)?)
+    done(ipvs.execute_all(operations(services), OnFailure::Continue)?)
 }
 
 fn add_gathered(ipvs: &mut Ipvs, services: u32) -> Outcome {

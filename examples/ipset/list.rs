@@ -3,7 +3,7 @@
 use std::io::{BufWriter, IntoInnerError, Write};
 
 use ipvset::ipset::text::{OptionText, Writer};
-use ipvset::ipset::{AnyEntry, AnySet, IpSets, Item, SetInfo, SetName};
+use ipvset::ipset::{AnyEntry, AnySet, IpSets, SetInfo, SetName, SetOrEntry};
 
 use crate::arguments::{Call, Command, Flags, Mode};
 use crate::complaint::{Complaint, said};
@@ -73,7 +73,7 @@ fn print(
         }
         Some(info) if terse => listing.set(&sets.info(info.name).map_err(complain)?)?,
         None if terse => {
-            for info in sets.infos().map_err(complain)? {
+            for info in sets.info_all().map_err(complain)? {
                 listing.set(&info)?;
             }
         }
@@ -90,8 +90,8 @@ fn print(
         None => {
             for item in sets.list_all().map_err(complain)? {
                 match item.map_err(complain)? {
-                    Item::Set(info) => listing.set(&info)?,
-                    Item::Entry(entry) => listing.entry(&entry)?,
+                    SetOrEntry::Set(info) => listing.set(&info)?,
+                    SetOrEntry::Entry(entry) => listing.entry(&entry)?,
                     _ => {}
                 }
             }

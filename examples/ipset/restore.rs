@@ -134,7 +134,7 @@ fn changes(
         jump.map_or(0, |(from, line)| line + (position - from) as usize)
     };
     let failed = outcome.failures().first();
-    let failed = failed.map(|failed| (&failed.error, failed.position));
+    let failed = failed.map(|failed| (&failed.error, failed.index));
     let failed = failed.or_else(|| outcome.stopped().map(|error| (error, outcome.applied())));
     match failed {
         None => Ok(()),

@@ -180,7 +180,7 @@ impl Session {
         let sets = self.sets()?;
         let result = match (command, exist) {
             (Command::Add, false) => sets.add(set, entry),
-            (Command::Add, true) => sets.add_or_update(set, entry),
+            (Command::Add, true) => sets.put(set, entry),
             (_, false) => sets.remove(set, entry),
             (_, true) => sets.remove_if_present(set, entry),
         };
@@ -235,14 +235,14 @@ impl Session {
 /// family and at forceadd too.
 fn create_or_alike(sets: &mut IpSets, set: &AnySet) -> ipvset::Result<()> {
     let error = match sets.create_with(set, Revision::Highest) {
-        Err(error) if error.already_exists() => error,
+        Err(error) if error.is_already_exists() => error,
         result => return result,
     };
     let there = sets.info(set.name())?.set.ok_or(error)?;
     let mut alike = set.clone();
     let (options, others) = (alike.options_mut(), there.options());
     (options.family, options.forceadd) = (others.family, others.forceadd);
-    sets.create_or_same(&alike).map(drop)
+    sets.create_if_absent(&alike).map(drop)
 }
 
 /// Reads words in the crate's text.

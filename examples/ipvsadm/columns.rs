@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use ipvset::ipvs::{
-    Family, ForwardingMethod, Server, Service, ServiceKey, Statistics, Tunnel, TunnelFlags,
+    Family, ForwardingMethod, ServerInfo, ServiceInfo, ServiceKey, Statistics, Tunnel, TunnelFlags,
 };
 
 use super::failure::Failure;
@@ -77,7 +77,7 @@ impl Columns {
 
     pub(crate) fn service(
         &mut self,
-        service: &Service,
+        service: &ServiceInfo,
         out: &mut impl Write,
     ) -> Result<(), Failure> {
         let name = self.service_name(&service.key());
@@ -111,8 +111,8 @@ impl Columns {
 
     pub(crate) fn server(
         &mut self,
-        service: &Service,
-        server: &Server,
+        service: &ServiceInfo,
+        server: &ServerInfo,
         out: &mut impl Write,
     ) -> Result<(), Failure> {
         let config = &server.config;
@@ -184,7 +184,7 @@ impl Columns {
 }
 
 /// The scheduler and everything else that is configured of a service.
-fn scheduling(service: &Service) -> String {
+fn scheduling(service: &ServiceInfo) -> String {
     let config = &service.config;
     let mut text = config.scheduler.to_string();
     // Their names are the crate's to know.

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use ipvset::ipvs::{Ipvs, Server, Service, ServiceKey, SyncDaemon};
+use ipvset::ipvs::{Ipvs, ServerInfo, ServiceInfo, ServiceKey, SyncDaemon};
 
 use super::columns::Columns;
 use super::connections;
@@ -80,7 +80,7 @@ fn not_listed(error: ipvset::Error) -> Failure {
 }
 
 /// Services with their servers.
-pub(crate) type Table = Vec<(Service, Vec<Server>)>;
+pub(crate) type Table = Vec<(ServiceInfo, Vec<ServerInfo>)>;
 
 pub(crate) fn table(ipvs: &mut Ipvs) -> Result<Table, Failure> {
     let entries = ipvs.table()?.into_iter();

@@ -2,7 +2,7 @@
 
 use super::report::Expect::AnsweredBy;
 use super::world::Change::Append;
-use super::world::{ADDRESS_OF_BRIDGE, Place, Rule, World};
+use super::world::{ADDRESS_OF_BRIDGE, Neighbor, Rule, World};
 use super::{Fallible, Report};
 
 pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
@@ -27,7 +27,7 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
         format!("RTM_NEWADDR {ADDRESS_OF_BRIDGE} on bridge_home"),
         || Ok(lab::address::add(ADDRESS_OF_BRIDGE, "bridge_home")?),
     )?;
-    for pod in [Place::Dustin, Place::Leah] {
+    for pod in [Neighbor::Dustin, Neighbor::Leah] {
         world.add_pod(pod, report)?;
     }
     report.command(
@@ -35,7 +35,7 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
         "RTM_NEWLINK bridge_home, IFF_UP",
         || Ok(lab::link::up("bridge_home")?),
     )?;
-    for pod in [Place::Dustin, Place::Leah] {
+    for pod in [Neighbor::Dustin, Neighbor::Leah] {
         report.command(
             &format!("{}ip route add default via 10.0.0.1", pod.prefix()),
             format!("RTM_NEWROUTE default via 10.0.0.1 in {pod}"),
@@ -62,12 +62,27 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
         report,
         Rule::postrouting(Append, "--source 10.0.0.0/24 -j MASQUERADE"),
     )?;
-    for pod in [Place::Dustin, Place::Leah] {
+    for pod in [Neighbor::Dustin, Neighbor::Leah] {
         world.serve(pod, report)?;
     }
-    report.check(world, Place::Host, "10.0.0.11:8080", AnsweredBy("dustin"));
-    report.check(world, Place::Host, "10.0.0.21:8080", AnsweredBy("leah"));
-    report.check(world, Place::Dustin, "10.0.0.21:8080", AnsweredBy("leah"));
-    report.check(world, Place::Leah, "10.0.0.11:8080", AnsweredBy("dustin"));
+    report.check(
+        world,
+        Neighbor::Host,
+        "10.0.0.11:8080",
+        AnsweredBy("dustin"),
+    );
+    report.check(world, Neighbor::Host, "10.0.0.21:8080", AnsweredBy("leah"));
+    report.check(
+        world,
+        Neighbor::Dustin,
+        "10.0.0.21:8080",
+        AnsweredBy("leah"),
+    );
+    report.check(
+        world,
+        Neighbor::Leah,
+        "10.0.0.11:8080",
+        AnsweredBy("dustin"),
+    );
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Step 4: a pod that reaches itself through the Service.
 
 use super::report::Expect::{AnsweredBy, TimesOut};
-use super::world::{Place, World};
+use super::world::{Neighbor, World};
 use super::{Fallible, Report, VIP};
 
 pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
@@ -11,9 +11,9 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
         "dustin asks the Service and is chosen to answer: the packet has to leave through the bridge's port
          that it came in by, and to look as if somebody else had sent it.",
     );
-    report.check(world, Place::Dustin, VIP, TimesOut);
+    report.check(world, Neighbor::Dustin, VIP, TimesOut);
     promiscuous(report, true)?;
-    report.check(world, Place::Dustin, VIP, TimesOut);
+    report.check(world, Neighbor::Dustin, VIP, TimesOut);
     report.command(
         "sysctl --write net.ipv4.vs.conntrack=1",
         "write 1 to /proc/sys/net/ipv4/vs/conntrack",
@@ -23,10 +23,10 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
         "Why conntrack: without it IPVS keeps its connections out of connection tracking, so the nat table's
          POSTROUTING rules never see them and nobody masquerades dustin's own address as the source.\n",
     );
-    report.check(world, Place::Dustin, VIP, AnsweredBy("dustin"));
+    report.check(world, Neighbor::Dustin, VIP, AnsweredBy("dustin"));
     report.note("It needs both: without the promiscuous bridge the request does not come back to its port.\n");
     promiscuous(report, false)?;
-    report.check(world, Place::Dustin, VIP, TimesOut);
+    report.check(world, Neighbor::Dustin, VIP, TimesOut);
     promiscuous(report, true)
 }
 

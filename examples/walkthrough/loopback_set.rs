@@ -6,7 +6,7 @@ use ipvset::ipset::{HashIpPortIp, IpSet, IpSets, tcp};
 
 use super::report::Expect::{AnsweredBy, TimesOut};
 use super::world::Change::{Append, Delete};
-use super::world::{Place, Rule, World};
+use super::world::{Neighbor, Rule, World};
 use super::{Fallible, Report, VIP};
 
 /// The set of the walkthrough: destination address, destination port, source address.
@@ -23,12 +23,12 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
     );
     let broad = "--source 10.0.0.0/24 -j MASQUERADE";
     world.firewall(report, Rule::postrouting(Delete, broad))?;
-    report.check(world, Place::Dustin, VIP, TimesOut);
-    report.check(world, Place::Leah, VIP, AnsweredBy("dustin"));
+    report.check(world, Neighbor::Dustin, VIP, TimesOut);
+    report.check(world, Neighbor::Leah, VIP, AnsweredBy("dustin"));
 
     let precise = "--source 10.0.0.11/32 -j MASQUERADE";
     world.firewall(report, Rule::postrouting(Append, precise))?;
-    report.check(world, Place::Dustin, VIP, AnsweredBy("dustin"));
+    report.check(world, Neighbor::Dustin, VIP, AnsweredBy("dustin"));
     report.note("It works, but a rule per pod does not scale: a set with an entry per pod does.\n");
     world.firewall(report, Rule::postrouting(Delete, precise))?;
 
@@ -53,7 +53,7 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
     )?;
     let listed = "-m set --match-set DUSTIN-LOOP-BACK dst,dst,src -j MASQUERADE";
     world.firewall(report, Rule::postrouting(Append, listed))?;
-    for place in [Place::Host, Place::Leah, Place::Dustin] {
+    for place in [Neighbor::Host, Neighbor::Leah, Neighbor::Dustin] {
         report.check(world, place, VIP, AnsweredBy("dustin"));
     }
     Ok(())

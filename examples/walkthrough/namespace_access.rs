@@ -1,7 +1,7 @@
 //! Step 3: the Service, reached from a pod.
 
 use super::report::Expect::{AnsweredBy, TimesOut};
-use super::world::{Place, World};
+use super::world::{Neighbor, World};
 use super::{Fallible, Report, VIP};
 
 pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
@@ -10,7 +10,7 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
         "Reach it from a pod",
         "A pod's request is forwarded by the host, not made by it, and nothing answers yet.",
     );
-    report.check(world, Place::Leah, VIP, TimesOut);
+    report.check(world, Neighbor::Leah, VIP, TimesOut);
     report.command(
         "ip link add dev dustin-ipvs0 type dummy",
         "RTM_NEWLINK dustin-ipvs0, kind dummy",
@@ -25,7 +25,7 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
         "Why the virtual IP must be a local address: IPVS schedules at the LOCAL_IN and LOCAL_OUT hooks,
          and a forwarded packet passes LOCAL_IN only if the host takes its destination for its own.\n",
     );
-    report.check(world, Place::Leah, VIP, TimesOut);
+    report.check(world, Neighbor::Leah, VIP, TimesOut);
     report.command("modprobe br_netfilter", "module br_netfilter", || {
         Ok(lab::module::load("br_netfilter")?)
     })?;
@@ -43,6 +43,6 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
         "The reply of dustin to leah crosses the bridge without leaving it; only with br_netfilter does the
          netfilter code, and so IPVS, see it and put the virtual IP back as its source.\n",
     );
-    report.check(world, Place::Leah, VIP, AnsweredBy("dustin"));
+    report.check(world, Neighbor::Leah, VIP, AnsweredBy("dustin"));
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lab::http;
 
-use super::world::{Place, World};
+use super::world::{Neighbor, World};
 use super::{Fallible, Options};
 
 /// How long an answer that must come is waited for, on however busy a machine.
@@ -88,7 +88,7 @@ impl Report {
     }
 
     /// Sends one HTTP request, and holds what comes of it against what must.
-    pub fn check(&mut self, world: &World, from: Place, to: &str, expect: Expect) -> String {
+    pub fn check(&mut self, world: &World, from: Neighbor, to: &str, expect: Expect) -> String {
         self.rows += 1;
         let name = if to == super::VIP {
             "the Service"

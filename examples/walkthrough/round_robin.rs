@@ -6,7 +6,7 @@ use ipvset::ipset::{IpSets, tcp};
 use ipvset::ipvs::{Ipvs, RealServer};
 
 use super::report::Expect::{Answered, AnsweredBy, TimesOut};
-use super::world::{Place, World};
+use super::world::{Neighbor, World};
 use super::{Fallible, Report, VIP, loopback_set, virtual_service};
 
 pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
@@ -29,7 +29,7 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
         TimesOut,
         AnsweredBy("dustin"),
     ] {
-        report.check(world, Place::Leah, VIP, expect);
+        report.check(world, Neighbor::Leah, VIP, expect);
     }
 
     let mut sets = IpSets::connect()?;
@@ -40,10 +40,15 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
         || Ok(sets.add(&loopback_set::loopback()?, (leah, tcp(8080), leah))?),
     )?;
     for expect in ["leah", "dustin", "leah", "dustin"] {
-        report.check(world, Place::Host, VIP, AnsweredBy(expect));
+        report.check(world, Neighbor::Host, VIP, AnsweredBy(expect));
     }
     // Twice each, so that both servers have answered both pods.
-    for place in [Place::Dustin, Place::Dustin, Place::Leah, Place::Leah] {
+    for place in [
+        Neighbor::Dustin,
+        Neighbor::Dustin,
+        Neighbor::Leah,
+        Neighbor::Leah,
+    ] {
         report.check(world, place, VIP, Answered);
     }
     Ok(())

@@ -3,7 +3,7 @@
 use ipvset::ipvs::{Ipvs, RealServer, Scheduler, VirtualService};
 
 use super::report::Expect::AnsweredBy;
-use super::world::{Place, World};
+use super::world::{Neighbor, World};
 use super::{Fallible, Report, VIP};
 
 /// The Service of the walkthrough: what the steps that add servers name it by.
@@ -44,6 +44,6 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
             Ok(())
         },
     )?;
-    report.check(world, Place::Host, VIP, AnsweredBy("dustin"));
+    report.check(world, Neighbor::Host, VIP, AnsweredBy("dustin"));
     Ok(())
 }

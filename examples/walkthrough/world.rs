@@ -13,13 +13,13 @@ pub const ADDRESS_OF_BRIDGE: &str = "10.0.0.1/24";
 
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Neighbor {
     Host,
     Dustin,
     Leah,
 }
 
-impl Place {
+impl Neighbor {
     fn name(self) -> &'static str {
         match self {
             Self::Host => "host",
@@ -46,7 +46,7 @@ impl Place {
     }
 }
 
-impl Display for Place {
+impl Display for Neighbor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
     }
@@ -77,16 +77,16 @@ impl World {
         })
     }
 
-    pub fn namespace(&self, place: Place) -> &Namespace {
+    pub fn namespace(&self, place: Neighbor) -> &Namespace {
         match place {
-            Place::Host => &self.host,
-            Place::Dustin => &self.dustin,
-            Place::Leah => &self.leah,
+            Neighbor::Host => &self.host,
+            Neighbor::Dustin => &self.dustin,
+            Neighbor::Leah => &self.leah,
         }
     }
 
     /// Connects a pod to the bridge. (Its namespace was made with the world.)
-    pub fn add_pod(&mut self, pod: Place, report: &Report) -> Fallible<()> {
+    pub fn add_pod(&mut self, pod: Neighbor, report: &Report) -> Fallible<()> {
         let (veth, peer) = (format!("veth_{pod}"), format!("veth_ns_{pod}"));
         let namespace = self.namespace(pod);
         let inside = pod.prefix();
@@ -120,7 +120,7 @@ impl World {
     }
 
     /// Starts a pod's server, which answers every request with the pod's name.
-    pub fn serve(&mut self, pod: Place, report: &Report) -> Fallible<()> {
+    pub fn serve(&mut self, pod: Neighbor, report: &Report) -> Fallible<()> {
         let server = report.command(
             &format!("{}python3 -m http.server 8080", pod.prefix()),
             format!("an HTTP server in {pod} on port 8080 that answers with its name"),

@@ -8,8 +8,8 @@
 /// use ipvset::ipset::*;
 /// let server = std::net::Ipv4Addr::new(10, 0, 0, 11);
 /// let mac = MacAddress([2, 0, 0x5e, 0x10, 0, 1]);
-/// IpSet::<HashIpPortIp>::new("web")?.check_entry((server, tcp(8080), server))?;
-/// IpSet::<HashIpMac>::new("web")?.check_entry((server, mac))?;
+/// IpSet::<HashIpPortIp>::new("web")?.validate_entry((server, tcp(8080), server))?;
+/// IpSet::<HashIpMac>::new("web")?.validate_entry((server, mac))?;
 /// # Ok::<(), ipvset::Error>(())
 /// ```
 ///
@@ -17,7 +17,7 @@
 /// use ipvset::ipset::*;
 /// let server = std::net::Ipv4Addr::new(10, 0, 0, 11);
 /// let mac = MacAddress([2, 0, 0x5e, 0x10, 0, 1]);
-/// IpSet::<HashIpPortIp>::new("web")?.check_entry((server, tcp(8080), mac))?;
+/// IpSet::<HashIpPortIp>::new("web")?.validate_entry((server, tcp(8080), mac))?;
 /// # Ok::<(), ipvset::Error>(())
 /// ```
 ///
@@ -25,7 +25,7 @@
 /// use ipvset::ipset::*;
 /// let server = std::net::Ipv4Addr::new(10, 0, 0, 11);
 /// let mac = MacAddress([2, 0, 0x5e, 0x10, 0, 1]);
-/// IpSet::<HashIpPortIp>::new("web")?.check_entry((server, mac))?;
+/// IpSet::<HashIpPortIp>::new("web")?.validate_entry((server, mac))?;
 /// # Ok::<(), ipvset::Error>(())
 /// ```
 mod another_element {}
@@ -112,14 +112,14 @@ mod no_exceptions {}
 /// ```
 /// use ipvset::ipset::{Entry, HashIp, HashNet, IpSet};
 /// let entry = Entry::<HashNet>::new(std::net::Ipv4Addr::LOCALHOST);
-/// IpSet::<HashNet>::new("set")?.check_entry(entry)?;
+/// IpSet::<HashNet>::new("set")?.validate_entry(entry)?;
 /// # Ok::<(), ipvset::Error>(())
 /// ```
 ///
 /// ```compile_fail
 /// use ipvset::ipset::{Entry, HashIp, HashNet, IpSet};
 /// let entry = Entry::<HashNet>::new(std::net::Ipv4Addr::LOCALHOST);
-/// IpSet::<HashIp>::new("set")?.check_entry(entry)?;
+/// IpSet::<HashIp>::new("set")?.validate_entry(entry)?;
 /// # Ok::<(), ipvset::Error>(())
 /// ```
 mod another_set {}

@@ -3,8 +3,8 @@ use crate::ipset::client::{Client, connect_failed};
 use crate::ipset::message::code::Command;
 use crate::ipset::message::encode::Purpose;
 use crate::ipset::{
-    AnyType, Bulk, Entries, Entry, Everything, IpSet, Named, Outcome, Revision, SetInfo, SetName,
-    SetType,
+    AnyType, Bulk, Entries, Entry, IpSet, Outcome, Revision, SetInfo, SetName, SetType,
+    SetsAndEntries, ToSetName,
 };
 use crate::netlink::{Failure, Protocol, Socket, ready};
 use crate::{Error, Namespace, Result};
@@ -101,15 +101,15 @@ impl IpSets {
     /// As [`create`](Self::create), but `AlreadyExists` only if the set that is there differs in
     /// type, family, range, maxelem, size, a mask, or in what its entries have, and says in
     /// which. How entries are spread (hashsize, bucketsize, initval) does not matter.
-    pub fn create_or_same<T: SetType>(&mut self, set: &IpSet<T>) -> Result<bool> {
-        ready(self.client.create_or_same(set))
+    pub fn create_if_absent<T: SetType>(&mut self, set: &IpSet<T>) -> Result<bool> {
+        ready(self.client.create_if_absent(set))
     }
 
     /// Destroys a set and its entries.
     ///
     /// # Errors
     /// `NotFound`; `Busy` if a rule or a list uses it, or it is being listed.
-    pub fn destroy(&mut self, set: impl Named) -> Result<()> {
+    pub fn destroy(&mut self, set: impl ToSetName) -> Result<()> {
         ready(self.client.with_set(Command::Destroy, true, &set))
     }
 
@@ -117,7 +117,7 @@ impl IpSets {
     ///
     /// # Errors
     /// As [`destroy`](Self::destroy), without `NotFound`.
-    pub fn destroy_if_present(&mut self, set: impl Named) -> Result<()> {
+    pub fn destroy_if_present(&mut self, set: impl ToSetName) -> Result<()> {
         ready(self.client.with_set(Command::Destroy, false, &set))
     }
 
@@ -133,7 +133,7 @@ impl IpSets {
     ///
     /// # Errors
     /// `NotFound` if there is no such set.
-    pub fn flush(&mut self, set: impl Named) -> Result<()> {
+    pub fn flush(&mut self, set: impl ToSetName) -> Result<()> {
         ready(self.client.with_set(Command::Flush, true, &set))
     }
 
@@ -150,7 +150,7 @@ impl IpSets {
     /// # Errors
     /// `NotFound`; `AlreadyExists` if there is a set of the new name; `Busy` if a rule or a list
     /// uses the set.
-    pub fn rename(&mut self, from: impl Named, to: impl Named) -> Result<()> {
+    pub fn rename(&mut self, from: impl ToSetName, to: impl ToSetName) -> Result<()> {
         ready(self.client.with_two(Command::Rename, &from, &to))
     }
 
@@ -159,7 +159,7 @@ impl IpSets {
     /// # Errors
     /// `NotFound`; `InvalidInput` if the sets differ in family or in what their entries are made
     /// of, `hash:ip` and `bitmap:ip` are alike; `Busy` while one is listed.
-    pub fn swap(&mut self, one: impl Named, other: impl Named) -> Result<()> {
+    pub fn swap(&mut self, one: impl ToSetName, other: impl ToSetName) -> Result<()> {
         ready(self.client.with_two(Command::Swap, &one, &other))
     }
 
@@ -168,7 +168,7 @@ impl IpSets {
     ///
     /// # Errors
     /// `NotFound`
-    pub fn header(&mut self, set: impl Named) -> Result<SetInfo> {
+    pub fn header(&mut self, set: impl ToSetName) -> Result<SetInfo> {
         ready(self.client.header(&set))
     }
 
@@ -177,7 +177,7 @@ impl IpSets {
     ///
     /// # Errors
     /// `NotFound`
-    pub fn info(&mut self, set: impl Named) -> Result<SetInfo> {
+    pub fn info(&mut self, set: impl ToSetName) -> Result<SetInfo> {
         ready(self.client.info(&set))
     }
 
@@ -185,8 +185,8 @@ impl IpSets {
     ///
     /// # Errors
     /// Those of the connection.
-    pub fn infos(&mut self) -> Result<Vec<SetInfo>> {
-        ready(self.client.infos(None))
+    pub fn info_all(&mut self) -> Result<Vec<SetInfo>> {
+        ready(self.client.info_all(None))
     }
 
     /// The names of all sets.
@@ -211,7 +211,7 @@ impl IpSets {
     ///
     /// # Errors
     /// `NotFound`; `InvalidInput` if it is of another type.
-    pub fn get<T: SetType + Default>(&mut self, set: impl Named) -> Result<IpSet<T>> {
+    pub fn get<T: SetType + Default>(&mut self, set: impl ToSetName) -> Result<IpSet<T>> {
         ready(self.client.get(&set))
     }
 
@@ -219,7 +219,7 @@ impl IpSets {
     ///
     /// # Errors
     /// `NotFound`; `Unavailable` on an older kernel.
-    pub fn index(&mut self, set: impl Named) -> Result<u16> {
+    pub fn index(&mut self, set: impl ToSetName) -> Result<u16> {
         ready(self.client.index(&set))
     }
 
@@ -243,8 +243,8 @@ impl IpSets {
     ///
     /// # Errors
     /// Those of the connection.
-    pub fn list_all(&mut self) -> Result<Everything<'_>> {
-        Everything::start(&mut self.client)
+    pub fn list_all(&mut self) -> Result<SetsAndEntries<'_>> {
+        SetsAndEntries::start(&mut self.client)
     }
 
     /// Whether an entry is in a set.
@@ -296,11 +296,7 @@ impl IpSets {
     ///
     /// # Errors
     /// As [`add`](Self::add), without `AlreadyExists`.
-    pub fn add_or_update<T: SetType>(
-        &mut self,
-        set: &IpSet<T>,
-        entry: impl Into<Entry<T>>,
-    ) -> Result<()> {
+    pub fn put<T: SetType>(&mut self, set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<()> {
         ready(self.client.put(set, entry))
     }
 

@@ -8,19 +8,19 @@ pub(crate) mod message;
 pub(crate) mod model;
 pub mod text;
 
-pub use client::bulk::{Bulk, Failed, Outcome};
-pub use client::listing::{Entries, Everything, Item};
+pub use client::bulk::{Bulk, FailedEntry, Outcome};
+pub use client::listing::{Entries, SetOrEntry, SetsAndEntries};
 pub use handle::IpSets;
 pub use message::{
     BulkMessages, EncodedEntries, IpsetMessage, ListedEntries, Part, Reply, Request,
 };
 pub use model::element::{
-    Addresses, AnyElement, Interface, Ipv4Range, MacAddress, Mark, MaybeMac, Member, Place, Port,
-    PortRange, Protocol, icmp, icmpv6, protocol, sctp, tcp, udp, udplite,
+    Addresses, AnyElement, Interface, Ipv4Range, MacAddress, Mark, Member, Neighbor, OptionalMac,
+    Port, PortRange, Protocol, icmp, icmpv6, protocol, sctp, tcp, udp, udplite,
 };
 pub use model::entry::{Entry, EntryOptions, SkbMark, SkbPriority};
 pub use model::info::SetInfo;
-pub use model::name::{Named, SetName};
+pub use model::name::{SetName, ToSetName};
 pub use model::options::{CreateOptions, Family, MAX_TIMEOUT, SetRange};
 pub use model::revision::Revision;
 pub use model::set::{AnyEntry, AnySet, IpSet};

@@ -207,15 +207,15 @@ fn statistics(most: u64) -> impl Strategy<Value = Statistics> {
     })
 }
 
-fn service(most: u64) -> impl Strategy<Value = Service> {
+fn service(most: u64) -> impl Strategy<Value = ServiceInfo> {
     (virtual_service(), statistics(most))
-        .prop_map(|(config, statistics)| Service { config, statistics })
+        .prop_map(|(config, statistics)| ServiceInfo { config, statistics })
 }
 
-fn server(most: u64) -> impl Strategy<Value = Server> {
+fn server(most: u64) -> impl Strategy<Value = ServerInfo> {
     let connections = (any::<u32>(), any::<u32>(), any::<u32>());
     (real_server(), connections, statistics(most)).prop_map(
-        |(config, (active, inactive, persistent), statistics)| Server {
+        |(config, (active, inactive, persistent), statistics)| ServerInfo {
             config,
             active_connections: active,
             inactive_connections: inactive,

@@ -1,13 +1,14 @@
 use std::net::SocketAddr;
 
+use crate::OnFailure;
 use crate::ipvs::client::batch::Batch;
-use crate::ipvs::client::outcome::{OnFailure, Outcome};
+use crate::ipvs::client::outcome::Outcome;
 use crate::ipvs::client::table::TableEntries;
 use crate::ipvs::client::{Client, connect_failed};
 use crate::ipvs::model::daemon::{SyncDaemon, SyncRole};
 use crate::ipvs::model::key::ServiceKey;
 use crate::ipvs::model::operation::Operation;
-use crate::ipvs::model::report::{Info, Server, Service, TableEntry};
+use crate::ipvs::model::report::{Info, ServerInfo, ServiceInfo, TableEntry};
 use crate::ipvs::model::scheduler::{Scheduler, SchedulerFlags};
 use crate::ipvs::model::server::RealServer;
 use crate::ipvs::model::service::VirtualService;
@@ -175,7 +176,7 @@ impl Ipvs {
     ///
     /// # Errors
     /// Not found if there is no such service.
-    pub fn service(&mut self, service: impl Into<ServiceKey>) -> Result<Service> {
+    pub fn service(&mut self, service: impl Into<ServiceKey>) -> Result<ServiceInfo> {
         ready(self.client.service(service.into()))
     }
 
@@ -195,7 +196,7 @@ impl Ipvs {
     /// Inconsistent ([`Error::is_inconsistent`](crate::Error::is_inconsistent)) if none of six
     /// readings was whole, as while another program adds and removes services all the time. That
     /// can only be from Linux 7.1 on.
-    pub fn services(&mut self) -> Result<Vec<Service>> {
+    pub fn services(&mut self) -> Result<Vec<ServiceInfo>> {
         ready(self.client.services())
     }
 
@@ -323,7 +324,7 @@ impl Ipvs {
     ///
     /// # Errors
     /// Not found if there is no such service.
-    pub fn servers(&mut self, service: impl Into<ServiceKey>) -> Result<Vec<Server>> {
+    pub fn servers(&mut self, service: impl Into<ServiceKey>) -> Result<Vec<ServerInfo>> {
         ready(self.client.servers(service.into()))
     }
 
@@ -332,7 +333,11 @@ impl Ipvs {
     ///
     /// # Errors
     /// Not found if there is no such service or server.
-    pub fn server(&mut self, service: impl Into<ServiceKey>, server: SocketAddr) -> Result<Server> {
+    pub fn server(
+        &mut self,
+        service: impl Into<ServiceKey>,
+        server: SocketAddr,
+    ) -> Result<ServerInfo> {
         ready(self.client.server(service.into(), server))
     }
 
@@ -341,12 +346,13 @@ impl Ipvs {
     /// operation that is refused is carried out.
     ///
     /// ```no_run
-    /// use ipvset::ipvs::{Ipvs, OnFailure, Operation, RealServer, VirtualService};
+    /// use ipvset::OnFailure;
+    /// use ipvset::ipvs::{Ipvs, Operation, RealServer, VirtualService};
     ///
     /// let web = VirtualService::tcp("10.100.100.100:8080".parse()?);
     /// let servers = (1..=200).map(|it| RealServer::new(([10, 0, 0, it], 8080).into()));
     /// let servers = servers.map(|it| Operation::AddServer(web.key, it));
-    /// let outcome = Ipvs::connect()?.execute_all(servers, OnFailure::GoOn)?;
+    /// let outcome = Ipvs::connect()?.execute_all(servers, OnFailure::Continue)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

@@ -3,7 +3,7 @@
 //! A [`VirtualService`] is an address and port that clients connect to, or a firewall mark; its
 //! [`RealServer`]s answer them. [`Ipvs`] is the handle with which both are added, changed, read
 //! and removed, one at a time or many in a [`Batch`]. What is configured and what the kernel
-//! reports of it are different types: a [`Service`] is a [`VirtualService`] with what was
+//! reports of it are different types: a [`ServiceInfo`] is a [`VirtualService`] with what was
 //! counted.
 //!
 //! ```no_run
@@ -41,7 +41,7 @@ mod properties;
 pub mod text;
 
 pub use client::batch::Batch;
-pub use client::outcome::{BatchFailure, OnFailure, Outcome};
+pub use client::outcome::{FailedOperation, Outcome};
 pub use client::table::TableEntries;
 pub use handle::Ipvs;
 pub use message::ipvs_message::IpvsMessage;
@@ -51,7 +51,9 @@ pub use model::operation::Operation;
 pub use model::operations::Operations;
 pub use model::persistence::Persistence;
 pub use model::query::Query;
-pub use model::report::{Info, Rates, Report, Server, Service, Statistics, TableEntry, Version};
+pub use model::report::{
+    Info, Rates, Report, ServerInfo, ServiceInfo, Statistics, TableEntry, Version,
+};
 pub use model::scheduler::{PersistenceEngine, Scheduler, SchedulerFlags};
 pub use model::server::{ForwardingMethod, RealServer};
 pub use model::service::VirtualService;

@@ -314,14 +314,14 @@ impl<T: Transport> Connection<T> {
                     }
                 }
                 Err(Failure::RepliesLost) => {
-                    pipeline.replies_lost();
+                    pipeline.is_replies_lost();
                     self.read_what_is_left(|event| {
                         pipeline.event(event);
                     });
                     return Ok(pipeline.outcome());
                 }
                 // Whose reply that is, it does not say.
-                Err(Failure::Malformed(_)) => pipeline.replies_lost(),
+                Err(Failure::Malformed(_)) => pipeline.is_replies_lost(),
                 Err(Failure::Unanswered) => {
                     pipeline.unanswered();
                     return Ok(pipeline.outcome());
@@ -447,7 +447,7 @@ mod tests {
         assert!(lengths.is_empty() && matches!(failure, Some(Failure::Unanswered)));
         let mut packet = packet(&mut connection, 3);
         let outcome = ready(connection.send_packet(&mut packet)).unwrap();
-        assert!(outcome.failures.is_empty() && outcome.replies_lost);
+        assert!(outcome.failures.is_empty() && outcome.is_replies_lost);
     }
 
     #[test]
@@ -457,7 +457,7 @@ mod tests {
         let outcome = ready(connection.send_packet(&mut packet)).unwrap();
         let failures = outcome.failures.iter().map(|(index, it)| (*index, it.code));
         assert!(failures.eq((0..3).map(|index| (index, libc::EPERM))));
-        assert!(!outcome.replies_lost);
+        assert!(!outcome.is_replies_lost);
     }
 
     #[test]
@@ -481,7 +481,7 @@ mod tests {
             .map(|it| (it.0, it.1.code))
             .collect();
         assert_eq!(failures, [(0, libc::ENOENT), (2, libc::EEXIST)]);
-        assert!(outcome.replies_lost);
+        assert!(outcome.is_replies_lost);
     }
 
     /// What a kernel does with a dump after what it said at first.

@@ -119,7 +119,7 @@ impl Pipeline {
         let index = event.sequence.wrapping_sub(self.first);
         let ours = index < self.last.wrapping_sub(self.first);
         match event.content {
-            Content::Overrun => self.outcome.replies_lost = true,
+            Content::Overrun => self.outcome.is_replies_lost = true,
             Content::Rejected(rejection) if ours => {
                 self.outcome.failures.push((index, rejection));
             }
@@ -129,8 +129,8 @@ impl Pipeline {
     }
 
     /// Says that the kernel dropped replies: every request without one is in doubt.
-    pub(crate) fn replies_lost(&mut self) {
-        self.outcome.replies_lost = true;
+    pub(crate) fn is_replies_lost(&mut self) {
+        self.outcome.is_replies_lost = true;
     }
 
     /// Says that no more replies come, though what is behind the requests was not answered.
@@ -142,13 +142,13 @@ impl Pipeline {
         match &mut self.outcome {
             Outcome {
                 failures,
-                replies_lost: false,
+                is_replies_lost: false,
             } if failures.len() == 1 && failures[0].0 == 0 => {
                 let rejection = failures[0].1.clone();
                 let count = self.last.wrapping_sub(self.first);
                 failures.extend((1..count).map(|index| (index, rejection.clone())));
             }
-            outcome => outcome.replies_lost = true,
+            outcome => outcome.is_replies_lost = true,
         }
     }
 
@@ -240,7 +240,7 @@ mod tests {
             .map(|(index, r)| (*index, r.code))
             .collect();
         assert_eq!(failures, [(1, 2), (3, 3)]);
-        assert!(!outcome.replies_lost);
+        assert!(!outcome.is_replies_lost);
     }
 
     #[test]
@@ -258,7 +258,7 @@ mod tests {
         let mut pipeline = Pipeline::new(1, 2);
         pipeline.event(event(0, Content::Overrun));
         assert!(pipeline.event(event(2, Content::Ack)));
-        assert!(pipeline.outcome().replies_lost);
+        assert!(pipeline.outcome().is_replies_lost);
     }
 
     #[test]
@@ -273,7 +273,7 @@ mod tests {
             .map(|it| (it.0, it.1.code))
             .collect();
         assert_eq!(failures, [(0, 1), (1, 1), (2, 1)]);
-        assert!(!outcome.replies_lost);
+        assert!(!outcome.is_replies_lost);
     }
 
     #[test]
@@ -285,7 +285,7 @@ mod tests {
             }
             pipeline.unanswered();
             let outcome = pipeline.outcome();
-            assert!(outcome.replies_lost);
+            assert!(outcome.is_replies_lost);
             assert_eq!(outcome.failures.len(), refused.iter().count());
         }
     }

@@ -22,7 +22,7 @@ pub(crate) struct Outcome {
     /// The requests that were refused, by their index in the packet, in order.
     pub(crate) failures: Vec<(u32, Rejection)>,
     /// Replies were dropped: each request that is not in `failures` may have failed or not.
-    pub(crate) replies_lost: bool,
+    pub(crate) is_replies_lost: bool,
 }
 
 impl Packet {

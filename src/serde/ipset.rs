@@ -267,7 +267,7 @@ impl<'de> Deserialize<'de> for AnySet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let form = SetForm::<AnyType, CreateOptions>::deserialize(deserializer)?;
         let set = Self::from_parts(form.name, form.kind, form.options);
-        set.check().map_err(wrong)?;
+        set.validate().map_err(wrong)?;
         Ok(set)
     }
 }

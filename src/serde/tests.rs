@@ -145,11 +145,11 @@ fn operations_and_settings() {
 #[test]
 fn what_the_kernel_reports() {
     let table = TableEntry {
-        service: Service {
+        service: ServiceInfo {
             config: ip("-t 10.0.0.1:80 -s rr"),
             statistics: Statistics::default(),
         },
-        servers: vec![Server {
+        servers: vec![ServerInfo {
             config: ip("-r 10.1.0.1:80 -m"),
             active_connections: 1,
             inactive_connections: 2,
@@ -259,7 +259,7 @@ fn what_is_known_at_run_time_only() {
         AnyElement::from(PortRange::from(5)),
         protocol(47).into(),
         MacAddress([2, 0, 0, 0, 0, 1]).into(),
-        MaybeMac(None).into(),
+        OptionalMac(None).into(),
         Mark(7).into(),
         Interface::new("eth0").unwrap().into(),
         Member::new("a").unwrap().after("b").unwrap().into(),

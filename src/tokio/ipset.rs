@@ -4,7 +4,8 @@ use crate::ipset::client::{Client, connect_failed};
 use crate::ipset::message::code::Command;
 use crate::ipset::message::encode::Purpose;
 use crate::ipset::{
-    AnyType, Bulk, Entry, IpSet, Item, Named, Outcome, Revision, SetInfo, SetName, SetType,
+    AnyType, Bulk, Entry, IpSet, Outcome, Revision, SetInfo, SetName, SetOrEntry, SetType,
+    ToSetName,
 };
 use crate::netlink::{AsyncSocket, Failure, Protocol, Socket};
 use crate::{Namespace, Result};
@@ -94,22 +95,22 @@ impl IpSets {
 
     /// Creates a set unless it exists already; true if it was created.
     ///
-    /// See [`IpSets::create_or_same`](crate::ipset::IpSets::create_or_same).
-    pub async fn create_or_same<T: SetType>(&mut self, set: &IpSet<T>) -> Result<bool> {
-        self.client.create_or_same(set).await
+    /// See [`IpSets::create_if_absent`](crate::ipset::IpSets::create_if_absent).
+    pub async fn create_if_absent<T: SetType>(&mut self, set: &IpSet<T>) -> Result<bool> {
+        self.client.create_if_absent(set).await
     }
 
     /// Destroys a set and its entries.
     ///
     /// See [`IpSets::destroy`](crate::ipset::IpSets::destroy).
-    pub async fn destroy(&mut self, set: impl Named) -> Result<()> {
+    pub async fn destroy(&mut self, set: impl ToSetName) -> Result<()> {
         self.client.with_set(Command::Destroy, true, &set).await
     }
 
     /// Destroys a set if it is there.
     ///
     /// See [`IpSets::destroy_if_present`](crate::ipset::IpSets::destroy_if_present).
-    pub async fn destroy_if_present(&mut self, set: impl Named) -> Result<()> {
+    pub async fn destroy_if_present(&mut self, set: impl ToSetName) -> Result<()> {
         self.client.with_set(Command::Destroy, false, &set).await
     }
 
@@ -123,7 +124,7 @@ impl IpSets {
     /// Removes all entries of a set.
     ///
     /// See [`IpSets::flush`](crate::ipset::IpSets::flush).
-    pub async fn flush(&mut self, set: impl Named) -> Result<()> {
+    pub async fn flush(&mut self, set: impl ToSetName) -> Result<()> {
         self.client.with_set(Command::Flush, true, &set).await
     }
 
@@ -137,14 +138,14 @@ impl IpSets {
     /// Gives a set another name.
     ///
     /// See [`IpSets::rename`](crate::ipset::IpSets::rename).
-    pub async fn rename(&mut self, from: impl Named, to: impl Named) -> Result<()> {
+    pub async fn rename(&mut self, from: impl ToSetName, to: impl ToSetName) -> Result<()> {
         self.client.with_two(Command::Rename, &from, &to).await
     }
 
     /// Exchanges the contents of two sets: rules that use one see the other's from then on.
     ///
     /// See [`IpSets::swap`](crate::ipset::IpSets::swap).
-    pub async fn swap(&mut self, one: impl Named, other: impl Named) -> Result<()> {
+    pub async fn swap(&mut self, one: impl ToSetName, other: impl ToSetName) -> Result<()> {
         self.client.with_two(Command::Swap, &one, &other).await
     }
 
@@ -152,7 +153,7 @@ impl IpSets {
     /// what [`info`](Self::info) adds.
     ///
     /// See [`IpSets::header`](crate::ipset::IpSets::header).
-    pub async fn header(&mut self, set: impl Named) -> Result<SetInfo> {
+    pub async fn header(&mut self, set: impl ToSetName) -> Result<SetInfo> {
         self.client.header(&set).await
     }
 
@@ -160,15 +161,15 @@ impl IpSets {
     /// for it: about 30 ms for a million.
     ///
     /// See [`IpSets::info`](crate::ipset::IpSets::info).
-    pub async fn info(&mut self, set: impl Named) -> Result<SetInfo> {
+    pub async fn info(&mut self, set: impl ToSetName) -> Result<SetInfo> {
         self.client.info(&set).await
     }
 
     /// What the kernel says of all sets beside their entries. See [`info`](Self::info).
     ///
-    /// See [`IpSets::infos`](crate::ipset::IpSets::infos).
-    pub async fn infos(&mut self) -> Result<Vec<SetInfo>> {
-        self.client.infos(None).await
+    /// See [`IpSets::info_all`](crate::ipset::IpSets::info_all).
+    pub async fn info_all(&mut self) -> Result<Vec<SetInfo>> {
+        self.client.info_all(None).await
     }
 
     /// The names of all sets.
@@ -181,14 +182,14 @@ impl IpSets {
     /// A set that exists, with the options that it has.
     ///
     /// See [`IpSets::get`](crate::ipset::IpSets::get).
-    pub async fn get<T: SetType + Default>(&mut self, set: impl Named) -> Result<IpSet<T>> {
+    pub async fn get<T: SetType + Default>(&mut self, set: impl ToSetName) -> Result<IpSet<T>> {
         self.client.get(&set).await
     }
 
     /// The number by which rules (`xt_set`, `em_ipset`) refer to a set (Linux 4.20 or later).
     ///
     /// See [`IpSets::index`](crate::ipset::IpSets::index).
-    pub async fn index(&mut self, set: impl Named) -> Result<u16> {
+    pub async fn index(&mut self, set: impl ToSetName) -> Result<u16> {
         self.client.index(&set).await
     }
 
@@ -209,8 +210,8 @@ impl IpSets {
     /// All sets with their entries, as they come.
     ///
     /// See [`IpSets::list_all`](crate::ipset::IpSets::list_all).
-    pub async fn list_all(&mut self) -> Result<Everything<'_>> {
-        Everything::start(&mut self.client).await
+    pub async fn list_all(&mut self) -> Result<SetsAndEntries<'_>> {
+        SetsAndEntries::start(&mut self.client).await
     }
 
     /// Whether an entry is in a set.
@@ -252,8 +253,8 @@ impl IpSets {
     /// set's default, `nomatch` is as it is here, and counters, if the set is known to have
     /// them, start at zero.
     ///
-    /// See [`IpSets::add_or_update`](crate::ipset::IpSets::add_or_update).
-    pub async fn add_or_update<T: SetType>(
+    /// See [`IpSets::put`](crate::ipset::IpSets::put).
+    pub async fn put<T: SetType>(
         &mut self,
         set: &IpSet<T>,
         entry: impl Into<Entry<T>>,
@@ -379,12 +380,12 @@ impl<'a, T: SetType> Entries<'a, T> {
 /// All sets with their entries, as they come from the kernel: [`IpSets::list_all`]. What
 /// [`Entries`] says is true here too.
 #[derive(Debug)]
-pub struct Everything<'a> {
+pub struct SetsAndEntries<'a> {
     reader: Reader<'a, AsyncSocket>,
     kind: Option<AnyType>,
 }
 
-impl<'a> Everything<'a> {
+impl<'a> SetsAndEntries<'a> {
     async fn start(client: &'a mut Client<AsyncSocket>) -> Result<Self> {
         Ok(Self {
             reader: Reader::start(client, None).await?,
@@ -393,7 +394,7 @@ impl<'a> Everything<'a> {
     }
 
     /// The next set or entry, as [`Entries::next`].
-    pub async fn next(&mut self) -> Option<Result<Item>> {
+    pub async fn next(&mut self) -> Option<Result<SetOrEntry>> {
         self.reader.next_item(&mut self.kind).await
     }
 }

@@ -1,11 +1,12 @@
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 
+use crate::OnFailure;
 use crate::ipvs::client::{Client, connect_failed};
 use crate::ipvs::proc::growth::Growth;
 use crate::ipvs::{
-    Info, OnFailure, Operation, Operations, Outcome, RealServer, Scheduler, SchedulerFlags, Server,
-    Service, ServiceKey, SyncDaemon, SyncRole, TableEntry, Timeouts, VirtualService,
+    Info, Operation, Operations, Outcome, RealServer, Scheduler, SchedulerFlags, ServerInfo,
+    ServiceInfo, ServiceKey, SyncDaemon, SyncRole, TableEntry, Timeouts, VirtualService,
 };
 use crate::netlink::{AsyncSocket, Failure, Protocol, Socket};
 use crate::{Namespace, Result};
@@ -156,14 +157,14 @@ impl Ipvs {
     /// Reads a service.
     ///
     /// See [`Ipvs::service`](crate::ipvs::Ipvs::service).
-    pub async fn service(&mut self, service: impl Into<ServiceKey>) -> Result<Service> {
+    pub async fn service(&mut self, service: impl Into<ServiceKey>) -> Result<ServiceInfo> {
         self.client.service(service.into()).await
     }
 
     /// Reads all services, each once. An empty table is an empty list.
     ///
     /// See [`Ipvs::services`](crate::ipvs::Ipvs::services).
-    pub async fn services(&mut self) -> Result<Vec<Service>> {
+    pub async fn services(&mut self) -> Result<Vec<ServiceInfo>> {
         self.client.services().await
     }
 
@@ -271,7 +272,7 @@ impl Ipvs {
     /// Reads the servers of a service, each once, the one added last at first.
     ///
     /// See [`Ipvs::servers`](crate::ipvs::Ipvs::servers).
-    pub async fn servers(&mut self, service: impl Into<ServiceKey>) -> Result<Vec<Server>> {
+    pub async fn servers(&mut self, service: impl Into<ServiceKey>) -> Result<Vec<ServerInfo>> {
         self.client.servers(service.into()).await
     }
 
@@ -283,7 +284,7 @@ impl Ipvs {
         &mut self,
         service: impl Into<ServiceKey>,
         server: SocketAddr,
-    ) -> Result<Server> {
+    ) -> Result<ServerInfo> {
         self.client.server(service.into(), server).await
     }
 
@@ -442,7 +443,7 @@ impl DerefMut for Batch<'_> {
 #[derive(Debug)]
 pub struct TableEntries<'a> {
     client: &'a mut Client<AsyncSocket>,
-    services: std::vec::IntoIter<Service>,
+    services: std::vec::IntoIter<ServiceInfo>,
 }
 
 impl TableEntries<'_> {

@@ -29,7 +29,7 @@
 mod ipset;
 mod ipvs;
 
-pub use ipset::{Entries, Everything, IpSets};
+pub use ipset::{Entries, IpSets, SetsAndEntries};
 pub use ipvs::{Batch, Ipvs, TableEntries};
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ fn futures_can_be_sent(mut ipvs: Ipvs, mut sets: IpSets, key: ServiceKey, set: I
     sent(ipvs.change_service(key, |_| ()));
     sent(ipvs.verified_table());
     sent(ipvs.batch().send());
-    sent(sets.create_or_same(&set));
+    sent(sets.create_if_absent(&set));
     sent(sets.add(&set, Ipv4Addr::LOCALHOST));
     sent(sets.add_all_with(&set, addresses(), Bulk::new()));
     sent(sets.replace(&set, addresses()));

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use ipvset::ipset::{
     Addresses, AnyElement, AnyEntry, AnySet, AnyType, AnyValue, Family, Interface, Ipv4Range,
-    MacAddress, Mark, MaybeMac, Member, Port, PortRange, SetName, SetRange, SkbMark, SkbPriority,
-    icmp, icmpv6, protocol, sctp, tcp, udp, udplite,
+    MacAddress, Mark, Member, OptionalMac, Port, PortRange, SetName, SetRange, SkbMark,
+    SkbPriority, icmp, icmpv6, protocol, sctp, tcp, udp, udplite,
 };
 use proptest::option::of;
 use proptest::prelude::*;
@@ -108,7 +108,7 @@ fn element(word: &str, family: Family, optional: bool) -> BoxedStrategy<AnyEleme
         "ip" | "net" => addresses(family).prop_map(Into::into).boxed(),
         "port" if optional => ports().prop_map(Into::into).boxed(),
         "port" => port().prop_map(Into::into).boxed(),
-        "mac" if optional => of(mac()).prop_map(|mac| MaybeMac(mac).into()).boxed(),
+        "mac" if optional => of(mac()).prop_map(|mac| OptionalMac(mac).into()).boxed(),
         "mac" => mac().prop_map(Into::into).boxed(),
         "mark" => any::<u32>().prop_map(|mark| Mark(mark).into()).boxed(),
         "iface" => interface().prop_map(Into::into).boxed(),
@@ -163,7 +163,7 @@ pub(crate) fn set() -> impl Strategy<Value = AnySet> {
                 }
                 _ => {}
             }
-            set.check().ok()?;
+            set.validate().ok()?;
             Some(set)
         },
     )
@@ -224,7 +224,7 @@ pub(crate) fn entry(set: AnySet) -> impl Strategy<Value = (AnySet, AnyEntry)> {
             options.skbprio = priority.map(|(major, minor)| SkbPriority { major, minor });
             options.skbqueue = queue;
             options.nomatch = nomatch && exception;
-            set.check_entry(entry.clone()).ok()?;
+            set.validate_entry(entry.clone()).ok()?;
             Some((set, entry))
         },
     )

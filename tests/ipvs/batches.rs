@@ -6,9 +6,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{BorrowedFd, RawFd};
 use std::time::Duration;
 
+use ipvset::OnFailure;
 use ipvset::ipvs::{
-    Ipvs, OnFailure, Operation, RealServer, Scheduler, ServiceKey, SyncDaemon, SyncRole, Timeouts,
-    Tunnel, VirtualService,
+    Ipvs, Operation, RealServer, Scheduler, ServiceKey, SyncDaemon, SyncRole, Timeouts, Tunnel,
+    VirtualService,
 };
 use nix::sys::socket::{
     AddressFamily, SockaddrLike, SockaddrStorage, getsockname, setsockopt, sockopt,
@@ -145,7 +146,7 @@ fn stops_at_the_first_datagram_that_fails() -> Result {
     let outcome = batch.send()?;
     let failed: Vec<_> = outcome.failures().iter().map(|it| it.index).collect();
     assert_eq!(failed, [5]);
-    assert!(outcome.failures()[0].error.already_exists());
+    assert!(outcome.failures()[0].error.is_already_exists());
     let untried = outcome.untried_from().ok_or("all were tried")?;
     assert!(untried > 6 && untried < COUNT as usize, "{untried}");
     assert!(!outcome.is_success());
@@ -279,7 +280,7 @@ fn lost_replies_leave_doubt() -> Result {
     let certain: Vec<_> = outcome
         .failures()
         .iter()
-        .filter(|it| !it.error.replies_lost())
+        .filter(|it| !it.error.is_replies_lost())
         .collect();
     // Few replies fit; whatever has none is in doubt, and nothing else is said to have failed.
     assert!(!doubtful.is_empty() && !certain.is_empty(), "{outcome:?}");

@@ -214,7 +214,7 @@ fn without_options() -> Result<String> {
     batch.add_service(&web).add_service(&web).zero();
     let outcome = batch.send()?;
     let failures = outcome.failures().iter();
-    let failed = failures.filter(|it| it.error.already_exists()).count();
+    let failed = failures.filter(|it| it.error.is_already_exists()).count();
     let services = ipvs.services()?.len();
     ipvs.remove_service(&web)?;
     raise(Signal::SIGSTOP)?;

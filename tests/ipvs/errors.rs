@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use caps::{CapSet, Capability};
 use ipvset::Missing;
+use ipvset::OnFailure;
 use ipvset::ipvs::{
-    Family, Ipvs, OnFailure, Operation, PersistenceEngine, RealServer, Scheduler, SchedulerFlags,
-    ServiceKey, SyncDaemon, SyncRole, Timeouts, Tunnel, VirtualService,
+    Family, Ipvs, Operation, PersistenceEngine, RealServer, Scheduler, SchedulerFlags, ServiceKey,
+    SyncDaemon, SyncRole, Timeouts, Tunnel, VirtualService,
 };
 
 use crate::child::Role;
@@ -233,7 +234,7 @@ fn what_is_missing_is_told() -> Result {
         assert!(error.is_not_found(), "{error}");
     }
     let all = operations.iter().map(|(operation, _)| operation.clone());
-    let outcome = ipvs.execute_all(all, OnFailure::GoOn)?;
+    let outcome = ipvs.execute_all(all, OnFailure::Continue)?;
     assert_eq!(outcome.failures().len(), operations.len());
     for (failure, (_, missing)) in outcome.failures().iter().zip(&operations) {
         assert_eq!(failure.error.missing(), Some(*missing), "{failure:?}");
@@ -440,7 +441,7 @@ fn without_the_capability() -> Result {
         );
         // IPVS refuses each request of a datagram by itself.
         let adding = Operation::AddService(web());
-        let outcome = ipvs.execute_all(std::iter::repeat_n(adding, 3), OnFailure::GoOn)?;
+        let outcome = ipvs.execute_all(std::iter::repeat_n(adding, 3), OnFailure::Continue)?;
         assert_eq!(outcome.failures().len(), 3);
         for failure in outcome.into_failures() {
             let error = Err(failure.error);

@@ -379,7 +379,7 @@ fn servers_of_marks() -> Result {
         assert_eq!(configured(ipvs.servers(four)?), std::slice::from_ref(&one));
         assert_eq!(configured(ipvs.servers(six)?), std::slice::from_ref(&other));
         let again = ipvs.add_server(four, &one);
-        assert!(again.is_err_and(|it| it.already_exists()));
+        assert!(again.is_err_and(|it| it.is_already_exists()));
         let wrong_port = ipvs.remove_server(four, at("10.1.0.1:1"));
         assert!(wrong_port.is_err_and(|it| it.is_not_found()));
         ipvs.set_weight(six, other.address, 0)?;

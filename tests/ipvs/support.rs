@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 
 use ipvset::Error;
 use ipvset::ipvs::{
-    Family, Ipvs, RealServer, Scheduler, Server, ServiceKey, SyncRole, VirtualService,
+    Family, Ipvs, RealServer, Scheduler, ServerInfo, ServiceKey, SyncRole, VirtualService,
 };
 use lab::test::Test;
 
@@ -120,7 +120,7 @@ pub(crate) fn sorted_lines(text: &str) -> Vec<String> {
 }
 
 /// What is configured, as far as it is servers.
-pub(crate) fn configured(servers: Vec<Server>) -> Vec<RealServer> {
+pub(crate) fn configured(servers: Vec<ServerInfo>) -> Vec<RealServer> {
     servers.into_iter().map(|it| it.config).collect()
 }
 
@@ -128,13 +128,13 @@ pub(crate) fn configured(servers: Vec<Server>) -> Vec<RealServer> {
 pub(crate) fn predicates(error: &Error) -> Vec<&'static str> {
     [
         ("is_not_found", error.is_not_found()),
-        ("already_exists", error.already_exists()),
-        ("permission_denied", error.permission_denied()),
+        ("already_exists", error.is_already_exists()),
+        ("permission_denied", error.is_permission_denied()),
         ("is_unavailable", error.is_unavailable()),
         ("is_invalid_input", error.is_invalid_input()),
         ("is_busy", error.is_busy()),
         ("is_full", error.is_full()),
-        ("replies_lost", error.replies_lost()),
+        ("replies_lost", error.is_replies_lost()),
         ("is_inconsistent", error.is_inconsistent()),
     ]
     .into_iter()

@@ -2,7 +2,8 @@
 //! own, the same tests try both.
 
 use library::ipset::{
-    AnyType, Bulk, Entry, IpSet, Item, Named, Outcome, Revision, SetInfo, SetName, SetType,
+    AnyType, Bulk, Entry, IpSet, Outcome, Revision, SetInfo, SetName, SetOrEntry, SetType,
+    ToSetName,
 };
 use library::{Namespace, Result};
 
@@ -41,7 +42,7 @@ impl IpSets {
         self.inner.protocol()
     }
 
-    pub fn get<T: SetType + Default>(&mut self, set: impl Named) -> Result<IpSet<T>> {
+    pub fn get<T: SetType + Default>(&mut self, set: impl ToSetName) -> Result<IpSet<T>> {
         wait(self.inner.get(set))
     }
 
@@ -49,34 +50,34 @@ impl IpSets {
         wait(self.inner.list(set)).map(|inner| Entries { inner })
     }
 
-    pub fn list_all(&mut self) -> Result<Everything<'_>> {
-        wait(self.inner.list_all()).map(|inner| Everything { inner })
+    pub fn list_all(&mut self) -> Result<SetsAndEntries<'_>> {
+        wait(self.inner.list_all()).map(|inner| SetsAndEntries { inner })
     }
 
     methods! {
         revisions(kind: AnyType) -> Result<(u8, u8)>;
         create<T: SetType>(set: &IpSet<T>) -> Result<()>;
         create_with<T: SetType>(set: &IpSet<T>, revision: Revision) -> Result<()>;
-        create_or_same<T: SetType>(set: &IpSet<T>) -> Result<bool>;
-        destroy(set: impl Named) -> Result<()>;
-        destroy_if_present(set: impl Named) -> Result<()>;
+        create_if_absent<T: SetType>(set: &IpSet<T>) -> Result<bool>;
+        destroy(set: impl ToSetName) -> Result<()>;
+        destroy_if_present(set: impl ToSetName) -> Result<()>;
         destroy_all() -> Result<()>;
-        flush(set: impl Named) -> Result<()>;
+        flush(set: impl ToSetName) -> Result<()>;
         flush_all() -> Result<()>;
-        rename(from: impl Named, to: impl Named) -> Result<()>;
-        swap(one: impl Named, other: impl Named) -> Result<()>;
-        header(set: impl Named) -> Result<SetInfo>;
-        info(set: impl Named) -> Result<SetInfo>;
-        infos() -> Result<Vec<SetInfo>>;
+        rename(from: impl ToSetName, to: impl ToSetName) -> Result<()>;
+        swap(one: impl ToSetName, other: impl ToSetName) -> Result<()>;
+        header(set: impl ToSetName) -> Result<SetInfo>;
+        info(set: impl ToSetName) -> Result<SetInfo>;
+        info_all() -> Result<Vec<SetInfo>>;
         names() -> Result<Vec<SetName>>;
-        index(set: impl Named) -> Result<u16>;
+        index(set: impl ToSetName) -> Result<u16>;
         by_index(index: u16) -> Result<SetName>;
         test<T: SetType>(set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<bool>;
         test_all<T: SetType, E: Into<Entry<T>>>(
             set: &IpSet<T>, entries: impl IntoIterator<Item = E>
         ) -> Result<Vec<bool>>;
         add<T: SetType>(set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<()>;
-        add_or_update<T: SetType>(set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<()>;
+        put<T: SetType>(set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<()>;
         remove<T: SetType>(set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<()>;
         remove_if_present<T: SetType>(set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<()>;
         add_all<T: SetType, E: Into<Entry<T>>>(
@@ -117,12 +118,12 @@ impl<T: SetType> Iterator for Entries<'_, T> {
     }
 }
 
-pub struct Everything<'a> {
-    inner: library::tokio::Everything<'a>,
+pub struct SetsAndEntries<'a> {
+    inner: library::tokio::SetsAndEntries<'a>,
 }
 
-impl Iterator for Everything<'_> {
-    type Item = Result<Item>;
+impl Iterator for SetsAndEntries<'_> {
+    type Item = Result<SetOrEntry>;
 
     fn next(&mut self) -> Option<Self::Item> {
         wait(self.inner.next())

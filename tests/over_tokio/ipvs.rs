@@ -4,9 +4,10 @@
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 
+use library::OnFailure;
 use library::ipvs::{
-    Info, OnFailure, Operation, Operations, Outcome, RealServer, Scheduler, SchedulerFlags, Server,
-    Service, ServiceKey, SyncDaemon, SyncRole, TableEntry, Timeouts, VirtualService,
+    Info, Operation, Operations, Outcome, RealServer, Scheduler, SchedulerFlags, ServerInfo,
+    ServiceInfo, ServiceKey, SyncDaemon, SyncRole, TableEntry, Timeouts, VirtualService,
 };
 use library::{Namespace, Result};
 
@@ -66,8 +67,8 @@ impl Ipvs {
         ) -> Result<()>;
         remove_service(service: impl Into<ServiceKey>) -> Result<()>;
         remove_service_if_present(service: impl Into<ServiceKey>) -> Result<()>;
-        service(service: impl Into<ServiceKey>) -> Result<Service>;
-        services() -> Result<Vec<Service>>;
+        service(service: impl Into<ServiceKey>) -> Result<ServiceInfo>;
+        services() -> Result<Vec<ServiceInfo>>;
         add_server(service: impl Into<ServiceKey>, server: &RealServer) -> Result<()>;
         update_server(service: impl Into<ServiceKey>, server: &RealServer) -> Result<()>;
         put_server(service: impl Into<ServiceKey>, server: &RealServer) -> Result<()>;
@@ -84,8 +85,8 @@ impl Ipvs {
         ) -> Result<()>;
         remove_server(service: impl Into<ServiceKey>, server: SocketAddr) -> Result<()>;
         remove_server_if_present(service: impl Into<ServiceKey>, server: SocketAddr) -> Result<()>;
-        servers(service: impl Into<ServiceKey>) -> Result<Vec<Server>>;
-        server(service: impl Into<ServiceKey>, server: SocketAddr) -> Result<Server>;
+        servers(service: impl Into<ServiceKey>) -> Result<Vec<ServerInfo>>;
+        server(service: impl Into<ServiceKey>, server: SocketAddr) -> Result<ServerInfo>;
         table() -> Result<Vec<TableEntry>>;
         verified_table() -> Result<Vec<TableEntry>>;
         flush() -> Result<()>;

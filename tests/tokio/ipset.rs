@@ -3,7 +3,9 @@
 use std::net::Ipv4Addr;
 
 use ipvset::Namespace;
-use ipvset::ipset::{AnyType, Bulk, Entry, HashIp, HashNet, IpSet, Item, ListSet, MAX_TIMEOUT};
+use ipvset::ipset::{
+    AnyType, Bulk, Entry, HashIp, HashNet, IpSet, ListSet, MAX_TIMEOUT, SetOrEntry,
+};
 use ipvset::tokio::IpSets;
 
 use crate::support::{Result, tests};
@@ -37,7 +39,7 @@ async fn what_is_written_is_what_the_tool_prints() -> Result {
     let hole: ipnet::Ipv4Net = "10.1.0.0/16".parse()?;
     sets.add(&nets, Entry::<HashNet>::new(net).timeout(0).comment("ours"))
         .await?;
-    sets.add_or_update(&nets, Entry::<HashNet>::new(hole).timeout(0).nomatch())
+    sets.put(&nets, Entry::<HashNet>::new(hole).timeout(0).nomatch())
         .await?;
     assert!(sets.test(&nets, Ipv4Addr::new(10, 2, 0, 1)).await?);
     assert!(!sets.test(&nets, Ipv4Addr::new(10, 1, 0, 1)).await?);
@@ -89,11 +91,11 @@ async fn refusals_name_what_was_refused() -> Result {
             .is_some_and(|it| it.is_not_found())
     );
     sets.create(&set).await?;
-    assert!(sets.create(&set).await.unwrap_err().already_exists());
-    assert!(!sets.create_or_same(&set).await?);
+    assert!(sets.create(&set).await.unwrap_err().is_already_exists());
+    assert!(!sets.create_if_absent(&set).await?);
     sets.add(&set, address(1)).await?;
     let twice = sets.add(&set, address(1)).await.unwrap_err();
-    assert!(twice.already_exists(), "{twice}");
+    assert!(twice.is_already_exists(), "{twice}");
     assert!(twice.to_string().contains("10.0.0.1 in it"), "{twice}");
     assert!(
         sets.remove(&set, address(2))
@@ -126,7 +128,7 @@ async fn sets_as_wholes() -> Result {
     assert_eq!(names, ["three", "two"]);
     assert_eq!(sets.header("two").await?.type_name, "hash:ip");
     assert_eq!(sets.info("two").await?.entries, Some(1));
-    assert_eq!(sets.infos().await?.len(), 2);
+    assert_eq!(sets.info_all().await?.len(), 2);
     if sets.protocol() >= 7 {
         let index = sets.index("two").await?;
         assert_eq!(sets.by_index(index).await?.to_string(), "two");
@@ -161,11 +163,11 @@ async fn many_entries_with_duplicates() -> Result {
     let outcome = sets
         .add_all_with(&set, entries, Bulk::new().keep_going())
         .await;
-    let positions = outcome.failures().iter().map(|it| it.position);
+    let positions = outcome.failures().iter().map(|it| it.index);
     assert!(positions.eq((0..100).map(|it| it * 1000 + 999)));
     assert_eq!(outcome.applied(), 99_900);
     let first = sets.add_all(&set, (99_998..100_100).map(address)).await;
-    assert!(first.unwrap_err().already_exists());
+    assert!(first.unwrap_err().is_already_exists());
     assert_eq!(
         sets.add_all(&set, (100_000..100_100).map(address)).await?,
         100
@@ -209,8 +211,8 @@ async fn all_sets_with_their_entries() -> Result {
     let mut all = sets.list_all().await?;
     while let Some(item) = all.next().await {
         match item? {
-            Item::Set(info) => counts.push((info.name.to_string(), 0)),
-            Item::Entry(_) => counts.last_mut().ok_or("an entry of no set")?.1 += 1,
+            SetOrEntry::Set(info) => counts.push((info.name.to_string(), 0)),
+            SetOrEntry::Entry(_) => counts.last_mut().ok_or("an entry of no set")?.1 += 1,
             other => return Err(format!("{other:?}").into()),
         }
     }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use ipvset::Namespace;
+use ipvset::OnFailure;
 use ipvset::ipvs::{
-    OnFailure, Operation, RealServer, Scheduler, SchedulerFlags, ServiceKey, SyncDaemon, SyncRole,
-    Timeouts, Tunnel, VirtualService,
+    Operation, RealServer, Scheduler, SchedulerFlags, ServiceKey, SyncDaemon, SyncRole, Timeouts,
+    Tunnel, VirtualService,
 };
 use ipvset::tokio::Ipvs;
 
@@ -85,7 +86,7 @@ async fn refusals_name_what_was_refused() -> Result {
     let web = VirtualService::tcp(at("10.0.0.1:80"));
     ipvs.add_service(&web).await?;
     let twice = ipvs.add_service(&web).await.unwrap_err();
-    assert!(twice.already_exists(), "{twice}");
+    assert!(twice.is_already_exists(), "{twice}");
     assert!(twice.to_string().contains("-t 10.0.0.1:80"), "{twice}");
     let nobody = ServiceKey::tcp(at("10.0.0.1:81"));
     assert!(ipvs.servers(nobody).await.unwrap_err().is_not_found());
@@ -167,7 +168,7 @@ async fn batches_report_each_failure() -> Result {
     let outcome = batch.send().await?;
     assert_eq!(outcome.failures().len(), 33);
     for failure in outcome.failures() {
-        assert!(failure.error.already_exists(), "{}", failure.error);
+        assert!(failure.error.is_already_exists(), "{}", failure.error);
         assert!(matches!(failure.operation, Operation::AddServer(..)));
     }
     let table = ipvs.table().await?;

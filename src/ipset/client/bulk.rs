@@ -29,7 +29,7 @@ use crate::{Error, Result};
 /// let addresses = (1..100_000).map(Ipv4Addr::from_bits);
 /// let outcome = sets.add_all_with(&blocked, addresses, Bulk::new().keep_going());
 /// for failure in outcome.failures() {
-///     eprintln!("number {}: {}", failure.position, failure.error);
+///     eprintln!("number {}: {}", failure.index, failure.error);
 /// }
 /// # Ok::<(), ipvset::Error>(())
 /// ```
@@ -48,7 +48,7 @@ impl Bulk {
     }
 
     /// To add an entry that is there gives it the new options; to remove one that is not there
-    /// is fine. See [`add_or_update`](crate::ipset::IpSets::add_or_update) and
+    /// is fine. See [`put`](crate::ipset::IpSets::put) and
     /// [`remove_if_present`](crate::ipset::IpSets::remove_if_present).
     ///
     /// In a set with counters, entries that are given none are looked up if they seem to be
@@ -79,13 +79,13 @@ impl Bulk {
     }
 }
 
-/// What became of each of many entries. Positions count the entries from 0, in the order in which
+/// What became of each of many entries. Indices count the entries from 0, in the order in which
 /// they were given.
 #[derive(Debug)]
 #[must_use]
 pub struct Outcome<T: SetType> {
     pub(in crate::ipset) applied: u64,
-    failures: Vec<Failed<T>>,
+    failures: Vec<FailedEntry<T>>,
     pub(in crate::ipset) stopped: Option<Error>,
     pub(in crate::ipset) in_doubt: Range<u64>,
     pub(in crate::ipset) untried: Option<u64>,
@@ -94,9 +94,9 @@ pub struct Outcome<T: SetType> {
 /// An entry that was refused.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Failed<T: SetType> {
-    /// Its position among those that were given, from 0.
-    pub position: u64,
+pub struct FailedEntry<T: SetType> {
+    /// Its index among those that were given, from 0.
+    pub index: u64,
     /// The entry.
     pub entry: Entry<T>,
     /// Why.
@@ -133,7 +133,7 @@ impl<T: SetType> Outcome<T> {
 
     /// The entries that were refused, in order. Of a range, the part before the address that was
     /// refused is applied; otherwise nothing is.
-    pub fn failures(&self) -> &[Failed<T>] {
+    pub fn failures(&self) -> &[FailedEntry<T>] {
         &self.failures
     }
 
@@ -149,7 +149,7 @@ impl<T: SetType> Outcome<T> {
         self.in_doubt.clone()
     }
 
-    /// From this position on nothing was tried; `None` if everything was.
+    /// From this index on nothing was tried; `None` if everything was.
     pub fn untried_from(&self) -> Option<u64> {
         self.untried
     }
@@ -211,13 +211,13 @@ impl<T: Transport> Client<T> {
             outcome: Outcome::new(),
         };
         let mut entries = entries.into_iter();
-        let mut position = 0;
+        let mut index = 0;
         loop {
-            let filled = run.batch.fill(set, purpose, &mut position, &mut entries);
+            let filled = run.batch.fill(set, purpose, &mut index, &mut entries);
             let end = matches!(filled, Filled::End);
             let refused = match filled {
-                Filled::Refused(position, entry, refusal) => {
-                    Some((position, entry, Cause::Refused(refusal.0)))
+                Filled::Refused(index, entry, refusal) => {
+                    Some((index, entry, Cause::Refused(refusal.0)))
                 }
                 _ => None,
             };
@@ -227,10 +227,10 @@ impl<T: Transport> Client<T> {
             if send && !run.batch.is_empty() && run.deliver().await.is_err() {
                 break;
             }
-            if let Some((position, entry, cause)) = refused {
-                run.failed(position, entry, cause);
+            if let Some((index, entry, cause)) = refused {
+                run.failed(index, entry, cause);
                 if !how.keep_going {
-                    run.outcome.untried = Some(position + 1);
+                    run.outcome.untried = Some(index + 1);
                     break;
                 }
             }
@@ -240,9 +240,9 @@ impl<T: Transport> Client<T> {
         }
         // What was refused here may stand before what the kernel refused of earlier entries.
         let mut outcome = run.outcome;
-        outcome.failures.sort_by_key(|failed| failed.position);
+        outcome.failures.sort_by_key(|failed| failed.index);
         if let Some(untried) = outcome.untried {
-            outcome.failures.retain(|failed| failed.position < untried);
+            outcome.failures.retain(|failed| failed.index < untried);
         }
         if outcome.errors().any(|error| is_dubious(error)) {
             if let Ok(Some(why)) = self.misdescribed(set).await {
@@ -312,19 +312,19 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         failure: Failure,
     ) -> Result<Culprit, Stop> {
         let Failure::Rejected(rejection) = failure else {
-            return Err(self.broken(self.batch.positions(entries), failure));
+            return Err(self.broken(self.batch.indices(entries), failure));
         };
         let culprit = match self.batch.culprit(entries.start, &rejection) {
             Some(culprit) => culprit,
             None if rejection.code == code::MALFORMED => self.search(entries, count).await?,
             // It had no memory to say which entry it refused, or for the message as a whole.
             None if rejection.code == libc::ENOMEM => {
-                let positions = self.batch.positions(entries);
-                return Err(self.broken(positions, Failure::Rejected(rejection)));
+                let indices = self.batch.indices(entries);
+                return Err(self.broken(indices, Failure::Rejected(rejection)));
             }
             // The set is gone, say: the kernel looks for that before it looks at an entry.
             None => {
-                self.outcome.untried = Some(self.batch.position(entries.start));
+                self.outcome.untried = Some(self.batch.index(entries.start));
                 let failure = or_gone(self.connection, Failure::Rejected(rejection)).await;
                 return Err(self.stop(failure));
             }
@@ -334,10 +334,10 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         let cause = self.cause(Failure::Rejected(rejection));
         let kind = self.set.kind();
         if let Some(entry) = self.batch.read(kind, culprit.place.clone()) {
-            self.failed(culprit.position, entry, cause);
+            self.failed(culprit.index, entry, cause);
         }
         if full || !self.how.keep_going {
-            self.outcome.untried = Some(culprit.position + 1);
+            self.outcome.untried = Some(culprit.index + 1);
             return Err(Stop);
         }
         Ok(culprit)
@@ -347,7 +347,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
     /// line. Those before it were applied and those behind it not, so halves are sent again,
     /// and what is there already is fine: never is anything applied that stands behind it.
     async fn search(&mut self, entries: Range<usize>, count: usize) -> Result<Culprit, Stop> {
-        let all = self.batch.positions(entries.clone());
+        let all = self.batch.indices(entries.clone());
         let (mut place, mut left, mut before) = (entries, count, 0);
         while left > 1 {
             let (middle, half) = self.batch.window(place.start, left / 2);
@@ -367,7 +367,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
             }
         }
         Ok(Culprit {
-            position: self.batch.position(place.start),
+            index: self.batch.index(place.start),
             before,
             place,
         })
@@ -387,16 +387,16 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         Stop
     }
 
-    pub(in crate::ipset) fn failed(&mut self, position: u64, entry: Entry<K>, cause: Cause) {
+    pub(in crate::ipset) fn failed(&mut self, index: u64, entry: Entry<K>, cause: Cause) {
         let error = Error::new(self.command().operation(), cause);
-        self.failed_for(position, entry, error);
+        self.failed_for(index, entry, error);
     }
 
-    pub(in crate::ipset) fn failed_for(&mut self, position: u64, entry: Entry<K>, error: Error) {
-        let object = format!("{} (position {position})", entry.in_set(self.shown));
+    pub(in crate::ipset) fn failed_for(&mut self, index: u64, entry: Entry<K>, error: Error) {
+        let object = format!("{} (index {index})", entry.in_set(self.shown));
         let error = error.object(object);
-        self.outcome.failures.push(Failed {
-            position,
+        self.outcome.failures.push(FailedEntry {
+            index,
             entry,
             error,
         });

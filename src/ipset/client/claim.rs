@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use nix::errno::Errno;
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, UnixAddr};
 
-use crate::ipset::{Named, SetName};
+use crate::ipset::{SetName, ToSetName};
 
 /// What the names of the sets begin with that the crate makes for itself.
 const PREFIX: &str = "ipvset-";

@@ -4,7 +4,7 @@ use super::{Client, about, error, or_gone};
 use crate::ipset::message::body;
 use crate::ipset::message::code::{self, About, Command};
 use crate::ipset::message::encode::Purpose;
-use crate::ipset::{Bulk, Entry, IpSet, Named, SetName, SetType};
+use crate::ipset::{Bulk, Entry, IpSet, SetName, SetType, ToSetName};
 use crate::netlink::{Failure, Transport, flag};
 use crate::{Error, Missing, Result};
 
@@ -14,7 +14,7 @@ impl<T: Transport> Client<T> {
         &mut self,
         command: Command,
         exclusive: bool,
-        set: &(impl Named + ?Sized),
+        set: &(impl ToSetName + ?Sized),
     ) -> Result<()> {
         let set = set.set_name()?;
         match self.with_names(command, exclusive, Some(&set), None).await {
@@ -42,8 +42,8 @@ impl<T: Transport> Client<T> {
     pub(crate) async fn with_two(
         &mut self,
         command: Command,
-        first: &(impl Named + ?Sized),
-        second: &(impl Named + ?Sized),
+        first: &(impl ToSetName + ?Sized),
+        second: &(impl ToSetName + ?Sized),
     ) -> Result<()> {
         let (first, second) = (first.set_name()?, second.set_name()?);
         let conjunction = if command == Command::Swap {

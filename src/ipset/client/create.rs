@@ -93,7 +93,7 @@ impl<T: Transport> Client<T> {
         set: &IpSet<K>,
         revision: Revision,
     ) -> Result<()> {
-        set.check()?;
+        set.validate()?;
         let revision = self.revision(set, revision).await?;
         let protocol = self.protocol;
         self.connection
@@ -105,11 +105,11 @@ impl<T: Transport> Client<T> {
     }
 
     /// Creates a set, or makes sure that one exists which is the same; true if it was created.
-    pub(crate) async fn create_or_same<K: SetType>(&mut self, set: &IpSet<K>) -> Result<bool> {
+    pub(crate) async fn create_if_absent<K: SetType>(&mut self, set: &IpSet<K>) -> Result<bool> {
         loop {
             match self.create(set, Revision::Lowest).await {
                 Ok(()) => return Ok(true),
-                Err(error) if error.already_exists() => {}
+                Err(error) if error.is_already_exists() => {}
                 Err(error) => return Err(error),
             }
             match self.info(set).await {

@@ -112,16 +112,19 @@ impl<'a, T: Transport> Reader<'a, T> {
     }
 
     /// The next set or entry of a listing of all; `kind` is the type of the set that came last.
-    pub(crate) async fn next_item(&mut self, kind: &mut Option<AnyType>) -> Option<Result<Item>> {
+    pub(crate) async fn next_item(
+        &mut self,
+        kind: &mut Option<AnyType>,
+    ) -> Option<Result<SetOrEntry>> {
         loop {
             let entry = kind.as_ref().and_then(|kind| self.buffered(kind));
             if let Some(entry) = entry {
-                return Some(entry.map(Item::Entry));
+                return Some(entry.map(SetOrEntry::Entry));
             }
             match self.receive().await {
                 Ok(Received::Set(info)) => {
                     *kind = info.set.as_ref().map(|set| *set.kind());
-                    return Some(Ok(Item::Set(info)));
+                    return Some(Ok(SetOrEntry::Set(info)));
                 }
                 Ok(Received::More) => {}
                 Ok(Received::End) => return None,
@@ -210,7 +213,7 @@ impl<T: SetType> Iterator for Entries<'_, T> {
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-pub enum Item {
+pub enum SetOrEntry {
     /// A set. Lists come after the sets that are in them.
     Set(Box<SetInfo>),
     /// An entry of the set that came last. Entries of a set whose type this crate does not know
@@ -221,12 +224,12 @@ pub enum Item {
 /// All sets with their entries, as they come from the kernel:
 /// [`IpSets::list_all`](crate::ipset::IpSets::list_all). What [`Entries`] says is true here too.
 #[derive(Debug)]
-pub struct Everything<'a> {
+pub struct SetsAndEntries<'a> {
     reader: Reader<'a, Socket>,
     kind: Option<AnyType>,
 }
 
-impl<'a> Everything<'a> {
+impl<'a> SetsAndEntries<'a> {
     pub(crate) fn start(client: &'a mut Client<Socket>) -> Result<Self> {
         Ok(Self {
             reader: ready(Reader::start(client, None))?,
@@ -235,8 +238,8 @@ impl<'a> Everything<'a> {
     }
 }
 
-impl Iterator for Everything<'_> {
-    type Item = Result<Item>;
+impl Iterator for SetsAndEntries<'_> {
+    type Item = Result<SetOrEntry>;
 
     fn next(&mut self) -> Option<Self::Item> {
         ready(self.reader.next_item(&mut self.kind))

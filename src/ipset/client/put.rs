@@ -293,13 +293,13 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         let sent = self.connection.send_packet(&mut packet).await;
         self.connection.keep(packet);
         let failures = match sent {
-            Ok(outcome) if outcome.replies_lost => Err(Failure::RepliesLost),
+            Ok(outcome) if outcome.is_replies_lost => Err(Failure::RepliesLost),
             Ok(outcome) => Ok(outcome.failures),
             Err(failure) => Err(failure),
         };
         let failures = match failures {
             Ok(failures) => failures,
-            Err(failure) => return Err(self.broken(self.batch.positions(places), failure)),
+            Err(failure) => return Err(self.broken(self.batch.indices(places), failure)),
         };
         let found = self.sort_out(&lookups, &failures, aside);
         aside.lookups = match found * 4 < lookups.len() {
@@ -372,7 +372,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         }
         if self.outcome.stopped.is_some() {
             // The connection is broken or the set is gone.
-            let first = aside.there.position(aside.there.entries().start);
+            let first = aside.there.index(aside.there.entries().start);
             let end = self.outcome.in_doubt.end.max(untried.unwrap_or(first));
             self.outcome.in_doubt = first..end;
             aside.there.clear();
@@ -387,9 +387,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
 
     /// Puts each element of an entry that stands for several, of which one is there.
     async fn put_elements(&mut self, several: Culprit, aside: &mut Aside) -> Result<(), Stop> {
-        let Culprit {
-            position, place, ..
-        } = several;
+        let Culprit { index, place, .. } = several;
         let Some(entry) = self.batch.read(self.set.kind(), place.clone()) else {
             return Ok(());
         };
@@ -407,13 +405,13 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         self.how = how;
         let inner = replace(&mut self.outcome, outer);
         swap(&mut self.batch, &mut batch);
-        self.count_as_one(position, entry, inner)
+        self.count_as_one(index, entry, inner)
     }
 
     /// Takes what became of the elements of an entry for what became of it.
     fn count_as_one(
         &mut self,
-        position: u64,
+        index: u64,
         entry: Entry<K>,
         elements: Outcome<K>,
     ) -> Result<(), Stop> {
@@ -426,26 +424,24 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         let full = error.ipset_code().is_some_and(full);
         let ends = stopped || full || !self.how.keeps_going();
         if stopped {
-            self.outcome.in_doubt = position..position + 1;
+            self.outcome.in_doubt = index..index + 1;
             self.outcome.stopped = Some(error);
         } else {
-            self.failed_for(position, entry, error);
+            self.failed_for(index, entry, error);
         }
         if !ends {
             return Ok(());
         }
-        self.outcome.untried = Some(position + 1);
+        self.outcome.untried = Some(index + 1);
         Err(Stop)
     }
 
     async fn put_all(&mut self, singles: &mut Singles<K>, aside: &mut Aside) {
-        let mut position = 0;
+        let mut index = 0;
         loop {
-            let filled = self
-                .batch
-                .fill(self.set, Purpose::Add, &mut position, singles);
-            if let Filled::Refused(position, entry, refusal) = filled {
-                self.failed(position, entry, Cause::Refused(refusal.0));
+            let filled = self.batch.fill(self.set, Purpose::Add, &mut index, singles);
+            if let Filled::Refused(index, entry, refusal) = filled {
+                self.failed(index, entry, Cause::Refused(refusal.0));
                 return;
             }
             let mut at = self.batch.entries().start;

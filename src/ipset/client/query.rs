@@ -7,14 +7,14 @@ use crate::ipset::message::attr::list_flag;
 use crate::ipset::message::body;
 use crate::ipset::message::code::{About, Command};
 use crate::ipset::model::info::{Header, Listed};
-use crate::ipset::{AnySet, IpSet, Named, SetInfo, SetName, SetType};
+use crate::ipset::{AnySet, IpSet, SetInfo, SetName, SetType, ToSetName};
 use crate::netlink::{DumpStep, Failure, Transport};
 use crate::wire::Malformed;
 use crate::{Error, Result};
 
 impl<T: Transport> Client<T> {
     /// Type, family and revision of a set, without looking at its entries.
-    pub(crate) async fn header(&mut self, set: &(impl Named + ?Sized)) -> Result<SetInfo> {
+    pub(crate) async fn header(&mut self, set: &(impl ToSetName + ?Sized)) -> Result<SetInfo> {
         let set = set.set_name()?;
         let protocol = self.protocol;
         let payload = self
@@ -31,16 +31,16 @@ impl<T: Transport> Client<T> {
     }
 
     /// What the kernel says of a set beside its entries.
-    pub(crate) async fn info(&mut self, set: &(impl Named + ?Sized)) -> Result<SetInfo> {
+    pub(crate) async fn info(&mut self, set: &(impl ToSetName + ?Sized)) -> Result<SetInfo> {
         let set = set.set_name()?;
-        let infos = self.infos(Some(&set)).await?;
-        infos.into_iter().next().ok_or_else(|| {
+        let info_all = self.info_all(Some(&set)).await?;
+        info_all.into_iter().next().ok_or_else(|| {
             malformed_reply(Command::List, Malformed::Missing("the set")).object(set)
         })
     }
 
     /// The same of one set or of all.
-    pub(crate) async fn infos(&mut self, set: Option<&SetName>) -> Result<Vec<SetInfo>> {
+    pub(crate) async fn info_all(&mut self, set: Option<&SetName>) -> Result<Vec<SetInfo>> {
         self.list(list_flag::HEADERS, set, |listed: Listed<'_>| {
             let name = listed.name;
             let info = listed.header.map(|header: Header<'_>| header.info(name));
@@ -96,7 +96,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// The number by which rules refer to a set.
-    pub(crate) async fn index(&mut self, set: &(impl Named + ?Sized)) -> Result<u16> {
+    pub(crate) async fn index(&mut self, set: &(impl ToSetName + ?Sized)) -> Result<u16> {
         self.needs_indices()?;
         let set = set.set_name()?;
         let protocol = self.protocol;
@@ -141,7 +141,7 @@ impl<T: Transport> Client<T> {
     /// A set as the kernel has it, if it is of type `K`.
     pub(crate) async fn get<K: SetType + Default>(
         &mut self,
-        set: &(impl Named + ?Sized),
+        set: &(impl ToSetName + ?Sized),
     ) -> Result<IpSet<K>> {
         let info = self.info(set).await?;
         let wanted = K::default();

@@ -147,7 +147,7 @@ impl<T: Transport> Temporary<'_, T> {
         // Before the kernel is asked: the set is there even if nobody waits for the answer.
         self.name = Some(name);
         let created = self.client.create(&new, revision).await;
-        if created.as_ref().is_err_and(Error::already_exists) {
+        if created.as_ref().is_err_and(Error::is_already_exists) {
             // It is somebody else's.
             self.name = None;
         }

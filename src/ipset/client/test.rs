@@ -66,19 +66,19 @@ impl<T: Transport> Client<T> {
         let sent = self.connection.send_packet(packet).await;
         let outcome = sent.map_err(|it| failed(it).object(set.name()))?;
         for (place, rejection) in outcome.failures {
-            let position = first + place as usize;
-            match found.get_mut(position) {
+            let index = first + place as usize;
+            match found.get_mut(index) {
                 Some(found) if rejection.code == code::EXIST => *found = false,
-                _ => return Err(at(failed(Failure::Rejected(rejection)), set, position)),
+                _ => return Err(at(failed(Failure::Rejected(rejection)), set, index)),
             }
         }
-        if outcome.replies_lost {
+        if outcome.is_replies_lost {
             return Err(at(failed(Failure::RepliesLost), set, first));
         }
         Ok(())
     }
 }
 
-fn at<K: SetType>(error: Error, set: &IpSet<K>, position: usize) -> Error {
-    error.object(format!("{} (position {position})", set.name()))
+fn at<K: SetType>(error: Error, set: &IpSet<K>, index: usize) -> Error {
+    error.object(format!("{} (index {index})", set.name()))
 }

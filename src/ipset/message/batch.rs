@@ -25,7 +25,7 @@ pub(crate) struct Batch {
     writer: Writer,
     header: Vec<u8>,
     limit: usize,
-    /// The position of the first entry, which has line number 1.
+    /// The index of the first entry, which has line number 1.
     base: u64,
     count: usize,
     /// The counters that an entry was given none for, and that have zeros for it. Each entry's own
@@ -45,7 +45,7 @@ pub(crate) enum Filled<K: SetType> {
 
 /// An entry of the batch that the kernel refused.
 pub(crate) struct Culprit {
-    pub(crate) position: u64,
+    pub(crate) index: u64,
     /// How many entries stand before it from where the message began.
     pub(crate) before: usize,
     pub(crate) place: Range<usize>,
@@ -140,11 +140,11 @@ impl Batch {
         leave_counters(&mut self.writer.bytes_mut()[start..]);
     }
 
-    /// Drops the entries from a position on.
-    pub(crate) fn drop_from(&mut self, position: u64) {
+    /// Drops the entries from a index on.
+    pub(crate) fn drop_from(&mut self, index: u64) {
         let mut kept = self.beside();
         for (line, place) in self.walk(self.header.len()) {
-            if self.base + u64::from(line - 1) < position {
+            if self.base + u64::from(line - 1) < index {
                 kept.append(self, place);
             }
         }
@@ -162,20 +162,20 @@ impl Batch {
         &self.writer.bytes()[place.start + ENTRY_HEADER..place.end]
     }
 
-    /// Takes entries, of which `position` counts all that came before, until it is full.
+    /// Takes entries, of which `index` counts all that came before, until it is full.
     #[inline]
     pub(crate) fn fill<K: SetType, E: Into<Entry<K>>>(
         &mut self,
         set: &IpSet<K>,
         purpose: Purpose,
-        position: &mut u64,
+        index: &mut u64,
         entries: &mut impl Iterator<Item = E>,
     ) -> Filled<K> {
         if self.is_empty() {
-            self.base = *position;
+            self.base = *index;
         }
         let room = self.limit.saturating_sub(self.writer.len());
-        let Some(first) = self.next_line(*position, room) else {
+        let Some(first) = self.next_line(*index, room) else {
             return Filled::Full;
         };
         let mut line = first;
@@ -211,14 +211,14 @@ impl Batch {
         });
         self.not_given = not_given;
         let taken = line - first;
-        *position += u64::from(taken);
+        *index += u64::from(taken);
         self.count += taken as usize - usize::from(matches!(filled, Filled::Refused(..)));
         filled
     }
 
-    /// The line number of the entry at `position`, if it and those that fit `room` have one.
-    fn next_line(&self, position: u64, room: usize) -> Option<u32> {
-        let line = u32::try_from(position - self.base).ok()?.checked_add(1)?;
+    /// The line number of the entry at `index`, if it and those that fit `room` have one.
+    fn next_line(&self, index: u64, room: usize) -> Option<u32> {
+        let line = u32::try_from(index - self.base).ok()?.checked_add(1)?;
         let most = u32::try_from(room).ok()?;
         let last = line.checked_add(most)?;
         (Counters::strip(last) == last).then_some(line)
@@ -250,18 +250,18 @@ impl Batch {
         message
     }
 
-    /// The position of the entry at a place.
-    pub(crate) fn position(&self, start: usize) -> u64 {
+    /// The index of the entry at a place.
+    pub(crate) fn index(&self, start: usize) -> u64 {
         let line = self.walk(start).next().map_or(1, |(line, _)| line);
         self.base + u64::from(line.saturating_sub(1))
     }
 
-    /// The positions of the entries at these places.
-    pub(crate) fn positions(&self, entries: Range<usize>) -> Range<u64> {
+    /// The indices of the entries at these places.
+    pub(crate) fn indices(&self, entries: Range<usize>) -> Range<u64> {
         let lines = self.walk(entries.start);
         let lines = lines.take_while(|(_, place)| place.end <= entries.end);
         let end = lines.last().map_or(0, |(line, _)| line);
-        self.position(entries.start)..self.base + u64::from(end)
+        self.index(entries.start)..self.base + u64::from(end)
     }
 
     /// The entry that a rejection is about, of those from `start` on; `None` if it is about the
@@ -274,7 +274,7 @@ impl Batch {
         let mut walk = self.walk(start).enumerate();
         let (before, (_, place)) = walk.find(|(_, (number, _))| *number == line)?;
         Some(Culprit {
-            position: self.base + u64::from(line - 1),
+            index: self.base + u64::from(line - 1),
             before,
             place,
         })

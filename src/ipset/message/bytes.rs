@@ -38,7 +38,7 @@ pub struct BulkMessages<'a, T: SetType, I> {
     set: &'a IpSet<T>,
     purpose: Purpose,
     batch: Batch,
-    position: u64,
+    index: u64,
     entries: I,
     over: bool,
     /// What was refused after entries that are to go out first.
@@ -50,7 +50,7 @@ impl<T: SetType, I> fmt::Debug for BulkMessages<'_, T, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BulkMessages")
             .field("set", self.set)
-            .field("position", &self.position)
+            .field("index", &self.index)
             .finish_non_exhaustive()
     }
 }
@@ -81,14 +81,14 @@ impl<T: SetType, E: Into<Entry<T>>, I: Iterator<Item = E>> BulkMessages<'_, T, I
             }
             match self
                 .batch
-                .fill(set, purpose, &mut self.position, &mut self.entries)
+                .fill(set, purpose, &mut self.index, &mut self.entries)
             {
                 Filled::Full => {}
                 Filled::End => self.over = true,
-                Filled::Refused(position, entry, refusal) => {
+                Filled::Refused(index, entry, refusal) => {
                     let error = Error::refused(Command::from(purpose).operation(), refusal.0);
                     let entry = entry.in_set(set.name());
-                    let error = error.object(format!("{entry} (position {position})"));
+                    let error = error.object(format!("{entry} (index {index})"));
                     if self.batch.is_empty() {
                         return Some(Err(error));
                     }
@@ -134,7 +134,7 @@ impl<T: SetType> IpSet<T> {
             set: self,
             purpose,
             batch: Batch::new(self, purpose, exclusive, protocol, usize::MAX),
-            position: 0,
+            index: 0,
             entries: entries.into_iter(),
             over: false,
             refused: None,

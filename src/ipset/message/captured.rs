@@ -249,7 +249,7 @@ fn many_entries_are_those_of_the_tool() {
     };
     assert_eq!(Request::refused_entry(&error), Some(2));
     let error = ours.error(&error, Some(&set)).unwrap();
-    assert!(error.already_exists(), "{error}");
+    assert!(error.is_already_exists(), "{error}");
 }
 
 /// The attributes of each entry. This crate has the line number first, the tool last.

@@ -151,9 +151,9 @@ impl Request {
     /// [`Revision`](crate::ipset::Revision).
     ///
     /// # Errors
-    /// `InvalidInput` for options that the type does not take, see [`IpSet::check`].
+    /// `InvalidInput` for options that the type does not take, see [`IpSet::validate`].
     pub fn create<T: SetType>(set: &IpSet<T>, revision: u8) -> Result<Self> {
-        set.check()?;
+        set.validate()?;
         Ok(Self::Create {
             set: Box::new(set.untype()),
             revision,

@@ -25,7 +25,7 @@ use crate::wire::{Attributes, Malformed, ROOM, Room, Writer};
 /// assert_eq!(entry.to_string(), "10.0.0.11,tcp:8080 timeout 300 comment \"web\"");
 /// ```
 ///
-/// Adding an entry again with [`add_or_update`](crate::ipset::IpSets::add_or_update) keeps the counters
+/// Adding an entry again with [`put`](crate::ipset::IpSets::put) keeps the counters
 /// that are not given. It resets all else: the comment and the packet metadata are cleared, the
 /// timeout starts again with the set's default.
 pub struct Entry<T: SetType> {

@@ -167,7 +167,7 @@ impl PartialEq<&str> for SetName {
 }
 
 /// What says which set a command is for: a set, its name, or a string that is one.
-pub trait Named {
+pub trait ToSetName {
     /// The set's name.
     ///
     /// # Errors
@@ -175,31 +175,31 @@ pub trait Named {
     fn set_name(&self) -> Result<SetName>;
 }
 
-impl Named for SetName {
+impl ToSetName for SetName {
     fn set_name(&self) -> Result<SetName> {
         Ok(*self)
     }
 }
 
-impl Named for str {
+impl ToSetName for str {
     fn set_name(&self) -> Result<SetName> {
         SetName::new(self)
     }
 }
 
-impl Named for String {
+impl ToSetName for String {
     fn set_name(&self) -> Result<SetName> {
         SetName::new(self)
     }
 }
 
-impl<T: SetType> Named for IpSet<T> {
+impl<T: SetType> ToSetName for IpSet<T> {
     fn set_name(&self) -> Result<SetName> {
         Ok(*self.name())
     }
 }
 
-impl<N: Named + ?Sized> Named for &N {
+impl<N: ToSetName + ?Sized> ToSetName for &N {
     fn set_name(&self) -> Result<SetName> {
         (**self).set_name()
     }

@@ -5,8 +5,8 @@ use super::options::number;
 use super::types::{Definition, Families};
 use crate::ipset::message::encode::Purpose;
 use crate::ipset::{
-    AnyType, BitmaskType, CreateOptions, Entry, Family, FamilyType, HashType, MarkmaskType, Named,
-    NetmaskType, RangeType, SetName, SetType, SizeType,
+    AnyType, BitmaskType, CreateOptions, Entry, Family, FamilyType, HashType, MarkmaskType,
+    NetmaskType, RangeType, SetName, SetType, SizeType, ToSetName,
 };
 use crate::wire::Writer;
 use crate::{Error, Result};
@@ -50,7 +50,7 @@ impl<T: SetType + Default> IpSet<T> {
     ///
     /// # Errors
     /// `InvalidInput` for a string that is no [`SetName`].
-    pub fn new(name: impl Named) -> Result<Self> {
+    pub fn new(name: impl ToSetName) -> Result<Self> {
         Ok(Self::from_parts(
             name.set_name()?,
             T::default(),
@@ -64,7 +64,7 @@ impl AnySet {
     ///
     /// # Errors
     /// `InvalidInput` for a string that is no [`SetName`].
-    pub fn untyped(name: impl Named, kind: AnyType) -> Result<Self> {
+    pub fn untyped(name: impl ToSetName, kind: AnyType) -> Result<Self> {
         Ok(Self::from_parts(
             name.set_name()?,
             kind,
@@ -126,7 +126,7 @@ impl<T: SetType> IpSet<T> {
     ///
     /// # Errors
     /// `InvalidInput` for a string that is no [`SetName`].
-    pub fn with_name(&self, name: impl Named) -> Result<Self> {
+    pub fn with_name(&self, name: impl ToSetName) -> Result<Self> {
         Ok(Self {
             name: name.set_name()?,
             ..self.clone()
@@ -148,7 +148,7 @@ impl<T: SetType> IpSet<T> {
     }
 
     /// Entries count the packets and bytes that match them. They start at zero, and go on when an
-    /// entry is added again with [`add_or_update`](crate::ipset::IpSets::add_or_update).
+    /// entry is added again with [`put`](crate::ipset::IpSets::put).
     ///
     /// The kernel lets a new entry go on with the counters of a dead one, so this crate sends
     /// zeros for a new entry, if it knows that the set has counters.
@@ -177,7 +177,7 @@ impl<T: SetType> IpSet<T> {
     /// # Errors
     /// `InvalidInput` says which option the type does not take, or which value is beyond its
     /// limit.
-    pub fn check(&self) -> Result<()> {
+    pub fn validate(&self) -> Result<()> {
         self.options
             .check(self.definition())
             .map_err(|refusal| Error::refused("create set", refusal.0).object(self.name()))
@@ -194,7 +194,7 @@ impl<T: SetType> IpSet<T> {
     ///
     /// # Errors
     /// `InvalidInput` says what the type of set does not take.
-    pub fn check_entry(&self, entry: impl Into<Entry<T>>) -> Result<()> {
+    pub fn validate_entry(&self, entry: impl Into<Entry<T>>) -> Result<()> {
         let entry = entry.into();
         entry
             .write(self, Purpose::Add, &mut Writer::default())

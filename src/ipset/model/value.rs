@@ -7,7 +7,7 @@ use super::element::{Dimension, Element, Fields};
 use crate::ipset::message::encode::{Encoder, Refusal};
 use crate::ipset::text::{Flaw, Parts, Text, ValueText};
 use crate::ipset::{
-    Addresses, AnyElement, Interface, Ipv4Range, MacAddress, Mark, MaybeMac, Member, Port,
+    Addresses, AnyElement, Interface, Ipv4Range, MacAddress, Mark, Member, OptionalMac, Port,
     PortRange, SetName,
 };
 use crate::wire::Malformed;
@@ -200,7 +200,7 @@ single! {
     Port: Port;
     PortRange: u16, std::ops::RangeInclusive<u16>, PortRange;
     MacAddress: MacAddress;
-    MaybeMac: MaybeMac;
+    OptionalMac: OptionalMac;
     Mark: Mark;
     Interface: Interface;
     Member: SetName, Member;
@@ -295,7 +295,7 @@ impl Elements for AnyValue {
         // The MAC address of a bitmap:ip,mac entry may be left out.
         let least = dimensions
             .iter()
-            .filter(|dimension| !matches!(dimension, Dimension::MaybeMac))
+            .filter(|dimension| !matches!(dimension, Dimension::OptionalMac))
             .count();
         if self.count > dimensions.len() || self.count < least {
             return Err(wrong_count(self.count, dimensions));

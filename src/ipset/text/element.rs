@@ -13,8 +13,8 @@ use super::value::{Carried, Medium, Sink, print_name};
 use crate::ipset::model::element::{Dimension, Span};
 use crate::ipset::model::types::Definition;
 use crate::ipset::{
-    Addresses, AnyElement, Family, Interface, Ipv4Range, MacAddress, Mark, MaybeMac, Member, Place,
-    Port, PortRange, Protocol, SetName,
+    Addresses, AnyElement, Family, Interface, Ipv4Range, MacAddress, Mark, Member, Neighbor,
+    OptionalMac, Port, PortRange, Protocol, SetName,
 };
 
 /// What an element has to know beside its own text.
@@ -25,7 +25,7 @@ pub(crate) struct Context<'a> {
     /// The entry has the option `wildcard`.
     pub(crate) wildcard: bool,
     /// The entry has the option `before` or `after`.
-    pub(crate) place: Option<Place>,
+    pub(crate) place: Option<Neighbor>,
 }
 
 /// The elements of an entry, which commas part.
@@ -429,7 +429,7 @@ fn read_mac(piece: Piece<'_>) -> Result<MacAddress, Flaw> {
     })
 }
 
-impl Text for MaybeMac {
+impl Text for OptionalMac {
     fn print(&self, out: &mut dyn Sink) -> fmt::Result {
         write!(out, "{self}")
     }
@@ -513,8 +513,8 @@ impl Text for Member {
         print_name(self.name().as_bytes(), out)?;
         let (word, other) = match self.place() {
             None => return Ok(()),
-            Some(Place::Before(other)) => (" before ", other),
-            Some(Place::After(other)) => (" after ", other),
+            Some(Neighbor::Before(other)) => (" before ", other),
+            Some(Neighbor::After(other)) => (" after ", other),
         };
         out.write_str(word)?;
         print_name(other.as_bytes(), out)
@@ -524,7 +524,7 @@ impl Text for Member {
         if is_one_name(parts.whole.text) {
             let name = parts.all().filter(|name| !name.text.is_empty());
             let name = name.ok_or_else(|| parts.whole.flaw("the member's name is missing"))?;
-            return Ok(Self::from(read_member(name)?).with_place(parts.context.place));
+            return Ok(Self::from(read_member(name)?).with_neighbor(parts.context.place));
         }
         let member = Self::from(read_member(parts.expect()?)?);
         let word = parts.expect()?;
@@ -532,12 +532,12 @@ impl Text for Member {
             return Err(word.flaw("mixed syntax, before|after option already used"));
         }
         let place = match word.text {
-            b"before" => Place::Before,
-            b"after" => Place::After,
+            b"before" => Neighbor::Before,
+            b"after" => Neighbor::After,
             _ => return Err(word.flaw("expected 'before' or 'after'")),
         };
         let other = read_member(parts.expect()?)?;
-        Ok(member.with_place(Some(place(other))))
+        Ok(member.with_neighbor(Some(place(other))))
     }
 
     /// Each name has quotes of its own.
@@ -545,7 +545,7 @@ impl Text for Member {
         let name = self.name().as_bytes();
         let other = self
             .place()
-            .map(|(Place::Before(it) | Place::After(it))| it.as_bytes());
+            .map(|(Neighbor::Before(it) | Neighbor::After(it))| it.as_bytes());
         let mut names = std::iter::once(name).chain(other);
         match is_one_name(name) && names.all(|it| Carried::name(it, medium) != Carried::Not) {
             true => Carried::Plain,
@@ -580,7 +580,7 @@ impl Text for AnyElement {
             Dimension::Port => Self::Port(Text::parse(parts, dimension)?),
             Dimension::Ports => Self::Ports(Text::parse(parts, dimension)?),
             Dimension::Mac => Self::Mac(MacAddress::parse(parts, dimension)?.into()),
-            Dimension::MaybeMac => Self::Mac(Text::parse(parts, dimension)?),
+            Dimension::OptionalMac => Self::Mac(Text::parse(parts, dimension)?),
             Dimension::Mark => Self::Mark(Text::parse(parts, dimension)?),
             Dimension::Interface => Self::Interface(Text::parse(parts, dimension)?),
             Dimension::Member => Self::Member(Box::new(Text::parse(parts, dimension)?)),

@@ -15,7 +15,7 @@ use crate::ipset::model::entry::MAX_COMMENT;
 use crate::ipset::model::types::Definition;
 use crate::ipset::model::value::Elements;
 use crate::ipset::{
-    Entry, EntryOptions, IpSet, MAX_TIMEOUT, Place, SetName, SetType, SkbMark, SkbPriority,
+    Entry, EntryOptions, IpSet, MAX_TIMEOUT, Neighbor, SetName, SetType, SkbMark, SkbPriority,
 };
 use crate::wire;
 use crate::{Error, Result};
@@ -249,7 +249,7 @@ fn read_priority(piece: Piece<'_>) -> Result<SkbPriority, Flaw> {
 struct Rest {
     options: EntryOptions,
     wildcard: bool,
-    place: Option<Place>,
+    place: Option<Neighbor>,
 }
 
 impl Rest {
@@ -316,8 +316,8 @@ impl Rest {
             _ => {
                 let other = words.expect("the other set's name")?;
                 let place = match name {
-                    b"before" => Place::Before,
-                    _ => Place::After,
+                    b"before" => Neighbor::Before,
+                    _ => Neighbor::After,
                 };
                 let other =
                     SetName::existing(other.text).map_err(|error| other.flaw(error.reason()))?;

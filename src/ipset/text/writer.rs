@@ -12,7 +12,7 @@ use crate::{Error, Result};
 ///
 /// ```
 /// use ipvset::ipset::text::Writer;
-/// use ipvset::ipset::{AnySet, Named};
+/// use ipvset::ipset::{AnySet, ToSetName};
 ///
 /// let set: AnySet = "web hash:ip".parse()?;
 /// let mut writer = Writer::new(Vec::new());

@@ -2,8 +2,9 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 
-use super::outcome::{BatchFailure, OnFailure, Outcome};
+use super::outcome::{FailedOperation, Outcome};
 use super::{Client, is_settled, wants_update};
+use crate::OnFailure;
 use crate::error::Cause;
 use crate::ipvs::handle::Ipvs;
 use crate::ipvs::message::reason::{operation_failed, operation_refused};
@@ -68,7 +69,7 @@ impl<'a> Batch<'a> {
         self
     }
 
-    /// Carries the operations out, and empties the batch.
+    /// Carries the operations out, and empties the batch. With [`OnFailure::Stop`], none is sent if one is refused before the kernel is asked.
     ///
     /// # Errors
     /// Only if the socket fails before anything was sent. Otherwise the outcome says what became
@@ -96,7 +97,7 @@ impl DerefMut for Batch<'_> {
 /// What is known of the operations of a batch while it runs.
 #[derive(Default)]
 struct Progress {
-    failures: Vec<BatchFailure>,
+    failures: Vec<FailedOperation>,
     /// Something reached the kernel.
     sent: bool,
     /// The socket failed: there is no way on.
@@ -266,7 +267,7 @@ impl<T: Transport> Client<T> {
         };
         progress.sent = true;
         let mut failed = self.road.failures(count, outcome.failures).await;
-        if outcome.replies_lost {
+        if outcome.is_replies_lost {
             let answered: HashSet<_> = failed.iter().map(|(place, _)| *place).collect();
             let lost = (0..count).filter(|it| !answered.contains(it));
             failed.extend(lost.map(|it| (it, Failure::RepliesLost)));
@@ -275,10 +276,10 @@ impl<T: Transport> Client<T> {
     }
 }
 
-fn refusals(operations: &[Operation]) -> Vec<BatchFailure> {
+fn refusals(operations: &[Operation]) -> Vec<FailedOperation> {
     let refusal = |(index, operation): (usize, &Operation)| {
         let why = operation.check().err()?;
-        Some(BatchFailure {
+        Some(FailedOperation {
             index,
             operation: operation.clone(),
             error: operation_refused(operation, why),
@@ -294,7 +295,7 @@ impl Progress {
     }
 
     fn refuse(&mut self, index: usize, operation: Operation, error: Error) {
-        self.failures.push(BatchFailure {
+        self.failures.push(FailedOperation {
             index,
             operation,
             error,

@@ -16,7 +16,7 @@ use crate::ipvs::model::key::ServiceKey;
 use crate::ipvs::model::operation::Operation;
 use crate::ipvs::model::query::Query;
 use crate::ipvs::model::report::Report;
-use crate::ipvs::model::report::{Info, Server, Service};
+use crate::ipvs::model::report::{Info, ServerInfo, ServiceInfo};
 use crate::ipvs::model::scheduler::{Scheduler, SchedulerFlags};
 use crate::ipvs::model::server::RealServer;
 use crate::ipvs::model::service::{VirtualService, check_flags};
@@ -105,7 +105,7 @@ impl<T: Transport> Client<T> {
         })
     }
 
-    pub(crate) async fn service(&mut self, key: ServiceKey) -> Result<Service> {
+    pub(crate) async fn service(&mut self, key: ServiceKey) -> Result<ServiceInfo> {
         self.ask_one(&Query::Service(key), |report| match report {
             Report::Service(service) => Some(service),
             _ => None,
@@ -113,7 +113,7 @@ impl<T: Transport> Client<T> {
         .await
     }
 
-    pub(crate) async fn servers(&mut self, key: ServiceKey) -> Result<Vec<Server>> {
+    pub(crate) async fn servers(&mut self, key: ServiceKey) -> Result<Vec<ServerInfo>> {
         let servers = self.servers_if_any(key).await?;
         if servers.is_empty() {
             // Of a service that is not there, the kernel gives an empty list too.
@@ -122,7 +122,7 @@ impl<T: Transport> Client<T> {
         Ok(servers)
     }
 
-    pub(crate) async fn servers_if_any(&mut self, key: ServiceKey) -> Result<Vec<Server>> {
+    pub(crate) async fn servers_if_any(&mut self, key: ServiceKey) -> Result<Vec<ServerInfo>> {
         let mut servers = Vec::new();
         self.ask(&Query::Servers(key), |report| {
             if let Report::Server(server) = report {
@@ -130,13 +130,17 @@ impl<T: Transport> Client<T> {
             }
         })
         .await?;
-        let mut servers = distinct(servers, |it: &Server| it.config.address);
+        let mut servers = distinct(servers, |it: &ServerInfo| it.config.address);
         // A thousand lists of ten servers are half as large without the room to grow.
         servers.shrink_to_fit();
         Ok(servers)
     }
 
-    pub(crate) async fn server(&mut self, key: ServiceKey, address: SocketAddr) -> Result<Server> {
+    pub(crate) async fn server(
+        &mut self,
+        key: ServiceKey,
+        address: SocketAddr,
+    ) -> Result<ServerInfo> {
         let servers = self.servers(key).await?;
         servers
             .into_iter()

@@ -1,24 +1,11 @@
 use crate::ipvs::model::operation::Operation;
 use crate::{Error, Result};
 
-/// What a batch does once an operation failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-pub enum OnFailure {
-    /// Goes on with the others.
-    #[default]
-    GoOn,
-    /// Sends no further datagram, and asks for no more operations. The operations that are in the same datagram behind the
-    /// failed one are carried out all the same: the kernel does not stop there. If an operation
-    /// is refused before it is sent, none is sent.
-    Stop,
-}
-
 /// What became of a batch.
 ///
 /// ```no_run
-/// # use ipvset::ipvs::{Ipvs, OnFailure};
+/// # use ipvset::OnFailure;
+/// # use ipvset::ipvs::Ipvs;
 /// # let mut ipvs = Ipvs::connect()?;
 /// let mut batch = ipvs.batch();
 /// batch.on_failure(OnFailure::Stop);
@@ -36,7 +23,7 @@ pub enum OnFailure {
 #[derive(Debug)]
 #[must_use = "operations may have failed"]
 pub struct Outcome {
-    pub(in crate::ipvs) failures: Vec<BatchFailure>,
+    pub(in crate::ipvs) failures: Vec<FailedOperation>,
     pub(in crate::ipvs) untried_from: Option<usize>,
     pub(in crate::ipvs) untried: Option<Operation>,
 }
@@ -44,31 +31,31 @@ pub struct Outcome {
 /// An operation of a batch that was not carried out, or of which that is not known.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct BatchFailure {
+pub struct FailedOperation {
     /// Where it stands in the batch, from 0.
     pub index: usize,
     /// The operation.
     pub operation: Operation,
-    /// Why. With [`Error::replies_lost`] the operation is in doubt: the kernel's answer to it
+    /// Why. With [`Error::is_replies_lost`] the operation is in doubt: the kernel's answer to it
     /// was lost, if there was one.
     pub error: Error,
 }
 
 impl Outcome {
     /// The operations that failed, in order. Every other that was sent was carried out.
-    pub fn failures(&self) -> &[BatchFailure] {
+    pub fn failures(&self) -> &[FailedOperation] {
         &self.failures
     }
 
     /// The failures, owned.
-    pub fn into_failures(self) -> Vec<BatchFailure> {
+    pub fn into_failures(self) -> Vec<FailedOperation> {
         self.failures
     }
 
     /// Those of the failures of which it is not known whether they were carried out, since the
     /// kernel dropped replies. Read back what is there.
-    pub fn in_doubt(&self) -> impl Iterator<Item = &BatchFailure> {
-        self.failures.iter().filter(|it| it.error.replies_lost())
+    pub fn in_doubt(&self) -> impl Iterator<Item = &FailedOperation> {
+        self.failures.iter().filter(|it| it.error.is_replies_lost())
     }
 
     /// From this index on nothing was sent, because it stopped before; `None` if everything was

@@ -75,7 +75,7 @@ impl<T: Transport> Netlink<T> {
         self.keep(packet);
         match outcome.failures.into_iter().next() {
             Some((_, rejection)) => Err(Failure::Rejected(rejection)),
-            None if outcome.replies_lost => Err(Failure::RepliesLost),
+            None if outcome.is_replies_lost => Err(Failure::RepliesLost),
             None => Ok(()),
         }
     }

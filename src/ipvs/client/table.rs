@@ -6,7 +6,7 @@ use super::Client;
 use crate::error::Cause;
 use crate::ipvs::model::query::Query;
 use crate::ipvs::model::report::Report;
-use crate::ipvs::model::report::{Service, TableEntry};
+use crate::ipvs::model::report::{ServiceInfo, TableEntry};
 use crate::netlink::{Socket, Transport, ready};
 use crate::{Error, Result};
 
@@ -20,7 +20,7 @@ impl<T: Transport> Client<T> {
     /// missing if the kernel moved them into another table in between, and then their number is
     /// not the one that the kernel counts. Where that number can't be read, two readings one
     /// after the other have to show the same.
-    pub(crate) async fn services(&mut self) -> Result<Vec<Service>> {
+    pub(crate) async fn services(&mut self) -> Result<Vec<ServiceInfo>> {
         let mut before = None;
         for _ in 0..ATTEMPTS {
             let mut services = Vec::new();
@@ -30,7 +30,7 @@ impl<T: Transport> Client<T> {
                 }
             });
             let pieces = pieces.await?;
-            let services = distinct(services, Service::key);
+            let services = distinct(services, ServiceInfo::key);
             if pieces <= 1 || self.growth.is_never() {
                 return Ok(services);
             }
@@ -38,7 +38,7 @@ impl<T: Transport> Client<T> {
                 Some(count) if count == services.len() => return Ok(services),
                 Some(_) => {}
                 None => {
-                    let mut keys: Vec<_> = services.iter().map(Service::key).collect();
+                    let mut keys: Vec<_> = services.iter().map(ServiceInfo::key).collect();
                     keys.sort_unstable();
                     if before.replace(keys.clone()) == Some(keys) {
                         return Ok(services);
@@ -76,11 +76,11 @@ impl<T: Transport> Client<T> {
 #[derive(Debug)]
 pub struct TableEntries<'a> {
     client: &'a mut Client<Socket>,
-    services: std::vec::IntoIter<Service>,
+    services: std::vec::IntoIter<ServiceInfo>,
 }
 
 impl<'a> TableEntries<'a> {
-    pub(in crate::ipvs) fn new(client: &'a mut Client<Socket>, services: Vec<Service>) -> Self {
+    pub(in crate::ipvs) fn new(client: &'a mut Client<Socket>, services: Vec<ServiceInfo>) -> Self {
         let services = services.into_iter();
         Self { client, services }
     }
@@ -144,11 +144,11 @@ pub(in crate::ipvs) fn distinct<K: Ord, V>(mut values: Vec<V>, key: impl Fn(&V) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipvs::model::report::{Server, Service, Statistics};
+    use crate::ipvs::model::report::{ServerInfo, ServiceInfo, Statistics};
     use crate::ipvs::{RealServer, VirtualService};
 
     fn table(entries: &[(&str, &[&str])]) -> Vec<TableEntry> {
-        let server = |text: &&str| Server {
+        let server = |text: &&str| ServerInfo {
             config: text.parse::<RealServer>().unwrap(),
             active_connections: 0,
             inactive_connections: 0,
@@ -156,7 +156,7 @@ mod tests {
             statistics: Statistics::default(),
         };
         let entry = |(service, servers): &(&str, &[&str])| TableEntry {
-            service: Service {
+            service: ServiceInfo {
                 config: service.parse::<VirtualService>().unwrap(),
                 statistics: Statistics::default(),
             },

@@ -13,9 +13,9 @@ use super::timeouts::Timeouts;
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Report {
     /// A service.
-    Service(Service),
+    Service(ServiceInfo),
     /// A server of the service that was asked about.
-    Server(Server),
+    Server(ServerInfo),
     /// A sync daemon that runs.
     Daemon(SyncDaemon),
     /// The timeouts.
@@ -28,22 +28,22 @@ pub enum Report {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Service {
+pub struct ServiceInfo {
     /// What is configured.
     pub config: VirtualService,
     /// What was counted since the service was added or its counters were last zeroed.
     pub statistics: Statistics,
 }
 
-impl Service {
+impl ServiceInfo {
     /// Which service it is.
     pub fn key(&self) -> ServiceKey {
         self.config.key
     }
 }
 
-impl From<&Service> for ServiceKey {
-    fn from(service: &Service) -> Self {
+impl From<&ServiceInfo> for ServiceKey {
+    fn from(service: &ServiceInfo) -> Self {
         service.config.key
     }
 }
@@ -52,7 +52,7 @@ impl From<&Service> for ServiceKey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Server {
+pub struct ServerInfo {
     /// What is configured.
     pub config: RealServer,
     /// Connections that are established (or whatever the protocol has for it).
@@ -84,9 +84,9 @@ pub struct Server {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TableEntry {
     /// The service.
-    pub service: Service,
+    pub service: ServiceInfo,
     /// Its servers, the one added last at first.
-    pub servers: Vec<Server>,
+    pub servers: Vec<ServerInfo>,
 }
 
 /// What the kernel counts for a service or a server.

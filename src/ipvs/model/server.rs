@@ -84,7 +84,7 @@ impl ForwardingMethod {
 /// A real server as it is configured: an address and port behind a virtual service.
 ///
 /// What the kernel reports of one, with its connections and counters, is a
-/// [`Server`](crate::ipvs::Server).
+/// [`ServerInfo`](crate::ipvs::ServerInfo).
 ///
 /// ```
 /// use ipvset::ipvs::RealServer;

@@ -11,7 +11,7 @@ use crate::{Error, Result};
 /// A virtual service as it is configured: an address and port (or a firewall mark) that clients
 /// connect to, and how connections are spread over its servers.
 ///
-/// What the kernel reports of one, with its counters, is a [`Service`](crate::ipvs::Service).
+/// What the kernel reports of one, with its counters, is a [`ServiceInfo`](crate::ipvs::ServiceInfo).
 ///
 /// ```
 /// use std::time::Duration;

@@ -7,7 +7,7 @@ use std::fmt::{self, Display, Formatter};
 use crate::ipvs::model::daemon::SyncDaemon;
 use crate::ipvs::model::key::{Family, Protocol, ServiceKey};
 use crate::ipvs::model::operation::Operation;
-use crate::ipvs::model::report::{Server, Service, TableEntry};
+use crate::ipvs::model::report::{ServerInfo, ServiceInfo, TableEntry};
 use crate::ipvs::model::scheduler::{Scheduler, SchedulerFlags};
 use crate::ipvs::model::server::{ForwardingMethod, RealServer};
 use crate::ipvs::model::service::VirtualService;
@@ -207,14 +207,14 @@ impl Display for Operation {
 }
 
 /// How it is configured.
-impl Display for Service {
+impl Display for ServiceInfo {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.config.fmt(f)
     }
 }
 
 /// How it is configured.
-impl Display for Server {
+impl Display for ServerInfo {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.config.fmt(f)
     }

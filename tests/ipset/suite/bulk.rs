@@ -56,19 +56,19 @@ fn a_million_entries_with_a_thousand_duplicates() -> Result {
     let duplicate = |number: u32| (number % 1000 == 999).then_some(number / 2000 * 1000);
     let entries = (0..COUNT).map(|number| entry(duplicate(number).unwrap_or(number)));
     let outcome = sets.add_all_with(&set, entries, Bulk::new().keep_going());
-    let positions = outcome.failures().iter().map(|failed| failed.position);
+    let positions = outcome.failures().iter().map(|failed| failed.index);
     let expected = (0..COUNT).filter(|number| duplicate(*number).is_some());
     assert!(positions.eq(expected.map(u64::from)), "the positions");
     same("failures", outcome.failures().len(), 1000);
     same("added", outcome.applied(), 999_000);
     assert!(outcome.stopped().is_none() && outcome.untried_from().is_none());
     for failed in outcome.failures() {
-        let number = duplicate(failed.position as u32).expect("a duplicate");
+        let number = duplicate(failed.index as u32).expect("a duplicate");
         same("the entry", &failed.entry, &entry(number).into());
-        assert!(failed.error.already_exists(), "{}", failed.error);
+        assert!(failed.error.is_already_exists(), "{}", failed.error);
     }
     let text = outcome.failures()[1].error.to_string();
-    let named = "add entry 10.0.0.0,tcp:8080,10.0.0.0 in bulk (position 1999)";
+    let named = "add entry 10.0.0.0,tcp:8080,10.0.0.0 in bulk (index 1999)";
     assert!(text.starts_with(named), "{text}");
     same("in the set", sets.info(&set)?.entries, Some(999_000));
     same("listed", sets.list(&set)?.count(), 999_000);
@@ -81,7 +81,7 @@ fn every_entry_a_duplicate() -> Result {
     sets.add_all(&set, (1..=5000).map(address))?;
     let how = Bulk::new().keep_going();
     let outcome = sets.add_all_with(&set, (1..=5000).map(address), how);
-    let positions = outcome.failures().iter().map(|failed| failed.position);
+    let positions = outcome.failures().iter().map(|failed| failed.index);
     assert!(positions.eq(0..5000));
     same("added", outcome.applied(), 0);
     Ok(())
@@ -94,10 +94,10 @@ fn the_first_refusal_ends_it() -> Result {
     let outcome = sets.add_all_with(&set, (0..5000).map(address), Bulk::new());
     same("added", outcome.applied(), 2500);
     same("failures", outcome.failures().len(), 1);
-    same("position", outcome.failures()[0].position, 2500);
+    same("position", outcome.failures()[0].index, 2500);
     same("untried", outcome.untried_from(), Some(2501));
     let error = outcome.into_result().unwrap_err();
-    assert!(error.already_exists(), "{error}");
+    assert!(error.is_already_exists(), "{error}");
     same("in the set", listed(&mut sets, &set)?.len(), 2501);
     Ok(())
 }
@@ -134,7 +134,7 @@ fn what_the_type_does_not_take_is_a_failure_of_its_own() -> Result {
     same("failures", failures.len(), 2);
     same(
         "position",
-        (failures[0].position, failures[1].position),
+        (failures[0].index, failures[1].index),
         (7, 1500),
     );
     same("kind", failures[1].error.kind(), ErrorKind::InvalidInput);
@@ -143,7 +143,7 @@ fn what_the_type_does_not_take_is_a_failure_of_its_own() -> Result {
     sets.flush(&set)?;
     let outcome = sets.add_all_with(&set, entries(), Bulk::new());
     same("added", outcome.applied(), 1500);
-    same("position", outcome.failures()[0].position, 1500);
+    same("position", outcome.failures()[0].index, 1500);
     same("untried", outcome.untried_from(), Some(1501));
     Ok(())
 }
@@ -172,7 +172,7 @@ fn what_the_kernel_cannot_make_out_is_found() -> Result {
             true => sets.remove_all_with(&wrong, entries(), going_on),
         };
         let failures = outcome.failures().iter();
-        let positions: Vec<_> = failures.map(|failed| failed.position as u32).collect();
+        let positions: Vec<_> = failures.map(|failed| failed.index as u32).collect();
         same("positions", positions, odd.to_vec());
         same("done", outcome.applied(), u64::from(COUNT) - 5);
         same("in doubt", outcome.in_doubt(), 0..0);
@@ -195,7 +195,7 @@ fn what_the_kernel_cannot_make_out_is_found() -> Result {
 
     // What is there already is refused as ever, before and behind.
     let outcome = sets.add_all_with(&wrong, entries().skip(600), going_on);
-    let known = |failed: &&Failed<HashNet>| failed.error.already_exists();
+    let known = |failed: &&FailedEntry<HashNet>| failed.error.is_already_exists();
     same(
         "known",
         outcome.failures().iter().filter(known).count(),
@@ -215,7 +215,7 @@ fn a_full_set_says_from_which_entry_on() -> Result {
     same("added", outcome.applied(), 2345);
     same("failures", outcome.failures().len(), 1);
     let failed = &outcome.failures()[0];
-    same("position", failed.position, 2345);
+    same("position", failed.index, 2345);
     assert!(failed.error.is_full(), "{}", failed.error);
     let text = failed.error.to_string();
     assert!(text.contains("the set is full: maxelem 2345"), "{text}");
@@ -237,7 +237,7 @@ fn a_full_network_is_no_full_set() -> Result {
     let entries = entries.collect::<ipvset::Result<Vec<_>>>()?;
     let how = Bulk::new().keep_going();
     let outcome = sets.add_all_with(&set, entries, how);
-    same("the first", outcome.failures()[0].position, 64);
+    same("the first", outcome.failures()[0].index, 64);
     // Another network may happen to share its bucket.
     for failed in outcome.failures() {
         let error = &failed.error;
@@ -317,10 +317,7 @@ fn what_cannot_be_tested_ends_the_testing_of_many() -> Result {
     let missing = IpSet::<HashIp>::new("missing")?;
     let error = sets.test_all(&missing, (0..10).map(address)).unwrap_err();
     assert!(error.is_not_found(), "{error}");
-    assert!(
-        error.to_string().contains("missing (position 0)"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("missing (index 0)"), "{error}");
     Ok(())
 }
 
@@ -373,23 +370,23 @@ fn lost_replies_are_in_doubt() -> Result {
     same("in doubt", outcome.in_doubt(), 0..100);
     same("untried", outcome.untried_from(), Some(100));
     let stopped = outcome.stopped().expect("what ended it");
-    assert!(stopped.replies_lost(), "{stopped}");
+    assert!(stopped.is_replies_lost(), "{stopped}");
     // It is told, and over: the next answer comes.
     same("entries", listed(&mut sets, &set)?.len(), 100);
 
     fill()?;
     let error = sets.add(&set, address(100)).unwrap_err();
-    assert!(error.replies_lost(), "{error}");
+    assert!(error.is_replies_lost(), "{error}");
     assert!(sets.test(&set, address(100))?);
     fill()?;
     // Neither is in the set, and neither may be said to be.
     let error = sets
         .test_all(&set, [address(200), address(201)])
         .unwrap_err();
-    assert!(error.replies_lost(), "{error}");
+    assert!(error.is_replies_lost(), "{error}");
     fill()?;
     let lost = sets.list(&set).expect_err("no room for the listing");
-    assert!(lost.replies_lost(), "{lost}");
+    assert!(lost.is_replies_lost(), "{lost}");
     same("entries", listed(&mut sets, &set)?.len(), 101);
     Ok(())
 }
@@ -401,7 +398,7 @@ fn removing_what_is_not_there() -> Result {
     let how = Bulk::new().keep_going();
     let outcome = sets.remove_all_with(&set, (1000..3000).map(address), how);
     same("removed", outcome.applied(), 1000);
-    let positions = outcome.failures().iter().map(|failed| failed.position);
+    let positions = outcome.failures().iter().map(|failed| failed.index);
     assert!(positions.eq(1000..2000));
     assert!(outcome.failures()[0].error.is_not_found());
     let outcome = sets.remove_all_with(&set, (0..2000).map(address), Bulk::new().tolerant());
@@ -499,7 +496,7 @@ fn a_replaced_set_keeps_its_options() -> Result {
     sets.create(&made)?;
     let bare = IpSet::<HashNet>::new("bulk")?.inet6();
     sets.replace(&bare, [Ipv6Addr::LOCALHOST])?;
-    assert!(!sets.create_or_same(&made)?);
+    assert!(!sets.create_if_absent(&made)?);
     let entry = listed(&mut sets, &made)?.remove(0);
     same("counters start at zero", entry.options().packets, Some(0));
     Ok(())

@@ -4,8 +4,8 @@ use ipvset::ipset::{
     AnyEntry, AnyValue, BitmapIp, BitmapIpMac, BitmapPort, Bulk, Entry, FamilyType, FromParts,
     HashIp, HashIpMac, HashIpMark, HashIpPort, HashIpPortIp, HashIpPortNet, HashMac, HashNet,
     HashNetIface, HashNetNet, HashNetPort, HashNetPortNet, Interface, IpSet, IpSets, Ipv4Range,
-    Item, ListSet, Mark, MaybeMac, Member, PortRange, SetName, SetType, icmp, icmpv6, protocol,
-    sctp, tcp, udp, udplite,
+    ListSet, Mark, Member, OptionalMac, PortRange, SetName, SetOrEntry, SetType, icmp, icmpv6,
+    protocol, sctp, tcp, udp, udplite,
 };
 
 use super::common::{
@@ -88,7 +88,7 @@ fn bitmap_ip_mac() -> Case<BitmapIpMac> {
             (ip("10.0.0.255"), mac("fe:ff:ff:ff:ff:ff")),
             "10.0.0.255,FE:FF:FF:FF:FF:FF",
         )
-        .entry((ip("10.0.0.2"), MaybeMac(None)), "10.0.0.2")
+        .entry((ip("10.0.0.2"), OptionalMac(None)), "10.0.0.2")
 }
 
 fn bitmap_port() -> Case<BitmapPort> {
@@ -617,10 +617,10 @@ fn at_once<T: SetType + Default>(sets: &mut IpSets, case: &Case<T>) -> Outcome {
     assert_eq!(listed(sets, set)?, sorted);
     let again = sets.add_all_with(&set.untype(), untyped(), Bulk::new().keep_going());
     let refused = again.failures().iter();
-    assert!(refused.clone().map(|it| it.position).eq(0..count));
+    assert!(refused.clone().map(|it| it.index).eq(0..count));
     for (failed, entry) in refused.zip(untyped()) {
         assert_eq!(failed.entry, entry);
-        assert!(failed.error.already_exists(), "{}", failed.error);
+        assert!(failed.error.is_already_exists(), "{}", failed.error);
     }
     assert_eq!(sets.replace(set, typed().take(1))?, 1);
     assert_eq!(listed(sets, set)?, typed().take(1).collect::<Vec<_>>());
@@ -753,8 +753,8 @@ fn among_all(sets: &mut IpSets, name: &str) -> Outcome<usize> {
     let mut here = false;
     for item in sets.list_all()? {
         match item? {
-            Item::Set(info) => here = info.name == name,
-            Item::Entry(_) if here => count += 1,
+            SetOrEntry::Set(info) => here = info.name == name,
+            SetOrEntry::Entry(_) if here => count += 1,
             _ => {}
         }
     }

@@ -8,7 +8,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 use ipvset::ipset::text::{self, Reader, Writer};
 use ipvset::ipset::{
-    CreateOptions, Entry, EntryOptions, Family, IpSet, IpSets, Ipv4Range, Item, MacAddress, SetType,
+    CreateOptions, Entry, EntryOptions, Family, IpSet, IpSets, Ipv4Range, MacAddress, SetOrEntry,
+    SetType,
 };
 
 /// The tests of a module, each behind what it needs, or all behind what they all need.
@@ -176,11 +177,11 @@ pub(crate) fn saved_by_the_crate(sets: &mut IpSets) -> ipvset::Result<Saved> {
     let mut name = None;
     for item in sets.list_all()? {
         match (item?, name) {
-            (Item::Set(info), _) => {
+            (SetOrEntry::Set(info), _) => {
                 name = Some(info.name);
                 writer.create(&info.set.expect("a type that the crate knows"))?;
             }
-            (Item::Entry(entry), Some(name)) => writer.add(&name, &entry)?,
+            (SetOrEntry::Entry(entry), Some(name)) => writer.add(&name, &entry)?,
             other => panic!("{other:?}"),
         }
     }

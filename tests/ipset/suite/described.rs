@@ -27,7 +27,7 @@ fn a_set_that_is_described_wrongly() -> Outcome {
     );
     let address = v4("10.0.0.1");
     wrong(sets.add(&four, address).unwrap_err());
-    wrong(sets.add_or_update(&four, address).unwrap_err());
+    wrong(sets.put(&four, address).unwrap_err());
     wrong(sets.remove(&four, address).unwrap_err());
     wrong(sets.remove_if_present(&four, address).unwrap_err());
     wrong(sets.test(&four, address).unwrap_err());

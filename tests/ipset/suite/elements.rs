@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipvset::ipset::{
     Addresses, AnyElement, AnyEntry, AnySet, AnyType, AnyValue, Family, Interface, IpSets,
-    Ipv4Range, MacAddress, Mark, MaybeMac, Member, PortRange, Protocol, SetRange, icmp, icmpv6,
+    Ipv4Range, MacAddress, Mark, Member, OptionalMac, PortRange, Protocol, SetRange, icmp, icmpv6,
     protocol, tcp, udp,
 };
 
@@ -63,7 +63,7 @@ fn elements() -> Vec<AnyElement> {
         PortRange::new(5, 7).into(),
         MacAddress([2, 0, 0, 0, 0, 1]).into(),
         MacAddress([0; 6]).into(),
-        MaybeMac(None).into(),
+        OptionalMac(None).into(),
         Mark(0).into(),
         Mark(7).into(),
         Interface::new("eth0").unwrap().into(),
@@ -141,8 +141,8 @@ fn refused(sets: &mut IpSets, set: &AnySet, entry: &[AnyElement]) -> Outcome {
     // There are tens of thousands of three elements, and they are refused for one of them.
     if entry.len() < 3 {
         errors.extend([
-            ("add entry", set.check_entry(value(entry)).err()),
-            ("add entry", sets.add_or_update(set, value(entry)).err()),
+            ("add entry", set.validate_entry(value(entry)).err()),
+            ("add entry", sets.put(set, value(entry)).err()),
         ]);
         // What others can have added can be removed.
         if !has_icmp_of_other_family(set, entry) {
@@ -188,10 +188,10 @@ fn outside(sets: &mut IpSets, set: &AnySet, entry: &[AnyElement]) -> Outcome {
 
 fn accepted(sets: &mut IpSets, set: &AnySet, entry: &[AnyElement]) -> Outcome {
     let named = |error: ipvset::Error| format!("{entry:?}: {error}");
-    set.check_entry(value(entry)).map_err(named)?;
+    set.validate_entry(value(entry)).map_err(named)?;
     sets.add(set, value(entry)).map_err(named)?;
     let again = sets.add(set, value(entry)).unwrap_err();
-    assert!(again.already_exists(), "{again}");
+    assert!(again.is_already_exists(), "{again}");
     match sets.test(set, value(entry)) {
         Ok(found) => assert!(found && !is_several(set, entry), "{entry:?}"),
         Err(error) => {
@@ -292,10 +292,10 @@ impl Rules {
                 self.name != "bitmap:port" && ![Protocol(0), other].contains(&port.protocol())
             }
             // A bitmap takes the address of zeros.
-            ("mac", AnyElement::Mac(MaybeMac(Some(mac)))) => {
+            ("mac", AnyElement::Mac(OptionalMac(Some(mac)))) => {
                 mac.0 != [0; 6] || self.name == "bitmap:ip,mac"
             }
-            ("mac", AnyElement::Mac(MaybeMac(None))) => self.name == "bitmap:ip,mac",
+            ("mac", AnyElement::Mac(OptionalMac(None))) => self.name == "bitmap:ip,mac",
             ("mark", AnyElement::Mark(_)) => true,
             ("iface", AnyElement::Interface(_)) => true,
             ("set", AnyElement::Member(_)) => true,

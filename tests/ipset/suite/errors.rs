@@ -64,17 +64,20 @@ fn connected<T: SetType + Default>(name: &str) -> Result<(IpSets, IpSet<T>)> {
 fn a_set_that_exists() -> Result {
     let (mut sets, set) = connected::<HashIpPortIp>("web")?;
     let again = sets.create(&set);
-    assert!(again.as_ref().is_err_and(Error::already_exists));
+    assert!(again.as_ref().is_err_and(Error::is_already_exists));
     says(again, ErrorKind::AlreadyExists, &["create set web"]);
     Ok(())
 }
 
 fn the_same_set_is_fine_and_another_is_named() -> Result {
     let (mut sets, set) = connected::<HashIp>("web")?;
-    assert!(!sets.create_or_same(&set)?, "it was there");
-    assert!(!sets.create_or_same(&set.clone().hashsize(4096))?);
-    assert!(!sets.create_or_same(&set.clone().maxelem(65536))?);
-    assert!(sets.create_or_same(&set.with_name("other")?)?, "it was not");
+    assert!(!sets.create_if_absent(&set)?, "it was there");
+    assert!(!sets.create_if_absent(&set.clone().hashsize(4096))?);
+    assert!(!sets.create_if_absent(&set.clone().maxelem(65536))?);
+    assert!(
+        sets.create_if_absent(&set.with_name("other")?)?,
+        "it was not"
+    );
     for (other, difference) in [
         (set.clone().maxelem(7), "maxelem 65536 instead of 7"),
         (set.clone().inet6(), "family IPv4 instead of IPv6"),
@@ -87,7 +90,7 @@ fn the_same_set_is_fine_and_another_is_named() -> Result {
     ] {
         let parts = ["create set web", difference];
         says(
-            sets.create_or_same(&other),
+            sets.create_if_absent(&other),
             ErrorKind::AlreadyExists,
             &parts,
         );
@@ -95,7 +98,7 @@ fn the_same_set_is_fine_and_another_is_named() -> Result {
     let other = IpSet::<HashNet>::new("web")?;
     let parts = ["type hash:ip instead of hash:net"];
     says(
-        sets.create_or_same(&other),
+        sets.create_if_absent(&other),
         ErrorKind::AlreadyExists,
         &parts,
     );
@@ -117,7 +120,7 @@ fn an_entry_twice() -> Result {
     let parts = ["add entry 10.0.0.11,tcp:8080,10.0.0.11 in web", "4103"];
     assert_eq!(again.as_ref().unwrap_err().ipset_code(), Some(4103));
     says(again, ErrorKind::AlreadyExists, &parts);
-    sets.add_or_update(&set, (SERVER, tcp(8080), SERVER))?;
+    sets.put(&set, (SERVER, tcp(8080), SERVER))?;
     Ok(())
 }
 
@@ -224,7 +227,7 @@ fn what_is_missing_is_told() -> Result {
     for neighbor in ["none", "other"] {
         let before = sets.add(&list, Member::new("web")?.before(neighbor)?);
         is_missing(Missing::Neighbor, before.unwrap_err());
-        sets.create_or_same(&set.with_name("other")?)?;
+        sets.create_if_absent(&set.with_name("other")?)?;
     }
     same("nothing", sets.create(&set).unwrap_err().missing(), None);
     Ok(())
@@ -404,7 +407,7 @@ fn no_permission() -> Result {
     // Of this thread alone, which ends with the test.
     caps::clear(None, caps::CapSet::Effective)?;
     let connected = IpSets::connect();
-    assert!(connected.as_ref().is_err_and(Error::permission_denied));
+    assert!(connected.as_ref().is_err_and(Error::is_permission_denied));
     let parts = ["connect to ipset", "CAP_NET_ADMIN"];
     says(connected, ErrorKind::PermissionDenied, &parts);
     Ok(())
@@ -449,7 +452,7 @@ fn a_refusal_of_many_requests_at_once() -> Result {
     let (mut sets, set) = connected::<HashIp>("web")?;
     sets.add(&set, SERVER)?;
     caps::clear(None, caps::CapSet::Effective)?;
-    let parts = ["test entry web (position 0)", "CAP_NET_ADMIN"];
+    let parts = ["test entry web (index 0)", "CAP_NET_ADMIN"];
     let kind = ErrorKind::PermissionDenied;
     says(sets.test_all(&set, [SERVER; 3]), kind, &parts);
     says(
@@ -471,7 +474,7 @@ fn a_forked_process_does_not_wait_for_ever() -> Result {
     fn tested(sets: &mut IpSets, set: &IpSet<HashIp>) -> std::result::Result<(), Error> {
         for _ in 0..2000 {
             match sets.test(set, SERVER) {
-                Err(error) if !error.replies_lost() => return Err(error),
+                Err(error) if !error.is_replies_lost() => return Err(error),
                 _ => {}
             }
         }
@@ -535,7 +538,7 @@ fn what_is_refused_leaves_the_handle_usable() -> Result {
         assert!(sets.add(&set, Ipv6Addr::LOCALHOST).is_err());
         assert!(sets.add(&set, Ipv4Addr::UNSPECIFIED).is_err());
         assert!(sets.destroy("none").is_err());
-        sets.add_or_update(&set, SERVER)?;
+        sets.put(&set, SERVER)?;
         assert!(sets.test(&set, SERVER)?);
     }
     Ok(())

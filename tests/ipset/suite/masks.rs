@@ -58,9 +58,9 @@ where
     assert_eq!(listed, [masked.into()]);
     let saved = lab::tool("ipset", ["save", "masked"])?;
     assert!(saved.contains(" bitmask 255.255.0.255"), "{saved}");
-    assert!(!sets.create_or_same(&bitmask)?, "it is the same");
-    let other = sets.create_or_same(&plain).unwrap_err();
-    assert!(other.already_exists(), "{other}");
+    assert!(!sets.create_if_absent(&bitmask)?, "it is the same");
+    let other = sets.create_if_absent(&plain).unwrap_err();
+    assert!(other.is_already_exists(), "{other}");
     sets.destroy("masked")?;
 
     lab::tool_with_input("ipset", ["restore"], &saved)?;

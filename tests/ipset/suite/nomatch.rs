@@ -72,13 +72,13 @@ fn exceptions<T: NoMatchType>(set: IpSet<T>, entry: &dyn Fn(&str) -> Entry<T>) -
 
     // As an entry or as an exception, it is one.
     let again = sets.add(set, entry("10.1.0.0/16")).unwrap_err();
-    assert!(again.already_exists(), "{again}");
+    assert!(again.is_already_exists(), "{again}");
     assert_eq!(exceptions_of(&mut sets, set)?, 1);
     // Adding it again without the option takes the option away, and the other way round.
-    sets.add_or_update(set, entry("10.1.0.0/16"))?;
+    sets.put(set, entry("10.1.0.0/16"))?;
     assert_eq!(exceptions_of(&mut sets, set)?, 0);
     assert!(sets.test(set, entry(inside))?);
-    sets.add_or_update(set, entry("10.1.0.0/16").nomatch())?;
+    sets.put(set, entry("10.1.0.0/16").nomatch())?;
     assert!(!sets.test(set, entry(inside))?);
     // It is removed with the option or without.
     sets.remove(set, entry("10.1.0.0/16").nomatch())?;
@@ -171,7 +171,7 @@ fn a_wildcard_is_every_interface_that_begins_so() -> Outcome {
     assert!(!sets.test(&set, (v4("10.0.0.1"), Interface::new("br0")?))?);
     // The kernel takes an interface that begins so for the same.
     let same = sets.add(&set, (all, eth0)).unwrap_err();
-    assert!(same.already_exists(), "{same}");
+    assert!(same.is_already_exists(), "{same}");
     // With another network it is not.
     sets.add(&set, (net("10.0.0.0/16"), eth0))?;
     sets.add(&set, (all, eth0.physdev()))?;

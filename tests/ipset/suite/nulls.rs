@@ -3,7 +3,7 @@
 
 use ipvset::ipset::{
     BitmapIp, BitmapIpMac, BitmapPort, Entry, HashIp, HashIpMark, HashIpPort, HashNetIface,
-    HashNetPortNet, Interface, IpSet, IpSets, ListSet, Mark, MaybeMac, Member, tcp,
+    HashNetPortNet, Interface, IpSet, IpSets, ListSet, Mark, Member, OptionalMac, tcp,
 };
 use lab::Namespace;
 
@@ -42,7 +42,7 @@ fn a_bitmap_with_a_netmask_holds_networks() -> Outcome {
     let (mut sets, set) = created(set::<BitmapIp>().range(all).netmask(24))?;
     sets.add(&set, v4("10.0.5.77"))?;
     let again = sets.add(&set, v4("10.0.5.78")).unwrap_err();
-    assert!(again.already_exists(), "{again}");
+    assert!(again.is_already_exists(), "{again}");
     assert!(sets.test(&set, v4("10.0.5.1"))?);
     assert!(!sets.test(&set, v4("10.0.6.1"))?);
     assert_eq!(values(&mut sets, &set)?, ["10.0.5.0"]);
@@ -91,10 +91,10 @@ fn an_open_mac_address_matches_any() -> Outcome {
     assert!(sets.test(&set, (ip("10.0.0.1"), one))?);
     assert!(!sets.test(&set, (ip("10.0.0.1"), other))?);
     // Whatever its MAC address is.
-    assert!(sets.test(&set, (ip("10.0.0.1"), MaybeMac(None)))?);
+    assert!(sets.test(&set, (ip("10.0.0.1"), OptionalMac(None)))?);
     // One address is one entry.
     let again = sets.add(&set, (ip("10.0.0.1"), other)).unwrap_err();
-    assert!(again.already_exists(), "{again}");
+    assert!(again.is_already_exists(), "{again}");
 
     sets.add(&set, (ip("10.0.0.2"), None))?;
     assert_eq!(saved_entries("s")?[1].0, "10.0.0.2");
@@ -131,7 +131,7 @@ fn the_first_packet_tells_the_mac_address() -> Outcome {
         let entries = listed(&mut sets, &set)?;
         let options = entries[0].options();
         assert_eq!(options.timeout, Some(5000));
-        if *entries[0].value() == (ip("10.0.0.2"), MaybeMac(Some(told))) {
+        if *entries[0].value() == (ip("10.0.0.2"), OptionalMac(Some(told))) {
             break;
         }
     }
@@ -164,7 +164,7 @@ fn marks_are_masked() -> Outcome {
     assert_eq!(values(&mut sets, &set)?, ["10.0.0.1,0x00001200"]);
     assert!(sets.test(&set, (v4("10.0.0.1"), Mark(0x12ff)))?);
     let again = sets.add(&set, (v4("10.0.0.1"), 0x1200)).unwrap_err();
-    assert!(again.already_exists(), "{again}");
+    assert!(again.is_already_exists(), "{again}");
     sets.add(&set, (v4("10.0.0.1"), 0))?;
     // Zero behind the mask is as bad as zero before it; Linux 5.10 stores it.
     let added = sets.add(&set, (v4("0.0.0.0"), 1));

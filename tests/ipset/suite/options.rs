@@ -241,9 +241,9 @@ fn refused(sets: &mut IpSets, set: &AnySet, choice: &Choice) -> String {
     let text = &choice.text;
     let mut last = String::new();
     for error in [
-        set.check().err(),
+        set.validate().err(),
         sets.create(set).err(),
-        sets.create_or_same(set).err(),
+        sets.create_if_absent(set).err(),
     ] {
         let Some(error) = error else {
             panic!("{text} was not refused for {set:?}");
@@ -290,9 +290,9 @@ fn read_back(sets: &mut IpSets, base: &AnySet, made: &[(usize, AnySet, &Choice)]
         assert_eq!(ours.memory, theirs.memory, "{}", choice.text);
         assert_eq!(sets.header(set)?.revision, ours.revision);
         // It is the set that was asked for, and said to be.
-        assert!(!sets.create_or_same(set)?, "{}", choice.text);
+        assert!(!sets.create_if_absent(set)?, "{}", choice.text);
         let there = sets.info(set)?.set.ok_or("the type is not known")?;
-        assert!(!sets.create_or_same(&there)?, "{}", choice.text);
+        assert!(!sets.create_if_absent(&there)?, "{}", choice.text);
     }
     sets.destroy_all()?;
     assert_eq!(sets.names()?.len(), 0);
@@ -303,7 +303,7 @@ fn read_back(sets: &mut IpSets, base: &AnySet, made: &[(usize, AnySet, &Choice)]
 fn the_same_or_not() -> Outcome {
     let mut sets = IpSets::connect()?;
     let base = base("hash:ip", Family::Inet)?;
-    assert!(sets.create_or_same(&base)?);
+    assert!(sets.create_if_absent(&base)?);
     for choice in choices("hash:ip", Family::Inet).good {
         if takes("hash:ip", choice.name)
             .is_none_or(|(major, minor)| !kernel_is_at_least(major, minor))
@@ -312,7 +312,7 @@ fn the_same_or_not() -> Outcome {
         }
         let mut other = base.clone();
         (choice.set)(other.options_mut());
-        let said = sets.create_or_same(&other);
+        let said = sets.create_if_absent(&other);
         // How entries are spread over buckets makes no other set of it, nor does what a set
         // has anyway.
         if ["hashsize", "bucketsize", "initval"].contains(&choice.name)
@@ -322,7 +322,7 @@ fn the_same_or_not() -> Outcome {
             continue;
         }
         let error = said.unwrap_err();
-        assert!(error.already_exists(), "{error}");
+        assert!(error.is_already_exists(), "{error}");
         let word = if choice.name == "comment" {
             "comments"
         } else {

@@ -3,8 +3,8 @@
 
 use ipvset::ipset::{
     AnyEntry, AnySet, BitmapIp, BitmapPort, Entry, HashIp, HashIpMark, HashIpPort, HashMac,
-    HashNet, HashNetIface, HashNetNet, HashNetPortNet, Interface, IpSet, IpSets, Item, ListSet,
-    Mark, Member, Revision, SetType, tcp, udp,
+    HashNet, HashNetIface, HashNetNet, HashNetPortNet, Interface, IpSet, IpSets, ListSet, Mark,
+    Member, Revision, SetOrEntry, SetType, tcp, udp,
 };
 
 use super::common::{
@@ -45,9 +45,9 @@ pub(crate) fn tests() -> Vec<Test> {
 fn create_exclusively_or_not() -> Outcome {
     let (mut sets, set) = created(set::<HashIp>())?;
     let error = sets.create(&set).unwrap_err();
-    assert!(error.already_exists(), "{error}");
+    assert!(error.is_already_exists(), "{error}");
     assert_eq!(error.object_name(), Some("s"));
-    assert!(!sets.create_or_same(&set)?);
+    assert!(!sets.create_if_absent(&set)?);
     Ok(())
 }
 
@@ -55,9 +55,9 @@ fn add_exclusively_or_not() -> Outcome {
     let (mut sets, set) = created(set::<HashIp>())?;
     sets.add(&set, v4("172.16.0.1"))?;
     let error = sets.add(&set, v4("172.16.0.1")).unwrap_err();
-    assert!(error.already_exists(), "{error}");
+    assert!(error.is_already_exists(), "{error}");
     assert_eq!(error.object_name(), Some("172.16.0.1 in s"));
-    sets.add_or_update(&set, v4("172.16.0.1"))?;
+    sets.put(&set, v4("172.16.0.1"))?;
     assert_eq!(values(&mut sets, &set)?, ["172.16.0.1"]);
     Ok(())
 }
@@ -73,7 +73,7 @@ fn create_and_destroy() -> Outcome {
     assert_eq!(names, ["one", "three"]);
     assert!(sets.destroy("two").unwrap_err().is_not_found());
     sets.destroy_all()?;
-    assert_eq!(sets.infos()?.len(), 0);
+    assert_eq!(sets.info_all()?.len(), 0);
     Ok(())
 }
 
@@ -182,7 +182,7 @@ fn comments() -> Outcome {
         assert!(error.is_invalid_input() && error.ipset_code().is_none());
     }
     // An empty one is none.
-    sets.add_or_update(&set, Entry::new(v4("172.16.202.202")).comment(""))?;
+    sets.put(&set, Entry::new(v4("172.16.202.202")).comment(""))?;
     assert_eq!(saved_entries("s")?, [entry_line("172.16.202.202")]);
     Ok(())
 }
@@ -321,8 +321,8 @@ fn addresses_in_a_bitmap() -> Outcome {
     sets.add(&set, v4("10.0.0.1"))?;
     sets.add(&set, net("10.0.0.128/30"))?;
     assert_eq!(values(&mut sets, &set)?.len(), 5);
-    let infos = sets.infos()?;
-    let options = infos[0].set.as_ref().map(|it| it.options().clone());
+    let info_all = sets.info_all()?;
+    let options = info_all[0].set.as_ref().map(|it| it.options().clone());
     assert_eq!(options.and_then(|it| it.range), set.options().range);
     Ok(())
 }
@@ -362,8 +362,8 @@ fn all_sets_with_their_entries() -> Outcome {
     let mut found: Vec<(String, usize)> = Vec::new();
     for item in sets.list_all()? {
         match item? {
-            Item::Set(info) => found.push((info.name.to_string(), 0)),
-            Item::Entry(_) => found.last_mut().ok_or("an entry before its set")?.1 += 1,
+            SetOrEntry::Set(info) => found.push((info.name.to_string(), 0)),
+            SetOrEntry::Entry(_) => found.last_mut().ok_or("an entry before its set")?.1 += 1,
             _ => {}
         }
     }

@@ -165,10 +165,10 @@ fn a_range_that_meets_an_entry_stops_there() -> Outcome {
     let all = range("10.0.0.1", "10.0.0.9");
     sets.add(&set, Entry::new(v4("10.0.0.5")).comment("old"))?;
     let error = sets.add(&set, Entry::new(all).comment("new")).unwrap_err();
-    assert!(error.already_exists(), "{error}");
+    assert!(error.is_already_exists(), "{error}");
     let there = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"];
     assert_eq!(values(&mut sets, &set)?, there);
-    sets.add_or_update(&set, Entry::new(all).comment("new"))?;
+    sets.put(&set, Entry::new(all).comment("new"))?;
     let lines = saved_entries("s")?;
     assert_eq!(lines.len(), 9);
     assert!(lines.iter().all(|(_, options)| options["comment"] == "new"));
@@ -189,8 +189,8 @@ fn more_than_the_kernel_adds_at_once() -> Outcome {
     sets.add(&set, net("10.0.0.0/16"))?;
     assert_eq!(sets.info(&set)?.entries, Some(65536));
     let error = sets.add(&set, net("10.0.0.0/15")).unwrap_err();
-    assert!(error.already_exists(), "{error}");
-    sets.add_or_update(&set, net("10.0.0.0/15"))?;
+    assert!(error.is_already_exists(), "{error}");
+    sets.put(&set, net("10.0.0.0/15"))?;
     assert_eq!(sets.list(&set)?.count(), 131_072);
     sets.remove(&set, net("10.0.0.0/15"))?;
     assert_eq!(sets.info(&set)?.entries, Some(0));
@@ -268,7 +268,7 @@ fn host_bits_are_cut_and_overlap_is_fine() -> Outcome {
     let (mut sets, set) = created(set::<HashNet>())?;
     sets.add(&set, net("10.1.2.3/8"))?;
     let again = sets.add(&set, net("10.0.0.0/8")).unwrap_err();
-    assert!(again.already_exists(), "{again}");
+    assert!(again.is_already_exists(), "{again}");
     sets.add(&set, net("10.1.2.3/16"))?;
     sets.add(&set, v4("10.1.2.3"))?;
     assert_eq!(

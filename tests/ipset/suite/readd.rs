@@ -146,20 +146,20 @@ fn again<T: SetType>(set: IpSet<T>, entry: Entry<T>, text: &str) -> Outcome {
     assert_eq!(saved_entries("s")?, line(all));
     // Only the counters stay.
     let bare = line("timeout 9000 packets 5 bytes 500");
-    sets.add_or_update(&set, entry.clone())?;
+    sets.put(&set, entry.clone())?;
     assert_eq!(saved_entries("s")?, bare);
-    sets.add_or_update(&set, full)?;
+    sets.put(&set, full)?;
     assert_eq!(saved_entries("s")?, line(all));
     // What is given is kept, and it alone.
-    sets.add_or_update(&set, entry.clone().comment("new"))?;
+    sets.put(&set, entry.clone().comment("new"))?;
     let rest = "timeout 9000 packets 5 bytes 500 comment \"new\"";
     assert_eq!(saved_entries("s")?, line(rest));
-    sets.add_or_update(&set, entry.clone().timeout(0))?;
+    sets.put(&set, entry.clone().timeout(0))?;
     assert_eq!(saved_entries("s")?, line("timeout 0 packets 5 bytes 500"));
     // A counter that is given is set, zero too, and the other one stays.
     let mut packets = entry.clone();
     packets.options_mut().packets = Some(0);
-    sets.add_or_update(&set, packets)?;
+    sets.put(&set, packets)?;
     assert_eq!(
         saved_entries("s")?,
         line("timeout 9000 packets 0 bytes 500")
@@ -170,7 +170,7 @@ fn again<T: SetType>(set: IpSet<T>, entry: Entry<T>, text: &str) -> Outcome {
     assert_eq!(outcome.into_result()?, 1);
     assert_eq!(saved_entries("s")?, line("timeout 9000 packets 0 bytes 9"));
     sets.remove(&set, entry.clone())?;
-    sets.add_or_update(&set, entry)?;
+    sets.put(&set, entry)?;
     assert_eq!(saved_entries("s")?, line("timeout 9000 packets 0 bytes 0"));
     Ok(())
 }
@@ -233,12 +233,12 @@ fn counters_stay_if_nobody_said_that_there_are_any() -> Outcome {
     let untold = set::<HashIp>();
     let entry = || Entry::<HashIp>::new(v4("10.0.0.1"));
     sets.add(&untold, entry().counters(5, 500).comment("old"))?;
-    sets.add_or_update(&untold, entry())?;
+    sets.put(&untold, entry())?;
     let line = entry_line("10.0.0.1 packets 5 bytes 500");
     assert_eq!(saved_entries("s")?, [line]);
     let mut packets = entry();
     packets.options_mut().packets = Some(7);
-    sets.add_or_update(&untold, packets.clone())?;
+    sets.put(&untold, packets.clone())?;
     let line = entry_line("10.0.0.1 packets 7 bytes 500");
     assert_eq!(saved_entries("s")?, [line]);
     packets.options_mut().packets = Some(8);
@@ -320,7 +320,7 @@ fn renewed_together<T: SetType>(
                 let outcome = sets.add_all_with(&set, [several.clone(), several], how);
                 assert_eq!(outcome.into_result()?, 2);
             } else {
-                sets.add_or_update(&set, several)?;
+                sets.put(&set, several)?;
             }
             let listed = listed(&mut sets, &set)?;
             assert_eq!(listed.len(), count);
@@ -354,7 +354,7 @@ fn a_renewal_that_fails() -> Outcome {
     let [failed] = outcome.failures() else {
         return Err(format!("{:?}", outcome.failures()).into());
     };
-    assert_eq!((failed.position, failed.error.is_full()), (60, true));
+    assert_eq!((failed.index, failed.error.is_full()), (60, true));
     assert_eq!(listed(&mut sets, &set)?.len(), 60);
     // A timeout, which the set does not take, in the middle of entries that are there.
     for how in [Bulk::new().tolerant(), Bulk::new().tolerant().keep_going()] {
@@ -363,7 +363,7 @@ fn a_renewal_that_fails() -> Outcome {
             false => entry(number),
         };
         let outcome = sets.add_all_with(&set, (1..=50).map(comes), how);
-        let positions: Vec<_> = outcome.failures().iter().map(|it| it.position).collect();
+        let positions: Vec<_> = outcome.failures().iter().map(|it| it.index).collect();
         match outcome.untried_from() {
             Some(untried) => assert_eq!((untried, &positions[..]), (9, &[8][..])),
             None => assert_eq!(positions, [8, 18, 28, 38, 48]),
@@ -401,7 +401,7 @@ fn an_entry_whose_time_is_over_is_gone() -> Outcome {
     assert!(missing.is_not_found(), "{missing}");
     // It can be added as if it had never been there, and adding again makes it live on.
     sets.add(&set, address)?;
-    sets.add_or_update(&set, Entry::new(address).timeout(5000))?;
+    sets.put(&set, Entry::new(address).timeout(5000))?;
     assert!(saved_entries("s")?.contains(&entry_line("10.0.0.1 timeout 5000")));
     Ok(())
 }
@@ -435,7 +435,7 @@ fn a_refused_repetition_changes_nothing() -> Outcome {
     let error = sets
         .add(&set, entry().comment("new").timeout(1000))
         .unwrap_err();
-    assert!(error.already_exists(), "{error}");
+    assert!(error.is_already_exists(), "{error}");
     let outcome = sets.add_all_with(&set, [entry()], Bulk::new().keep_going());
     assert_eq!((outcome.applied(), outcome.failures().len()), (0, 1));
     assert_eq!(saved_entries("s")?, before);

@@ -331,7 +331,7 @@ fn a_namespace_that_goes_away_while_entries_are_added() -> Outcome {
     assert_eq!(sets.list(&set)?.count(), 60_000);
     let outcome = sets.remove_all_with(&set, addresses(0..60_001), Bulk::new().keep_going());
     assert_eq!(outcome.applied(), 60_000);
-    assert_eq!(outcome.failures()[0].position, 60_000);
+    assert_eq!(outcome.failures()[0].index, 60_000);
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ipvset::ipvs::{
-    Family, Ipvs, RealServer, Scheduler, Server, ServiceKey, Statistics, VirtualService,
+    Family, Ipvs, RealServer, Scheduler, ServerInfo, ServiceKey, Statistics, VirtualService,
 };
 use lab::sysctl;
 
@@ -53,7 +53,7 @@ fn address(family: Family, number: usize) -> SocketAddr {
 }
 
 /// A server of the service, as the kernel reports it.
-fn report(ipvs: &mut Ipvs, key: ServiceKey, number: usize) -> Result<Server> {
+fn report(ipvs: &mut Ipvs, key: ServiceKey, number: usize) -> Result<ServerInfo> {
     Ok(ipvs.server(key, address(key.family(), number))?)
 }
 
@@ -160,7 +160,7 @@ fn a_full_server_gets_no_more() -> Result {
 }
 
 /// What kube-proxy looks at before it removes a server: `active` and `inactive` both 0.
-fn connections(server: &Server) -> (u32, u32) {
+fn connections(server: &ServerInfo) -> (u32, u32) {
     (server.active_connections, server.inactive_connections)
 }
 

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::{
-    Addresses, Dimension, Element, Fields, Interface, Ipv4Range, MacAddress, Mark, MaybeMac,
-    Member, Port, PortRange,
+    Addresses, Dimension, Element, Fields, Interface, Ipv4Range, MacAddress, Mark, Member,
+    OptionalMac, Port, PortRange,
 };
 use crate::ipset::SetName;
 use crate::ipset::message::encode::{Encoder, Refusal};
@@ -25,7 +25,7 @@ pub enum AnyElement {
     /// Ports without protocol (`bitmap:port`).
     Ports(PortRange),
     /// A MAC address, which `bitmap:ip,mac` may leave open.
-    Mac(MaybeMac),
+    Mac(OptionalMac),
     /// A mark.
     Mark(Mark),
     /// An interface.
@@ -41,8 +41,8 @@ impl Element for AnyElement {
             (Self::Addresses(addresses), Dimension::Ip(_)) => addresses.write(dimension, encoder),
             (Self::Port(port), Dimension::Port) => port.write(dimension, encoder),
             (Self::Ports(ports), Dimension::Ports) => ports.write(dimension, encoder),
-            (Self::Mac(mac), Dimension::MaybeMac) => mac.write(dimension, encoder),
-            (Self::Mac(MaybeMac(Some(mac))), Dimension::Mac) => mac.write(dimension, encoder),
+            (Self::Mac(mac), Dimension::OptionalMac) => mac.write(dimension, encoder),
+            (Self::Mac(OptionalMac(Some(mac))), Dimension::Mac) => mac.write(dimension, encoder),
             (Self::Mark(mark), Dimension::Mark) => mark.write(dimension, encoder),
             (Self::Interface(interface), Dimension::Interface) => {
                 interface.write(dimension, encoder)
@@ -59,7 +59,7 @@ impl Element for AnyElement {
             Dimension::Port => Self::Port(Port::read(dimension, fields)?),
             Dimension::Ports => Self::Ports(PortRange::read(dimension, fields)?),
             Dimension::Mac => Self::Mac(MacAddress::read(dimension, fields)?.into()),
-            Dimension::MaybeMac => Self::Mac(MaybeMac::read(dimension, fields)?),
+            Dimension::OptionalMac => Self::Mac(OptionalMac::read(dimension, fields)?),
             Dimension::Mark => Self::Mark(Mark::read(dimension, fields)?),
             Dimension::Interface => Self::Interface(Interface::read(dimension, fields)?),
             Dimension::Member => Self::Member(Box::new(Member::read(dimension, fields)?)),
@@ -109,7 +109,7 @@ from! {
     Port => Port,
     PortRange => Ports,
     MacAddress => Mac,
-    MaybeMac => Mac,
+    OptionalMac => Mac,
     Mark => Mark,
     Interface => Interface,
 }

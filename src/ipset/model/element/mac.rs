@@ -91,27 +91,27 @@ impl Element for MacAddress {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(transparent))]
-pub struct MaybeMac(pub Option<MacAddress>);
+pub struct OptionalMac(pub Option<MacAddress>);
 
-impl From<MacAddress> for MaybeMac {
+impl From<MacAddress> for OptionalMac {
     fn from(mac: MacAddress) -> Self {
         Self(Some(mac))
     }
 }
 
-impl From<Option<MacAddress>> for MaybeMac {
+impl From<Option<MacAddress>> for OptionalMac {
     fn from(mac: Option<MacAddress>) -> Self {
         Self(mac)
     }
 }
 
-impl fmt::Display for MaybeMac {
+impl fmt::Display for OptionalMac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.map_or(Ok(()), |mac| mac.fmt(f))
     }
 }
 
-impl Element for MaybeMac {
+impl Element for OptionalMac {
     #[inline(always)]
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         // Unlike a hash, a bitmap takes 00:00:00:00:00:00.

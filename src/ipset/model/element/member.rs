@@ -5,7 +5,7 @@ use crate::Result;
 use crate::ipset::message::attr::{cadt_flag, data};
 use crate::ipset::message::encode::{Encoder, Refusal};
 use crate::ipset::text::print_element;
-use crate::ipset::{Named, SetName};
+use crate::ipset::{SetName, ToSetName};
 use crate::wire::Malformed;
 
 /// A set in a `list:set`, and where in the list it goes.
@@ -27,14 +27,14 @@ pub struct Member {
         feature = "serde",
         serde(default, skip_serializing_if = "Option::is_none")
     )]
-    place: Option<Place>,
+    place: Option<Neighbor>,
 }
 
 /// Where a [`Member`] goes when it is added. A list of members has none: they come in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-pub enum Place {
+pub enum Neighbor {
     /// Right before this member.
     Before(SetName),
     /// Right after this member.
@@ -46,7 +46,7 @@ impl Member {
     ///
     /// # Errors
     /// `InvalidInput` for a string that is no [`SetName`].
-    pub fn new(set: impl Named) -> Result<Self> {
+    pub fn new(set: impl ToSetName) -> Result<Self> {
         Ok(set.set_name()?.into())
     }
 
@@ -54,8 +54,8 @@ impl Member {
     ///
     /// # Errors
     /// As [`Member::new`].
-    pub fn before(mut self, other: impl Named) -> Result<Self> {
-        self.place = Some(Place::Before(other.set_name()?));
+    pub fn before(mut self, other: impl ToSetName) -> Result<Self> {
+        self.place = Some(Neighbor::Before(other.set_name()?));
         Ok(self)
     }
 
@@ -63,12 +63,12 @@ impl Member {
     ///
     /// # Errors
     /// As [`Member::new`].
-    pub fn after(mut self, other: impl Named) -> Result<Self> {
-        self.place = Some(Place::After(other.set_name()?));
+    pub fn after(mut self, other: impl ToSetName) -> Result<Self> {
+        self.place = Some(Neighbor::After(other.set_name()?));
         Ok(self)
     }
 
-    pub(crate) fn with_place(mut self, place: Option<Place>) -> Self {
+    pub(crate) fn with_neighbor(mut self, place: Option<Neighbor>) -> Self {
         self.place = place;
         self
     }
@@ -79,7 +79,7 @@ impl Member {
     }
 
     /// Where it goes.
-    pub fn place(&self) -> Option<&Place> {
+    pub fn place(&self) -> Option<&Neighbor> {
         self.place.as_ref()
     }
 }
@@ -101,11 +101,11 @@ impl Element for Member {
         encoder.writer.attribute(data::NAME, self.name.with_zero());
         match &self.place {
             None => {}
-            Some(Place::Before(other)) => {
+            Some(Neighbor::Before(other)) => {
                 encoder.writer.attribute(data::NAMEREF, other.with_zero());
                 encoder.flags |= cadt_flag::BEFORE;
             }
-            Some(Place::After(other)) => {
+            Some(Neighbor::After(other)) => {
                 encoder.writer.attribute(data::NAMEREF, other.with_zero());
             }
         }
@@ -118,8 +118,8 @@ impl Element for Member {
         Ok(Self {
             name: SetName::from_kernel(name)?,
             place: other.map(|other| match fields.flags & cadt_flag::BEFORE {
-                0 => Place::After(other),
-                _ => Place::Before(other),
+                0 => Neighbor::After(other),
+                _ => Neighbor::Before(other),
             }),
         })
     }

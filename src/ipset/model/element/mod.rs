@@ -23,9 +23,9 @@ pub(crate) use bits::Bits;
 pub(crate) use fields::{Fields, address};
 pub use interface::Interface;
 pub(crate) use ip::{Ip, Slot, Span, ipv4_nest, ipv6_nest};
-pub use mac::{MacAddress, MaybeMac};
+pub use mac::{MacAddress, OptionalMac};
 pub use mark::Mark;
-pub use member::{Member, Place};
+pub use member::{Member, Neighbor};
 pub use port::{Port, PortRange, Protocol, icmp, icmpv6, protocol, sctp, tcp, udp, udplite};
 pub use range::Ipv4Range;
 
@@ -56,7 +56,7 @@ pub(crate) enum Dimension {
     /// Ports without protocol.
     Ports,
     Mac,
-    MaybeMac,
+    OptionalMac,
     Mark,
     Interface,
     Member,
@@ -98,7 +98,7 @@ impl fmt::Display for Dimension {
             Self::Ip(_) => "a network",
             Self::Port => "a port with its protocol",
             Self::Ports => "a port",
-            Self::Mac | Self::MaybeMac => "a MAC address",
+            Self::Mac | Self::OptionalMac => "a MAC address",
             Self::Mark => "a mark",
             Self::Interface => "an interface",
             Self::Member => "a set's name",

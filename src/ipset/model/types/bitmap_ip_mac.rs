@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 
 use super::{Definition, Families, Takes};
-use crate::ipset::{Ipv4Range, MaybeMac};
+use crate::ipset::{Ipv4Range, OptionalMac};
 use crate::ipset::model::element::{Dimension, Ip, Slot, Span};
 
 set_type! {
@@ -11,13 +11,13 @@ set_type! {
     /// While it is open in a set with timeouts, to remove the entry gives `NotFound` although it
     /// does remove it: the kernel takes the timeout, which has not begun, for one that is over
     /// (`mtype_del` in ip_set_bitmap_gen.h).
-    BitmapIpMac((IpAddr, MaybeMac)), "bitmap:ip,mac", ["macipmap"],
+    BitmapIpMac((IpAddr, OptionalMac)), "bitmap:ip,mac", ["macipmap"],
     Definition {
         families: Families::Inet,
         options: Takes::ADDRESS_RANGE,
         dimensions: &[
             Dimension::Ip(Ip::new(Slot::First, Span::One)),
-            Dimension::MaybeMac,
+            Dimension::OptionalMac,
         ],
         ..Definition::OTHER
     },

@@ -4,7 +4,7 @@ use super::statistics::{statistics_32, statistics_64};
 use super::{family, ip};
 use crate::ipvs::message::uapi::server;
 use crate::ipvs::model::key::Family;
-use crate::ipvs::model::report::{Server, Statistics};
+use crate::ipvs::model::report::{ServerInfo, Statistics};
 use crate::ipvs::model::server::{ForwardingMethod, RealServer};
 use crate::ipvs::model::tunnel::{Tunnel, TunnelFlags};
 use crate::wire::{Attributes, Malformed};
@@ -109,9 +109,9 @@ pub(in crate::ipvs) fn server_config(
 pub(in crate::ipvs) fn server(
     attributes: Attributes<'_>,
     service: Option<Family>,
-) -> Result<Server, Malformed> {
+) -> Result<ServerInfo, Malformed> {
     let parts = ServerParts::read(attributes)?;
-    Ok(Server {
+    Ok(ServerInfo {
         config: parts.config(service)?,
         active_connections: parts.active,
         inactive_connections: parts.inactive,

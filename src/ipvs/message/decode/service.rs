@@ -6,7 +6,7 @@ use super::{family, ip};
 use crate::ipvs::message::uapi::service;
 use crate::ipvs::model::key::{Family, Protocol, ServiceKey};
 use crate::ipvs::model::persistence::Persistence;
-use crate::ipvs::model::report::{Service, Statistics};
+use crate::ipvs::model::report::{ServiceInfo, Statistics};
 use crate::ipvs::model::scheduler::{PersistenceEngine, Scheduler, SchedulerFlags};
 use crate::ipvs::model::service::VirtualService;
 use crate::wire::{Attribute, Attributes, Malformed};
@@ -119,9 +119,9 @@ pub(in crate::ipvs) fn service_config(
 }
 
 /// What the kernel reports of a service.
-pub(in crate::ipvs) fn service(attributes: Attributes<'_>) -> Result<Service, Malformed> {
+pub(in crate::ipvs) fn service(attributes: Attributes<'_>) -> Result<ServiceInfo, Malformed> {
     let parts = ServiceParts::read(attributes)?;
-    Ok(Service {
+    Ok(ServiceInfo {
         config: parts.config()?,
         statistics: parts.statistics_64.or(parts.statistics).unwrap_or_default(),
     })
