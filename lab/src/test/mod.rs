@@ -173,7 +173,7 @@ fn message(panic: &(dyn Any + Send)) -> String {
     )
 }
 
-/// Defines the `main` of a test binary: what it needs from the kernel (`on_the_machine` for [`test::on_the_machine`]), and its tests, which are
+/// Defines the `main` of a test binary: what it needs from the kernel (`on_the_machine` for [`on_the_machine`](crate::test::on_the_machine)), and its tests, which are
 /// functions that return nothing or a `Result`.
 ///
 /// ```no_run
