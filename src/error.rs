@@ -7,11 +7,14 @@ use nix::errno::Errno;
 use crate::netlink::{ExtendedAck, Failure};
 use crate::wire::{Malformed, Oversized};
 
-/// What every fallible function of this crate gives.
+/// The result type of this crate's fallible functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, for a program to branch on ([`Error::kind`] and the predicates) and for a
-/// person to read: the operation, the object it was for, and the reason.
+/// An error of this crate.
+///
+/// A program branches on [`Error::kind`], on [`Error::missing`] or on the predicates, such as
+/// [`Error::is_not_found`]. The text is for a person: it contains the operation, the object of
+/// the operation and the reason.
 ///
 /// ```
 /// use ipvset::ipvs::{Scheduler, VirtualService};
@@ -26,45 +29,51 @@ struct Inner {
     operation: Cow<'static, str>,
     object: Option<String>,
     cause: Cause,
-    /// What else has to be known.
+    /// An addition to the reason.
     note: Option<String>,
 }
 
-/// The kinds of [`Error`].
+/// The kinds of errors, by what a program can do about them.
+///
+/// [`Error::kind`] returns the kind of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum ErrorKind {
-    /// What the operation was for does not exist: a service, a server, a set, an entry, a
-    /// scheduler. [`Error::missing`] says which.
+    /// Something that the operation needs does not exist, such as a service, a server, a set, an
+    /// entry or a scheduler. [`Error::missing`] returns which.
     NotFound,
-    /// What was to be made exists.
+    /// The object to be added exists already.
     AlreadyExists,
-    /// The kernel wants a capability that the program does not have there.
+    /// The program lacks a capability in the network namespace.
     PermissionDenied,
-    /// The kernel does not have the feature: IPVS, ipset, a set type, an option.
+    /// The kernel lacks a feature, such as IPVS, ipset, a set type or an option.
     Unavailable,
-    /// A value is not one that the kernel takes; nothing was changed.
+    /// A value is invalid. Nothing was changed.
     InvalidInput,
     /// The object is in use.
     Busy,
     /// The set has no room left.
     Full,
-    /// The kernel's reply is lost, so that what it did is not known: it had no room for it, or
-    /// another process that shares the handle after a fork received it.
+    /// The kernel's reply is lost, so it is unknown what the kernel did. Either the receive
+    /// buffer was full, or another process that shares the handle after a fork received the
+    /// reply.
     RepliesLost,
-    /// What was read changed while it was read, so that it may miss or repeat things.
+    /// The data changed while it was read, so items may be missing or repeated.
     Inconsistent,
-    /// The kernel's reply is not what its protocol says.
+    /// The kernel's reply violates its protocol.
     MalformedReply,
     /// A system call failed.
     Io,
-    /// The kernel refused for a reason that has no kind of its own; see [`Error::errno`].
+    /// The kernel refused the request for a reason that has no kind of its own. See
+    /// [`Error::errno`].
     Other,
 }
 
-/// What does not exist, where an operation failed for that: [`Error::missing`].
+/// The object whose absence made an operation fail.
+///
+/// [`Error::missing`] returns it.
 ///
 /// ```
 /// use ipvset::{Error, Missing};
@@ -84,29 +93,30 @@ pub enum ErrorKind {
 pub enum Missing {
     /// The virtual service.
     Service,
-    /// The real server. Its service exists.
+    /// The real server; its service exists.
     Server,
-    /// The scheduler: the kernel has none of the name, and no module with it.
+    /// The scheduler; the kernel found no module for it either.
     Scheduler,
-    /// The scheduler or the persistence engine: the kernel does not say which.
+    /// The scheduler or the persistence engine; the kernel does not report which.
     SchedulerOrEngine,
-    /// The sync daemon: none of the role runs.
+    /// The sync daemon; no daemon of this role runs.
     Daemon,
     /// The network interface.
     Interface,
-    /// The set. Of two sets that are renamed or swapped, the text says which.
+    /// The set. If the operation renames or swaps two sets, the error's text names the missing
+    /// one.
     Set,
-    /// The entry. Its set exists.
+    /// The entry; its set exists.
     Entry,
-    /// The set that is to be a member of a list.
+    /// The set that the entry of a list set names.
     Member,
-    /// The member of a list that another one is to stand before or after.
+    /// The member of a list set before or after which an entry belongs.
     Neighbor,
     /// The network namespace.
     Namespace,
 }
 
-/// Why, before anybody says for what.
+/// The reason for an error, without the operation and the object.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Cause {
     #[error("{0}")]
@@ -146,21 +156,21 @@ pub(crate) enum Cause {
     Oversized(#[source] Oversized),
 }
 
-/// A request that the kernel refused, in the terms of its protocol.
+/// The kernel's refusal of a request, interpreted for the request's protocol.
 #[derive(Debug)]
 pub(crate) struct Kernel {
-    /// The errno or the protocol's own code, positive.
+    /// The errno or the protocol's own code. It is positive.
     pub(crate) code: i32,
     pub(crate) meaning: Meaning,
     pub(crate) extended: Option<ExtendedAck>,
 }
 
-/// What an error number means for the request that it answers.
+/// The meaning of an error number for the request that it answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Meaning {
     pub(crate) kind: ErrorKind,
     pub(crate) missing: Option<Missing>,
-    /// Where the plain text of the errno would not tell.
+    /// An explanation, where the errno's own text is not clear enough.
     pub(crate) words: Option<Cow<'static, str>>,
 }
 
@@ -196,7 +206,7 @@ impl Meaning {
     }
 }
 
-/// A kind for which the plain text of the errno will do.
+/// A meaning without an explanation: the errno's own text is clear enough.
 impl From<ErrorKind> for Meaning {
     fn from(kind: ErrorKind) -> Self {
         Self {
@@ -207,7 +217,8 @@ impl From<ErrorKind> for Meaning {
     }
 }
 
-/// Codes from here on are a protocol's own and no errno (include/linux/err.h: `MAX_ERRNO`).
+/// The first code that is a protocol's own instead of an errno (`MAX_ERRNO` + 1,
+/// include/linux/err.h).
 const FIRST_PRIVATE_CODE: i32 = 4096;
 
 impl std::error::Error for Kernel {}
@@ -242,7 +253,7 @@ impl Error {
         }))
     }
 
-    /// A value that is refused before the kernel is asked.
+    /// Returns the error for a value that this crate refuses without asking the kernel.
     pub(crate) fn refused(
         operation: impl Into<Cow<'static, str>>,
         why: impl Into<Cow<'static, str>>,
@@ -250,30 +261,30 @@ impl Error {
         Self::new(operation, Cause::Refused(why.into()))
     }
 
-    /// Says what the operation was for.
+    /// Sets the object of the operation.
     pub(crate) fn object(mut self, object: impl fmt::Display) -> Self {
         self.0.object = Some(object.to_string());
         self
     }
 
-    /// Says for which larger operation it was done.
+    /// Replaces the operation with the larger one that it is a part of.
     pub(crate) fn during(mut self, operation: &'static str) -> Self {
         self.0.operation = operation.into();
         self
     }
 
-    /// Gives it another reason, one that this crate found.
+    /// Replaces the reason with one that this crate found.
     pub(crate) fn set_reason(&mut self, why: impl Into<Cow<'static, str>>) {
         self.0.cause = Cause::Refused(why.into());
     }
 
-    /// Adds what else has to be known.
+    /// Adds a note to the reason.
     pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
         self.0.note = Some(note.into());
         self
     }
 
-    /// What the program can do about it.
+    /// Returns the kind of this error: what a program can do about it.
     pub fn kind(&self) -> ErrorKind {
         match &self.0.cause {
             Cause::Refused(_) | Cause::Text { .. } | Cause::Oversized(_) => ErrorKind::InvalidInput,
@@ -290,13 +301,16 @@ impl Error {
         }
     }
 
-    /// What the operation was for does not exist; [`Error::missing`] says what. See
-    /// [`ErrorKind::NotFound`].
+    /// Returns true if something that the operation needs does not exist
+    /// ([`ErrorKind::NotFound`]).
+    ///
+    /// [`Error::missing`] returns what.
     pub fn is_not_found(&self) -> bool {
         self.kind() == ErrorKind::NotFound
     }
 
-    /// What does not exist, if the operation failed for that.
+    /// Returns the object that does not exist, if this is why the operation failed and if it is
+    /// known.
     pub fn missing(&self) -> Option<Missing> {
         match &self.0.cause {
             Cause::Kernel(kernel) => kernel.meaning.missing,
@@ -304,58 +318,60 @@ impl Error {
         }
     }
 
-    /// What was to be made exists. See [`ErrorKind::AlreadyExists`].
+    /// Returns true if the object to be added exists already ([`ErrorKind::AlreadyExists`]).
     pub fn is_already_exists(&self) -> bool {
         self.kind() == ErrorKind::AlreadyExists
     }
 
-    /// A capability is missing. See [`ErrorKind::PermissionDenied`].
+    /// Returns true if the program lacks a capability ([`ErrorKind::PermissionDenied`]).
     pub fn is_permission_denied(&self) -> bool {
         self.kind() == ErrorKind::PermissionDenied
     }
 
-    /// This kernel has no such feature. See [`ErrorKind::Unavailable`].
+    /// Returns true if the kernel lacks a feature ([`ErrorKind::Unavailable`]).
     pub fn is_unavailable(&self) -> bool {
         self.kind() == ErrorKind::Unavailable
     }
 
-    /// A value is not acceptable, whether this crate or the kernel says so. See
-    /// [`ErrorKind::InvalidInput`].
+    /// Returns true if this crate or the kernel refused a value as invalid
+    /// ([`ErrorKind::InvalidInput`]).
     pub fn is_invalid_input(&self) -> bool {
         self.kind() == ErrorKind::InvalidInput
     }
 
-    /// The object is in use. See [`ErrorKind::Busy`].
+    /// Returns true if the object is in use ([`ErrorKind::Busy`]).
     pub fn is_busy(&self) -> bool {
         self.kind() == ErrorKind::Busy
     }
 
-    /// The set has no room left. See [`ErrorKind::Full`].
+    /// Returns true if the set has no room left ([`ErrorKind::Full`]).
     pub fn is_full(&self) -> bool {
         self.kind() == ErrorKind::Full
     }
 
-    /// What the kernel did is not known. See [`ErrorKind::RepliesLost`].
+    /// Returns true if it is unknown what the kernel did ([`ErrorKind::RepliesLost`]).
     pub fn is_replies_lost(&self) -> bool {
         self.kind() == ErrorKind::RepliesLost
     }
 
-    /// What was read may miss or repeat things. See [`ErrorKind::Inconsistent`].
+    /// Returns true if the data changed while it was read ([`ErrorKind::Inconsistent`]).
     pub fn is_inconsistent(&self) -> bool {
         self.kind() == ErrorKind::Inconsistent
     }
 
-    /// What was being done, such as `add service`.
+    /// Returns the name of the operation that failed, such as `add service`.
     pub fn operation(&self) -> &str {
         &self.0.operation
     }
 
-    /// What it was for: a service, a set, an entry, in the syntax of the tools.
+    /// Returns the object of the operation, such as a service, a set or an entry, in the syntax
+    /// of `ipvsadm` and `ipset`.
     pub fn object_name(&self) -> Option<&str> {
         self.0.object.as_deref()
     }
 
-    /// Why, without the operation, the object and the position in a text.
+    /// Returns the reason, without the operation and the object, and without the position if
+    /// the error is in a text that was parsed.
     pub fn reason(&self) -> String {
         match &self.0.cause {
             Cause::Text { message, .. } => message.to_string(),
@@ -366,7 +382,7 @@ impl Error {
         }
     }
 
-    /// The kernel's errno, where it or a system call gave one.
+    /// Returns the errno, if the kernel's reply or a system call contained one.
     pub fn errno(&self) -> Option<i32> {
         match &self.0.cause {
             Cause::Kernel(kernel) if kernel.code < FIRST_PRIVATE_CODE => Some(kernel.code),
@@ -375,7 +391,8 @@ impl Error {
         }
     }
 
-    /// ipset's own error code (`IPSET_ERR_*`, 4097 or more), where the kernel gave one.
+    /// Returns ipset's own error code (`IPSET_ERR_*`, 4097 or more), if the kernel's reply
+    /// contained one.
     pub fn ipset_code(&self) -> Option<i32> {
         match &self.0.cause {
             Cause::Kernel(kernel) if kernel.code >= FIRST_PRIVATE_CODE => Some(kernel.code),
@@ -383,7 +400,9 @@ impl Error {
         }
     }
 
-    /// What the kernel said beside the error number (Linux 4.12 or later, and seldom).
+    /// Returns the kernel's explanation beside the error number.
+    ///
+    /// Linux 4.12 and later send one, but only with few errors.
     pub fn extended_ack(&self) -> Option<&ExtendedAck> {
         match &self.0.cause {
             Cause::Kernel(kernel) => kernel.extended.as_ref(),
@@ -391,8 +410,9 @@ impl Error {
         }
     }
 
-    /// Line and column, both from 1, where the error is in a text: what was to be read, or what
-    /// the kernel has in a file.
+    /// Returns the line and the column of an error in a text, both counted from 1.
+    ///
+    /// The text is the one that was parsed, or the kernel's in a file of `/proc`.
     pub fn position(&self) -> Option<(usize, usize)> {
         match self.0.cause {
             Cause::Text { line, column, .. } | Cause::Report { line, column, .. } => {
@@ -443,7 +463,7 @@ impl From<Error> for io::Error {
     }
 }
 
-/// The errno of a system call's error, also where words were put before it.
+/// Returns the errno of a system call's error, also if the error is wrapped in another.
 fn errno(error: &io::Error) -> Option<i32> {
     error.raw_os_error().or_else(|| {
         let source = std::error::Error::source(error.get_ref()?)?;
@@ -452,7 +472,7 @@ fn errno(error: &io::Error) -> Option<i32> {
 }
 
 impl Cause {
-    /// What the operation was for does not exist, and the kernel was not even asked for more.
+    /// Returns the cause for an object that does not exist, with the errno that stands for it.
     pub(crate) fn missing(
         what: Missing,
         words: impl Into<Cow<'static, str>>,
@@ -465,7 +485,8 @@ impl Cause {
         })
     }
 
-    /// A failed exchange; `interpret` puts a rejection into the terms of its protocol.
+    /// Converts the failure of an exchange. `interpret` returns what a rejection's error number
+    /// means.
     pub(crate) fn from_failure(failure: Failure, interpret: impl FnOnce(i32) -> Meaning) -> Self {
         match failure {
             Failure::Rejected(rejection) => Self::Kernel(Kernel {

@@ -22,44 +22,51 @@ use crate::{Error, Missing, Result};
 #[derive(Debug)]
 pub struct Namespace {
     file: OwnedFd,
-    /// Where the file was opened, if this did it.
+    /// The file's path, if this crate opened the file.
     path: Option<PathBuf>,
 }
 
-/// Where `ip netns add` keeps namespaces.
+/// The directory of the namespaces that `ip netns add` makes.
 const NAMED: &str = "/run/netns";
 const OPEN: &str = "open network namespace";
 
 impl Namespace {
-    /// The namespace that a file stands for, such as `/proc/1234/ns/net` or a bind mount of it.
+    /// Opens the namespace of a file, such as `/proc/1234/ns/net` or a bind mount of it.
+    ///
+    /// This does not check that the file is a network namespace. If it is not, opening a handle
+    /// in it fails.
     ///
     /// # Errors
-    /// Not found if there is no such file, and those of opening it. Whether it is a network
-    /// namespace shows when a handle is opened in it.
+    /// - [`is_not_found`](Error::is_not_found): the file does not exist.
+    /// - [`is_permission_denied`](Error::is_permission_denied): the program may not open it.
+    /// - [`ErrorKind::Io`](crate::ErrorKind::Io): opening it failed otherwise.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let missing = || "there is no such file".into();
         Self::open_file(path, missing).map_err(|error| error.object(path.display()))
     }
 
-    /// The namespace that `ip netns add` made under this name, in `/run/netns`.
+    /// Opens the namespace that `ip netns add` made under this name, in `/run/netns`.
     ///
     /// # Errors
-    /// Not found if there is none of this name; invalid input for a name that leads out of the
-    /// folder; those of opening the file.
+    /// - [`is_not_found`](Error::is_not_found): there is no namespace of this name.
+    /// - [`is_invalid_input`](Error::is_invalid_input): the name is not that of a file in
+    ///   `/run/netns`.
+    /// - Otherwise as for [`Namespace::open`].
     pub fn named(name: &str) -> Result<Self> {
         if name.contains('/') || matches!(name, "" | "." | "..") {
-            let why = format!("this is no name of a file in {NAMED}");
+            let why = format!("this is not the name of a file in {NAMED}");
             return Err(Error::refused(OPEN, why).object(format_args!("{name:?}")));
         }
-        let missing = || format!("{NAMED} has none of this name; `ip netns add` makes one");
+        let missing = || format!("{NAMED} has no namespace of this name; `ip netns add` makes one");
         Self::open_file(&Path::new(NAMED).join(name), missing).map_err(|error| error.object(name))
     }
 
-    /// The namespace of a process.
+    /// Opens the namespace of a process: `/proc/PID/ns/net`.
     ///
     /// # Errors
-    /// Not found if there is no such process, and those of opening `/proc/PID/ns/net`.
+    /// - [`is_not_found`](Error::is_not_found): there is no such process.
+    /// - Otherwise as for [`Namespace::open`].
     pub fn of_process(pid: u32) -> Result<Self> {
         let path = format!("/proc/{pid}/ns/net");
         let missing = || "there is no such process".into();
@@ -67,10 +74,10 @@ impl Namespace {
             .map_err(|error| error.object(format_args!("of process {pid}")))
     }
 
-    /// The calling thread's own namespace.
+    /// Opens the calling thread's own namespace: `/proc/thread-self/ns/net`.
     ///
     /// # Errors
-    /// Those of opening `/proc/thread-self/ns/net`.
+    /// As for [`Namespace::open`].
     pub fn current() -> Result<Self> {
         Self::open("/proc/thread-self/ns/net")
     }
@@ -89,13 +96,13 @@ impl Namespace {
         }
     }
 
-    /// Opens a socket inside the namespace; it stays there whoever uses it.
+    /// Opens a socket inside the namespace. It stays there, whichever thread uses it.
     pub(crate) fn socket(&self, protocol: Protocol) -> Result<Socket, Failure> {
         self.enter(|| Socket::open(protocol))?
     }
 
-    /// Runs `work` inside the namespace, on a thread of its own that ends with it: whatever
-    /// happens there, even a panic, the calling thread stays where it is.
+    /// Runs `work` inside the namespace, on a new thread that ends with it. The calling thread
+    /// never leaves its own namespace, even if `work` panics.
     pub(crate) fn enter<R: Send>(&self, work: impl FnOnce() -> R + Send) -> io::Result<R> {
         std::thread::scope(|scope| {
             let inside = std::thread::Builder::new().spawn_scoped(scope, || {
@@ -104,7 +111,7 @@ impl Namespace {
                     .map_err(|errno| not_entered(self.refusal(errno), errno.into()))
             });
             let inside = inside.map_err(|error| {
-                let why = "no thread can be started to enter the network namespace";
+                let why = "can't start a thread that enters the network namespace";
                 not_entered(why.into(), error)
             })?;
             inside
@@ -113,21 +120,21 @@ impl Namespace {
         })
     }
 
-    /// Why the namespace could not be entered.
+    /// Returns why the namespace could not be entered.
     fn refusal(&self, errno: Errno) -> String {
         let this = match &self.path {
             Some(path) => path.display().to_string(),
             None => "the file".into(),
         };
         match errno {
-            Errno::EINVAL => format!("{this} is no network namespace"),
-            Errno::EPERM => format!("it takes CAP_SYS_ADMIN to enter {this}"),
-            _ => format!("{this} can't be entered"),
+            Errno::EINVAL => format!("{this} is not a network namespace"),
+            Errno::EPERM => format!("CAP_SYS_ADMIN is needed to enter {this}"),
+            _ => format!("can't enter {this}"),
         }
     }
 }
 
-/// A system call's error with words before it.
+/// A system call's error with an explanation before it.
 #[derive(Debug, thiserror::Error)]
 #[error("{why}: {error}")]
 struct NotEntered {

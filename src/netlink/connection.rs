@@ -1,5 +1,5 @@
-//! Drives the exchanges over a transport: the only place where sending and receiving meet what
-//! the replies mean.
+//! Drives the exchanges over a transport: it sends requests, receives datagrams and passes their
+//! messages to the exchange that waits for them.
 
 use std::future::Future;
 use std::ops::Range;
@@ -13,38 +13,39 @@ use super::message::{self, flag, kind};
 use super::{Failure, Outcome, Packet};
 use crate::wire::{Oversized, Writer};
 
-/// The most bytes of requests in a packet: some 500 of them. More are not faster, and take
-/// memory that was not touched before.
+/// The maximum size of a packet in bytes, enough for some 500 requests. Larger packets are not
+/// faster, and touch new memory.
 const PACKET: usize = 64 * 1024;
 
-/// What carries datagrams to the kernel and back: the blocking [`Socket`](super::Socket), whose
-/// futures are ready at once (see [`ready`]), or tokio's.
+/// Carries datagrams to the kernel and back. There is the blocking [`Socket`](super::Socket),
+/// whose futures are ready at once (see [`ready`]), and tokio's.
 ///
-/// Nothing here waits for the kernel. It carries requests out while they are being sent, on the
-/// sending thread, and the next part of a dump while the one before is being received
-/// (`netlink_unicast_kernel` and `netlink_recvmsg` in net/netlink/af_netlink.c). So what it has
-/// to say is there when sending or receiving returns, and what is not there never comes.
+/// A transport never waits for the kernel. The kernel carries out requests while they are sent,
+/// on the sending thread. It writes the next part of a dump while the part before is received
+/// (`netlink_unicast_kernel` and `netlink_recvmsg` in net/netlink/af_netlink.c). So every reply is
+/// there when sending or receiving returns, and a reply that is not there never comes.
 pub(crate) trait Transport {
-    /// Sends one datagram; what it asks for is done when this returns.
+    /// Sends one datagram. The kernel has carried out its requests when this returns.
     fn send(&mut self, datagram: &[u8]) -> Result<(), Failure>;
 
-    /// Puts what is there into the inbox; false if nothing is. In between, other tasks may run.
+    /// Puts datagrams into the inbox. Returns false if none is there. It may let other tasks run
+    /// first.
     async fn receive(&mut self, inbox: &mut Inbox) -> Result<bool, Failure>;
 
-    /// The same, at once.
+    /// As [`Transport::receive`], but without letting other tasks run.
     fn receive_now(&mut self, inbox: &mut Inbox) -> Result<bool, Failure>;
 
-    /// Waits for a while.
+    /// Waits for `time`.
     async fn pause(&mut self, time: Duration);
 
-    /// The most bytes that one datagram to the kernel may have.
+    /// Returns the maximum size of a datagram to the kernel, in bytes.
     fn send_limit(&self) -> usize;
 
-    /// The most requests whose replies the receive buffer certainly holds.
+    /// Returns the maximum number of requests whose replies certainly fit the receive buffer.
     fn reply_limit(&self) -> u32;
 }
 
-/// The result of a future that never waits, because its transport is a blocking one.
+/// Returns the result of a future that never waits, because its transport is a blocking one.
 pub(crate) fn ready<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
@@ -52,26 +53,26 @@ pub(crate) fn ready<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// A socket with its sequence numbers and buffers. One exchange at a time.
+/// A transport with its sequence numbers and buffers. It handles one exchange at a time.
 ///
-/// A future of its methods may be dropped at any time: what is still to come for the request is
-/// passed over by those that follow, and a dump is ended by the next request.
+/// The futures of its methods may be dropped at any time. Later exchanges ignore the remaining
+/// replies to such a request, and the next request ends a dump.
 pub(crate) struct Connection<T> {
     transport: T,
     inbox: Inbox,
     writer: Writer,
     sequence: u32,
     dump: Option<Dump>,
-    /// The packet that was used last: its memory serves the next one.
+    /// The last packet, whose memory the next packet reuses.
     spare: Option<Packet>,
 }
 
 /// One step of reading a dump.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum DumpStep {
-    /// A message; [`Connection::payload`] gives its bytes until the next step.
+    /// A message. [`Connection::payload`] returns its bytes until the next step.
     Data(Range<usize>),
-    /// There is no more.
+    /// The end of the dump.
     End,
 }
 
@@ -81,7 +82,7 @@ impl<T: Transport> Connection<T> {
             transport,
             inbox: Inbox::new(),
             writer: Writer::with_capacity(4096),
-            // Any number will do; zero is what notifications carry.
+            // Any number but zero, which notifications have.
             sequence: 1,
             dump: None,
             spare: None,
@@ -100,7 +101,7 @@ impl<T: Transport> Connection<T> {
             .map(drop)
     }
 
-    /// Sends a request and gives the message that answers it.
+    /// Sends a request and returns the payload of the answer.
     pub(crate) async fn query(
         &mut self,
         kind: u16,
@@ -113,7 +114,7 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Sends a request that lies ready but for its sequence number, and waits for its ACK.
+    /// Sends a request that is complete except for its sequence number, and waits for its ACK.
     pub(crate) async fn send_ready(&mut self, message: &mut [u8]) -> Result<(), Failure> {
         self.abandon_dump();
         self.sequence = self.sequence.wrapping_add(1);
@@ -137,7 +138,7 @@ impl<T: Transport> Connection<T> {
         loop {
             let event = match self.event().await {
                 Err(Failure::RepliesLost) => {
-                    // The kernel tells it once, and loses replies until the buffer is empty.
+                    // The kernel reports this once, and drops replies until the buffer is empty.
                     self.read_what_is_left(drop);
                     return Err(Failure::RepliesLost);
                 }
@@ -149,7 +150,7 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Asks for a dump; [`Connection::dump_next`] reads it.
+    /// Requests a dump. [`Connection::dump_next`] reads it.
     pub(crate) fn dump(
         &mut self,
         kind: u16,
@@ -160,12 +161,12 @@ impl<T: Transport> Connection<T> {
         Ok(())
     }
 
-    /// The next message of the dump that was asked for last.
+    /// Returns the next message of the last dump.
     ///
-    /// An interrupted dump is given to its end, and then is an error instead of an end.
+    /// It returns all messages of an interrupted dump too, and then an error instead of the end.
     pub(crate) async fn dump_next(&mut self) -> Result<DumpStep, Failure> {
         while self.dump.is_some() {
-            // The dump stays noted while this waits, in case that nobody waits for it any more.
+            // `self.dump` stays set in the meantime, because this future may be dropped.
             let event = self.event().await;
             let Some(dump) = &mut self.dump else { break };
             let outcome = event.and_then(|event| dump.event(event));
@@ -177,7 +178,7 @@ impl<T: Transport> Connection<T> {
                 Ok(Some(Dumped::Data(payload))) => return Ok(DumpStep::Data(payload)),
                 Ok(Some(Dumped::End)) => break,
                 Err(failure) => {
-                    // The kernel may go on with it.
+                    // The kernel may continue the dump.
                     self.abandon_dump();
                     return Err(failure);
                 }
@@ -186,22 +187,22 @@ impl<T: Transport> Connection<T> {
         Ok(DumpStep::End)
     }
 
-    /// The number of the datagram that the last message came in. What a dump gives in one
-    /// datagram, the kernel gathered in one go.
+    /// Returns the number of the datagram that contained the last message. The kernel collects
+    /// the messages of a dump's datagram in one step.
     pub(crate) fn datagram(&self) -> u64 {
         self.inbox.datagram()
     }
 
-    /// The bytes of a [`DumpStep::Data`], until the next step.
+    /// Returns the bytes of a [`DumpStep::Data`]. They are valid until the next step.
     pub(crate) fn payload(&self, range: Range<usize>) -> &[u8] {
         self.inbox.payload(range)
     }
 
-    /// Ends a dump that nobody reads to its end, so that the kernel lets go of what it walks:
-    /// a set that is being dumped cannot be destroyed. The kernel has no request for that, so
-    /// the rest is received and dropped.
+    /// Ends a dump that was not read to its end, so that the kernel releases the dumped objects: a
+    /// set can't be destroyed during its dump. The kernel has no request for this, so this
+    /// receives the rest and discards it.
     pub(crate) fn abandon_dump(&mut self) {
-        // A future that waited for short replies may have been dropped.
+        // A future that expected short replies may have been dropped.
         self.inbox.expect(Expected::Anything);
         let Some(mut dump) = self.dump.take() else {
             return;
@@ -209,8 +210,8 @@ impl<T: Transport> Connection<T> {
         if self.read_rest(&mut dump) {
             return;
         }
-        // The kernel had no memory for the next part. It goes on as soon as a message is received
-        // over the socket, whatever that is; until then it would refuse another dump.
+        // The kernel had no memory for the next part. It continues once any message is received
+        // over the socket, and refuses other dumps until then.
         self.write_one(kind::NOOP, flag::ACK, |_| {});
         let sent = self.transport.send(self.writer.bytes());
         if sent.is_ok() {
@@ -218,7 +219,7 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Reads what is left of a dump; false if its end is not there.
+    /// Reads the rest of a dump. Returns false if its end is not there.
     fn read_rest(&mut self, dump: &mut Dump) -> bool {
         let mut is_over = false;
         while !is_over {
@@ -231,8 +232,8 @@ impl<T: Transport> Connection<T> {
         is_over
     }
 
-    /// Sends a request that is to be carried out as far as it can be, without waiting for what
-    /// comes of it: for those who clean up and can't do anything about a failure.
+    /// Sends a request without waiting for its outcome. This is for cleaning up, where nothing can
+    /// be done about a failure.
     pub(crate) fn send_and_forget(&mut self, kind: u16, content: impl FnOnce(&mut Writer)) {
         self.abandon_dump();
         self.write_one(kind, 0, content);
@@ -241,12 +242,12 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Waits for a while, where the kernel can't be waited for.
+    /// Waits for `time`, for something in the kernel of which it sends no notice.
     pub(crate) async fn pause(&mut self, time: Duration) {
         self.transport.pause(time).await;
     }
 
-    /// An empty packet; [`Connection::keep`] takes it back.
+    /// Returns an empty packet. [`Connection::keep`] takes it back.
     pub(crate) fn packet(&mut self) -> Packet {
         let first = self.sequence.wrapping_add(1);
         match self.spare.take() {
@@ -258,13 +259,13 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Takes a packet back that is not needed any more.
+    /// Takes back a packet that is no longer needed.
     pub(crate) fn keep(&mut self, packet: Packet) {
         self.spare = Some(packet);
     }
 
-    /// Puts a request into the packet; false if it has no room left, or already so many that
-    /// the receive buffer might not hold all replies.
+    /// Adds a request to the packet. Returns false if the packet has no room left, or if the
+    /// replies to one more request might not fit the receive buffer.
     pub(crate) fn push(
         &self,
         packet: &mut Packet,
@@ -288,12 +289,13 @@ impl<T: Transport> Connection<T> {
         packet.push(self.send_limit().min(PACKET), kind, flags, content)
     }
 
-    /// The most bytes that one datagram to the kernel may have.
+    /// Returns the maximum size of a datagram to the kernel, in bytes.
     pub(crate) fn send_limit(&self) -> usize {
         self.transport.send_limit()
     }
 
-    /// Sends the requests of a packet, waits until all of them are done, and empties it.
+    /// Sends the requests of a packet, empties the packet, and waits until the kernel has
+    /// processed all of them.
     pub(crate) async fn send_packet(&mut self, packet: &mut Packet) -> Result<Outcome, Failure> {
         if packet.is_empty() {
             return Ok(Outcome::default());
@@ -320,7 +322,7 @@ impl<T: Transport> Connection<T> {
                     });
                     return Ok(pipeline.outcome());
                 }
-                // Whose reply that is, it does not say.
+                // It is unknown which request this answers.
                 Err(Failure::Malformed(_)) => pipeline.is_replies_lost(),
                 Err(Failure::Unanswered) => {
                     pipeline.unanswered();
@@ -331,8 +333,8 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// After replies were lost: reads those that were not. Until all are read, the kernel goes on
-    /// losing replies.
+    /// Reads the remaining replies after the kernel dropped some. The kernel drops more replies
+    /// until all are read.
     fn read_what_is_left(&mut self, mut take: impl FnMut(Event)) {
         loop {
             match self.next_now() {
@@ -374,8 +376,8 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// The next event without letting others run; `None` if nothing more is there. An error is
-    /// that of one datagram, unless the socket is broken: then nothing more is there either.
+    /// Returns the next event without letting other tasks run, or `None` if no more is there or
+    /// the socket is broken. An error concerns a single datagram or message.
     fn next_now(&mut self) -> Result<Option<Event>, Failure> {
         loop {
             if let Some(event) = self.inbox.next()? {
@@ -423,7 +425,7 @@ mod tests {
         packet
     }
 
-    /// The lengths of a dump's messages, and how it ended.
+    /// Returns the lengths of a dump's messages, and the failure that ended it, if any.
     fn listed<T: Transport>(connection: &mut Connection<T>) -> (Vec<usize>, Option<Failure>) {
         let mut lengths = Vec::new();
         connection.dump(LIST, |_| {}).unwrap();
@@ -484,17 +486,17 @@ mod tests {
         assert!(outcome.is_replies_lost);
     }
 
-    /// What a kernel does with a dump after what it said at first.
+    /// What the kernel does with a dump after its first replies.
     #[derive(Clone, Copy, PartialEq)]
     enum Then {
         GoesOn,
-        /// It has no memory to go on until something is received over the socket.
+        /// It has no memory to continue until a message is received over the socket.
         Stuck,
         Over,
     }
 
-    /// A failed dump's error, where the kernel said `first` at first. It serves one dump at a
-    /// time, and the next one after this has to be served.
+    /// Returns the failure of a dump to which the kernel replies `first` at first. The kernel
+    /// serves one dump at a time. Checks that it serves the next dump.
     fn after_a_dump(then: Then, first: &[fn(&Request<'_>) -> Reply]) -> Failure {
         let (mut first, mut stuck) = (Some((first, then)), false);
         let mut connection = connected(move |request| {
@@ -554,7 +556,7 @@ mod tests {
         let lost = |_: &Request<'_>| Reply::Lost;
         let failure = after_a_dump(Then::Stuck, &[part, lost]);
         assert!(matches!(failure, Failure::RepliesLost));
-        // It may have none for the beginning either: then it refuses the dump, and begins it.
+        // Without memory for the dump's beginning, the kernel refuses the dump and yet begins it.
         let refused = |request: &Request<'_>| request.error(libc::ENOBUFS);
         after_a_dump(Then::Stuck, &[refused]);
     }

@@ -1,6 +1,6 @@
-//! What the messages that arrive mean for the request that waits for them. Each exchange is a
-//! small state machine that takes [`Event`]s; it does no I/O, so the blocking and the tokio
-//! connection share it.
+//! The meaning of received messages for the request that waits for them. Each exchange is a small
+//! state machine that takes [`Event`]s. It does no I/O, so the blocking and the tokio transport
+//! share it.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use super::Failure;
 use super::inbox::{Content, Event};
 use super::packet::Outcome;
 
-/// One request and its one answer: an ACK, or a message with what was asked for.
+/// One request and its only answer: an ACK, or a message with the requested data.
 pub(crate) struct Single {
     pub(crate) sequence: u32,
 }
@@ -23,8 +23,8 @@ pub(crate) enum Answer {
 }
 
 impl Single {
-    /// The answer, once it is there. What belongs to another request is passed over: it is left
-    /// from one that was given up.
+    /// Takes an event and returns the answer if the event is one. It ignores the answers to
+    /// earlier requests, which nobody waits for any more.
     pub(crate) fn event(&mut self, event: Event) -> Result<Option<Answer>, Failure> {
         match event.content {
             Content::Overrun => Err(Failure::RepliesLost),
@@ -45,11 +45,11 @@ impl Single {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Dump {
     sequence: u32,
-    /// A message said that what is being dumped changed meanwhile.
+    /// True if a message reported that the data changed during the dump.
     interrupted: bool,
 }
 
-/// What came of a dump.
+/// A step of a dump.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Dumped {
     Data(Range<usize>),
@@ -57,7 +57,7 @@ pub(crate) enum Dumped {
 }
 
 impl Dump {
-    /// The dump that the request with this number asked for.
+    /// Returns the dump for the request with this sequence number.
     pub(crate) fn new(sequence: u32) -> Self {
         Self {
             sequence,
@@ -65,7 +65,7 @@ impl Dump {
         }
     }
 
-    /// Takes an event. The end of a dump that was interrupted is an error.
+    /// Takes an event. The end of an interrupted dump is an error.
     pub(crate) fn event(&mut self, event: Event) -> Result<Option<Dumped>, Failure> {
         if !matches!(event.content, Content::Overrun) {
             if event.sequence != self.sequence {
@@ -85,8 +85,9 @@ impl Dump {
         }
     }
 
-    /// Whether an event that gave this was the last of its dump. After other failures the
-    /// kernel goes on with the dump: after a refusal too, if it had no memory for the beginning.
+    /// Returns true if the event with this outcome was the last of its dump. After other failures
+    /// the kernel continues the dump. It also continues after `ENOBUFS`: it had no memory for the
+    /// dump's beginning.
     pub(crate) fn is_over(outcome: &Result<Option<Dumped>, Failure>) -> bool {
         match outcome {
             Ok(Some(Dumped::End)) | Err(Failure::Interrupted) => true,
@@ -96,8 +97,8 @@ impl Dump {
     }
 }
 
-/// The requests of a [`Packet`](super::Packet). Silence about one, once what is behind them was
-/// answered, is success.
+/// The requests of a [`Packet`](super::Packet). A request has succeeded if the message behind
+/// them was answered and the request was not.
 pub(crate) struct Pipeline {
     first: u32,
     last: u32,
@@ -105,7 +106,8 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
-    /// Requests numbered from `first` on, and `last`, the number of what is behind them.
+    /// Returns a pipeline of requests numbered from `first` on. `last` is the number of the
+    /// message behind them.
     pub(crate) fn new(first: u32, last: u32) -> Self {
         Self {
             first,
@@ -114,7 +116,7 @@ impl Pipeline {
         }
     }
 
-    /// Takes an event; true when all are done.
+    /// Takes an event. Returns true once the kernel has processed all requests.
     pub(crate) fn event(&mut self, event: Event) -> bool {
         let index = event.sequence.wrapping_sub(self.first);
         let ours = index < self.last.wrapping_sub(self.first);
@@ -128,15 +130,16 @@ impl Pipeline {
         false
     }
 
-    /// Says that the kernel dropped replies: every request without one is in doubt.
+    /// Records that the kernel dropped replies: every request without a reply is in doubt.
     pub(crate) fn is_replies_lost(&mut self) {
         self.outcome.is_replies_lost = true;
     }
 
-    /// Says that no more replies come, though what is behind the requests was not answered.
+    /// Records that no more replies come, although the message behind the requests was not
+    /// answered.
     ///
-    /// nfnetlink refuses a datagram as a whole, in the name of its first request, if the sender
-    /// has no permission (`nfnetlink_rcv` in net/netfilter/nfnetlink.c). Otherwise every request
+    /// If the sender lacks permission, nfnetlink refuses the whole datagram with one error for
+    /// its first request (`nfnetlink_rcv` in net/netfilter/nfnetlink.c). Otherwise every request
     /// without a reply is in doubt.
     pub(crate) fn unanswered(&mut self) {
         match &mut self.outcome {

@@ -1,5 +1,5 @@
-//! Generic netlink: a second header behind netlink's own, and families whose message type the
-//! kernel gives out when they register (include/uapi/linux/genetlink.h).
+//! Generic netlink: a second header behind netlink's own, and families to which the kernel
+//! assigns a message type when they register (include/uapi/linux/genetlink.h).
 
 use nix::libc;
 
@@ -7,7 +7,7 @@ use super::Failure;
 use super::connection::{Connection, Transport};
 use crate::wire::{Attribute, Attributes, Malformed, Writer};
 
-/// Bytes of the header.
+/// The length of the header in bytes.
 pub(crate) const HEADER: usize = 4;
 
 /// Writes the header: a family's command and the version of its protocol.
@@ -15,7 +15,7 @@ pub(crate) fn header(writer: &mut Writer, command: u8, version: u8) {
     writer.raw(&[command, version, 0, 0]);
 }
 
-/// Takes a payload apart into command and attributes.
+/// Splits a payload into command and attributes.
 pub(crate) fn split(payload: &[u8]) -> Result<(u8, Attributes<'_>), Malformed> {
     let (header, rest) = payload
         .split_first_chunk::<HEADER>()
@@ -28,8 +28,8 @@ const GET_FAMILY: u8 = 3;
 const FAMILY_ID: u16 = 1;
 const FAMILY_NAME: u16 = 2;
 
-/// Asks the kernel for the message type of a family; `None` if it has no such family. The
-/// kernel loads the family's module if it can.
+/// Asks the kernel for the message type of a family, and returns `None` if there is no such
+/// family. The kernel loads the family's module if it can.
 pub(crate) async fn resolve<T: Transport>(
     connection: &mut Connection<T>,
     family: &str,
@@ -51,8 +51,8 @@ pub(crate) async fn resolve<T: Transport>(
     }
 }
 
-/// Whether a message type is not the family's any more, because its module was unloaded. This
-/// does not load it.
+/// Returns true if a message type no longer belongs to the family, because its module was
+/// unloaded. This does not load the module.
 pub(crate) async fn is_gone<T: Transport>(
     connection: &mut Connection<T>,
     number: u16,

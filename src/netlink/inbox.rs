@@ -1,5 +1,5 @@
-//! Datagrams that arrived and the messages in them that are still to be read. No I/O: the
-//! connection fills it, tests feed it.
+//! Received datagrams and their messages that are still to be read. It does no I/O: the transport
+//! or a test fills it.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -8,28 +8,29 @@ use super::message::Frame;
 use super::{Failure, reject};
 use crate::netlink::message::{flag, kind};
 
-/// Bytes of all receive buffers together.
+/// The size of all receive buffers together, in bytes.
 const BUFFER: usize = 64 * 1024;
-/// How many datagrams are received at first. Most requests have one answer; preparing for
-/// hundreds takes memory that was not touched before.
+/// The number of buffers for the first datagrams. Most requests have one answer, and more buffers
+/// would touch new memory.
 const FEW: usize = 4;
 
-/// What is to be received, and so how large the buffers for it are. One system call takes as
-/// many datagrams as there are buffers.
+/// The kind of datagrams to receive, which determines the size of the buffers. One system call
+/// receives as many datagrams as there are buffers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expected {
-    /// Anything. The kernel makes a dump's datagrams as large as the largest buffer it has seen
-    /// on the socket, up to 32 KiB (`netlink_dump` in net/netlink/af_netlink.c). A dump ends
-    /// with a datagram of its own, so that two buffers are what a short one takes.
+    /// Datagrams of any size. The kernel makes a dump's datagrams as large as the largest buffer
+    /// that it has seen on the socket, up to 32 KiB (`netlink_dump` in
+    /// net/netlink/af_netlink.c). A dump's end is a datagram of its own, so a short dump needs
+    /// two buffers.
     Anything,
-    /// At most so many ACKs and errors, each in a datagram of its own: 36 bytes, and an extended
-    /// ACK of a sentence and a few numbers. Of an error that echoes the request, as ipset's
-    /// does, the beginning is kept.
+    /// At most this many ACKs and errors, each in a datagram of its own: 36 bytes and an extended
+    /// ACK of a sentence and a few numbers. An error that echoes the request, such as ipset's, is
+    /// cut off.
     Replies(u32),
 }
 
 impl Expected {
-    /// How many buffers there are, and the bytes of each.
+    /// Returns the number of buffers and the size of each in bytes.
     fn buffers(self) -> (usize, usize) {
         const LONG: usize = BUFFER / 2;
         const SHORT: usize = 256;
@@ -43,29 +44,29 @@ impl Expected {
     }
 }
 
-/// What a message says, with the sequence number of the request that it answers.
+/// The content of a message, with the sequence number of the request that it answers.
 #[derive(Debug)]
 pub(crate) struct Event {
     pub(crate) sequence: u32,
-    /// It has `NLM_F_DUMP_INTR`: a dump was changed underneath, so that it may miss or repeat
-    /// things.
+    /// True if the message has `NLM_F_DUMP_INTR`: the data changed during the dump, so items may
+    /// be missing or repeated.
     pub(crate) interrupted: bool,
     pub(crate) content: Content,
 }
 
 #[derive(Debug)]
 pub(crate) enum Content {
-    /// A message of the protocol; [`Inbox::payload`] gives its bytes, without the header.
+    /// A message of the protocol. [`Inbox::payload`] returns its bytes without the header.
     Data(Range<usize>),
     /// A message of the protocol that did not fit the receive buffer.
     CutOff,
-    /// The request was carried out.
+    /// The kernel carried out the request.
     Ack,
-    /// The request was refused.
+    /// The kernel refused the request.
     Rejected(reject::Rejection),
-    /// The end of a dump, with the error that cut it short.
+    /// The end of a dump, with the error if one ended it early.
     Done(Option<reject::Rejection>),
-    /// The kernel dropped messages, and which is not known.
+    /// The kernel dropped messages. It is unknown which.
     Overrun,
 }
 
@@ -74,16 +75,16 @@ struct Datagram {
     cut_off: bool,
 }
 
-/// Received datagrams and how far they are read.
+/// Received datagrams, and the position up to which they were read.
 pub(crate) struct Inbox {
     buffer: Box<[u8]>,
     expected: Expected,
-    /// The buffers that were offered last were all filled, so that there may be many more.
+    /// True if the last system call filled all buffers, so many more datagrams may be there.
     many: bool,
     filled: VecDeque<Datagram>,
-    /// Where the next message begins in the first of `filled`.
+    /// The position of the next message in the first datagram of `filled`.
     at: usize,
-    /// How many datagrams were read to their end.
+    /// The number of datagrams that were read to their end.
     finished: u64,
 }
 
@@ -99,14 +100,14 @@ impl Inbox {
         }
     }
 
-    /// Says what will be received next.
+    /// Sets the kind of datagrams to receive next.
     pub(crate) fn expect(&mut self, expected: Expected) {
         self.expected = expected;
         self.many = false;
     }
 
-    /// The receive buffers, all free, and who is to be told what was put into them: to be called
-    /// when every message was read.
+    /// Returns the receive buffers, which are all free, and the record of what arrives in them.
+    /// All messages must have been read before.
     pub(crate) fn receive(&mut self) -> (impl ExactSizeIterator<Item = &mut [u8]>, Arrivals<'_>) {
         debug_assert!(self.filled.is_empty());
         let (most, size) = self.expected.buffers();
@@ -121,17 +122,18 @@ impl Inbox {
         (self.buffer.chunks_exact_mut(size).take(count), arrivals)
     }
 
-    /// The bytes of a [`Content::Data`], until the next datagram is received.
+    /// Returns the bytes of a [`Content::Data`]. They are valid until the next call of
+    /// [`Inbox::receive`].
     pub(crate) fn payload(&self, range: Range<usize>) -> &[u8] {
         &self.buffer[range]
     }
 
-    /// The number of the datagram that the last event came in.
+    /// Returns the number of the datagram that contained the last event.
     pub(crate) fn datagram(&self) -> u64 {
         self.finished
     }
 
-    /// The next message, or `None` when another datagram has to be received.
+    /// Returns the next message, or `None` if another datagram has to be received first.
     pub(crate) fn next(&mut self) -> Result<Option<Event>, Failure> {
         loop {
             let Some(datagram) = self.filled.front() else {
@@ -173,7 +175,7 @@ impl Inbox {
                 None => Content::Ack,
                 Some(rejection) => Content::Rejected(rejection),
             },
-            // The kernel puts a number into it that is negative when the dump failed.
+            // It contains a number, which is negative if the dump failed.
             kind::DONE => Content::Done(done(bytes)),
             _ if !frame.complete => Content::CutOff,
             _ => Content::Data(payload),
@@ -186,7 +188,7 @@ impl Inbox {
     }
 }
 
-/// Takes down what was received.
+/// The record of the datagrams that arrive in the receive buffers.
 pub(crate) struct Arrivals<'a> {
     size: usize,
     count: usize,
@@ -195,8 +197,8 @@ pub(crate) struct Arrivals<'a> {
 }
 
 impl Arrivals<'_> {
-    /// Says that buffer number `index` holds a datagram now. What does not come from the kernel
-    /// (`sender` 0) is not looked at: any process may send to a netlink socket it can name.
+    /// Records that buffer number `index` contains a datagram. It ignores datagrams that are not
+    /// from the kernel (`sender` 0), because any process may send to a netlink socket.
     pub(crate) fn filled(&mut self, index: usize, length: usize, cut_off: bool, sender: u32) {
         *self.many = index + 1 == self.count;
         if sender == 0 {
@@ -218,7 +220,7 @@ fn done(payload: &[u8]) -> Option<reject::Rejection> {
 
 #[cfg(test)]
 impl Inbox {
-    /// Puts a datagram in as the connection would.
+    /// Adds a datagram as a transport would.
     pub(crate) fn feed(&mut self, datagram: &[u8], cut_off: bool, sender: u32) {
         let index = self.filled.len();
         let (_, size) = self.expected.buffers();
@@ -279,7 +281,7 @@ mod tests {
     fn a_cut_off_error_is_read_and_cut_off_data_says_so() {
         let mut inbox = Inbox::new();
         inbox.expect(Expected::Replies(3));
-        // As ipset refuses an entry: the request echoed as it was sent, however long.
+        // When ipset refuses an entry, it echoes the whole request.
         let request = message(0x609, 5, 5, &[7; 65_000]);
         let code = (-17i32).to_ne_bytes();
         let error = message(kind::ERROR, 0, 5, &[&code[..], &request].concat());
@@ -312,7 +314,7 @@ mod tests {
             (Expected::Replies(u32::MAX), 4, 256, 256),
         ] {
             inbox.expect(expected);
-            // All were filled, then all but one, then the same number again.
+            // Fills all buffers, then all but one. The third round has the first number again.
             for (count, filled) in [(first, first), (then, then - 1), (first, 0)] {
                 let (buffers, mut arrivals) = inbox.receive();
                 assert_eq!(buffers.len(), count, "{expected:?}");

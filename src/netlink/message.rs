@@ -1,11 +1,11 @@
-//! Netlink messages: the 16-byte header (`struct nlmsghdr`, include/uapi/linux/netlink.h) and
-//! what follows it.
+//! Netlink messages: the 16-byte header (`struct nlmsghdr`, include/uapi/linux/netlink.h) and the
+//! payload.
 
 use std::ops::Range;
 
 use crate::wire::{Malformed, Writer, align};
 
-/// Bytes of a message's header.
+/// The length of a message's header in bytes.
 pub(crate) const HEADER: usize = 16;
 
 /// Message types that every netlink protocol shares.
@@ -16,16 +16,16 @@ pub(crate) mod kind {
     pub(crate) const OVERRUN: u16 = 4;
 }
 
-/// Message flags. Those of a request and those of a reply share bits.
+/// Message flags. The flags of requests and those of replies share bits.
 pub(crate) mod flag {
     pub(crate) const REQUEST: u16 = 0x1;
     pub(crate) const ACK: u16 = 0x4;
     pub(crate) const DUMP_INTR: u16 = 0x10;
     pub(crate) const EXCL: u16 = 0x200;
     pub(crate) const DUMP: u16 = 0x300;
-    /// In an error: the request is not echoed after its header.
+    /// In an error: the kernel does not echo the request after its header.
     pub(crate) const CAPPED: u16 = 0x100;
-    /// In an error: attributes of the extended ACK follow.
+    /// In an error: the attributes of the extended ACK follow.
     pub(crate) const ACK_TLVS: u16 = 0x200;
 }
 
@@ -61,7 +61,7 @@ impl Header {
     }
 }
 
-/// Writes a message: the header, what `content` writes, and the length once it is known.
+/// Writes a message: the header with its length, and what `content` writes.
 pub(crate) fn write(
     writer: &mut Writer,
     kind: u16,
@@ -74,7 +74,7 @@ pub(crate) fn write(
     end(writer, start);
 }
 
-/// Begins a message whose end is not in the same scope; [`end`] closes it.
+/// Begins a message that [`end`] ends in another scope. Returns where it starts.
 pub(crate) fn begin(writer: &mut Writer, kind: u16, flags: u16, sequence: u32) -> usize {
     let start = writer.len();
     let mut header = [0; HEADER];
@@ -87,25 +87,25 @@ pub(crate) fn begin(writer: &mut Writer, kind: u16, flags: u16, sequence: u32) -
 
 /// Ends the message that [`begin`] began at `start`.
 pub(crate) fn end(writer: &mut Writer, start: usize) {
-    // A message is bounded by the socket's send buffer, far below 4 GiB.
+    // The socket's send buffer limits a message to far less than 4 GiB.
     let length = (writer.len() - start) as u32;
     writer.patch(start, length.to_ne_bytes());
 }
 
-/// Gives the message at the start of `bytes` its sequence number.
+/// Sets the sequence number of the message at the start of `bytes`.
 pub(crate) fn set_sequence(bytes: &mut [u8], sequence: u32) {
     if let Some(field) = bytes.get_mut(8..12) {
         field.copy_from_slice(&sequence.to_ne_bytes());
     }
 }
 
-/// Takes a flag from the message at the start of `bytes`.
+/// Clears a flag of the message at the start of `bytes`.
 pub(crate) fn without_flag(bytes: &mut [u8], flag: u16) -> &mut [u8] {
     set_flag(bytes, flag, false);
     bytes
 }
 
-/// Gives the message at the start of `bytes` a flag, or takes it.
+/// Sets or clears a flag of the message at the start of `bytes`.
 pub(crate) fn set_flag(bytes: &mut [u8], flag: u16, value: bool) {
     if let Some(field) = bytes.get_mut(6..8) {
         let others = u16::from_ne_bytes([field[0], field[1]]) & !flag;
@@ -114,17 +114,17 @@ pub(crate) fn set_flag(bytes: &mut [u8], flag: u16, value: bool) {
     }
 }
 
-/// A message as it lies in a buffer: its header, and where its payload is.
+/// A message in a buffer: its header, and the position of its payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) header: Header,
     pub(crate) payload: Range<usize>,
-    /// False where the datagram was cut off within this message.
+    /// False if the datagram was cut off within this message.
     pub(crate) complete: bool,
 }
 
 impl Frame {
-    /// The message that begins at `at` in a datagram, and where the next one begins.
+    /// Reads the message at `at` in a datagram. Returns it with the position of the next one.
     pub(crate) fn read(
         datagram: &[u8],
         at: usize,

@@ -1,10 +1,10 @@
-//! Netlink as both protocols use it: messages, what the replies to a request mean, and the
-//! sockets that carry them. It knows no protocol.
+//! The parts of netlink that IPVS and ipset share: messages, the meaning of the replies to a
+//! request, and sockets. Nothing here depends on either protocol.
 //!
-//! From the inside out: [`message`] and [`reject`] read and write single messages, [`inbox`]
-//! takes received datagrams apart, [`exchange`] says what a message means for the request that
-//! waits for it; none of them does I/O. [`Connection`] drives the exchanges over a
-//! [`Transport`]: the blocking [`Socket`], or tokio's.
+//! [`message`] and [`reject`] read and write single messages. [`inbox`] splits received
+//! datagrams into messages. [`exchange`] interprets a message for the request that waits for it.
+//! None of these does I/O. [`Connection`] drives the exchanges over a [`Transport`]: the blocking
+//! [`Socket`], or tokio's.
 
 mod connection;
 mod exchange;
@@ -30,32 +30,33 @@ pub(crate) use tokio::AsyncSocket;
 
 use crate::wire::{Malformed, Oversized};
 
-/// Why an exchange failed, before anybody knows what it was for; the handle that asked adds the
-/// operation and the object and makes it an [`Error`](crate::Error).
+/// The reason for the failure of an exchange, without its operation and object. The handle adds
+/// these and converts it to an [`Error`](crate::Error).
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The kernel refused the request.
     Rejected(Rejection),
     /// The socket failed.
     Io(std::io::Error),
-    /// The kernel dropped replies (`ENOBUFS`): what they would have said is unknown.
+    /// The kernel dropped replies (`ENOBUFS`). Their content is unknown.
     RepliesLost,
-    /// No reply is there, and so none comes: another process took it, say, that shares the socket.
+    /// No reply is there, and none will come. For example, another process that shares the socket
+    /// received it.
     Unanswered,
-    /// The part of the kernel that the requests are for is gone; what to do about it.
+    /// The kernel's module was unloaded. The text says what to do.
     Gone(&'static str),
     /// A reply did not fit the receive buffer.
     CutOff,
-    /// The reply is not what the protocol says.
+    /// A reply violates the protocol.
     Malformed(Malformed),
-    /// The request is too large to be written down.
+    /// The request contains a length that does not fit its field.
     Oversized(Oversized),
-    /// The kernel says that what was being dumped changed meanwhile.
+    /// The data changed while the kernel dumped it.
     Interrupted,
 }
 
 impl Failure {
-    /// The same failure once more, for another request that it struck.
+    /// Copies the failure for another request that failed for the same reason.
     pub(crate) fn again(&self) -> Self {
         match self {
             Self::Rejected(rejection) => Self::Rejected(rejection.clone()),

@@ -2,13 +2,14 @@ use super::Rejection;
 use super::message::{self, HEADER, flag, kind};
 use crate::wire::{Oversized, Writer};
 
-/// Requests gathered for one datagram. The kernel carries them out in order, goes on after one
-/// that fails, and answers only those that fail or ask for an ACK. None of them asks: behind
-/// them comes a message that does nothing and asks for one, so that its ACK says that the
-/// kernel is through.
+/// Requests for one datagram.
 ///
-/// The last request could ask itself, but for the requests that the kernel does not answer
-/// whatever they ask: those that end in `EINTR` (`netlink_rcv_skb` in net/netlink/af_netlink.c).
+/// The kernel carries them out in order, continues after one that fails, and answers only those
+/// that fail or ask for an ACK. None of them asks for an ACK. A message that does nothing follows
+/// them and asks for one; its ACK means that the kernel has processed all of them.
+///
+/// The last request can't ask for this ACK itself: the kernel never answers a request that ends
+/// in `EINTR` (`netlink_rcv_skb` in net/netlink/af_netlink.c).
 #[derive(Debug)]
 pub(crate) struct Packet {
     writer: Writer,
@@ -16,18 +17,19 @@ pub(crate) struct Packet {
     count: u32,
 }
 
-/// What became of the requests in a [`Packet`].
+/// The outcome of the requests in a [`Packet`].
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    /// The requests that were refused, by their index in the packet, in order.
+    /// The refused requests with their index in the packet, in order.
     pub(crate) failures: Vec<(u32, Rejection)>,
-    /// Replies were dropped: each request that is not in `failures` may have failed or not.
+    /// True if the kernel dropped replies. Then a request that is not in `failures` may have
+    /// failed too.
     pub(crate) is_replies_lost: bool,
 }
 
 impl Packet {
-    /// An empty packet whose requests are numbered from `first` on, and which need not grow for
-    /// so many bytes of them.
+    /// Returns an empty packet with room for `capacity` bytes, whose requests are numbered from
+    /// `first` on.
     pub(crate) fn new(first: u32, capacity: usize) -> Self {
         Self {
             writer: Writer::with_capacity(capacity),
@@ -36,15 +38,15 @@ impl Packet {
         }
     }
 
-    /// Empties the packet for the requests from number `first` on.
+    /// Empties the packet. Its next requests are numbered from `first` on.
     pub(crate) fn clear(&mut self, first: u32) {
         self.writer.truncate(0);
         self.first = first;
         self.count = 0;
     }
 
-    /// Appends a request, or leaves the packet as it was if it would outgrow `room` bytes: the
-    /// result says which. The first request always fits, for the socket to judge.
+    /// Appends a request. Returns false and leaves the packet unchanged if it would grow beyond
+    /// `room` bytes. The first request always fits; the socket may refuse it later.
     pub(crate) fn push(
         &mut self,
         room: usize,
@@ -83,12 +85,12 @@ impl Packet {
         self.count == 0
     }
 
-    /// The number of the message behind the requests.
+    /// Returns the sequence number of the message behind the requests.
     pub(crate) fn last(&self) -> u32 {
         self.first.wrapping_add(self.count)
     }
 
-    /// The datagram, complete: after this, the packet is to be cleared.
+    /// Completes the datagram and returns it. The packet has to be cleared afterwards.
     pub(crate) fn close(&mut self) -> &[u8] {
         let sequence = self.last();
         let flags = flag::REQUEST | flag::ACK;

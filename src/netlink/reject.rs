@@ -1,42 +1,44 @@
-//! What the kernel answers to a request that it refuses: `struct nlmsgerr` with the attributes
-//! of the extended ACK behind it.
+//! The kernel's answer to a request that it refuses: `struct nlmsgerr`, followed by the
+//! attributes of the extended ACK.
 
 use super::message::{Frame, HEADER, Header, flag};
 use crate::wire::{Attributes, Malformed, align};
 
-/// What the kernel said beside the error number: `NLMSGERR_ATTR_*`, Linux 4.12 or later.
+/// The kernel's explanation beside an error number (Linux 4.12).
+///
+/// [`Error::extended_ack`](crate::Error::extended_ack) returns it. Its fields are the kernel's
+/// `NLMSGERR_ATTR_*`. The kernel sends it with few errors only.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ExtendedAck {
     /// The kernel's message, in English.
     pub message: Option<String>,
-    /// Where in the request the offending attribute begins, in bytes from the message's start.
+    /// The offset of the offending attribute in the request, in bytes from the message's start.
     pub offset: Option<u32>,
-    /// The type of an attribute that is missing from the request (Linux 6.1 or later).
+    /// The type of an attribute that is missing in the request (Linux 6.1).
     pub missing_attribute: Option<u32>,
 }
 
 /// A request that the kernel refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rejection {
-    /// The error, positive: an errno, or a code of the protocol's own (ipset has its own from
-    /// 4097 on).
+    /// The errno, or the protocol's own code (ipset's codes begin at 4097). It is positive.
     pub(crate) code: i32,
     pub(crate) extended: Option<ExtendedAck>,
-    /// What the kernel echoed of the request behind its header, where it did.
+    /// The beginning of the request behind its header, if the kernel echoed the request.
     pub(crate) echo: Vec<u8>,
 }
 
-/// How much of an echoed request is kept: ipset writes a line number near its start.
+/// The bytes of an echoed request that are kept. ipset writes a line number near its start.
 const ECHO_KEPT: usize = 256;
 
-/// The outcome in an `NLMSG_ERROR` message: `None` is success, an ACK.
+/// Reads an `NLMSG_ERROR` message. `None` is an ACK: success.
 pub(crate) fn read(frame: &Frame, payload: &[u8]) -> Result<Option<Rejection>, Malformed> {
     let Some((error, rest)) = payload.split_first_chunk::<4>() else {
         return Err(Malformed::Missing("the number in an error message"));
     };
-    // Normally negative, but not always: hash:ip,mac answers +1 for a malformed entry.
+    // The number is usually negative, but hash:ip,mac answers +1 for a malformed entry.
     let code = i32::from_ne_bytes(*error).saturating_abs();
     if code == 0 {
         return Ok(None);
@@ -57,8 +59,8 @@ pub(crate) fn read(frame: &Frame, payload: &[u8]) -> Result<Option<Rejection>, M
     }))
 }
 
-/// What can be read of an extended ACK. Where it is malformed, the error number before it counts
-/// all the same.
+/// Reads an extended ACK as far as it is well-formed. The error number before it is valid even if
+/// the extended ACK is malformed.
 fn extended_ack(bytes: &[u8]) -> ExtendedAck {
     const MESSAGE: u16 = 1;
     const OFFSET: u16 = 2;
@@ -99,7 +101,7 @@ mod tests {
         let mut writer = Writer::default();
         write(&mut writer, kind::ERROR, flags, 9, |writer| {
             writer.raw(&code.to_ne_bytes());
-            // The request's own header; its length counts the echo even where that is capped.
+            // The request's own header. Its length includes the echo even if that is capped.
             write(writer, 0x0609, flag::REQUEST, 9, |_| {});
             writer.patch(HEADER + 4, 24u32.to_ne_bytes());
             writer.raw(echo);
@@ -154,7 +156,7 @@ mod tests {
 
     #[test]
     fn the_error_number_counts_whatever_the_extended_ack_is() {
-        // An attribute that claims to be longer than what is there, and one of a wrong length.
+        // The first attribute has a wrong length; the last one is longer than the bytes left.
         let bytes = error(flag::CAPPED | flag::ACK_TLVS, -1, &[], |writer| {
             writer.attribute(2, &[1]);
             writer.string(1, "not you");

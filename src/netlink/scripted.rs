@@ -1,5 +1,4 @@
-//! A transport for unit tests: it hands out made-up datagrams, for what no kernel can be brought
-//! to say at will.
+//! A transport for unit tests with made-up replies, for those that no kernel sends on demand.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,7 +9,7 @@ use super::inbox::Inbox;
 use super::message::{Header, flag, kind, write};
 use crate::wire::Writer;
 
-/// What receiving gives.
+/// The outcome of receiving.
 #[derive(Debug, Clone)]
 pub(crate) enum Reply {
     Datagram(Vec<u8>),
@@ -20,7 +19,7 @@ pub(crate) enum Reply {
     Lost,
 }
 
-/// A kernel that answers each datagram with what the script says.
+/// A kernel that answers each datagram with the replies that `script` returns.
 pub(crate) struct Scripted<F> {
     script: F,
     replies: VecDeque<Reply>,
@@ -40,7 +39,7 @@ pub(crate) struct Request<'a> {
     pub(crate) bytes: &'a [u8],
     /// The header of its first message.
     pub(crate) header: Header,
-    /// How many replies to earlier ones were not received yet.
+    /// The number of replies to earlier datagrams that were not received yet.
     pub(crate) unread: usize,
 }
 
@@ -53,28 +52,28 @@ impl Request<'_> {
         writer.bytes().to_vec()
     }
 
-    /// A message of the protocol.
+    /// Returns a message of the protocol.
     pub(crate) fn data(&self, flags: u16, payload: &[u8]) -> Reply {
         Reply::Datagram(self.reply(self.header.kind, flags, payload))
     }
 
-    /// An ACK, or a refusal.
+    /// Returns a refusal, or an ACK if `code` is 0.
     pub(crate) fn error(&self, code: i32) -> Reply {
         let payload = [&(-code).to_ne_bytes()[..], &self.bytes[..16]].concat();
         Reply::Datagram(self.reply(kind::ERROR, flag::CAPPED, &payload))
     }
 
-    /// A message of a kind that every protocol has, without content.
+    /// Returns a message of a kind that every protocol has, without content.
     pub(crate) fn of_kind(&self, kind: u16) -> Reply {
         Reply::Datagram(self.reply(kind, 0, &[]))
     }
 
-    /// The end of a dump.
+    /// Returns the end of a dump.
     pub(crate) fn done(&self) -> Reply {
         Reply::Datagram(self.reply(kind::DONE, 0, &0i32.to_ne_bytes()))
     }
 
-    /// The same datagram as one from the message with another number on.
+    /// Returns the same request with another sequence number.
     pub(crate) fn numbered(&self, sequence: u32) -> Self {
         Self {
             bytes: self.bytes,

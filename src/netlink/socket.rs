@@ -10,27 +10,28 @@ use super::Failure;
 use super::connection::Transport;
 use super::inbox::Inbox;
 
-/// The netlink protocols in use: `NETLINK_*` of include/uapi/linux/netlink.h.
+/// The netlink protocols that this crate uses: `NETLINK_*` of include/uapi/linux/netlink.h.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Protocol {
     Netfilter = 12,
     Generic = 16,
 }
 
-/// What the receive buffer is asked to hold. Only a limit: memory is taken when replies come.
+/// The requested size of the receive buffer in bytes. This is only a limit: the kernel allocates
+/// memory when replies come.
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
-/// What the send buffer is asked to hold, as above.
+/// The requested size of the send buffer in bytes. This is only a limit too.
 const SEND_BUFFER: usize = 1024 * 1024;
-/// What the kernel adds to a datagram when it charges it to the send buffer.
+/// The bytes that the kernel adds to a datagram when it charges it to the send buffer.
 const SEND_OVERHEAD: usize = 32;
-/// What an error message costs in the receive buffer, rounded up: 36 bytes of message, the
-/// extended ACK, and the kernel's bookkeeping (`SKB_TRUESIZE`).
+/// The bytes that an error message takes in the receive buffer, rounded up: 36 bytes of message,
+/// the extended ACK, and the kernel's bookkeeping (`SKB_TRUESIZE`).
 const REPLY_COST: usize = 2048;
 
 /// A blocking netlink socket to the kernel.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    // Clone of a netlink_sys::Socket closes its descriptor twice: it never leaves this struct.
+    // Private, because a clone of a netlink_sys::Socket closes the same descriptor twice.
     inner: netlink_sys::Socket,
     send_limit: usize,
     reply_limit: u32,
@@ -40,11 +41,11 @@ impl Socket {
     /// Opens a socket in the calling thread's network namespace.
     pub(crate) fn open(protocol: Protocol) -> Result<Self, Failure> {
         let inner = netlink_sys::Socket::new(protocol as isize)?;
-        // Short errors, so that many of them fit the receive buffer, and errors that say more:
-        // both are done without before Linux 4.3 and 4.12.
+        // Short errors (Linux 4.3), so that many fit the receive buffer, and extended ACKs (4.12).
+        // Older kernels work without them.
         if_known(inner.set_cap_ack(true))?;
         if_known(inner.set_ext_ack(true))?;
-        // Beyond the system's limit for those who may, else up to it.
+        // With CAP_NET_ADMIN the size may exceed the system's limit.
         if socket::setsockopt(&inner, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
             socket::setsockopt(&inner, sockopt::RcvBuf, &RECEIVE_BUFFER)?;
         }
@@ -62,7 +63,7 @@ impl Socket {
         })
     }
 
-    /// Receives as many datagrams as there are buffers.
+    /// Receives at most as many datagrams as there are buffers.
     fn receive_once(&self, inbox: &mut Inbox) -> nix::Result<()> {
         let (buffers, mut arrivals) = inbox.receive();
         let mut headers = MultiHeaders::<NetlinkAddr>::preallocate(buffers.len(), None);
@@ -71,7 +72,7 @@ impl Socket {
         let received = socket::recvmmsg(fd, &mut headers, slices.iter_mut(), flags, None)?;
         for (index, datagram) in received.enumerate() {
             let cut_off = datagram.flags.contains(MsgFlags::MSG_TRUNC);
-            // Without an address nobody knows who sent it: as good as a stranger.
+            // A datagram without an address counts as one that is not from the kernel.
             let sender = datagram.address.map_or(u32::MAX, |address| address.pid());
             arrivals.filled(index, datagram.bytes, cut_off, sender);
         }
@@ -119,7 +120,7 @@ impl Transport for Socket {
     }
 }
 
-/// The same, but for an option that the kernel is too old to know.
+/// Ignores the error of an option that the kernel is too old to know.
 fn if_known(outcome: io::Result<()>) -> io::Result<()> {
     outcome.or_else(|error| match error.raw_os_error() {
         Some(libc::ENOPROTOOPT) => Ok(()),

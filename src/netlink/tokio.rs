@@ -7,7 +7,7 @@ use super::connection::Transport;
 use super::inbox::Inbox;
 use super::{Failure, Socket};
 
-/// A netlink socket that lets the other tasks of a tokio runtime run between two datagrams.
+/// A netlink socket that lets other tasks of a tokio runtime run before it receives.
 #[derive(Debug)]
 pub(crate) struct AsyncSocket {
     inner: Socket,
@@ -34,7 +34,7 @@ impl Transport for AsyncSocket {
     }
 
     async fn pause(&mut self, time: Duration) {
-        // The program's runtime may have no timer, and this may run on none.
+        // The program's runtime may have no timer, or there may be no runtime.
         match Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn_blocking(move || thread::sleep(time)).await),
             Err(_) => thread::sleep(time),

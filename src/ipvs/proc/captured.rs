@@ -1,9 +1,11 @@
-//! What a kernel wrote: Linux 6.1, User Mode Linux, 100 ticks a second.
+//! Files of a real kernel: Linux 6.1, User Mode Linux, 100 ticks a second.
 //!
-//! A director with the services below between a client and a server in network namespaces, TCP
-//! connections that were opened, half opened, closed from either end and reset, a UDP packet to
-//! each UDP service (to those with the persistence engine one with a Call-ID), an SCTP
-//! association, a TCP connection to an address whose packets carry firewall mark 7:
+//! A director with the services below stood between a client and a server in network namespaces.
+//! The client made:
+//! - TCP connections that were opened, half opened, closed from either end and reset,
+//! - a UDP packet to each UDP service, with a Call-ID to those with the persistence engine,
+//! - an SCTP association,
+//! - a TCP connection to an address whose packets carry firewall mark 7.
 //!
 //! ```text
 //! -A -t 10.9.9.9:80 -s rr
@@ -50,7 +52,7 @@ pub(super) const TABLE: &[u8] = include_bytes!("captured/ip_vs.txt");
 pub(super) const CONNECTIONS: &[u8] = include_bytes!("captured/conn.txt");
 /// `ipvsadm --start-daemon master --syncid 5`, more connections, `cat /proc/net/ip_vs_conn_sync`
 pub(super) const SYNC_MASTER: &[u8] = include_bytes!("captured/conn_sync_master.txt");
-/// The same after `ipvsadm --start-daemon backup --syncid 5` in another namespace, there.
+/// The same file in another namespace, after `ipvsadm --start-daemon backup --syncid 5` there.
 pub(super) const SYNC_BACKUP: &[u8] = include_bytes!("captured/conn_sync_backup.txt");
 /// `cat /proc/net/ip_vs_stats`
 pub(super) const STATS: &str = include_str!("captured/stats.txt");
@@ -60,8 +62,8 @@ pub(super) const STATS_PER_CPU: &str = include_str!("captured/stats_percpu.txt")
 /// `cat /proc/net/ip_vs_status` on Linux 7.2 with one service.
 pub(super) const STATUS: &[u8] = include_bytes!("captured/status.txt");
 
-/// Calls `read` with every prefix of `text`, with every byte of it replaced by others, and with
-/// every byte left out.
+/// Calls `read` with every prefix of `text`, and with `text` after replacing or removing each of
+/// its bytes.
 pub(super) fn damaged(text: &[u8], mut read: impl FnMut(&[u8])) {
     for end in 0..text.len() {
         read(&text[..end]);

@@ -7,73 +7,76 @@ use super::text::{Fields, Unexpected, decimal, protocol};
 use crate::ipvs::model::name::Name;
 use crate::ipvs::{PersistenceEngine, Protocol};
 
-/// A connection that IPVS knows, or a persistence template: what binds a client to a server
-/// until it expires.
+/// A connection that IPVS knows, or a persistence template.
+///
+/// A template binds a client to a server until it expires; see [`Connection::is_template`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Connection {
-    /// The transport protocol; number 0 (IP) in the templates of a firewall mark's service.
+    /// The transport protocol; number 0 (IP) in a template of a firewall mark's service.
     pub protocol: Protocol,
-    /// The client. In a template the port is 0 and the address only what persistence looks at:
-    /// its network, if the granularity is one.
+    /// The client's address and port. A template has port 0 and, if the persistence granularity
+    /// is a network, the network's address.
     pub client: SocketAddr,
-    /// What the client connected to. In the templates of a firewall mark's service, the mark;
-    /// see [`Connection::firewall_mark`].
+    /// The address and port that the client connected to. A template of a firewall mark's
+    /// service has the mark here; see [`Connection::firewall_mark`].
     pub virtual_address: SocketAddr,
-    /// The real server; with a tunnel it may be of another family than the rest.
+    /// The real server's address and port. Behind a tunnel it may be of another family than the
+    /// other addresses.
     pub destination: SocketAddr,
-    /// How far the connection has got.
+    /// The connection's state.
     pub state: ConnectionState,
-    /// When the connection is forgotten if nothing happens on it: whole seconds, rounded down.
+    /// The time after which the kernel forgets the connection if it sees no packet of it: whole
+    /// seconds, rounded down.
     #[cfg_attr(feature = "serde", serde(with = "crate::serde::seconds"))]
     pub expires_in: Duration,
-    /// Where the connection comes from: only in what
-    /// [`Proc::synced_connections`](super::Proc::synced_connections) gives.
+    /// Who told the director of the connection. Only
+    /// [`Proc::synced_connections`](super::Proc::synced_connections) returns it.
     pub origin: Option<Origin>,
-    /// What the persistence engine made of it, if one is in use: only in what
-    /// [`Proc::connections`](super::Proc::connections) gives.
+    /// The persistence engine's data, if the connection has any. Only
+    /// [`Proc::connections`](super::Proc::connections) returns it.
     pub engine_data: Option<EngineData>,
 }
 
-/// Where a director knows a connection from.
+/// The origin of a director's knowledge of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Origin {
-    /// Its own traffic.
+    /// The director's own traffic.
     Local,
-    /// A sync daemon's message.
+    /// A message of another director's sync daemon.
     Synced,
 }
 
-/// What a persistence engine tells connections apart by.
+/// The data by which a persistence engine tells connections apart.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct EngineData {
     /// The engine.
     pub engine: PersistenceEngine,
-    /// What it found in the traffic, as it was there: for `sip`, the Call-ID. It comes from the
-    /// client, so that it may be anything, even bytes that are no text.
+    /// The data that the engine found in the traffic, unchanged: for `sip`, the Call-ID. It comes
+    /// from the client, so it may be anything, including bytes that are not UTF-8.
     #[cfg_attr(feature = "serde", serde(with = "crate::serde::text_or_bytes"))]
     pub data: Vec<u8>,
 }
 
-/// How far a connection has got, by the kernel's name for it.
+/// The state of a connection, by the kernel's name for it.
 ///
-/// Each protocol has its own states, and the kernel may learn more: a name that has no constant
-/// here is kept as it is.
+/// Each protocol has its own states. A name that has no constant here is kept unchanged, because
+/// a newer kernel may have more states.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionState(Name<24>);
 
-// They read like the variants of an enum, and are matched like them.
+// The constants are named and matched like the variants of an enum.
 #[allow(non_upper_case_globals)]
 impl ConnectionState {
     /// `NONE`: no state, as in a persistence template without an established connection.
     pub const None: Self = Self(Name::literal("NONE"));
-    /// `ASSURED`: a persistence template that had an established connection, which defence
-    /// against floods spares (Linux 4.19).
+    /// `ASSURED`: a persistence template that had an established connection, so that
+    /// [`DROP_ENTRY`](super::sysctl::DROP_ENTRY) spares it (Linux 4.19).
     pub const Assured: Self = Self(Name::literal("ASSURED"));
     /// `ESTABLISHED`: TCP and SCTP.
     pub const Established: Self = Self(Name::literal("ESTABLISHED"));
@@ -98,12 +101,12 @@ impl ConnectionState {
     /// `UDP`: the only state that UDP has.
     pub const Udp: Self = Self(Name::literal("UDP"));
 
-    /// The kernel's name.
+    /// Returns the kernel's name of the state.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
 
-    /// The state of this name.
+    /// Returns the state of this name.
     #[cfg(feature = "serde")]
     pub(crate) fn new(name: &str) -> Result<Self, String> {
         Name::new(name).map(Self)
@@ -126,7 +129,7 @@ impl fmt::Debug for ConnectionState {
     }
 }
 
-/// Which of the two files a line is from.
+/// The columns of the two files of connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Columns {
     /// `/proc/net/ip_vs_conn`.
@@ -136,17 +139,18 @@ pub(super) enum Columns {
 }
 
 impl Connection {
-    /// Whether it is no connection but what binds a client to a server for the next ones.
+    /// Returns true for a persistence template, which is not a connection itself: it binds a
+    /// client's next connections to a server.
     pub fn is_template(&self) -> bool {
         self.client.port() == 0
     }
 
-    /// The mark, in a template of a firewall mark's service.
+    /// Returns the mark, if this is a template of a firewall mark's service.
     pub fn firewall_mark(&self) -> Option<NonZeroU32> {
         if self.protocol.number() != 0 {
             return None;
         }
-        // It stands where the first 32 bits of the address are (`ip_vs_sched_persist`,
+        // The mark is the first 32 bits of the address (`ip_vs_sched_persist`,
         // net/netfilter/ipvs/ip_vs_core.c).
         let bits = match self.virtual_address.ip() {
             IpAddr::V4(v4) => v4.to_bits(),
@@ -198,7 +202,7 @@ impl Origin {
 }
 
 impl EngineData {
-    /// What follows the last column that every line has.
+    /// Reads the columns that only some lines have, after those that every line has.
     fn parse(mut fields: Fields<'_>) -> Result<Option<Self>, Unexpected> {
         if fields.rest().is_empty() {
             return Ok(None);

@@ -9,25 +9,30 @@ use crate::{Error, Result};
 
 const OPERATION: &str = "read connections";
 
-/// The connections in `/proc/net/ip_vs_conn` or `ip_vs_conn_sync`, one after the other.
+/// An iterator over the connections in `/proc/net/ip_vs_conn` or `ip_vs_conn_sync`.
 ///
-/// Only one line is held at a time, so that a table of millions takes no memory. The kernel
-/// walks its table while it is read: what begins or ends meanwhile may be seen or not, and up to
-/// Linux 6.1 at least each read of some fifty lines begins with counting from the table's start,
-/// so that time grows with the square of the table's size.
+/// It holds only one line at a time, so a table of millions takes no more memory than a small
+/// one. The kernel walks its table while the file is read. A connection that begins or ends in
+/// the meantime may be missing. Up to Linux 6.1 at least, each read of some fifty lines starts by
+/// counting from the table's start, so the time grows with the square of the table's size.
 ///
-/// From Linux 7.1 on the table grows and shrinks in the background. If it did while it was read,
-/// connections may be missing or have come twice: then the last item is an error
-/// ([`Error::is_inconsistent`]), and all of it has to be read again. What
-/// [`Proc::connections`](super::Proc::connections) returns knows that from
-/// `/proc/net/ip_vs_status`, which shows the table's size and whether it is being changed, before
-/// the first line and after the last. That file is root's. Without the right to read it, the size
-/// in the heading of `/proc/net/ip_vs` has to do, and a change that is not complete when the last
-/// line is read is not noticed. Neither is a table that was enlarged and then shrunk to its old
-/// size while it was read.
+/// # Tables that change their size
+/// From Linux 7.1 on, the table grows and shrinks in the background. If this happens while the
+/// file is read, connections may be missing or repeated. Then the last item is an error
+/// ([`is_inconsistent`](Error::is_inconsistent)), and the file has to be read again.
 ///
-/// A line that can't be understood is an error with its number ([`Error::position`]), and the
-/// next line is tried after it; after an error of the file's there is nothing more.
+/// The iterator of [`Proc::connections`](super::Proc::connections) detects this with
+/// `/proc/net/ip_vs_status`, which it reads before the first line and after the last. That file
+/// shows the table's size and whether it is changing. Only root can read it. For other users,
+/// the iterator compares the size in the heading of `/proc/net/ip_vs`. This misses a change that
+/// is not complete when the last line is read. Both miss a table that grew and then shrank to its
+/// old size while the file was read.
+///
+/// # Errors
+/// A line that is not understood is an error of kind
+/// [`MalformedReply`](crate::ErrorKind::MalformedReply) with the line's number
+/// ([`Error::position`]); the iterator goes on with the next line. After an error of reading the
+/// file, the iterator ends.
 #[derive(Debug)]
 pub struct Connections<R> {
     reader: R,
@@ -35,11 +40,11 @@ pub struct Connections<R> {
     line: Vec<u8>,
     number: usize,
     done: bool,
-    /// Who tells whether the kernel's table kept its size.
+    /// Detects whether the kernel's table kept its size.
     watched: Option<Watched>,
 }
 
-/// A table that may grow, and its size when the reading began.
+/// A table that may grow, and its size when reading began.
 #[derive(Debug)]
 struct Watched {
     watch: Watch,
@@ -47,7 +52,7 @@ struct Watched {
 }
 
 impl<R: BufRead> Connections<R> {
-    /// Reads the text of either file from anywhere.
+    /// Reads connections from the text of either file.
     ///
     /// ```
     /// use ipvset::ipvs::proc::{ConnectionState, Connections};
@@ -72,7 +77,7 @@ impl<R: BufRead> Connections<R> {
         }
     }
 
-    /// The same, with an error at the end if the kernel's table is not as it is now.
+    /// Reads connections, with an error at the end if the table's size has changed since.
     pub(super) fn watched(reader: R, watch: Watch) -> Result<Self> {
         for attempt in 0..ATTEMPTS {
             if attempt != 0 {
@@ -90,7 +95,7 @@ impl<R: BufRead> Connections<R> {
         Err(Error::new(OPERATION, Cause::Inconsistent))
     }
 
-    /// The end of the table: whether it was all of it.
+    /// Ends the reading. Returns an error if the table's size has changed.
     fn end(&mut self) -> Result<()> {
         self.done = true;
         match self.watched.take() {
@@ -101,7 +106,7 @@ impl<R: BufRead> Connections<R> {
         }
     }
 
-    /// Puts the next line, without its end, into `self.line`.
+    /// Puts the next line, without its line feed, into `self.line`. Returns false at the end.
     fn read_line(&mut self) -> io::Result<bool> {
         self.line.clear();
         self.number += 1;
@@ -116,7 +121,7 @@ impl<R: BufRead> Connections<R> {
         let columns = match self.columns {
             Some(columns) => columns,
             None => {
-                // Until the columns are known no line can be understood.
+                // Without the columns, no line can be understood.
                 self.done = true;
                 if !self.read_line().map_err(failed)? {
                     return Ok(None);
@@ -161,7 +166,7 @@ fn failed(error: io::Error) -> Error {
     Error::new(OPERATION, Cause::Io(error))
 }
 
-/// Which file it is, by its heading. A kernel with other columns than these is not guessed at.
+/// Returns which file this is, by its heading. Other columns than the known ones are an error.
 fn columns(heading: &[u8]) -> Result<Columns, Unexpected> {
     let words = heading.split(|byte| *byte == b' ');
     let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();

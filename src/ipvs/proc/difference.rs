@@ -1,34 +1,33 @@
 use super::snapshot::{Snapshot, SnapshotKey, SnapshotServer, SnapshotService};
 
-/// Which services one [`Snapshot`] has configured otherwise than another.
+/// The services whose configuration differs between two [`Snapshot`]s.
 ///
-/// Two services with the same firewall mark count as one here, since which is which is not
-/// shown.
+/// [`Snapshot::changes_since`] returns it. Two services with the same firewall mark count as one
+/// here, because a snapshot does not show their families.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Difference {
-    /// Services that only the newer one has.
+    /// Services that only the newer snapshot has.
     pub added: Vec<SnapshotKey>,
-    /// Services that only the older one has.
+    /// Services that only the older snapshot has.
     pub removed: Vec<SnapshotKey>,
-    /// Services that are configured otherwise, or whose servers are others or are configured
-    /// otherwise.
+    /// Services whose own configuration, servers or servers' configuration changed.
     pub changed: Vec<SnapshotKey>,
 }
 
-/// A service with its servers as far as they are configured, in an order of our own.
+/// The configuration of a service and of its servers, which are sorted.
 type Configured = (SnapshotService, Vec<SnapshotServer>);
 
 impl Difference {
-    /// Whether there is none.
+    /// Returns true if there is no difference.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
     pub(super) fn between(older: &Snapshot, newer: &Snapshot) -> Self {
         let mut difference = Self::default();
-        // Most of the time nothing changed, and then the order is the same too.
+        // Usually nothing changed. Then the order is the same too.
         if same_in_order(older, newer) {
             return difference;
         }
@@ -67,7 +66,7 @@ fn same_in_order(one: &Snapshot, other: &Snapshot) -> bool {
             .eq(other.servers.iter().map(configured))
 }
 
-/// A server without its numbers of connections.
+/// Returns a server without its numbers of connections.
 fn configured(server: &SnapshotServer) -> SnapshotServer {
     SnapshotServer {
         active_connections: 0,
@@ -108,7 +107,7 @@ mod tests {
         table(|lines| lines)
     }
 
-    /// Lines of the table: the IPv6 service with two servers, from which the others follow.
+    /// The index of the table's first service: an IPv6 service with two servers.
     const FIRST: usize = 3;
 
     #[test]
@@ -145,7 +144,7 @@ mod tests {
         assert!(back.removed.is_empty() && back.changed.is_empty());
         let empty = table(|lines| lines[..FIRST].to_vec());
         assert!(empty.is_empty());
-        // One mark is there for both families.
+        // One mark has a service of each family.
         assert_eq!(as_it_is().changes_since(&empty).added.len(), 14);
     }
 

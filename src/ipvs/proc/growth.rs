@@ -1,15 +1,16 @@
-//! Whether what was read of a table is all of it.
+//! Detection of tables that changed their size while they were read.
 //!
-//! Up to Linux 7.0 IPVS's tables keep their size. From 7.1 on each network namespace has its
-//! own, which the kernel enlarges in the background some milliseconds after additions
+//! Up to Linux 7.0, IPVS's tables keep their size. From 7.1 on, each network namespace has tables
+//! of its own, which the kernel enlarges in the background some milliseconds after additions
 //! (`svc_resize_work_handler` in net/netfilter/ipvs/ip_vs_ctl.c, `conn_resize_work_handler` in
-//! ip_vs_conn.c). Whoever reads in pieces goes on by position, and the positions change with
-//! the table: entries are missing or come twice, and the kernel does not say so. In /proc, those
-//! that were moved already are missing until all of them are.
+//! ip_vs_conn.c). A program reads a table in pieces, and the kernel finds the next piece by its
+//! position. The positions change with the table's size, so entries are missing or repeated, and
+//! the kernel does not report this. In `/proc`, the entries that the kernel has moved already are
+//! missing until it has moved all of them.
 //!
-//! These kernels have `/proc/net/ip_vs_status`, which says how many services and connections
-//! there are, and how large the tables are. It can be read by root, and by whoever may read
-//! everything.
+//! These kernels have `/proc/net/ip_vs_status`, which contains the number of services and
+//! connections and the size of the tables. Only root and programs with the capability to read
+//! every file can read it.
 
 use std::fs::File;
 use std::io;
@@ -25,12 +26,12 @@ use crate::{Namespace, Result};
 const STATUS: &str = "/proc/thread-self/net/ip_vs_status";
 const TABLE: &str = "/proc/thread-self/net/ip_vs";
 
-/// How often a file in /proc is tried before it is given up to get it whole.
+/// The number of attempts to read a complete table.
 pub(super) const ATTEMPTS: usize = 10;
-/// How long is waited between two attempts: the kernel is done within milliseconds.
+/// The pause between two attempts. The kernel changes a table's size within milliseconds.
 pub(super) const PAUSE: Duration = Duration::from_millis(10);
 
-/// Whether a kernel's tables grow, and how it is known then what is in them.
+/// Whether a kernel's tables grow, and if so, whether the number of their entries is known.
 #[derive(Debug)]
 pub(crate) enum Growth {
     /// They keep their size.
@@ -42,7 +43,7 @@ pub(crate) enum Growth {
 }
 
 impl Growth {
-    /// In the calling thread's network namespace. IPVS has to be loaded.
+    /// Looks this up in the calling thread's network namespace. IPVS has to be loaded.
     pub(crate) fn open() -> Self {
         match File::open(STATUS) {
             Ok(file) => Self::Counted(file),
@@ -51,7 +52,7 @@ impl Growth {
         }
     }
 
-    /// In another network namespace.
+    /// Looks this up in another network namespace.
     pub(crate) fn open_in(namespace: &Namespace) -> Self {
         namespace.enter(Self::open).unwrap_or(Self::Uncounted)
     }
@@ -60,7 +61,7 @@ impl Growth {
         matches!(self, Self::Never)
     }
 
-    /// How many services there are now, if that is known.
+    /// Returns the current number of services, if it is known.
     pub(crate) fn services(&self) -> Option<usize> {
         let Self::Counted(file) = self else {
             return None;
@@ -69,7 +70,8 @@ impl Growth {
     }
 }
 
-/// Whether the kernel's version is one whose tables grow: for where /proc is not to be seen.
+/// Returns true if tables may grow in this kernel's version. This serves where `/proc` is
+/// hidden.
 fn may_grow() -> bool {
     let major = || {
         let name = uname().ok()?;
@@ -79,22 +81,22 @@ fn may_grow() -> bool {
     major().is_none_or(|major| major >= 7)
 }
 
-/// Watches the size of the table of connections while they are read.
+/// A file that shows the size of the table of connections while that table is read.
 #[derive(Debug)]
 pub(super) enum Watch {
-    /// The status file, which also tells that the table is being resized.
+    /// The status file, which also shows that the table is being resized.
     Status(File),
-    /// The table of services, whose heading has the size too. A resize that is going on does
-    /// not show there.
+    /// The table of services, whose heading contains the size too. It does not show that the
+    /// table is being resized.
     Heading(File),
 }
 
-/// The size of a table, and the load factor that it was made for.
+/// The number of a table's buckets, and the load factor for which the kernel made it.
 pub(super) type Size = (u64, Option<i32>);
 
 impl Watch {
-    /// In the calling thread's network namespace; `None` if the tables of this kernel keep
-    /// their size.
+    /// Opens the file in the calling thread's network namespace. Returns `None` if the tables of
+    /// this kernel keep their size.
     pub(super) fn open() -> io::Result<Option<Self>> {
         Ok(match Growth::open() {
             Growth::Never => None,
@@ -103,7 +105,7 @@ impl Watch {
         })
     }
 
-    /// The size of the table of connections; `None` while it is being resized.
+    /// Returns the size of the table of connections, or `None` while it is being resized.
     pub(super) fn size(&self) -> Result<Option<Size>> {
         match self {
             Self::Status(file) => Ok(settled(&read_status(file)?.connection_table)),
@@ -121,7 +123,7 @@ fn settled(table: &HashTable) -> Option<Size> {
     (!table.is_being_resized()).then_some((table.buckets, table.load_factor))
 }
 
-/// The status as it is now, however often the file was read before.
+/// Reads the current status from the start of the file, which may have been read before.
 fn read_status(file: &File) -> Result<Status> {
     let mut text = vec![0; 4096];
     let mut length = 0;

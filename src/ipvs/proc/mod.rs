@@ -1,5 +1,7 @@
-//! What the kernel tells about IPVS in files instead of over netlink: connections, totals, a
-//! quick look at the table, and the `net.ipv4.vs.*` sysctls. [`Proc`] is where to begin.
+//! IPVS's files in `/proc`: connections, totals, a quick snapshot of the table, and the
+//! `net.ipv4.vs.*` sysctls.
+//!
+//! Netlink has none of these. [`Proc`] reads and writes them.
 
 mod connection;
 mod connections;
@@ -36,8 +38,10 @@ use crate::error::Cause;
 use crate::ipvs::Statistics;
 use crate::{Error, Namespace, Result};
 
-/// IPVS's files in /proc, of one network namespace. Unlike the netlink interface, reading them
-/// takes no privilege on most systems.
+/// IPVS's files in `/proc` of one network namespace.
+///
+/// Most systems let every user read these files; the netlink interface requires CAP_NET_ADMIN.
+/// Only root can read [`Proc::status`].
 ///
 /// ```no_run
 /// use ipvset::ipvs::proc::{Proc, sysctl};
@@ -53,18 +57,19 @@ use crate::{Error, Namespace, Result};
 #[derive(Debug, Default)]
 pub struct Proc {
     namespace: Option<Namespace>,
-    /// Set once it is known that this kernel's tables keep their size.
+    /// Set once this kernel's tables are known to keep their size.
     never_grows: OnceLock<()>,
 }
 
 impl Proc {
-    /// The files of the network namespace that the calling thread is in whenever one is opened.
+    /// Uses the files of the calling thread's network namespace. Each method looks it up anew.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The files of another network namespace. Each time one is opened, a thread enters the
-    /// namespace for it and ends.
+    /// Uses the files of another network namespace.
+    ///
+    /// For each file that it opens, it starts a thread that enters the namespace and ends.
     pub fn in_namespace(namespace: Namespace) -> Self {
         Self {
             namespace: Some(namespace),
@@ -72,18 +77,21 @@ impl Proc {
         }
     }
 
-    /// The connections that IPVS knows, one after the other: `/proc/net/ip_vs_conn`.
+    /// Reads the connections that IPVS knows, one after the other: `/proc/net/ip_vs_conn`.
     ///
     /// # Errors
-    /// Unavailable if there is no such file, since IPVS is not loaded; inconsistent
-    /// ([`Error::is_inconsistent`]) if the kernel does not come to an end with changing the
-    /// table's size (Linux 7.1); else those of opening it.
+    /// - [`is_unavailable`](Error::is_unavailable): the file does not exist, because IPVS is not
+    ///   loaded.
+    /// - [`is_inconsistent`](Error::is_inconsistent): the kernel did not finish changing the
+    ///   table's size (Linux 7.1).
+    /// - [`is_permission_denied`](Error::is_permission_denied), or
+    ///   [`ErrorKind::Io`](crate::ErrorKind::Io): opening the file failed.
     pub fn connections(&self) -> Result<Connections<BufReader<File>>> {
         self.connections_in("ip_vs_conn")
     }
 
-    /// The same connections with where each comes from, and without what persistence engines
-    /// know: `/proc/net/ip_vs_conn_sync`.
+    /// Reads the same connections with their origin and without the data of persistence
+    /// engines: `/proc/net/ip_vs_conn_sync`.
     ///
     /// # Errors
     /// As for [`Proc::connections`].
@@ -101,16 +109,24 @@ impl Proc {
         }
     }
 
-    /// What all services together counted: `/proc/net/ip_vs_stats`. The kernel renews it every
-    /// two seconds; [`Proc::per_cpu`] is as new as can be.
+    /// Returns the statistics of all services together: `/proc/net/ip_vs_stats`.
+    ///
+    /// The kernel updates them every two seconds. The counters of [`Proc::per_cpu`] are always
+    /// current.
     ///
     /// # Errors
-    /// As for [`Proc::connections`], and those of reading it.
+    /// - [`is_unavailable`](Error::is_unavailable): the file does not exist, because IPVS is not
+    ///   loaded.
+    /// - [`ErrorKind::MalformedReply`](crate::ErrorKind::MalformedReply): the file's content is
+    ///   not understood; [`Error::position`] returns where.
+    /// - [`is_permission_denied`](Error::is_permission_denied), or
+    ///   [`ErrorKind::Io`](crate::ErrorKind::Io): opening or reading the file failed.
     pub fn totals(&self) -> Result<Statistics> {
         totals::totals(&self.read_table("read statistics", "ip_vs_stats")?)
     }
 
-    /// What all services together counted, for each CPU: `/proc/net/ip_vs_stats_percpu`.
+    /// Returns the counters of all services together, for each CPU:
+    /// `/proc/net/ip_vs_stats_percpu`.
     ///
     /// # Errors
     /// As for [`Proc::totals`].
@@ -118,32 +134,37 @@ impl Proc {
         totals::per_cpu(&self.read_table("read statistics", "ip_vs_stats_percpu")?)
     }
 
-    /// How many services and connections there are, and how full the tables are:
-    /// `/proc/net/ip_vs_status`. Linux 7.1.
+    /// Returns the number of services and connections, and how full their tables are:
+    /// `/proc/net/ip_vs_status` (Linux 7.1).
     ///
     /// # Errors
-    /// Unavailable if there is no such file, since the kernel is older or IPVS is not loaded;
-    /// permission denied for others than root; else those of opening and reading it.
+    /// - [`is_unavailable`](Error::is_unavailable): the file does not exist, because the kernel
+    ///   is older or IPVS is not loaded.
+    /// - [`is_permission_denied`](Error::is_permission_denied): the program does not run as root.
+    /// - Otherwise as for [`Proc::totals`].
     pub fn status(&self) -> Result<Status> {
         status::status(&self.read_table("read status", "ip_vs_status")?)
     }
 
-    /// What `/proc/net/ip_vs` shows of the table.
+    /// Returns the table of services and servers as `/proc/net/ip_vs` shows it.
     ///
     /// # Errors
-    /// As for [`Proc::totals`]; inconsistent ([`Error::is_inconsistent`]) if the table was not
-    /// whole, however often it was read (Linux 7.1).
+    /// - [`is_inconsistent`](Error::is_inconsistent): none of ten readings was complete, because
+    ///   the kernel was changing the table's size or other programs its services (Linux 7.1).
+    /// - Otherwise as for [`Proc::totals`].
     pub fn snapshot(&self) -> Result<Snapshot> {
         let mut snapshot = Snapshot::default();
         self.snapshot_into(&mut snapshot)?;
         Ok(snapshot)
     }
 
-    /// The same in the memory of an older snapshot, which is quicker.
+    /// Replaces the content of a snapshot with the current table.
+    ///
+    /// This reuses the snapshot's memory, so it is faster than [`Proc::snapshot`].
     ///
     /// # Errors
-    /// As for [`Proc::snapshot`]; the snapshot is empty then, or what it was if the file could
-    /// not be opened.
+    /// As for [`Proc::snapshot`]. If the file could not be opened, the snapshot may keep its old
+    /// content; otherwise it is empty afterwards.
     pub fn snapshot_into(&self, snapshot: &mut Snapshot) -> Result<()> {
         const OPERATION: &str = "read table";
         let mut before = None;
@@ -161,7 +182,7 @@ impl Proc {
         Err(Error::new(OPERATION, Cause::Inconsistent))
     }
 
-    /// Whether the tables grow, which is looked up once: a kernel stays the same.
+    /// Returns whether the tables grow. If they never do, it remembers this.
     fn growth(&self) -> Growth {
         if self.never_grows.get().is_some() {
             return Growth::Never;
@@ -178,14 +199,14 @@ impl Proc {
             .map(|(file, ())| file)
     }
 
-    /// Opens a table, and does something else in its namespace once it is open.
+    /// Opens a table, and then calls `then` in the table's namespace.
     fn open_table_and<T: Send>(
         &self,
         operation: &'static str,
         name: &str,
         then: impl FnOnce() -> T + Send,
     ) -> Result<(File, T)> {
-        // Not /proc/net: that is of the process's first thread, wherever this one is.
+        // /proc/net would be the namespace of the process's first thread.
         let path = Path::new("/proc/thread-self/net").join(name);
         let opened = self.inside(|| Ok((File::open(&path)?, then())));
         opened.map_err(|error| {
@@ -204,7 +225,8 @@ impl Proc {
         Ok(text)
     }
 
-    /// Does something in the namespace. A file that is opened there stays that namespace's.
+    /// Calls `work` in the namespace. A file that is opened there still belongs to that
+    /// namespace afterwards.
     fn inside<T: Send>(&self, work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
         match &self.namespace {
             None => work(),
@@ -214,8 +236,9 @@ impl Proc {
 }
 
 fn not_loaded() -> Cause {
-    Cause::Unavailable("the kernel has no IPVS, or it is not loaded".into())
+    Cause::Unavailable("the kernel has no IPVS, or IPVS is not loaded".into())
 }
 
-/// The kernel gives a page at once, or as much as the largest service with its servers takes.
+/// The size of read buffers. A read returns a page, or more if a service and its servers take
+/// more.
 const BUFFER: usize = 64 * 1024;

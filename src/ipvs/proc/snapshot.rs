@@ -7,25 +7,26 @@ use super::table;
 use crate::Result;
 use crate::ipvs::{ForwardingMethod, Info, Protocol, Scheduler, Version};
 
-/// The table of services and servers as `/proc/net/ip_vs` shows it: not all there is, but in one
-/// pass, and much faster than a dump of every service's servers.
+/// The table of services and servers, as `/proc/net/ip_vs` shows it.
 ///
-/// It is for seeing whether anything changed, and what: most of the time nothing did, and then
-/// that is all a program has to read. What it does not show:
-/// - thresholds, scheduler flags, persistence engines, the kind of a tunnel, statistics, the
+/// Reading it takes one pass and is much faster than a netlink dump of every service's servers,
+/// but it does not contain everything. It serves to find out whether anything changed, and what:
+/// usually nothing did, and then a program needs to read nothing else. It does not contain:
+/// - thresholds, scheduler flags, persistence engines, the kind of a tunnel, statistics and the
 ///   number of persistent connections;
-/// - the family of a firewall mark: a mark with a service for each family is there twice;
+/// - the family of a firewall mark: a mark with a service for each family appears twice;
 /// - one-packet scheduling of IPv6 services;
-/// - persistence in seconds: it is given in ticks, whose length the kernel does not tell.
+/// - the persistence timeout in seconds: the kernel shows it in ticks, whose length is unknown.
 ///
-/// Like a dump it is read in pieces, between which services can come and go, so that one may be
-/// missed or seen twice; a service and its servers are always from the same moment.
+/// The kernel returns the table in pieces, as it does in a dump. If another program adds or
+/// removes services between two pieces, a service may be missing or repeated. A service and its
+/// servers are always from the same moment.
 ///
-/// From Linux 7.1 on, the kernel also moves the services into a larger table from time to time,
-/// and shows only some of them meanwhile. [`Proc`](super::Proc) notices that: it compares the
-/// number of services with the one in `/proc/net/ip_vs_status`, and reads again if it is another.
-/// That file is root's. Without the right to read it, the table is read until two readings show
-/// the same services.
+/// From Linux 7.1 on, the kernel sometimes moves the services into a larger table, and shows only
+/// some of them in the meantime. [`Proc`](super::Proc) detects this: it compares the number of
+/// services with the one in `/proc/net/ip_vs_status`, and reads the table again if they differ.
+/// Only root can read that file. For other users, [`Proc`](super::Proc) reads the table until two
+/// readings in a row show the same services.
 ///
 /// ```no_run
 /// use ipvset::ipvs::proc::Proc;
@@ -47,34 +48,35 @@ use crate::ipvs::{ForwardingMethod, Info, Protocol, Scheduler, Version};
 pub struct Snapshot {
     pub(super) info: Info,
     pub(super) services: Vec<Row>,
-    /// The servers of all services, each service's behind those of the one before.
+    /// The servers of all services, in the order of the services.
     pub(super) servers: Vec<SnapshotServer>,
 }
 
-/// A service, and where its servers end; they begin where those of the row before end.
+/// A service, and the index at which its servers end. They begin where those of the row before
+/// end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {
     pub(super) service: SnapshotService,
     pub(super) end: usize,
 }
 
-/// What a [`Snapshot`] shows of a virtual service.
+/// A virtual service in a [`Snapshot`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SnapshotService {
-    /// Which service it is.
+    /// The service's key.
     pub key: SnapshotKey,
-    /// How it chooses a server.
+    /// The scheduler, which chooses a server for each new connection.
     pub scheduler: Scheduler,
-    /// Whether each packet is scheduled on its own; `None` for IPv6 addresses, where it is not
-    /// shown.
+    /// True if each packet is scheduled on its own; `None` for IPv6 addresses, for which the
+    /// kernel does not show it.
     pub one_packet: Option<bool>,
-    /// Persistence, if the service is persistent.
+    /// The persistence, if the service is persistent.
     pub persistence: Option<SnapshotPersistence>,
 }
 
-/// What a [`Snapshot`] shows of a service's key.
+/// The key of a service in a [`Snapshot`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -88,7 +90,7 @@ pub enum SnapshotKey {
         /// The virtual address and port.
         address: SocketAddr,
     },
-    /// A firewall mark, of either family.
+    /// A firewall mark of either family.
     #[non_exhaustive]
     FirewallMark {
         /// The mark.
@@ -96,36 +98,36 @@ pub enum SnapshotKey {
     },
 }
 
-/// What a [`Snapshot`] shows of a service's persistence, good for comparing only.
+/// The persistence of a service in a [`Snapshot`]. It is only useful for comparisons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SnapshotPersistence {
-    /// The timeout in the kernel's ticks, 100 to 1000 of which make a second.
+    /// The timeout in the kernel's ticks. A second has 100 to 1000 ticks.
     pub ticks: u32,
-    /// The mask as the kernel prints it. For IPv4 the mask's bits; for IPv6 the prefix length,
-    /// with its bytes the wrong way round on little-endian machines.
+    /// The mask as the kernel prints it. For IPv4 it is the mask's bits. For IPv6 it is the
+    /// prefix length, with its bytes reversed on little-endian machines.
     pub mask: u32,
 }
 
-/// What a [`Snapshot`] shows of a real server.
+/// A real server in a [`Snapshot`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SnapshotServer {
     /// The server's address and port.
     pub address: SocketAddr,
-    /// How packets get there.
+    /// How packets get to the server.
     pub forwarding: SnapshotForwarding,
     /// The server's share of new connections.
     pub weight: u32,
-    /// Connections that are established (or whatever the protocol has for it).
+    /// The number of established connections, or of those in the protocol's equivalent state.
     pub active_connections: u32,
-    /// Connections that are opening, closing or idle.
+    /// The number of connections that are opening, closing or idle.
     pub inactive_connections: u32,
 }
 
-/// How packets get to a server, without what a [`Snapshot`] does not show of a tunnel.
+/// How packets get to a server in a [`Snapshot`], without the kind of a tunnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -135,7 +137,7 @@ pub enum SnapshotForwarding {
     Masquerade,
     /// See [`ForwardingMethod::LocalNode`].
     LocalNode,
-    /// See [`ForwardingMethod::Tunnel`]; which one is not shown.
+    /// See [`ForwardingMethod::Tunnel`]; the kernel does not show which kind of tunnel.
     Tunnel,
     /// See [`ForwardingMethod::DirectRouting`].
     DirectRouting,
@@ -144,10 +146,10 @@ pub enum SnapshotForwarding {
 }
 
 impl SnapshotForwarding {
-    /// Whether it is what a [`Snapshot`] shows of this method.
+    /// Returns true if a [`Snapshot`] shows a server with this method in this way.
     pub fn shows(self, method: ForwardingMethod) -> bool {
         match method {
-            // So the kernel shows the numbers that it has no name for.
+            // The kernel shows methods that it has no name for as masquerading.
             ForwardingMethod::Masquerade | ForwardingMethod::Other(_) => self == Self::Masquerade,
             ForwardingMethod::LocalNode => self == Self::LocalNode,
             ForwardingMethod::Tunnel(_) => self == Self::Tunnel,
@@ -158,8 +160,8 @@ impl SnapshotForwarding {
 }
 
 impl Default for Snapshot {
-    /// No services, and an IPVS of version 0.0.0: something for
-    /// [`Proc::snapshot_into`](super::Proc::snapshot_into) to fill.
+    /// Returns a snapshot without services and with version 0.0.0 of IPVS, which
+    /// [`Proc::snapshot_into`](super::Proc::snapshot_into) can fill.
     fn default() -> Self {
         let info = Info {
             version: Version::from_number(0),
@@ -174,18 +176,19 @@ impl Default for Snapshot {
 }
 
 impl Snapshot {
-    /// Reads the text of `/proc/net/ip_vs` from anywhere.
+    /// Reads a snapshot from the text of `/proc/net/ip_vs`.
     ///
     /// # Errors
-    /// A malformed reply for anything else; [`Error::position`](crate::Error::position) says
-    /// where.
+    /// - [`ErrorKind::MalformedReply`](crate::ErrorKind::MalformedReply): the text is not of this
+    ///   form; [`Error::position`](crate::Error::position) returns where.
+    /// - [`ErrorKind::Io`](crate::ErrorKind::Io): reading failed.
     pub fn read(text: impl BufRead) -> Result<Self> {
         let mut snapshot = Self::default();
         table::read(&mut snapshot, text)?;
         Ok(snapshot)
     }
 
-    /// Puts a snapshot together from services with their servers.
+    /// Builds a snapshot of services with their servers.
     #[cfg(feature = "serde")]
     pub(crate) fn from_parts(
         info: Info,
@@ -209,13 +212,15 @@ impl Snapshot {
         self.servers.clear();
     }
 
-    /// Whether it has every service, on a kernel whose table grows while it is read. `count` is
-    /// how many services there are, if that is known; without it, the keys have to be those of
-    /// the reading before, which are in `before`, as are then those of this one.
+    /// Returns true if this snapshot contains every service, on a kernel whose table grows while
+    /// it is read.
     ///
-    /// Nothing may come twice: a service that does can hide that another one is missing. Only a
-    /// firewall mark may, since its two services look the same; then the readings are compared
-    /// as well.
+    /// `count` is the number of services, if it is known. Otherwise the keys have to be the same
+    /// as in the reading before, which are in `before`. This function then puts its own there.
+    ///
+    /// No key may be repeated, because a repeated service can hide that another one is missing.
+    /// Only a firewall mark may appear twice, because its services of both families look the
+    /// same. Then this function compares the two readings even if `count` is known.
     pub(super) fn is_whole(
         &self,
         count: Option<usize>,
@@ -239,23 +244,25 @@ impl Snapshot {
         before.replace(keys.clone()) == Some(keys)
     }
 
-    /// IPVS's version and the size of its table of connections.
+    /// Returns IPVS's version and the size of its table of connections.
     pub fn info(&self) -> Info {
         self.info
     }
 
-    /// The number of services.
+    /// Returns the number of services.
     pub fn len(&self) -> usize {
         self.services.len()
     }
 
-    /// Whether there is no service.
+    /// Returns true if there is no service.
     pub fn is_empty(&self) -> bool {
         self.services.is_empty()
     }
 
-    /// The services, each with its servers, in the kernel's order: that of its hash table, and
-    /// of servers the one added last at first.
+    /// Returns an iterator over the services with their servers, in the kernel's order.
+    ///
+    /// Services are in the order of the kernel's hash table. The servers of a service begin with
+    /// the one that was added last.
     pub fn iter(&self) -> impl Iterator<Item = (&SnapshotService, &[SnapshotServer])> {
         let mut start = 0;
         self.services.iter().map(move |row| {
@@ -265,8 +272,9 @@ impl Snapshot {
         })
     }
 
-    /// What is configured otherwise here than in an older snapshot. Numbers of connections do
-    /// not count, nor does order.
+    /// Returns the services whose configuration differs from that in an older snapshot.
+    ///
+    /// The numbers of connections and the order do not count.
     pub fn changes_since(&self, older: &Self) -> Difference {
         Difference::between(older, self)
     }

@@ -4,53 +4,56 @@ use super::text::{Fields, Unexpected, decimal};
 use crate::error::Cause;
 use crate::{Error, Result};
 
-/// How full IPVS's tables are: what [`Proc::status`](super::Proc::status) reads.
+/// The number of services and connections, and how full their tables are.
 ///
-/// The kernel may add lines to the file and leave some out; a value that it does not give is
-/// `None`, and what is not known here is skipped.
+/// [`Proc::status`](super::Proc::status) returns it. A value that the kernel leaves out is
+/// `None`. Lines that this crate does not know are skipped.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Status {
-    /// Connections, templates of persistent services included.
+    /// The number of connections, including the templates of persistent services.
     pub connections: u64,
     /// The table of connections.
     pub connection_table: HashTable,
-    /// Virtual services.
+    /// The number of virtual services.
     pub services: u64,
     /// The table of services.
     pub service_table: HashTable,
-    /// Kernel threads that renew statistics, as many as were needed at most.
+    /// The number of slots for kernel threads that update statistics: the most threads that were
+    /// needed so far.
     pub statistics_threads: Option<u64>,
-    /// The most of these threads that there may be.
+    /// The maximum number of these threads.
     pub statistics_threads_max: Option<u64>,
-    /// How many counters such a thread renews in one go.
+    /// The maximum number of counters that such a thread updates at a time.
     pub statistics_chain_max: Option<u64>,
-    /// How many counters such a thread can renew.
+    /// The maximum number of counters that such a thread can update.
     pub statistics_per_thread: Option<u64>,
 }
 
-/// A hash table of IPVS's. It grows and shrinks with what is in it.
+/// A hash table of IPVS, which grows and shrinks with the number of its entries.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct HashTable {
-    /// How many buckets it has; 0 while there is no table, as before the first service.
+    /// The number of buckets; 0 while there is no table, as before the first service.
     pub buckets: u64,
-    /// The load factor that it was made for: see
+    /// The load factor for which the kernel made the table: see
     /// [`CONN_LFACTOR`](super::sysctl::CONN_LFACTOR) and
     /// [`SVC_LFACTOR`](super::sysctl::SVC_LFACTOR).
     pub load_factor: Option<i32>,
-    /// How many buckets have no entry, one, two and so on; the last number is for those with
-    /// that many or more. Empty if the table is.
+    /// The number of buckets with no entry, with one entry, with two and so on. The last number
+    /// also counts the buckets with more entries. It is empty if the table has no entry.
     pub chains: Vec<u64>,
 }
 
 impl HashTable {
-    /// Whether the kernel is moving the entries into a table of another size. Until that is
-    /// done, /proc/net/ip_vs and /proc/net/ip_vs_conn show only entries that were not moved yet.
+    /// Returns true if the kernel is moving the entries into a table of another size.
+    ///
+    /// Until it has moved all of them, `/proc/net/ip_vs` and `/proc/net/ip_vs_conn` show only the
+    /// entries that it has not moved yet.
     pub fn is_being_resized(&self) -> bool {
-        // The buckets of both tables are counted then.
+        // Then `chains` counts the buckets of both tables.
         let buckets = self.chains.iter().copied().fold(0, u64::saturating_add);
         !self.chains.is_empty() && buckets != self.buckets
     }
@@ -65,7 +68,7 @@ impl HashTable {
             b" empty" => Some(0),
             other => other.strip_prefix(b" len-").and_then(decimal),
         };
-        // Longer chains than anybody would count.
+        // Ignores absurd lengths, so that they take no memory.
         let length = length.and_then(|it| usize::try_from(it).ok());
         if let Some(length) = length.filter(|it| *it < 1024) {
             if self.chains.len() <= length {
@@ -77,7 +80,7 @@ impl HashTable {
     }
 }
 
-/// `128 (7 bits, lfactor -3)`.
+/// Reads `128 (7 bits, lfactor -3)`.
 fn size(mut fields: Fields<'_>) -> Result<(u64, Option<i32>), Unexpected> {
     let buckets = fields.read("a number", decimal)?;
     let mut load_factor = None;
@@ -97,7 +100,7 @@ fn number(mut fields: Fields<'_>) -> Result<u64, Unexpected> {
     fields.read("a number", decimal)
 }
 
-/// `1 (max 16)`.
+/// Reads `1 (max 16)`.
 fn slots(mut fields: Fields<'_>) -> Result<(u64, Option<u64>), Unexpected> {
     let slots = fields.read("a number", decimal)?;
     let max = match fields.next() {
@@ -107,7 +110,7 @@ fn slots(mut fields: Fields<'_>) -> Result<(u64, Option<u64>), Unexpected> {
     Ok((slots, max))
 }
 
-/// `/proc/net/ip_vs_status` (`ip_vs_status_show`, net/netfilter/ipvs/ip_vs_ctl.c).
+/// Reads `/proc/net/ip_vs_status` (`ip_vs_status_show`, net/netfilter/ipvs/ip_vs_ctl.c).
 pub(super) fn status(text: &[u8]) -> Result<Status> {
     let mut status = Status::default();
     let (mut connections, mut services) = (None, None);

@@ -1,13 +1,15 @@
-//! The `net.ipv4.vs.*` sysctls of a network namespace, for IPv6 as well as IPv4: typed where
-//! they are known, by name where not.
+//! The `net.ipv4.vs.*` sysctls of a network namespace, which apply to IPv4 and IPv6.
 //!
-//! Each constant here is a name with the type and the range of its values; reading and writing
-//! is [`Proc::get`] and [`Proc::set`]. What is said of them follows the kernel's
-//! Documentation/networking/ipvs-sysctl.rst and `ip_vs_control_net_init_sysctl` of
-//! net/netfilter/ipvs/ip_vs_ctl.c. Where no version is named, Linux 5.10 has it already.
+//! Each constant is the name of a sysctl with the type and the range of its values.
+//! [`Proc::get`] reads its value and [`Proc::set`] writes it. [`Proc::get_text`] and
+//! [`Proc::set_text`] do the same for sysctls without a constant.
 //!
-//! In a network namespace that belongs to a user namespace of its own there are none up to
-//! Linux 6.1 at least. From 6.10 on all are there and can be written, except for
+//! The descriptions follow the kernel's Documentation/networking/ipvs-sysctl.rst and
+//! `ip_vs_control_net_init_sysctl` in net/netfilter/ipvs/ip_vs_ctl.c. Linux 5.10 has every
+//! sysctl for which no version is named.
+//!
+//! Up to Linux 6.1 at least, there are no sysctls in a network namespace that belongs to a user
+//! namespace of its own. From 6.10 on, it has all of them. All can be written there, except
 //! [`SYNC_QLEN_MAX`], [`SYNC_SOCK_SIZE`], [`RUN_ESTIMATION`], [`EST_CPULIST`] and [`EST_NICE`],
 //! which can only be read.
 
@@ -47,7 +49,7 @@ impl<T> Sysctl<T> {
         }
     }
 
-    /// Its name, without the `net.ipv4.vs.` ahead.
+    /// Returns the sysctl's name, without `net.ipv4.vs.` before it.
     pub const fn name(&self) -> &'static str {
         self.name
     }
@@ -73,11 +75,15 @@ const SET: &str = "set sysctl";
 const LIST: &str = "list sysctls";
 
 impl Proc {
-    /// The value of a sysctl.
+    /// Returns the value of a sysctl.
     ///
     /// # Errors
-    /// Unavailable if this kernel has no such sysctl (or no IPVS); a malformed reply if its
-    /// value is none of the type's; else those of reading the file.
+    /// - [`is_unavailable`](Error::is_unavailable): the kernel does not have the sysctl, or IPVS
+    ///   is not loaded.
+    /// - [`ErrorKind::MalformedReply`](crate::ErrorKind::MalformedReply): the value does not fit
+    ///   the sysctl's type.
+    /// - [`is_permission_denied`](Error::is_permission_denied), or
+    ///   [`ErrorKind::Io`](crate::ErrorKind::Io): reading the file failed.
     pub fn get<T: Value>(&self, sysctl: Sysctl<T>) -> Result<T> {
         let text = self.get_text(sysctl.name)?;
         T::read(&text).ok_or_else(|| {
@@ -90,11 +96,16 @@ impl Proc {
         })
     }
 
-    /// Gives a sysctl another value.
+    /// Sets the value of a sysctl.
     ///
     /// # Errors
-    /// Invalid input for a value outside the sysctl's range, which is not written; permission
-    /// denied without CAP_NET_ADMIN over the namespace; unavailable as for [`Proc::get`].
+    /// - [`is_invalid_input`](Error::is_invalid_input): the value is outside the sysctl's range,
+    ///   and was not written, or the kernel refused it.
+    /// - [`is_permission_denied`](Error::is_permission_denied): the program lacks CAP_NET_ADMIN
+    ///   over the namespace.
+    /// - [`is_unavailable`](Error::is_unavailable): the kernel does not have the sysctl, or IPVS
+    ///   is not loaded.
+    /// - [`ErrorKind::Io`](crate::ErrorKind::Io): writing the file failed otherwise.
     pub fn set<T: Value>(&self, sysctl: Sysctl<T>, value: &T) -> Result<()> {
         value
             .check(&sysctl.limits)
@@ -102,11 +113,14 @@ impl Proc {
         self.set_text(sysctl.name, &value.written())
     }
 
-    /// The value of a sysctl that may have no constant here, as the kernel writes it.
+    /// Returns the value of a sysctl as the kernel writes it, also of one without a constant.
     ///
     /// # Errors
-    /// Unavailable if this kernel has no such sysctl (or no IPVS), invalid input for what is no
-    /// name of one, else those of reading the file.
+    /// - [`is_unavailable`](Error::is_unavailable): the kernel does not have the sysctl, or IPVS
+    ///   is not loaded.
+    /// - [`is_invalid_input`](Error::is_invalid_input): this can't be the name of a sysctl.
+    /// - [`is_permission_denied`](Error::is_permission_denied), or
+    ///   [`ErrorKind::Io`](crate::ErrorKind::Io): reading the file failed.
     pub fn get_text(&self, name: &str) -> Result<String> {
         let mut text = String::new();
         self.open_sysctl(GET, name, OpenOptions::new().read(true))?
@@ -116,28 +130,32 @@ impl Proc {
         Ok(text)
     }
 
-    /// Writes the value of a sysctl that may have no constant here.
+    /// Sets the value of a sysctl as text, also of one without a constant.
     ///
     /// # Errors
-    /// As for [`Proc::get_text`] and [`Proc::set`]; what the kernel refuses is invalid input.
+    /// - [`is_invalid_input`](Error::is_invalid_input): the kernel refused the value, or this
+    ///   can't be the name of a sysctl.
+    /// - Otherwise as for [`Proc::set`].
     pub fn set_text(&self, name: &str, value: &str) -> Result<()> {
-        // In one piece, since each write is a value of its own.
+        // In one write, because the kernel takes each write as a whole value.
         let line = format!("{value}\n");
         self.open_sysctl(SET, name, OpenOptions::new().write(true))?
             .write_all(line.as_bytes())
             .map_err(|error| match error.kind() {
                 io::ErrorKind::InvalidInput => {
-                    let why = format!("the kernel does not take `{}`", value.escape_debug());
+                    let why = format!("the kernel refuses `{}`", value.escape_debug());
                     Error::refused(SET, why).object(Name(name))
                 }
                 _ => failed(SET, name, error),
             })
     }
 
-    /// The names of the sysctls that this kernel has, in alphabetical order.
+    /// Returns the names of the sysctls that this kernel has, in alphabetical order.
     ///
     /// # Errors
-    /// Unavailable without IPVS, else those of reading the directory.
+    /// - [`is_unavailable`](Error::is_unavailable): the kernel has no IPVS, or it is not loaded.
+    /// - [`is_permission_denied`](Error::is_permission_denied), or
+    ///   [`ErrorKind::Io`](crate::ErrorKind::Io): reading the directory failed.
     pub fn sysctls(&self) -> Result<Vec<String>> {
         let list = || -> io::Result<Vec<String>> {
             let mut names = Vec::new();
@@ -164,7 +182,7 @@ impl Proc {
     ) -> Result<fs::File> {
         let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         if name.is_empty() || !name.bytes().all(known) {
-            let why = format!("`{}` is no name of a sysctl", name.escape_debug());
+            let why = format!("`{}` can't be the name of a sysctl", name.escape_debug());
             return Err(Error::refused(operation, why));
         }
         self.inside(|| options.open(path(name)))
@@ -179,14 +197,14 @@ fn path(name: &str) -> PathBuf {
 fn failed(operation: &'static str, name: &str, error: io::Error) -> Error {
     let cause = match error.kind() {
         io::ErrorKind::NotFound => {
-            Cause::Unavailable("this kernel has none of that name, or IPVS is not loaded".into())
+            Cause::Unavailable("the kernel has no such sysctl, or IPVS is not loaded".into())
         }
         _ => Cause::Io(error),
     };
     Error::new(operation, cause).object(Name(name))
 }
 
-/// As sysctl(8) writes it.
+/// The name of a sysctl as sysctl(8) writes it.
 struct Name<'a>(&'a str);
 
 impl fmt::Display for Name<'_> {

@@ -1,4 +1,4 @@
-//! `/proc/net/ip_vs` (`ip_vs_info_seq_show`, net/netfilter/ipvs/ip_vs_ctl.c).
+//! The parser of `/proc/net/ip_vs` (`ip_vs_info_seq_show`, net/netfilter/ipvs/ip_vs_ctl.c).
 
 use std::io::{self, BufRead};
 use std::net::SocketAddr;
@@ -15,8 +15,8 @@ use crate::{Error, Result};
 
 const OPERATION: &str = "read table";
 
-/// Puts what is in the text where the snapshot has its old content; if it fails, the snapshot
-/// is left empty.
+/// Replaces the content of a snapshot with that of a text. After an error, the snapshot is
+/// empty.
 pub(super) fn read(snapshot: &mut Snapshot, text: impl BufRead) -> Result<()> {
     snapshot.clear();
     let mut number = 0;
@@ -40,7 +40,8 @@ pub(super) fn read(snapshot: &mut Snapshot, text: impl BufRead) -> Result<()> {
     read
 }
 
-/// Calls `read` with each line, which it does not copy unless two pieces of the text share it.
+/// Calls `read` with each line. It copies a line only if the line is split between two pieces of
+/// the text.
 fn each_line(mut text: impl BufRead, mut read: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
     let mut begun = Vec::new();
     loop {
@@ -76,7 +77,7 @@ pub(super) fn failed(error: io::Error) -> Error {
     Error::new(OPERATION, Cause::Io(error))
 }
 
-/// What the text's first line says.
+/// Reads the text's first line.
 pub(super) fn info(text: &[u8]) -> Result<Info> {
     let line = text.split(|byte| *byte == b'\n').next();
     heading(line.unwrap_or_default()).map_err(|why| why.in_line(1, OPERATION))
@@ -118,7 +119,7 @@ fn read_line(snapshot: &mut Snapshot, line: &[u8]) -> Result<(), Unexpected> {
     Ok(())
 }
 
-/// `IP Virtual Server version 1.2.1 (size=4096)`.
+/// Reads `IP Virtual Server version 1.2.1 (size=4096)`.
 fn heading(line: &[u8]) -> Result<Info, Unexpected> {
     let mut fields = Fields::new(line);
     for word in ["IP", "Virtual", "Server", "version"] {
@@ -146,7 +147,7 @@ fn version(word: &[u8]) -> Option<Version> {
     })
 }
 
-/// `TCP  0A090909:0050 rr ops persistent 3000 FFFFFFFF`, or `FWM  00000007 rr`.
+/// Reads `TCP  0A090909:0050 rr ops persistent 3000 FFFFFFFF` or `FWM  00000007 rr`.
 fn read_service(mut fields: Fields<'_>) -> Result<SnapshotService, Unexpected> {
     let protocol = fields.read("a protocol or FWM", |word| match word {
         b"FWM" => Some(None),
@@ -195,7 +196,7 @@ fn read_service(mut fields: Fields<'_>) -> Result<SnapshotService, Unexpected> {
     })
 }
 
-/// `0A00000B:1F90      Masq    1      0          0`.
+/// Reads `0A00000B:1F90      Masq    1      0          0`.
 #[inline]
 fn read_server(mut fields: Fields<'_>) -> Result<SnapshotServer, Unexpected> {
     let server = SnapshotServer {
@@ -221,7 +222,7 @@ fn forwarding(word: &[u8]) -> Option<SnapshotForwarding> {
     }
 }
 
-/// The kernel prints these with a sign, and can be below zero for a moment.
+/// Reads a number of connections. It can be negative for a moment, which counts as 0.
 #[inline]
 fn count(word: &[u8]) -> Option<u32> {
     match word.strip_prefix(b"-") {

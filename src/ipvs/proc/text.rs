@@ -1,4 +1,5 @@
-//! The kernel's tables in /proc: words between spaces, most of them numbers in base 16.
+//! Parsers for the kernel's tables in `/proc`: words between spaces, most of them numbers in
+//! base 16.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -7,7 +8,7 @@ use crate::Error;
 use crate::error::Cause;
 use crate::ipvs::Protocol;
 
-/// Where in a line, from 1, something else stands than what is meant to be there.
+/// A word that is not what the line should have there. Columns count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Unexpected {
     pub(super) column: usize,
@@ -21,7 +22,7 @@ impl fmt::Display for Unexpected {
 }
 
 impl Unexpected {
-    /// The same in a longer line, of which so many bytes stand before what was read.
+    /// Moves the column for a line that has `bytes` more bytes before the text that was read.
     #[inline]
     pub(super) fn behind(self, bytes: usize) -> Self {
         Self {
@@ -30,7 +31,7 @@ impl Unexpected {
         }
     }
 
-    /// The error that it is for whoever wanted the text.
+    /// Converts this to an error in line `number` of the text.
     pub(super) fn in_line(self, number: usize, operation: &'static str) -> Error {
         let cause = Cause::Report {
             line: number,
@@ -41,7 +42,7 @@ impl Unexpected {
     }
 }
 
-/// What is left of a line.
+/// The rest of a line that is being read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fields<'a> {
     line: &'a [u8],
@@ -54,18 +55,18 @@ impl<'a> Fields<'a> {
         Self { line, rest: line }
     }
 
-    /// All that is left, spaces included.
+    /// Returns all that is left, spaces included.
     pub(super) fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// Where the next word begins, or would.
+    /// Returns the column of the next word, or that of the line's end.
     #[inline]
     fn column(&self) -> usize {
         self.line.len() - self.rest.trim_ascii_start().len() + 1
     }
 
-    /// The next word; an empty one at the end of the line.
+    /// Returns the next word; it is empty at the end of the line.
     #[inline]
     pub(super) fn next(&mut self) -> &'a [u8] {
         let rest = self.rest.trim_ascii_start();
@@ -75,7 +76,7 @@ impl<'a> Fields<'a> {
         word
     }
 
-    /// The next word, as `read` understands it.
+    /// Returns the next word, converted by `read`.
     #[inline]
     pub(super) fn read<T>(
         &mut self,
@@ -93,7 +94,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// An address and a port, which are two words.
+    /// Reads an address and a port, which are two words.
     #[inline]
     pub(super) fn address_and_port(
         &mut self,
@@ -104,7 +105,7 @@ impl<'a> Fields<'a> {
         Ok(SocketAddr::new(address, port))
     }
 
-    /// Nothing may be left.
+    /// Returns an error if any word is left.
     #[inline]
     pub(super) fn end(mut self) -> Result<(), Unexpected> {
         let column = self.column();
@@ -118,7 +119,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A number in base 16, in as many digits as there are, if it fits.
+/// Reads a number in base 16, of 1 to 16 digits.
 #[inline]
 pub(super) fn hex(word: &[u8]) -> Option<u64> {
     if word.is_empty() || word.len() > 16 {
@@ -143,7 +144,7 @@ pub(super) fn port(word: &[u8]) -> Option<u16> {
     }
 }
 
-/// A number in base 10.
+/// Reads a number in base 10.
 #[inline]
 pub(super) fn decimal(word: &[u8]) -> Option<u64> {
     if word.is_empty() {
@@ -160,7 +161,7 @@ pub(super) fn decimal_u32(word: &[u8]) -> Option<u32> {
     decimal(word)?.try_into().ok()
 }
 
-/// `0A000001`, or `fd00:0000:0000:0000:0000:0000:0000:0001` with no zero left out.
+/// Reads `0A000001`, or `fd00:0000:0000:0000:0000:0000:0000:0001` with all its zeros.
 #[inline]
 pub(super) fn address(word: &[u8]) -> Option<IpAddr> {
     match word.len() {
@@ -182,7 +183,7 @@ fn ipv6(word: &[u8]) -> Option<Ipv6Addr> {
     }
 }
 
-/// `0A000001:0050` or `[fd00:...:0001]:0050`.
+/// Reads `0A000001:0050` or `[fd00:...:0001]:0050`.
 #[inline]
 pub(super) fn socket_address(word: &[u8]) -> Option<SocketAddr> {
     let (front, colon_port) = word.split_at_checked(word.len().checked_sub(5)?)?;
@@ -194,7 +195,8 @@ pub(super) fn socket_address(word: &[u8]) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, port(colon_port.strip_prefix(b":")?)?))
 }
 
-/// A protocol as the kernel names it (`ip_vs_proto_name`, net/netfilter/ipvs/ip_vs_core.c).
+/// Reads the kernel's name of a protocol (`ip_vs_proto_name`,
+/// net/netfilter/ipvs/ip_vs_core.c).
 #[inline]
 pub(super) fn protocol(word: &[u8]) -> Option<Protocol> {
     Some(match word {

@@ -2,26 +2,27 @@ use super::text::{Fields, Unexpected, hex, hex_u32};
 use crate::Result;
 use crate::ipvs::{Rates, Statistics};
 
-/// What one CPU counted for all services of a network namespace together.
+/// The counters of one CPU, for all services of a network namespace together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CpuCounters {
     /// The CPU's number, from 0.
     pub cpu: u32,
-    /// Connections scheduled.
+    /// Scheduled connections.
     pub connections: u64,
     /// Packets from clients.
     pub incoming_packets: u64,
-    /// Packets to clients, as far as they pass this machine.
+    /// Packets to clients that pass this machine.
     pub outgoing_packets: u64,
     /// Bytes from clients.
     pub incoming_bytes: u64,
-    /// Bytes to clients, as far as they pass this machine.
+    /// Bytes to clients that pass this machine.
     pub outgoing_bytes: u64,
 }
 
-/// Two lines of heading, one of counters, an empty one, one of heading, one of rates.
+/// Reads the totals: two lines of heading, a line of counters, an empty line, a line of heading
+/// and a line of rates.
 pub(super) fn totals(text: &[u8]) -> Result<Statistics> {
     let mut lines = Lines::after_heading(text);
     let [connections, inp, outp, inb, outb] = lines.read(five)?;
@@ -44,8 +45,8 @@ pub(super) fn totals(text: &[u8]) -> Result<Statistics> {
     })
 }
 
-/// Two lines of heading, one of counters for each CPU, and then what [`totals`] says too: one
-/// that begins with `~` instead of a CPU's number, and the rates.
+/// Reads the counters of each CPU: two lines of heading and a line for each CPU. The values that
+/// [`totals`] reads follow: a line that begins with `~` instead of a CPU's number, and the rates.
 pub(super) fn per_cpu(text: &[u8]) -> Result<Vec<CpuCounters>> {
     let mut lines = Lines::after_heading(text);
     let mut cpus = Vec::new();

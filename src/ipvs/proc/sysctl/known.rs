@@ -3,144 +3,154 @@ use std::time::Duration;
 use super::value::Limits;
 use super::{ConnectionReuse, DefenseMode, SyncThreshold, Sysctl};
 
-/// One packet in so many is dropped while [`DROP_PACKET`] is [`DefenseMode::Always`]: 10 in a
-/// fresh kernel.
+/// The rate at which [`DROP_PACKET`] drops packets in mode [`DefenseMode::Always`]: one in
+/// this many. The default is 10.
 pub const AM_DROPRATE: Sysctl<i32> = Sysctl::new("am_droprate");
 
-/// With fewer free pages of memory than this the automatic defences become active: 1024 in a
-/// fresh kernel.
+/// The number of free pages of memory below which the automatic defences become active. The
+/// default is 1024.
 pub const AMEMTHRESH: Sysctl<i32> = Sysctl::new("amemthresh");
 
-/// While a backup sync daemon runs, connections are not scheduled here, so that packets of
-/// direct routing and tunnels do not go round: off in a fresh kernel.
+/// Schedules no connections while a backup sync daemon runs, so that packets of direct routing
+/// and tunnels do not loop. Off by default.
 pub const BACKUP_ONLY: Sysctl<bool> = Sysctl::new("backup_only");
 
-/// Packets for which no cache server is available go to their own destination: off in a fresh
-/// kernel.
+/// Sends packets to their own destination if no cache server is available. Off by default.
 pub const CACHE_BYPASS: Sysctl<bool> = Sysctl::new("cache_bypass");
 
-/// The size of the table of connections: 2 to the power of this is how many connections a
-/// bucket has, so that less is more memory. -8 to 8; -4 in a fresh kernel, more in other network
-/// namespaces than the first. A change resizes the table at once, which
-/// [`Proc::status`](super::super::Proc::status) shows. Linux 7.1.
+/// The load factor of the table of connections (Linux 7.1): a bucket has 2 to the power of
+/// this many connections.
+///
+/// A smaller factor takes more memory. The range is -8 to 8. The default is -4 in the first
+/// network namespace and more in others. A change resizes the table at once;
+/// [`Proc::status`](super::super::Proc::status) shows its size.
 pub const CONN_LFACTOR: Sysctl<i32> = Sysctl::limited("conn_lfactor", Limits::Range(-8, 8));
 
-/// How many connections the namespace may have: up to 2^30 on 64-bit machines, as in a fresh
-/// kernel, and up to 2^24 on others. Linux 7.2.
+/// The maximum number of connections in the namespace (Linux 7.2).
+///
+/// The limit and the default are 2^30 on 64-bit machines and 2^24 on others.
 pub const CONN_MAX: Sysctl<i32> = Sysctl::limited("conn_max", Limits::Range(0, 1 << 30));
 
-/// What is done with a new connection that looks like an old one:
-/// [`ConnectionReuse::RESCHEDULE`] in a fresh kernel. Before Linux 5.9, anything but nothing
-/// delays such connections by a second when [`CONNTRACK`] is on.
+/// What happens to a new connection that looks like an old one. The default is
+/// [`ConnectionReuse::RESCHEDULE`].
+///
+/// Before Linux 5.9, any flag delays such connections by a second if [`CONNTRACK`] is on.
 pub const CONN_REUSE_MODE: Sysctl<ConnectionReuse> = Sysctl::new("conn_reuse_mode");
 
-/// Connections of IPVS are connections of netfilter's too, for rules that look at their state
-/// or translate addresses: off in a fresh kernel. Only in kernels with `CONFIG_IP_VS_NFCT`.
+/// Makes IPVS's connections known to netfilter's connection tracking, for rules that look at
+/// their state or translate addresses. Off by default. Only kernels with `CONFIG_IP_VS_NFCT`
+/// have it.
 pub const CONNTRACK: Sysctl<bool> = Sysctl::new("conntrack");
 
-/// How much the kernel logs; only in kernels with `CONFIG_IP_VS_DEBUG`. From 0, errors of
-/// transmission, to 12, each packet's way.
+/// How much the kernel logs, from 0 (errors of transmission) to 12 (the path of each packet).
+/// Only kernels with `CONFIG_IP_VS_DEBUG` have it.
 pub const DEBUG_LEVEL: Sysctl<i32> = Sysctl::new("debug_level");
 
-/// Half-open connections are forgotten at random: [`DefenseMode::Off`] in a fresh kernel.
+/// When IPVS forgets half-open connections at random. The default is [`DefenseMode::Off`].
 pub const DROP_ENTRY: Sysctl<DefenseMode> = Sysctl::new("drop_entry");
 
-/// Packets are dropped at a rate that grows as memory gets short: [`DefenseMode::Off`] in a
-/// fresh kernel. See [`AM_DROPRATE`].
+/// When IPVS drops packets, at a rate that grows as memory gets short. The default is
+/// [`DefenseMode::Off`]. See [`AM_DROPRATE`].
 pub const DROP_PACKET: Sysctl<DefenseMode> = Sysctl::new("drop_packet");
 
-/// The CPUs that may estimate rates, such as `0,2-3`; with none, nothing is estimated. Linux
-/// 6.2.
+/// The CPUs that may estimate rates, such as `0,2-3` (Linux 6.2). If the list is empty,
+/// nothing is estimated.
 pub const EST_CPULIST: Sysctl<String> = Sysctl::new("est_cpulist");
 
-/// How the threads that estimate rates share the CPU with others: -20 (more) to 19 (less), 0 in
-/// a fresh kernel. Linux 6.2.
+/// The nice value of the threads that estimate rates (Linux 6.2): from -20 (most CPU time) to
+/// 19 (least). The default is 0.
 pub const EST_NICE: Sysctl<i32> = Sysctl::limited("est_nice", Limits::Range(-20, 19));
 
-/// A connection is ended at once when its server was removed, instead of its packets being
-/// dropped: off in a fresh kernel. From Linux 5.9 on it happens when the server is removed,
-/// before that when the connection's next packet comes.
+/// Ends a connection at once if its server was removed, instead of dropping its packets. Off
+/// by default.
+///
+/// From Linux 5.9 on, this happens when the server is removed; before, when the connection's
+/// next packet arrives.
 pub const EXPIRE_NODEST_CONN: Sysctl<bool> = Sysctl::new("expire_nodest_conn");
 
-/// A client that is bound to a server whose weight is 0 gets another for its next connection:
-/// off in a fresh kernel.
+/// Gives a client whose persistent server has weight 0 another server for its next connection.
+/// Off by default.
 pub const EXPIRE_QUIESCENT_TEMPLATE: Sysctl<bool> = Sysctl::new("expire_quiescent_template");
 
-/// Packets of protocols that IPVS does not know, such as IP in IP, are never looked into: off
-/// in a fresh kernel.
+/// Never looks into packets of protocols that IPVS does not know, such as IP in IP. Off by
+/// default.
 pub const IGNORE_TUNNELED: Sysctl<bool> = Sysctl::new("ignore_tunneled");
 
-/// How long `lblc` keeps a destination that is not asked for; there once the scheduler is
-/// loaded. A day in a fresh kernel.
+/// How long `lblc` keeps a destination that no client requests. The default is a day. The
+/// kernel has it once the scheduler is loaded.
 pub const LBLC_EXPIRATION: Sysctl<Duration> = Sysctl::new("lblc_expiration");
 
-/// The same for `lblcr`.
+/// How long `lblcr` keeps a destination that no client requests. The default is a day. The
+/// kernel has it once the scheduler is loaded.
 pub const LBLCR_EXPIRATION: Sysctl<Duration> = Sysctl::new("lblcr_expiration");
 
-/// A masqueraded server's packet that belongs to no connection is answered with an ICMP error:
-/// off in a fresh kernel.
+/// Answers a masqueraded server's packet that belongs to no connection with an ICMP error. Off
+/// by default.
 pub const NAT_ICMP_SEND: Sysctl<bool> = Sysctl::new("nat_icmp_send");
 
-/// Packets too large for the way to their server are refused with an ICMP error: on in a fresh
-/// kernel. Off, tunnels fragment them.
+/// Refuses packets that are too large for the path to their server with an ICMP error. On by
+/// default. If it is off, tunnels fragment such packets.
 pub const PMTU_DISC: Sysctl<bool> = Sysctl::new("pmtu_disc");
 
-/// Statistics are renewed, and rates estimated: on in a fresh kernel. Linux 5.16. From 6.2 on a
-/// kernel thread does it.
+/// Updates statistics and estimates rates (Linux 5.16). On by default. From 6.2 on, kernel
+/// threads do this.
 pub const RUN_ESTIMATION: Sysctl<bool> = Sysctl::new("run_estimation");
 
-/// ICMP errors for connections that are not known yet are scheduled like them: off in a fresh
-/// kernel.
+/// Schedules an ICMP error for an unknown connection like a packet of that connection. Off by
+/// default.
 pub const SCHEDULE_ICMP: Sysctl<bool> = Sysctl::new("schedule_icmp");
 
-/// TCP connections have to get further to count as established, and are forgotten sooner:
-/// [`DefenseMode::Off`] in a fresh kernel.
+/// When TCP connections need more packets to count as established, and are forgotten sooner.
+/// The default is [`DefenseMode::Off`].
 pub const SECURE_TCP: Sysctl<DefenseMode> = Sysctl::new("secure_tcp");
 
-/// SCTP connections are taken over in the middle, not only from their beginning: off in a fresh
-/// kernel.
+/// Accepts SCTP connections from any packet on, not only from their beginning. Off by default.
 pub const SLOPPY_SCTP: Sysctl<bool> = Sysctl::new("sloppy_sctp");
 
-/// TCP connections are taken over in the middle, not only from their beginning: off in a fresh
-/// kernel.
+/// Accepts TCP connections from any packet on, not only from their beginning. Off by default.
 pub const SLOPPY_TCP: Sysctl<bool> = Sysctl::new("sloppy_tcp");
 
-/// Packets from masqueraded servers are routed as if this machine had sent them: on in a fresh
-/// kernel.
+/// Routes packets from masqueraded servers as if this machine had sent them. On by default.
 pub const SNAT_REROUTE: Sysctl<bool> = Sysctl::new("snat_reroute");
 
-/// The size of the table of services: 2 to the power of this is how many services a bucket has.
-/// -8 to 8; -3 in a fresh kernel, more in other network namespaces than the first. A change
-/// resizes the table at once. Linux 7.1.
+/// The load factor of the table of services (Linux 7.1): a bucket has 2 to the power of this
+/// many services.
+///
+/// The range is -8 to 8. The default is -3 in the first network namespace and more in others.
+/// A change resizes the table at once.
 pub const SVC_LFACTOR: Sysctl<i32> = Sysctl::limited("svc_lfactor", Limits::Range(-8, 8));
 
-/// 1: of persistent services, only the templates are told to backups, which then need
-/// [`SLOPPY_TCP`] and [`SLOPPY_SCTP`]; 0, as in a fresh kernel: everything is.
+/// Which connections of persistent services a master sends to the backups: 0, the default, is
+/// all; 1 is only the templates.
+///
+/// With 1, the backups need [`SLOPPY_TCP`] and [`SLOPPY_SCTP`].
 pub const SYNC_PERSIST_MODE: Sysctl<i32> =
     Sysctl::limited("sync_persist_mode", Limits::Range(0, 1));
 
-/// How many threads and UDP ports a sync daemon has, counted from its first port: a power of
-/// two up to 64, 1 in a fresh kernel.
+/// The number of threads and UDP ports of a sync daemon, counted from its first port: a power
+/// of two up to 64. The default is 1.
 pub const SYNC_PORTS: Sysctl<u32> = Sysctl::limited("sync_ports", Limits::PowerOfTwo(64));
 
-/// How many messages a master sync daemon has waiting at most; a fresh kernel takes 1/32 of the
-/// pages of memory.
+/// The maximum number of messages that wait in a master sync daemon. The default is 1/32 of
+/// the number of memory pages.
 pub const SYNC_QLEN_MAX: Sysctl<u64> = Sysctl::new("sync_qlen_max");
 
-/// A connection whose state stays the same is not told again before this is over (or half its
-/// timeout): 0 in a fresh kernel.
+/// The time for which a master does not send a connection again if its state stays the same,
+/// or half of the connection's timeout if that is shorter. The default is 0.
 pub const SYNC_REFRESH_PERIOD: Sysctl<Duration> = Sysctl::new("sync_refresh_period");
 
-/// How often each message about a connection is repeated, an eighth of [`SYNC_REFRESH_PERIOD`]
-/// apart: 0 to 3, 0 in a fresh kernel.
+/// How often a master repeats each message about a connection: 0 to 3 times, an eighth of
+/// [`SYNC_REFRESH_PERIOD`] apart. The default is 0.
 pub const SYNC_RETRIES: Sysctl<i32> = Sysctl::limited("sync_retries", Limits::Range(0, 3));
 
-/// The size of a sync daemon's socket buffer; 0, as in a fresh kernel, is the system's own.
+/// The size of a sync daemon's socket buffer in bytes. 0, the default, is the system's default
+/// size.
 pub const SYNC_SOCK_SIZE: Sysctl<i32> = Sysctl::new("sync_sock_size");
 
-/// With which of its packets a connection is told to backups: 3 and 50 in a fresh kernel.
+/// The packets of a connection after which a master sends it to the backups. The default is a
+/// threshold of 3 and a period of 50.
 pub const SYNC_THRESHOLD: Sysctl<SyncThreshold> = Sysctl::new("sync_threshold");
 
-/// The version of the sync daemons' protocol that a master speaks: 0, or 1 as in a fresh
-/// kernel. A backup understands both.
+/// The version of the sync daemons' protocol that a master uses: 0 or 1. The default is 1. A
+/// backup understands both.
 pub const SYNC_VERSION: Sysctl<i32> = Sysctl::limited("sync_version", Limits::Range(0, 1));

@@ -1,7 +1,9 @@
 use std::time::Duration;
 
-/// What a sysctl's value can be. Only this crate's types are: a sysctl without a constant is
-/// read and written as text.
+/// The types of sysctl values.
+///
+/// This trait can't be implemented outside of this crate. A sysctl without a constant is read
+/// and written as text.
 pub trait Value: Sized + sealed::Sealed {
     #[doc(hidden)]
     const MEANT: &'static str;
@@ -22,13 +24,13 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// What a value may be, beyond what its type says.
+/// The limits of a value, in addition to those of its type.
 #[derive(Debug, Clone, Copy)]
 pub enum Limits {
     None,
-    /// From one to the other, both included.
+    /// From the first number to the second, both included.
     Range(i64, i64),
-    /// 1, 2, 4 and so on, up to this.
+    /// 1, 2, 4 and so on, up to this number.
     PowerOfTwo(u32),
 }
 
@@ -40,7 +42,7 @@ impl Limits {
             Self::Range(low, high) => Err(format!("{value} is not from {low} to {high}")),
             Self::PowerOfTwo(high) => match u32::try_from(value) {
                 Ok(value) if value.is_power_of_two() && value <= high => Ok(()),
-                _ => Err(format!("{value} is no power of two from 1 to {high}")),
+                _ => Err(format!("{value} is not a power of two from 1 to {high}")),
             },
         }
     }
@@ -71,7 +73,7 @@ macro_rules! number {
 number!(i32, "a whole number");
 number!(u32, "a number");
 
-/// A number without limits but those of the type.
+/// A number whose only limits are those of its type.
 impl sealed::Sealed for u64 {}
 
 impl Value for u64 {
@@ -86,7 +88,7 @@ impl Value for u64 {
     }
 }
 
-/// On is any number but 0, and 1 when written.
+/// Read, any number but 0 is true. Written, true is 1.
 impl sealed::Sealed for bool {}
 
 impl Value for bool {
@@ -116,11 +118,11 @@ impl Value for Duration {
     }
 
     fn check(&self, _: &Limits) -> Result<(), String> {
-        // The kernel counts in ticks of at most 1/1000 second in 31 bits.
+        // The kernel has 31 bits for a number of ticks, of which a second has at most 1000.
         const MAX: Duration = Duration::from_secs(2_147_483);
         if self.subsec_nanos() != 0 || *self > MAX {
             return Err(format!(
-                "{self:?} is no number of whole seconds from 0 to {}",
+                "{self:?} is not a number of whole seconds from 0 to {}",
                 MAX.as_secs()
             ));
         }
@@ -143,23 +145,23 @@ impl Value for String {
 
     fn check(&self, _: &Limits) -> Result<(), String> {
         match self.contains(['\n', '\0']) {
-            true => Err("more than one line".into()),
+            true => Err("a value can't contain a line feed or a zero byte".into()),
             false => Ok(()),
         }
     }
 }
 
-/// When a defence against floods is active.
+/// When one of the defences against floods is active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum DefenseMode {
     /// 0: never.
     Off,
-    /// 1: when memory is short ([`AMEMTHRESH`](super::AMEMTHRESH)), which it is not now.
+    /// 1: when memory is short ([`AMEMTHRESH`](super::AMEMTHRESH)); it is not short now.
     Automatic,
-    /// 2: as [`DefenseMode::Automatic`], and memory is short now. The kernel changes from one
-    /// to the other by itself, so that either may be read after the other was written.
+    /// 2: as [`DefenseMode::Automatic`], but memory is short now. The kernel changes from either
+    /// to the other by itself, so a program may read one after writing the other.
     AutomaticActive,
     /// 3: always.
     Always,
@@ -186,16 +188,16 @@ impl Value for DefenseMode {
 }
 
 bitflags::bitflags! {
-    /// What is done with a packet that opens a connection with the addresses and ports of one
-    /// that is not forgotten yet. With nothing set, it goes where the old one went.
+    /// What happens to a packet that opens a connection with the addresses and ports of one that
+    /// the kernel still knows. If no flag is set, the packet goes to the old connection's server.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
     pub struct ConnectionReuse: u32 {
-        /// 1: a new server is chosen when the old one is gone
-        /// ([`EXPIRE_NODEST_CONN`](super::EXPIRE_NODEST_CONN)), or the old connection is in
+        /// 1: IPVS chooses a new server if the old one is gone
+        /// ([`EXPIRE_NODEST_CONN`](super::EXPIRE_NODEST_CONN)) or the old connection is in
         /// TIME_WAIT.
         const RESCHEDULE = 1;
-        /// 2: the same, and also when the old connection is in FIN_WAIT, which is the last
-        /// state that is seen with direct routing.
+        /// 2: as 1, and also if the old connection is in FIN_WAIT, which is the last state that
+        /// IPVS sees with direct routing.
         const FIN_WAIT = 2;
         const _ = !0;
     }
@@ -217,17 +219,18 @@ impl Value for ConnectionReuse {
     }
 }
 
-/// With which of its packets a connection is told to backups: those whose number, modulo the
-/// period, is the threshold.
+/// The packets of a connection after which a master sends it to the backups: those whose number,
+/// modulo the period, is the threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct SyncThreshold {
-    /// The number of the first packet that does; less than the period, if that is not 0.
+    /// The number of the first of these packets. It is less than the period, unless the period
+    /// is 0.
     pub threshold: u32,
-    /// After how many more packets it is done again. With 0 it is done only once, and when the
-    /// connection's state changes or [`SYNC_REFRESH_PERIOD`](super::SYNC_REFRESH_PERIOD) is
-    /// over.
+    /// The number of packets from one of them to the next. With 0 there is only one, and the
+    /// master sends the connection again when its state changes or
+    /// [`SYNC_REFRESH_PERIOD`](super::SYNC_REFRESH_PERIOD) has passed.
     pub period: u32,
 }
 
@@ -253,8 +256,8 @@ impl Value for SyncThreshold {
         let Self { threshold, period } = *self;
         if threshold > MAX || period > MAX || (period != 0 && threshold >= period) {
             return Err(format!(
-                "threshold {threshold} with period {period}: the threshold is less than the \
-                 period, unless that is 0, and both end at {MAX}"
+                "threshold {threshold} with period {period}: the threshold must be less than the \
+                 period, unless the period is 0, and both are at most {MAX}"
             ));
         }
         Ok(())
@@ -299,7 +302,7 @@ mod tests {
         (-20).check(&Limits::Range(-20, 18)).unwrap();
         for wrong in [0u32, 3, 128] {
             let why = wrong.check(&Limits::PowerOfTwo(64)).unwrap_err();
-            assert_eq!(why, format!("{wrong} is no power of two from 1 to 64"));
+            assert_eq!(why, format!("{wrong} is not a power of two from 1 to 64"));
         }
         64u32.check(&Limits::PowerOfTwo(64)).unwrap();
         let check = |threshold, period| SyncThreshold { threshold, period }.check(&Limits::None);
