@@ -1,4 +1,70 @@
-//! Sets of addresses, networks, ports and more that firewall rules match on: ipset.
+//! ipset: the kernel's sets of addresses, networks, ports and more that firewall rules match on.
+//!
+//! A firewall rule names a set, and matches the packets that have an entry in the set. Entries are
+//! added and removed while the rule stays as it is. A lookup in a hash set takes about the same
+//! time with a million entries as with ten.
+//!
+//! ```no_run
+//! use std::net::Ipv4Addr;
+//!
+//! use ipvset::ipset::{Entry, HashIp, IpSet, IpSets};
+//!
+//! fn main() -> ipvset::Result<()> {
+//!     let mut sets = IpSets::connect()?;
+//!     let blocked = IpSet::<HashIp>::new("blocked")?.timeout(600).comments();
+//!     sets.create(&blocked)?;
+//!     sets.add(&blocked, Ipv4Addr::new(192, 0, 2, 7))?; // vanishes after 600 seconds
+//!     let scanner = Entry::<HashIp>::new(Ipv4Addr::new(192, 0, 2, 9));
+//!     sets.add(&blocked, scanner.timeout(3600).comment("scans ports"))?;
+//!     for entry in sets.list(&blocked)? {
+//!         println!("{}", entry?); // 192.0.2.9 timeout 3599 comment "scans ports"
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # The three main types
+//!
+//! - [`IpSets`] is the handle, a connection to the kernel. Its methods create, list and destroy
+//!   sets, and add, remove and test entries, one at a time or any number in few system calls.
+//! - [`IpSet<T>`](IpSet) describes a set: its name, its type `T` and the options that it is created
+//!   with. Describing a set does not ask the kernel for anything.
+//! - [`Entry<T>`](Entry) is an entry of such a set: its elements, and optionally a timeout,
+//!   counters, a comment and more. Methods that take an entry also take its elements alone.
+//!
+//! # Set types and elements
+//!
+//! The type of a set decides which elements its entries have. An entry with other elements does not
+//! compile; an address of the other family and an option that the set was created without are
+//! errors at run time. [`AnySet`] and [`AnyEntry`] are for programs that learn the type at run time
+//! only, for example from the kernel or from a file. These are all types:
+//!
+//! | elements | types |
+//! |--|--|
+//! | addresses | [`HashIp`], [`BitmapIp`] |
+//! | networks | [`HashNet`], [`HashNetNet`] |
+//! | addresses with ports | [`HashIpPort`], [`HashIpPortIp`], [`HashIpPortNet`] |
+//! | networks with ports | [`HashNetPort`], [`HashNetPortNet`] |
+//! | networks with interfaces | [`HashNetIface`] |
+//! | addresses with packet marks | [`HashIpMark`] |
+//! | MAC addresses | [`HashMac`], [`HashIpMac`], [`BitmapIpMac`] |
+//! | ports | [`BitmapPort`] |
+//! | other sets | [`ListSet`] |
+//!
+//! Addresses and networks are those of [`std::net`] and of the crate `ipnet`, or an [`Ipv4Range`].
+//! Ports are made with [`tcp`], [`udp`], [`icmp`] and the like. [`MacAddress`], [`Mark`],
+//! [`Interface`] and [`Member`] are the other elements.
+//!
+//! # What else there is
+//!
+//! - [`SetInfo`] is what the kernel reports about a set: its type and options, how many entries it
+//!   has, how much memory it takes and how many rules refer to it.
+//! - [`Bulk`] says how many entries are sent at once, and whether to go on after a failure;
+//!   [`Outcome`] says what became of them.
+//! - The module [`text`] reads and writes the format of `ipset save`.
+//! - [`IpsetMessage`], [`Request`] and [`Reply`] are for a netlink connection of your own.
+//! - The guides show how to keep a [block list](crate::guide::block_list), how to
+//!   [resize a set](crate::guide::resize), and [more](crate::guide).
 
 pub(crate) mod client;
 #[cfg(doctest)]

@@ -11,10 +11,10 @@ use crate::ipset::text::ValueText;
 use crate::ipset::{IpSet, MAX_TIMEOUT, SetName, SetType};
 use crate::wire::{Attributes, Malformed, ROOM, Room, Writer};
 
-/// An entry of a set of type `T`: its value, and what the set keeps beside it.
+/// An entry of a set of type `T`: its elements and its options.
 ///
-/// Where an entry is wanted, its value will do: `sets.add(&set, (address, tcp(80)))`. The
-/// options that the entry can have depend on how the set was created.
+/// Methods that take an entry also take its elements alone: `sets.add(&set, (address, tcp(80)))`.
+/// Which options an entry can have depends on the options that the set was created with.
 ///
 /// ```
 /// use ipvset::ipset::{Entry, HashIpPort, tcp};
@@ -25,31 +25,34 @@ use crate::wire::{Attributes, Malformed, ROOM, Room, Writer};
 /// assert_eq!(entry.to_string(), "10.0.0.11,tcp:8080 timeout 300 comment \"web\"");
 /// ```
 ///
-/// Adding an entry again with [`put`](crate::ipset::IpSets::put) keeps the counters
-/// that are not given. It resets all else: the comment and the packet metadata are cleared, the
-/// timeout starts again with the set's default.
+/// If an entry is added again with [`put`](crate::ipset::IpSets::put), the options of the new entry
+/// replace those of the old one. Of the options that the new entry does not specify, the counters
+/// keep their values, the comment and the packet metadata are cleared, and the timeout restarts
+/// with the set's default.
 pub struct Entry<T: SetType> {
     value: T::Value,
     options: EntryOptions,
 }
 
-/// What a set keeps beside the value of an entry. `None` is "not given" in a request, and "the
-/// set does not keep it" in what was listed.
+/// The options of an entry: everything that a set stores for it, apart from its elements.
+///
+/// In an entry that is added, `None` means "not specified". In an entry that was listed, it means
+/// that the set does not store this option, or that the entry has no such option.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct EntryOptions {
-    /// Seconds until the entry vanishes; 0 is never. At most [`MAX_TIMEOUT`].
+    /// The time until the entry vanishes, in seconds, at most [`MAX_TIMEOUT`]. With 0 it stays.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub timeout: Option<u32>,
-    /// Packets that matched.
+    /// The number of packets that matched the entry.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub packets: Option<u64>,
-    /// Bytes of the packets that matched.
+    /// The number of bytes of the packets that matched the entry.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub bytes: Option<u64>,
-    /// A comment of at most 255 bytes; see [`Entry::comment`].
+    /// The comment, at most 255 bytes, see [`Entry::comment`].
     #[cfg_attr(
         feature = "serde",
         serde(
@@ -58,31 +61,31 @@ pub struct EntryOptions {
         )
     )]
     comment: Option<Box<[u8]>>,
-    /// The mark that a rule can copy to the packet.
+    /// The mark that rules can copy to packets.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub skbmark: Option<SkbMark>,
-    /// The traffic control class that a rule can copy to the packet.
+    /// The traffic control class that rules can copy to packets.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub skbprio: Option<SkbPriority>,
-    /// The hardware queue that a rule can copy to the packet.
+    /// The hardware queue that rules can copy to packets.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub skbqueue: Option<u16>,
-    /// The entry is an exception: what it matches is not in the set.
+    /// Whether the entry is an exception: the set does not match what the entry matches.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
     pub nomatch: bool,
 }
 
-/// A mark for packets, and which of its bits are set.
+/// A mark for packets, with a mask of the bits that a rule changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SkbMark {
-    /// The bits' values.
+    /// The values of the bits.
     pub mark: u32,
-    /// The bits to set.
+    /// The bits that a rule changes. It leaves the others as they are.
     pub mask: u32,
 }
 
 impl From<u32> for SkbMark {
-    /// All bits of it.
+    /// Creates a mark that changes all bits of a packet's mark.
     fn from(mark: u32) -> Self {
         Self {
             mark,
@@ -94,45 +97,48 @@ impl From<u32> for SkbMark {
 /// A traffic control class, `major:minor`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SkbPriority {
-    /// The queueing discipline's handle.
+    /// The number of the queueing discipline.
     pub major: u16,
-    /// The class.
+    /// The number of the class within the queueing discipline.
     pub minor: u16,
 }
 
-/// The longest comment, in bytes: `IPSET_MAX_COMMENT_SIZE`.
+/// The length of the longest comment, in bytes: `IPSET_MAX_COMMENT_SIZE`.
 pub(crate) const MAX_COMMENT: usize = 255;
 
 impl EntryOptions {
-    /// The comment; bytes that are not UTF-8 become U+FFFD.
+    /// Returns the comment as text. Bytes that are not UTF-8 are replaced by U+FFFD.
     pub fn comment(&self) -> Option<Cow<'_, str>> {
         self.comment.as_deref().map(String::from_utf8_lossy)
     }
 
-    /// The comment as the kernel keeps it, which need not be UTF-8.
+    /// Returns the bytes of the comment. They are not necessarily UTF-8.
     pub fn comment_bytes(&self) -> Option<&[u8]> {
         self.comment.as_deref()
     }
 
-    /// Sets the comment to what can be kept of a text; see [`Entry::comment_lossy`].
+    /// Sets the comment, changed so that it is valid, see [`Entry::comment_lossy`].
     pub fn set_comment_lossy(&mut self, comment: impl AsRef<[u8]>) {
         self.comment = Some(keep(comment.as_ref()).into());
     }
 
-    /// Sets the comment, which need not be UTF-8; see [`Entry::comment`].
+    /// Sets the comment, which is not necessarily UTF-8, see [`Entry::comment`].
     pub fn set_comment(&mut self, comment: impl AsRef<[u8]>) {
         self.comment = Some(comment.as_ref().into());
     }
 
-    /// The counters that are not given.
+    /// Returns the counters that the options do not specify.
     #[inline(always)]
     pub(in crate::ipset) fn counters_not_given(&self) -> Counters {
         let bytes = Counters::BYTES.when(self.bytes.is_none());
         bytes.and(Counters::PACKETS.when(self.packets.is_none()))
     }
 
-    /// `counted`: the set has counters. A new entry is sent with zeros for those that are not
-    /// given, because the kernel would let it go on with those of a dead one whose place it takes.
+    /// Writes the options.
+    ///
+    /// If the set has counters (`counted`), a new entry is sent with zeros for the counters that it
+    /// does not specify. Otherwise the kernel would give it the counters of the removed entry whose
+    /// place it takes.
     #[inline(always)]
     fn write(&self, counted: bool, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         if self.nomatch {
@@ -148,7 +154,7 @@ impl EntryOptions {
         if counted || self.packets.is_some() || self.bytes.is_some() {
             if self.bytes == Some(NOT_GIVEN) || self.packets == Some(NOT_GIVEN) {
                 return Err(Refusal::new(format!(
-                    "a counter of {NOT_GIVEN}: the kernel takes that for none; {} is the limit",
+                    "a counter of {NOT_GIVEN} means \"not specified\" to the kernel; {} is the limit",
                     NOT_GIVEN - 1
                 )));
             }
@@ -178,8 +184,8 @@ impl EntryOptions {
         Ok(())
     }
 
-    /// Those among an entry's attributes, but for `nomatch`.
-    // Apart, so that the loop over entries that have none does not carry it along.
+    /// Reads the options from an entry's attributes, except `nomatch`.
+    // Not inlined, to keep the loop over entries without options small.
     #[inline(never)]
     fn read(entry: Attributes<'_>) -> Result<Self, Malformed> {
         let mut options = Self::default();
@@ -213,7 +219,7 @@ impl EntryOptions {
 }
 
 impl fmt::Debug for EntryOptions {
-    /// Only what is there.
+    /// Writes only the options that are present.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("EntryOptions");
         let mut field = |name, value: Option<&dyn fmt::Debug>| {
@@ -247,15 +253,16 @@ impl Refusal {
     #[cold]
     fn no_exceptions(definition: &Definition) -> Self {
         let name = definition.name;
-        Self::new(format!("{name} has no exceptions (nomatch)"))
+        Self::new(format!("{name} does not take exceptions (nomatch)"))
     }
 }
 
-/// What can be kept of a text as a comment.
+/// Returns a valid comment that is as close to a text as possible.
 fn keep(text: &[u8]) -> Vec<u8> {
     let mut end = text.len().min(MAX_COMMENT);
     if end < text.len() {
-        // Not within a character: bytes that go on with one begin with these bits.
+        // Do not cut within a character. All bytes of a character but the first begin with these
+        // bits.
         let goes_on = |byte: &u8| byte & 0xc0 == 0x80;
         let start = text[..=end].iter().rposition(|byte| !goes_on(byte));
         end = start.filter(|start| end - start < 4).unwrap_or(end);
@@ -278,7 +285,7 @@ fn check_comment(comment: &[u8]) -> Result<(), Refusal> {
     }
     if let Some(bad) = comment.iter().find(|byte| matches!(byte, 0 | b'"' | b'\n')) {
         return Err(Refusal::new(format!(
-            "the comment holds {:?}, which the text of `ipset save` cannot carry",
+            "the comment contains {:?}, which the text of `ipset save` cannot carry",
             char::from(*bad)
         )));
     }
@@ -286,7 +293,7 @@ fn check_comment(comment: &[u8]) -> Result<(), Refusal> {
 }
 
 impl<T: SetType> Entry<T> {
-    /// An entry without options.
+    /// Creates an entry without options.
     #[inline]
     pub fn new<Parts>(value: Parts) -> Self
     where
@@ -298,35 +305,39 @@ impl<T: SetType> Entry<T> {
         }
     }
 
-    /// The elements.
+    /// Returns the elements.
     pub fn value(&self) -> &T::Value {
         &self.value
     }
 
-    /// The elements, by value.
+    /// Converts the entry into its elements.
     pub fn into_value(self) -> T::Value {
         self.value
     }
 
-    /// What the set keeps beside the elements.
+    /// Returns the options of the entry.
     pub fn options(&self) -> &EntryOptions {
         &self.options
     }
 
-    /// What the set keeps beside the elements, to be changed.
+    /// Returns a mutable reference to the options of the entry.
     pub fn options_mut(&mut self) -> &mut EntryOptions {
         &mut self.options
     }
 
-    /// The entry vanishes after so many seconds, at most [`MAX_TIMEOUT`]; 0 is never. The set
-    /// has to be created with a timeout.
+    /// Sets the time until the entry vanishes, in seconds, at most [`MAX_TIMEOUT`]. With 0 it
+    /// stays.
+    ///
+    /// The set has to be created with a [`timeout`](IpSet::timeout).
     #[must_use]
     pub fn timeout(mut self, seconds: u32) -> Self {
         self.options.timeout = Some(seconds);
         self
     }
 
-    /// The counters' first values, if not 0. The set has to be created with counters.
+    /// Sets the initial values of the counters. The default is 0.
+    ///
+    /// The set has to be created with [`counters`](IpSet::counters).
     #[must_use]
     pub fn counters(mut self, packets: u64, bytes: u64) -> Self {
         self.options.packets = Some(packets);
@@ -334,20 +345,23 @@ impl<T: SetType> Entry<T> {
         self
     }
 
-    /// A comment of at most 255 bytes, without double quotes, line ends or zero bytes, since
-    /// `ipset save` writes it in quotes on one line. The set has to be created with comments.
+    /// Sets the comment, of at most 255 bytes, without double quotes, line ends or zero bytes.
     ///
-    /// Any other comment is refused when the entry is added. Where an entry is worth more than its
-    /// comment, [`comment_lossy`](Self::comment_lossy) makes any text acceptable.
+    /// Adding an entry with another comment fails with
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), because `ipset save` writes the comment in
+    /// quotes on one line. [`comment_lossy`](Self::comment_lossy) takes any text.
+    ///
+    /// The set has to be created with [`comments`](IpSet::comments).
     #[must_use]
     pub fn comment(mut self, comment: impl AsRef<[u8]>) -> Self {
         self.options.set_comment(comment);
         self
     }
 
-    /// The comment that can be kept of any text, so that no entry is refused for its comment:
-    /// double quotes become single ones, control characters become spaces, and what is beyond 255
-    /// bytes is cut off, between characters.
+    /// Sets the comment to a text that is changed so that it is valid.
+    ///
+    /// Double quotes are replaced by single quotes and control characters by spaces. A text of more
+    /// than 255 bytes is cut off between two characters.
     ///
     /// ```
     /// use std::net::Ipv4Addr;
@@ -364,22 +378,27 @@ impl<T: SetType> Entry<T> {
         self
     }
 
-    /// The mark that a rule with `--map-mark` gives to packets. The set has to be created with
-    /// skbinfo, as for [`Entry::skbprio`] and [`Entry::skbqueue`].
+    /// Sets the mark that rules with `--map-mark` copy to packets.
+    ///
+    /// The set has to be created with [`skbinfo`](IpSet::skbinfo).
     #[must_use]
     pub fn skbmark(mut self, mark: impl Into<SkbMark>) -> Self {
         self.options.skbmark = Some(mark.into());
         self
     }
 
-    /// The traffic control class that a rule with `--map-prio` gives to packets.
+    /// Sets the traffic control class that rules with `--map-prio` copy to packets.
+    ///
+    /// The set has to be created with [`skbinfo`](IpSet::skbinfo).
     #[must_use]
     pub fn skbprio(mut self, major: u16, minor: u16) -> Self {
         self.options.skbprio = Some(SkbPriority { major, minor });
         self
     }
 
-    /// The hardware queue that a rule with `--map-queue` gives to packets.
+    /// Sets the hardware queue that rules with `--map-queue` copy to packets.
+    ///
+    /// The set has to be created with [`skbinfo`](IpSet::skbinfo).
     #[must_use]
     pub fn skbqueue(mut self, queue: u16) -> Self {
         self.options.skbqueue = Some(queue);
@@ -390,7 +409,7 @@ impl<T: SetType> Entry<T> {
         Self { value, options }
     }
 
-    /// The same without these counters.
+    /// Returns the entry without these counters.
     pub(in crate::ipset) fn without(mut self, counters: Counters) -> Self {
         if counters.contains(Counters::BYTES) {
             self.options.bytes = None;
@@ -401,19 +420,19 @@ impl<T: SetType> Entry<T> {
         self
     }
 
-    /// Two parts of it, if it stands for several entries of a set.
+    /// Splits the entry in two if it stands for several entries of a set.
     pub(in crate::ipset) fn halves(&self, dimensions: &[Dimension]) -> Option<(Self, Self)> {
         let (low, high) = self.value.halves(dimensions)?;
         let part = |value| Self::from_parts(value, self.options.clone());
         Some((part(low), part(high)))
     }
 
-    /// As an error names it: without options.
+    /// Returns the text that names the entry in an error, without options.
     pub(crate) fn in_set(&self, set: &SetName) -> String {
         format!("{} in {set}", ValueText(&self.value))
     }
 
-    /// Writes what goes into the entry's nest.
+    /// Writes the attributes of the entry's nest.
     #[inline(always)]
     pub(crate) fn write(
         &self,
@@ -426,7 +445,7 @@ impl<T: SetType> Entry<T> {
         })
     }
 
-    /// As [`Entry::write`], into room that the caller has.
+    /// Like [`Entry::write`], but writes into room that the caller provides.
     #[inline(always)]
     pub(crate) fn write_in<'a>(
         &self,
@@ -444,7 +463,7 @@ impl<T: SetType> Entry<T> {
         Ok(encoder.finish())
     }
 
-    /// Reads what is in the entry's nest.
+    /// Reads an entry from the attributes of its nest.
     #[inline]
     pub(crate) fn read(kind: &T, entry: Attributes<'_>) -> Result<Self, Malformed> {
         let dimensions = kind.definition().dimensions;
@@ -460,12 +479,12 @@ impl<T: SetType> Entry<T> {
 }
 
 impl<T: crate::ipset::NoMatchType> Entry<T> {
-    /// Makes it an exception: what it matches is not in the set, though a larger network that
-    /// is in the set has it.
+    /// Makes the entry an exception: the set does not match what the entry matches, even if a
+    /// larger network in the set contains it.
     ///
-    /// Testing an address inside the exception says that it is not in the set; testing the
-    /// exception itself needs `nomatch` too. Adding it again without turns it into an ordinary
-    /// entry.
+    /// Testing an address inside the exception returns that it is not in the set. To test for the
+    /// exception itself, use `nomatch` in the tested entry too. Putting the entry again without
+    /// `nomatch` turns it into an ordinary entry.
     #[must_use]
     pub fn nomatch(mut self) -> Self {
         self.options.nomatch = true;

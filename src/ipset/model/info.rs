@@ -9,37 +9,37 @@ use crate::ipset::message::attr::{cadt_flag, create, data, top};
 use crate::ipset::{AnySet, AnyType, CreateOptions, Ipv4Range, PortRange, SetName, SetRange};
 use crate::wire::{ATTRIBUTE_HEADER, Attributes, Malformed};
 
-/// What the kernel says of a set beside its entries.
+/// What the kernel reports about a set, apart from its entries.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SetInfo {
-    /// The name.
+    /// The name of the set.
     pub name: SetName,
-    /// The type, as the kernel names it.
+    /// The kernel's name for the set's type, such as `hash:ip`.
     pub type_name: String,
-    /// The revision of the type with which it was created.
+    /// The revision of the type that the set was created with.
     pub revision: u8,
-    /// The number by which rules refer to it (protocol 7, Linux 4.20 or later).
+    /// The number by which rules refer to the set. Needs Linux 4.20 or later.
     pub index: Option<u16>,
-    /// How many rules and lists refer to it.
+    /// How many rules and lists refer to the set.
     pub references: u32,
-    /// Bytes of memory that it takes.
+    /// The memory that the set takes, in bytes.
     pub memory: u32,
-    /// How many entries it has; `None` where the kernel does not say.
+    /// How many entries the set has, or `None` if the kernel does not report it.
     pub entries: Option<u32>,
-    /// Type and options, unless this crate does not know the type.
+    /// The set's type and options, or `None` if this crate does not know the type.
     pub set: Option<AnySet>,
 }
 
-/// A `LIST` message taken apart: the first one of a set has its header, every one may have
-/// entries.
+/// The parts of a `LIST` message. The first message of a set contains the set's header. Every
+/// message may contain entries.
 #[derive(Debug)]
 pub(crate) struct Listed<'a> {
     pub(crate) name: SetName,
-    /// The header, unless this goes on with a set whose header came before.
+    /// The header, or `None` if an earlier message had it.
     pub(crate) header: Option<Header<'a>>,
-    /// Where in the message's attributes the content of the `ADT` nest is.
+    /// The position of the content of the `ADT` nest within the message's attributes.
     pub(crate) entries: Range<usize>,
 }
 
@@ -141,7 +141,7 @@ impl Header<'_> {
             (Some(IpAddr::V4(first)), Some(IpAddr::V4(last)), ..) => {
                 Some(Ipv4Range::new(first, last).into())
             }
-            // A request may have the network instead; the kernel never tells it so.
+            // A request may contain a network instead. The kernel never lists one.
             (Some(IpAddr::V4(first)), None, ..) => {
                 let network = prefix.and_then(|prefix| Ipv4Net::new(first, prefix).ok());
                 network.map(SetRange::from)

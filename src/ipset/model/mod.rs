@@ -1,4 +1,5 @@
-//! What a user builds and what the kernel reports: names, sets with their types and options, entries with their elements.
+//! The data types of ipset: names, sets with their types and options, entries with their elements,
+//! and what the kernel reports about sets.
 
 pub(crate) mod element;
 pub(crate) mod entry;

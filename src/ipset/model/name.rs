@@ -8,15 +8,15 @@ use crate::{Error, Result};
 use crate::ipset::text::{Escaped, Shown};
 use crate::ipset::{IpSet, SetType};
 
-/// `IPSET_MAXNAMELEN` with its terminating zero byte.
+/// `IPSET_MAXNAMELEN`, which includes the terminating zero byte.
 const SIZE: usize = 32;
 
 /// The name of a set: 1 to 31 bytes.
 ///
-/// The kernel takes any bytes but zero. [`SetName::new`] refuses what makes trouble in the text of
-/// `ipset save`, so that the tool can save and restore what this crate made: blanks, control
-/// characters, commas, double quotes, and a dash at the start. [`SetName::existing`] takes every
-/// name, since other programs may have given any to their sets.
+/// The kernel accepts all bytes except zero. [`SetName::new`] refuses blanks, control characters,
+/// commas, double quotes, and a dash at the start, so that the `ipset` tool can save and restore
+/// the sets that this crate creates. [`SetName::existing`] accepts every name, because the sets of
+/// other programs may have any.
 ///
 /// ```
 /// use ipvset::ipset::SetName;
@@ -28,18 +28,19 @@ const SIZE: usize = 32;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SetName {
-    /// Zero from the name's end on, so that comparing the arrays compares the names.
+    /// The name, padded with zeros, so that comparing the arrays compares the names.
     bytes: [u8; SIZE],
 }
 
 impl SetName {
-    /// The longest name, in bytes.
+    /// The length of the longest name, in bytes.
     pub const MAX_LENGTH: usize = SIZE - 1;
 
-    /// A name for a new set.
+    /// Creates a name for a new set.
     ///
     /// # Errors
-    /// `InvalidInput` for a name that makes trouble in text, see [`SetName`].
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the name is empty, longer than 31 bytes,
+    /// or contains a character that the `ipset` tool cannot save and restore, see [`SetName`].
     pub fn new(name: &str) -> Result<Self> {
         if name.starts_with('-') {
             let why = "the ipset tool would read a dash at the start as an option";
@@ -49,13 +50,16 @@ impl SetName {
         match name.bytes().find(|byte| bad(byte)) {
             Some(bad) => Err(refused(
                 name.as_bytes(),
-                format!("{:?} makes trouble in `ipset save`", char::from(bad)),
+                format!(
+                    "{:?} is ambiguous in the text of `ipset save`",
+                    char::from(bad)
+                ),
             )),
             None => Self::existing(name),
         }
     }
 
-    /// The name of a set that another program made: any bytes but zero.
+    /// Creates a name for a set of another program, from any bytes except zero.
     ///
     /// ```
     /// use ipvset::ipset::SetName;
@@ -66,7 +70,8 @@ impl SetName {
     /// ```
     ///
     /// # Errors
-    /// `InvalidInput` for a name that is empty, longer than 31 bytes, or has a zero byte.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the name is empty, longer than 31 bytes,
+    /// or contains a zero byte.
     pub fn existing(name: impl AsRef<[u8]>) -> Result<Self> {
         let name = name.as_ref();
         match name.len() {
@@ -76,12 +81,12 @@ impl SetName {
                 let why = format!("the name is {length} bytes long, {most} is the limit");
                 Err(refused(name, why))
             }
-            _ if name.contains(&0) => Err(refused(name, "the name has a zero byte")),
+            _ if name.contains(&0) => Err(refused(name, "the name contains a zero byte")),
             _ => Ok(Self::padded(name)),
         }
     }
 
-    /// A name as the kernel gives it, whatever bytes it has.
+    /// Creates a name from the bytes that the kernel reports, which may be any.
     pub(crate) fn from_kernel(name: &[u8]) -> Result<Self, Malformed> {
         if name.len() > Self::MAX_LENGTH {
             return Err(Malformed::Value {
@@ -98,18 +103,18 @@ impl SetName {
         Self { bytes }
     }
 
-    /// The bytes of the name, which need not be UTF-8.
+    /// Returns the bytes of the name. They are not necessarily UTF-8.
     pub fn as_bytes(&self) -> &[u8] {
         let end = self.bytes.iter().position(|byte| *byte == 0);
         &self.bytes[..end.unwrap_or(SIZE)]
     }
 
-    /// The name as text; bytes that are not UTF-8 become U+FFFD.
+    /// Returns the name as text. Bytes that are not UTF-8 are replaced by U+FFFD.
     pub fn as_str(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.as_bytes())
     }
 
-    /// With the terminating zero byte, as the kernel's attributes have it.
+    /// Returns the name with a terminating zero byte, as in the kernel's attributes.
     pub(crate) fn with_zero(&self) -> &[u8] {
         &self.bytes[..self.as_bytes().len() + 1]
     }
@@ -137,8 +142,10 @@ impl TryFrom<&str> for SetName {
 }
 
 impl fmt::Display for SetName {
-    /// The name as it is. One that no text can carry (it is not UTF-8, or has a double quote or
-    /// the end of a line in it) is escaped so that it is not taken for another name.
+    /// Writes the name unchanged if possible.
+    ///
+    /// A name that is not UTF-8, or that contains a double quote or a line end, is escaped, so that
+    /// it cannot be mistaken for another name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.as_bytes();
         match str::from_utf8(name) {
@@ -166,12 +173,13 @@ impl PartialEq<&str> for SetName {
     }
 }
 
-/// What says which set a command is for: a set, its name, or a string that is one.
+/// A value that names a set: an [`IpSet`], a [`SetName`], or a string.
 pub trait ToSetName {
-    /// The set's name.
+    /// Returns the name of the set.
     ///
     /// # Errors
-    /// `InvalidInput` for a string that is no [`SetName`].
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the string is not valid as a
+    /// [`SetName`].
     fn set_name(&self) -> Result<SetName>;
 }
 
@@ -211,7 +219,7 @@ mod tests {
 
     #[test]
     fn names_are_what_text_can_carry() {
-        // Only the tool's own blanks separate words.
+        // These blanks do not separate words for the tool.
         let other_blanks = "a\u{a0}b\u{85}\u{2003}";
         for good in [
             "a",

@@ -9,12 +9,13 @@ use crate::ipset::message::encode::Refusal;
 use crate::ipset::{Ipv4Range, PortRange};
 use crate::wire::{Buffer, Writer};
 
-/// The longest timeout, in seconds: what 32 bits hold in milliseconds, halved. The kernel would
-/// cut off longer ones without a word (include/linux/netfilter/ipset/ip_set.h,
-/// `ip_set_timeout_uget`).
+/// The longest timeout, in seconds: 2,147,483, which is nearly 25 days.
+///
+/// The kernel silently shortens longer timeouts (`ip_set_timeout_uget` in
+/// include/linux/netfilter/ipset/ip_set.h), so this crate refuses them.
 pub const MAX_TIMEOUT: u32 = (u32::MAX >> 1) / 1000;
 
-/// The most elements of a bitmap: `IPSET_BITMAP_MAX_RANGE`.
+/// The limit for the number of elements of a bitmap, `IPSET_BITMAP_MAX_RANGE`.
 const MAX_BITMAP: u64 = 0x1_0000;
 
 /// The address family of a set.
@@ -22,10 +23,10 @@ const MAX_BITMAP: u64 = 0x1_0000;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum Family {
-    /// IPv4
+    /// IPv4.
     #[default]
     Inet,
-    /// IPv6
+    /// IPv6.
     Inet6,
 }
 
@@ -47,7 +48,7 @@ impl fmt::Display for Family {
     }
 }
 
-/// `AF_INET`, `AF_INET6`, `AF_UNSPEC`
+/// The kernel's numbers of the families: `AF_INET`, `AF_INET6`, `AF_UNSPEC`.
 pub(crate) mod number {
     use crate::ipset::Family;
 
@@ -72,13 +73,13 @@ pub(crate) mod number {
     }
 }
 
-/// The range in which all entries of a bitmap lie.
+/// The range that contains all entries of a bitmap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SetRange {
-    /// IPv4 addresses.
+    /// A range of IPv4 addresses.
     Addresses(Ipv4Range),
-    /// Ports.
+    /// A range of ports.
     Ports(PortRange),
 }
 
@@ -109,9 +110,10 @@ impl fmt::Display for SetRange {
     }
 }
 
-/// How a set is created, or was. `None` leaves it to the kernel, whose default is given.
+/// The options that a set is created with, or was created with.
 ///
-/// The builder methods of [`IpSet`](crate::ipset::IpSet) set them and say more.
+/// For `None` the kernel uses its default. The builder methods of [`IpSet`](crate::ipset::IpSet)
+/// set the options and describe them in detail.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -119,52 +121,53 @@ impl fmt::Display for SetRange {
 pub struct CreateOptions {
     /// The family of the addresses.
     pub family: Family,
-    /// Buckets at first (1024).
+    /// How many buckets the hash table has at first. The default is 1024.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub hashsize: Option<u32>,
-    /// The most entries (65,536).
+    /// How many entries the set can contain. The default is 65,536.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub maxelem: Option<u32>,
-    /// Prefix length to which addresses are cut.
+    /// The prefix length to which addresses are cut.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub netmask: Option<u8>,
-    /// Mask for addresses.
+    /// The mask that is applied to addresses.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub bitmask: Option<IpAddr>,
-    /// Mask for marks (all bits).
+    /// The mask that is applied to packet marks. The default is all bits.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub markmask: Option<u32>,
-    /// The most entries in a bucket (12).
+    /// How many entries a bucket can contain. The default is 12.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub bucketsize: Option<u8>,
-    /// The hash function's start value (random).
+    /// The initial value of the hash function. The default is random.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub initval: Option<u32>,
-    /// Whether a full set makes room by forgetting entries.
+    /// Whether a full set drops entries to make room for new ones.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
     pub forceadd: bool,
-    /// The range of a bitmap.
+    /// The range that contains all entries of a bitmap.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub range: Option<SetRange>,
-    /// The size of a list (8).
+    /// The size of a list. The default is 8.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub size: Option<u32>,
-    /// Seconds that an entry stays if it does not say otherwise; 0 is for ever.
+    /// The default timeout of entries, in seconds. With 0 they stay for ever. With `None` entries
+    /// have no timeouts at all.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub timeout: Option<u32>,
     /// Whether entries have counters.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
     pub counters: bool,
-    /// Whether entries have comments.
+    /// Whether entries can have comments.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
     pub comment: bool,
-    /// Whether entries have packet metadata.
+    /// Whether entries can have packet metadata.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
     pub skbinfo: bool,
 }
 
 impl CreateOptions {
-    /// Rounds as the kernel does, whose `list` shows the rounded values.
+    /// Rounds the values as the kernel does, which lists the rounded values.
     pub(crate) fn round(&mut self) {
         // `ip_set_hash_gen.h`: AHASH_INIT_SIZE is 2, AHASH_MAX_SIZE 12, IPSET_MIMINAL_HASHSIZE 64.
         self.bucketsize = self.bucketsize.map(|it| it.clamp(1, 12).div_ceil(2) * 2);
@@ -185,7 +188,7 @@ impl CreateOptions {
         }
     }
 
-    /// Refuses what sets of the type do not take and what is beyond its limits.
+    /// Refuses options that the type does not take, and values that are out of range.
     pub(crate) fn check(&self, definition: &Definition) -> Result<(), Refusal> {
         self.check_kinds(definition)?;
         if let Some(timeout) = self.timeout {
@@ -194,7 +197,7 @@ impl CreateOptions {
         self.check_hash()?;
         self.check_masks()?;
         match self.size {
-            Some(size @ ..4) => Err(Refusal::new(format!("size {size}: 4 is the least"))),
+            Some(size @ ..4) => Err(Refusal::new(format!("size {size} is less than 4"))),
             _ => self.check_range(definition),
         }
     }
@@ -233,7 +236,7 @@ impl CreateOptions {
                 "hashsize {hashsize} is not between 1 and 2147483648"
             )));
         }
-        // AHASH_MAX_SIZE is 12: the tool's manual page says 14.
+        // The limit is AHASH_MAX_SIZE, which is 12. The tool's manual page says 14.
         match self.bucketsize {
             Some(size) if size % 2 == 1 || !(2..=12).contains(&size) => Err(Refusal::new(format!(
                 "bucketsize {size} is not an even number between 2 and 12"
@@ -256,7 +259,7 @@ impl CreateOptions {
         }
         if let Some(bitmask) = self.bitmask {
             if bitmask.is_unspecified() {
-                return Err(Refusal::new("the bitmask has no bits"));
+                return Err(Refusal::new("the bitmask is zero"));
             }
             if bitmask.is_ipv4() != (self.family == Family::Inet) {
                 let family = self.family;
@@ -269,7 +272,7 @@ impl CreateOptions {
             }
         }
         match self.markmask {
-            Some(0) => Err(Refusal::new("the markmask has no bits")),
+            Some(0) => Err(Refusal::new("the markmask is zero")),
             _ => Ok(()),
         }
     }
@@ -281,7 +284,9 @@ impl CreateOptions {
                 self.check_addresses(&range)
             }
             Some(SetRange::Ports(_)) if options.contains(Takes::PORT_RANGE) => Ok(()),
-            Some(range) => Err(Refusal::new(format!("{name} has no range like {range}"))),
+            Some(range) => Err(Refusal::new(format!(
+                "{name} does not take the range {range}"
+            ))),
             None if options.intersects(Takes::ADDRESS_RANGE.union(Takes::PORT_RANGE)) => {
                 Err(Refusal::new(format!("{name} needs a range")))
             }
@@ -289,7 +294,7 @@ impl CreateOptions {
         }
     }
 
-    /// A bitmap has at most 65,536 elements: addresses, or networks where there is a netmask.
+    /// Checks the range of a bitmap. Its elements are addresses, or with a netmask networks.
     fn check_addresses(&self, range: &Ipv4Range) -> Result<(), Refusal> {
         let (first, last) = (range.first().to_bits(), range.last().to_bits());
         let shift = 32 - u32::from(self.netmask.unwrap_or(32).clamp(1, 32));
@@ -306,8 +311,8 @@ impl CreateOptions {
                 "the range {range} is not made of whole networks of prefix length {netmask}"
             )));
         }
-        // `bitmap_ip_create` takes the shortest network that begins with the range and has all
-        // of it, which has to have a shorter prefix than the networks in it.
+        // `bitmap_ip_create` looks for the smallest network that begins where the range begins and
+        // contains all of it. Its prefix has to be shorter than that of the networks in the range.
         let common = (first ^ last).leading_zeros();
         let aligned = first.checked_shl(common).unwrap_or(0) == 0;
         if shift > 0 && (elements < 2 || !aligned) {
@@ -320,7 +325,7 @@ impl CreateOptions {
         Ok(())
     }
 
-    /// Writes what goes into the request's `DATA` nest.
+    /// Writes the attributes of the request's `DATA` nest.
     pub(crate) fn write(&self, writer: &mut Writer<impl Buffer>) {
         match self.range {
             Some(SetRange::Addresses(range)) => {
@@ -363,7 +368,7 @@ impl CreateOptions {
         }
     }
 
-    /// Whether it says how entries are spread over buckets.
+    /// Returns whether an option is set that decides how entries are spread over buckets.
     pub(crate) fn spreads(&self) -> bool {
         self.bucketsize.is_some() || self.initval.is_some()
     }
@@ -380,10 +385,11 @@ impl CreateOptions {
         .sum()
     }
 
-    /// What another set of the same type has otherwise, where that matters to its users:
+    /// Returns the first difference to the options of another set of the same type, such as
     /// `maxelem 1000 instead of 65536`.
     ///
-    /// How the entries are spread over buckets does not: hashsize, bucketsize and initval.
+    /// Ignores hashsize, bucketsize and initval, which only decide how the entries are spread over
+    /// buckets.
     pub(crate) fn difference(&self, there: &Self, definition: &Definition) -> Option<String> {
         fn one<V: fmt::Display + PartialEq>(
             name: &str,
@@ -430,8 +436,9 @@ impl CreateOptions {
             .or_else(|| flag("forceadd", there.forceadd, self.forceadd))
     }
 
-    /// The bits that netmask or bitmask keep, unless these are all: the kernel makes no difference
-    /// between a netmask and the bitmask of the same bits.
+    /// Returns the mask that netmask or bitmask stands for, or `None` if it keeps all bits.
+    ///
+    /// The kernel treats a netmask like the bitmask with the same bits.
     fn mask(&self) -> Option<IpAddr> {
         let netmask = self.netmask.map(|netmask| match self.family {
             Family::Inet => {
@@ -449,7 +456,7 @@ impl CreateOptions {
         })
     }
 
-    /// What keeps the bits of [`CreateOptions::mask`].
+    /// Returns the text of the option that [`CreateOptions::mask`] comes from.
     fn mask_text(&self) -> String {
         match (self.mask(), self.netmask, self.bitmask) {
             (Some(_), Some(netmask), _) => format!("netmask {netmask}"),
@@ -464,7 +471,7 @@ mod tests {
     use crate::ipset::model::types::SetType;
     use crate::ipset::{AnySet, AnyType};
 
-    /// What differs between two sets, each written as it is created.
+    /// Returns the difference between two sets, which are given as in `ipset create`.
     fn difference(wanted: &str, there: &str) -> Option<String> {
         let [wanted, there] = [wanted, there].map(|it| it.parse::<AnySet>().unwrap());
         let definition = AnyType::definition(wanted.kind());

@@ -11,8 +11,11 @@ use crate::ipset::{
 use crate::wire::Writer;
 use crate::{Error, Result};
 
-/// A set of type `T`: its name, and how it is created. Making one asks no kernel for anything;
-/// [`IpSets`](crate::ipset::IpSets) does.
+/// The description of a set of type `T`: its name, its type, and the options that it is created
+/// with.
+///
+/// Describing a set does not ask the kernel for anything. The methods of
+/// [`IpSets`](crate::ipset::IpSets) do.
 ///
 /// ```
 /// use ipvset::ipset::{HashNetPort, IpSet};
@@ -26,11 +29,11 @@ use crate::{Error, Result};
 /// # Ok::<(), ipvset::Error>(())
 /// ```
 ///
-/// This is a description. For a set that somebody else created, let the kernel describe it:
-/// [`IpSets::get`](crate::ipset::IpSets::get) gives it with the family and the options that it has.
-/// If you describe it with `new` yourself, give it the same family and the same
-/// [`counters`](IpSet::counters): entries are written as the description says, and those of the
-/// other family are refused.
+/// If another program created the set, use [`IpSets::get`](crate::ipset::IpSets::get), which
+/// returns its description with the family and the options that it has in the kernel. If you
+/// describe such a set with [`new`](IpSet::new) instead, give it the same family and the same
+/// [`counters`](IpSet::counters): entries are written according to the description, and entries of
+/// the other family are refused.
 #[derive(Clone, PartialEq)]
 pub struct IpSet<T: SetType> {
     name: SetName,
@@ -38,18 +41,20 @@ pub struct IpSet<T: SetType> {
     options: CreateOptions,
 }
 
-/// A set whose type is only known at run time.
+/// The description of a set whose type is only known at run time.
 pub type AnySet = IpSet<AnyType>;
 
 /// An entry of an [`AnySet`].
 pub type AnyEntry = Entry<AnyType>;
 
 impl<T: SetType + Default> IpSet<T> {
-    /// Describes a set of this name, with the kernel's defaults and for IPv4 addresses. For a set
-    /// that exists, [`IpSets::get`](crate::ipset::IpSets::get) is safer.
+    /// Describes a set for IPv4 addresses with the kernel's default options.
+    ///
+    /// If the set exists already, prefer [`IpSets::get`](crate::ipset::IpSets::get).
     ///
     /// # Errors
-    /// `InvalidInput` for a string that is no [`SetName`].
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the string is not valid as a
+    /// [`SetName`].
     pub fn new(name: impl ToSetName) -> Result<Self> {
         Ok(Self::from_parts(
             name.set_name()?,
@@ -60,10 +65,11 @@ impl<T: SetType + Default> IpSet<T> {
 }
 
 impl AnySet {
-    /// A set of a type that is only known at run time.
+    /// Describes a set whose type is only known at run time.
     ///
     /// # Errors
-    /// `InvalidInput` for a string that is no [`SetName`].
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the string is not valid as a
+    /// [`SetName`].
     pub fn untyped(name: impl ToSetName, kind: AnyType) -> Result<Self> {
         Ok(Self::from_parts(
             name.set_name()?,
@@ -72,7 +78,7 @@ impl AnySet {
         ))
     }
 
-    /// As a set of type `T`, if that is its type.
+    /// Returns the set as one of type `T`, or `None` if it has another type.
     pub fn typed<T: SetType + Default>(&self) -> Option<IpSet<T>> {
         let kind = T::default();
         (AnyType::of(&kind) == self.kind).then(|| IpSet {
@@ -92,17 +98,17 @@ impl<T: SetType> IpSet<T> {
         }
     }
 
-    /// The name.
+    /// Returns the name of the set.
     pub fn name(&self) -> &SetName {
         &self.name
     }
 
-    /// The type's name, such as `hash:ip,port`.
+    /// Returns the name of the set's type, such as `hash:ip,port`.
     pub fn type_name(&self) -> &'static str {
         self.definition().name
     }
 
-    /// The type.
+    /// Returns the type of the set.
     pub fn kind(&self) -> &T {
         &self.kind
     }
@@ -112,20 +118,21 @@ impl<T: SetType> IpSet<T> {
         self.kind.definition()
     }
 
-    /// How it is created.
+    /// Returns the options that the set is created with.
     pub fn options(&self) -> &CreateOptions {
         &self.options
     }
 
-    /// How it is created, to be changed.
+    /// Returns a mutable reference to the options that the set is created with.
     pub fn options_mut(&mut self) -> &mut CreateOptions {
         &mut self.options
     }
 
-    /// The same set under another name.
+    /// Returns the same description with another name.
     ///
     /// # Errors
-    /// `InvalidInput` for a string that is no [`SetName`].
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the string is not valid as a
+    /// [`SetName`].
     pub fn with_name(&self, name: impl ToSetName) -> Result<Self> {
         Ok(Self {
             name: name.set_name()?,
@@ -133,39 +140,44 @@ impl<T: SetType> IpSet<T> {
         })
     }
 
-    /// The same set, its type known at run time only.
+    /// Returns the same description with the type known only at run time.
     pub fn untype(&self) -> AnySet {
         IpSet::from_parts(self.name, AnyType::of(&self.kind), self.options.clone())
     }
 
-    /// Entries can have a timeout: after so many seconds, at most
-    /// [`MAX_TIMEOUT`](crate::ipset::MAX_TIMEOUT),
-    /// they vanish. 0: those that have none of their own stay.
+    /// Creates the set with timeouts, and sets the default timeout of its entries in seconds.
+    ///
+    /// An entry vanishes when its timeout is over. With 0, entries stay that are added without a
+    /// timeout of their own. The limit is [`MAX_TIMEOUT`](crate::ipset::MAX_TIMEOUT).
     #[must_use]
     pub fn timeout(mut self, seconds: u32) -> Self {
         self.options.timeout = Some(seconds);
         self
     }
 
-    /// Entries count the packets and bytes that match them. They start at zero, and go on when an
-    /// entry is added again with [`put`](crate::ipset::IpSets::put).
+    /// Creates the set with counters: each entry counts the packets and bytes that match it.
     ///
-    /// The kernel lets a new entry go on with the counters of a dead one, so this crate sends
-    /// zeros for a new entry, if it knows that the set has counters.
+    /// Counters start at zero. They keep their values when an entry is added again with
+    /// [`put`](crate::ipset::IpSets::put).
+    ///
+    /// The kernel does not reset the counters when a new entry takes the place of a removed one.
+    /// Therefore this crate sends zeros with a new entry if the description of the set has
+    /// counters.
     #[must_use]
     pub fn counters(mut self) -> Self {
         self.options.counters = true;
         self
     }
 
-    /// Entries can have comments.
+    /// Creates the set with comments: each entry can have one.
     #[must_use]
     pub fn comments(mut self) -> Self {
         self.options.comment = true;
         self
     }
 
-    /// Entries can have metadata that rules copy to packets: mark, priority, queue.
+    /// Creates the set with packet metadata: each entry can have a mark, a priority and a queue,
+    /// which rules copy to packets.
     #[must_use]
     pub fn skbinfo(mut self) -> Self {
         self.options.skbinfo = true;
@@ -175,25 +187,30 @@ impl<T: SetType> IpSet<T> {
     /// Checks the options without asking the kernel.
     ///
     /// # Errors
-    /// `InvalidInput` says which option the type does not take, or which value is beyond its
-    /// limit.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the type does not take one of the
+    /// options, or if a value is out of range. The error names the option.
     pub fn validate(&self) -> Result<()> {
         self.options
             .check(self.definition())
             .map_err(|refusal| Error::refused("create set", refusal.0).object(self.name()))
     }
 
-    /// The lowest revision of the type that can express the set's options and all its entries.
-    /// [`IpSets::create`](crate::ipset::IpSets::create) takes it, or the nearest that the kernel has.
+    /// Returns the lowest revision of the type that can express the set's options and all its
+    /// entries.
+    ///
+    /// [`IpSets::create`](crate::ipset::IpSets::create) uses it, or the nearest one that the kernel
+    /// has.
     pub fn lowest_revision(&self) -> u8 {
         self.definition().lowest_revision(&self.options)
     }
 
-    /// Checks an entry without asking the kernel, which answers "not in the set" when it is
-    /// asked to test one that no set of this type can have.
+    /// Checks an entry without asking the kernel.
+    ///
+    /// The kernel itself reports an invalid entry that is tested as "not in the set".
     ///
     /// # Errors
-    /// `InvalidInput` says what the type of set does not take.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if a set of this type cannot contain the
+    /// entry. The error says why.
     pub fn validate_entry(&self, entry: impl Into<Entry<T>>) -> Result<()> {
         let entry = entry.into();
         entry
@@ -203,7 +220,7 @@ impl<T: SetType> IpSet<T> {
             })
     }
 
-    /// The family of the addresses, whatever the options say where the type has only one.
+    /// Returns the family of the addresses. If the type has only one, the options are ignored.
     #[inline]
     pub(crate) fn family(&self) -> Family {
         match self.definition().families {
@@ -212,7 +229,7 @@ impl<T: SetType> IpSet<T> {
         }
     }
 
-    /// The family as the kernel numbers it.
+    /// Returns the kernel's number for the family.
     pub(crate) fn family_number(&self) -> u8 {
         let families = self.definition().families;
         number::of(families.first().map(|_| self.family()))
@@ -220,7 +237,7 @@ impl<T: SetType> IpSet<T> {
 }
 
 impl<T: FamilyType> IpSet<T> {
-    /// The family of the addresses; IPv4 if nothing is said. Entries of the other family are
+    /// Sets the family of the addresses. The default is IPv4. Entries of the other family are
     /// refused.
     #[must_use]
     pub fn with_family(mut self, family: Family) -> Self {
@@ -228,7 +245,7 @@ impl<T: FamilyType> IpSet<T> {
         self
     }
 
-    /// For IPv6 addresses.
+    /// Sets the family of the addresses to IPv6.
     #[must_use]
     pub fn inet6(self) -> Self {
         self.with_family(Family::Inet6)
@@ -236,41 +253,47 @@ impl<T: FamilyType> IpSet<T> {
 }
 
 impl<T: HashType> IpSet<T> {
-    /// How many buckets the hash table has at first; the kernel rounds it up to a power of two
-    /// that is 64 or more, and doubles it when buckets overflow. Near the number of entries
-    /// is best: a million entries are added in half the time of the default, 1024.
+    /// Sets how many buckets the hash table has at first. The default is 1024.
+    ///
+    /// The kernel rounds the number up to a power of two, at least 64, and doubles it when buckets
+    /// overflow. The best value is near the number of entries: adding a million entries then takes
+    /// half the time that it takes with the default.
     #[must_use]
     pub fn hashsize(mut self, buckets: u32) -> Self {
         self.options.hashsize = Some(buckets);
         self
     }
 
-    /// The most entries that the set takes: 65,536 if nothing is said. A table of more than
-    /// 1024 buckets is counted in parts (ip_set_hash_gen.h), so that some entries more may get in.
+    /// Sets how many entries the set can contain. The default is 65,536.
+    ///
+    /// The kernel counts the entries of a table with more than 1024 buckets in parts
+    /// (ip_set_hash_gen.h), so such a set may take a few entries more.
     #[must_use]
     pub fn maxelem(mut self, entries: u32) -> Self {
         self.options.maxelem = Some(entries);
         self
     }
 
-    /// The most entries in a bucket before the table grows: an even number from 2 to 12, which
-    /// is the default (Linux 5.11 or later).
+    /// Sets how many entries a bucket can contain before the table grows: an even number from 2 to
+    /// 12. The default is 12. Needs Linux 5.11 or later.
     #[must_use]
     pub fn bucketsize(mut self, entries: u8) -> Self {
         self.options.bucketsize = Some(entries);
         self
     }
 
-    /// The hash function's start value, so that the entries of two sets lie in the same order
-    /// (Linux 5.11 or later).
+    /// Sets the initial value of the hash function. Sets with the same value keep their entries in
+    /// the same order. The default is random. Needs Linux 5.11 or later.
     #[must_use]
     pub fn initval(mut self, initval: u32) -> Self {
         self.options.initval = Some(initval);
         self
     }
 
-    /// A full set makes room for a new entry by forgetting others of its bucket; if that is
-    /// empty, the set is full nonetheless.
+    /// Lets a full set drop an entry to make room for a new one.
+    ///
+    /// The kernel drops entries only from the bucket of the new entry. If that bucket is empty,
+    /// adding the entry fails with [`Full`](crate::ErrorKind::Full) as usual.
     #[must_use]
     pub fn forceadd(mut self) -> Self {
         self.options.forceadd = true;
@@ -279,8 +302,10 @@ impl<T: HashType> IpSet<T> {
 }
 
 impl<T: NetmaskType> IpSet<T> {
-    /// Addresses are cut to networks of this prefix length (`hash:ip,port` and `hash:net,net`:
-    /// Linux 6.2 or later).
+    /// Sets a prefix length, to which the kernel cuts addresses.
+    ///
+    /// For [`HashIpPort`](crate::ipset::HashIpPort) and [`HashNetNet`](crate::ipset::HashNetNet)
+    /// this needs Linux 6.2 or later.
     #[must_use]
     pub fn netmask(mut self, prefix: u8) -> Self {
         self.options.netmask = Some(prefix);
@@ -289,7 +314,8 @@ impl<T: NetmaskType> IpSet<T> {
 }
 
 impl<T: BitmaskType> IpSet<T> {
-    /// Addresses are masked with any bits, not only leading ones (Linux 6.2 or later).
+    /// Sets a mask, which the kernel applies to addresses. It may have any bits, not only leading
+    /// ones. Needs Linux 6.2 or later.
     #[must_use]
     pub fn bitmask(mut self, mask: impl Into<IpAddr>) -> Self {
         self.options.bitmask = Some(mask.into());
@@ -298,7 +324,7 @@ impl<T: BitmaskType> IpSet<T> {
 }
 
 impl<T: MarkmaskType> IpSet<T> {
-    /// Marks are masked with these bits.
+    /// Sets a mask, which the kernel applies to packet marks. The default is all bits.
     #[must_use]
     pub fn markmask(mut self, mask: u32) -> Self {
         self.options.markmask = Some(mask);
@@ -307,7 +333,8 @@ impl<T: MarkmaskType> IpSet<T> {
 }
 
 impl<T: RangeType> IpSet<T> {
-    /// The range in which all entries lie, of 65,536 elements at most. A bitmap needs one.
+    /// Sets the range that contains all entries, of at most 65,536 elements. Every bitmap needs
+    /// one.
     #[must_use]
     pub fn range(mut self, range: impl Into<T::Range>) -> Self {
         self.options.range = Some(range.into().into());
@@ -316,8 +343,9 @@ impl<T: RangeType> IpSet<T> {
 }
 
 impl<T: SizeType> IpSet<T> {
-    /// The size of the list, at least 4; 8 if nothing is said. The kernel keeps it but adds
-    /// members beyond it.
+    /// Sets the size of the list, at least 4. The default is 8.
+    ///
+    /// The kernel reports the size but does not enforce it: a list can have more members.
     #[must_use]
     pub fn size(mut self, members: u32) -> Self {
         self.options.size = Some(members);

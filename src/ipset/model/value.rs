@@ -12,19 +12,19 @@ use crate::ipset::{
 };
 use crate::wire::Malformed;
 
-/// The elements of an entry: one, or a tuple of two or three, or [`AnyValue`].
+/// The elements of an entry: one element, a tuple of two or three, or [`AnyValue`].
 pub(crate) trait Elements: Sized {
     fn encode(&self, dimensions: &[Dimension], encoder: &mut Encoder<'_>) -> Result<(), Refusal>;
 
     fn decode(dimensions: &[Dimension], fields: &Fields<'_>) -> Result<Self, Malformed>;
 
-    /// Two parts of it, if it stands for several entries of a set.
+    /// Splits the elements in two if they stand for several entries of a set.
     fn halves(&self, dimensions: &[Dimension]) -> Option<(Self, Self)>;
 
-    /// From the syntax of the tool.
+    /// Parses the elements from the syntax of the `ipset` tool.
     fn from_text(dimensions: &[Dimension], parts: &mut Parts<'_>) -> Result<Self, Flaw>;
 
-    /// The same elements, their kinds known at run time only.
+    /// Returns the same elements with their kinds known only at run time.
     #[cfg(feature = "serde")]
     fn untyped(&self) -> AnyValue;
 
@@ -32,13 +32,16 @@ pub(crate) trait Elements: Sized {
     fn each(&self, visit: &mut dyn FnMut(&dyn Text));
 }
 
-/// What the value of an entry can be made from: whatever its elements can be made from.
+/// Conversion to the elements of an entry from anything that the elements can be made from.
+///
+/// [`Entry::new`](crate::ipset::Entry::new) and the `From` implementations of
+/// [`Entry`](crate::ipset::Entry) use it.
 #[diagnostic::on_unimplemented(
     message = "an entry of this type of set cannot be made from `{Parts}`",
-    label = "not what the set's entries are made of"
+    label = "not the elements of the set's entries"
 )]
 pub trait FromParts<Parts> {
-    /// Makes the value.
+    /// Converts the parts into elements.
     fn from_parts(parts: Parts) -> Self;
 }
 
@@ -170,13 +173,13 @@ tuple!(2: A a X, B b Y);
 tuple!(3: A a X, B b Y, C c Z);
 
 impl From<AnyValue> for crate::ipset::AnyEntry {
-    /// So that elements which are only known at run time can be added and tested.
+    /// Creates an entry without options from elements whose kinds are only known at run time.
     fn from(value: AnyValue) -> Self {
         Self::new(value)
     }
 }
 
-/// What a single element can be made from, so that a set of networks takes an address as it is.
+/// Implements the conversions to a single element, so that a set of networks takes a plain address.
 macro_rules! single {
     ($($element:ty: $($part:ty),*;)*) => {$($(
         impl FromParts<$part> for $element {
@@ -226,7 +229,7 @@ where
     }
 }
 
-/// The most elements that an entry of any type has.
+/// The largest number of elements that an entry of any type has.
 const MOST: usize = 3;
 
 /// The elements of an entry whose type is only known at run time.
@@ -242,18 +245,18 @@ const MOST: usize = 3;
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AnyValue {
     elements: [Option<AnyElement>; MOST],
-    /// How many there were; more than `MOST` are too many for every type of set.
+    /// How many elements were given. More than `MOST` are too many for every set type.
     count: usize,
 }
 
 impl AnyValue {
-    /// Whether there are more elements than an entry of any type has.
+    /// Returns whether there are more elements than an entry of any type has.
     #[cfg(feature = "serde")]
     pub(crate) fn is_too_long(&self) -> bool {
         self.count > MOST
     }
 
-    /// The elements, in order.
+    /// Returns the elements, in order.
     pub fn elements(&self) -> impl Iterator<Item = &AnyElement> {
         self.elements.iter().flatten()
     }

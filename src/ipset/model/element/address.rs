@@ -9,27 +9,27 @@ use crate::ipset::message::encode::{Encoder, Refusal};
 use crate::ipset::text::Text;
 use crate::wire::Malformed;
 
-/// One address, a range of IPv4 addresses, or a network.
+/// An address, a range of IPv4 addresses, or a network.
 ///
-/// Types whose first element is an address (`hash:ip`, `hash:ip,port`) store every address of
-/// a range or network by itself; those whose element is a network (`hash:net`) store a network
-/// as one entry, and split a range into the fewest networks that cover it.
+/// Set types with addresses (`hash:ip`, `hash:ip,port`) store each address of a range or network as
+/// an entry of its own. Set types with networks (`hash:net`) store a network as one entry, and
+/// split a range into the fewest networks that cover it.
 ///
-/// It is made from any of these with `into`, which brings it into the form that the kernel
-/// lists: a network of a single address becomes the address, and host bits are cleared.
+/// The `From` implementations convert to the form that the kernel lists: a network of a single
+/// address becomes the address, and host bits are cleared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Addresses {
-    /// One address.
+    /// A single address.
     One(IpAddr),
-    /// A range; the kernel knows none of IPv6 addresses.
+    /// A range of IPv4 addresses. The kernel does not support ranges of IPv6 addresses.
     Range(Ipv4Range),
     /// A network.
     Network(IpNet),
 }
 
 impl Addresses {
-    /// The only address, if it is only one.
+    /// Returns the address if it is a single one, or `None` for a range or network.
     pub fn address(&self) -> Option<IpAddr> {
         match self {
             Self::One(address) => Some(*address),
@@ -37,7 +37,7 @@ impl Addresses {
         }
     }
 
-    /// Of an address and a prefix length that is possible for it.
+    /// Creates the network of an address and a prefix length that is not longer than the address.
     #[inline]
     fn network_of(address: Bits, prefix: u8) -> Self {
         let address_alone = Self::One(address.into());
@@ -47,7 +47,8 @@ impl Addresses {
         network::network(address, prefix).map_or(address_alone, Self::Network)
     }
 
-    /// The first address and the last, and what tells a range from the network that it covers.
+    /// Returns the first and the last address, and whether it is a range, so that a range differs
+    /// from the network with the same addresses.
     fn bounds(&self) -> (IpAddr, IpAddr, bool) {
         match *self {
             Self::One(address) => (address, address, false),
@@ -59,7 +60,8 @@ impl Addresses {
         }
     }
 
-    /// As a network, of one address where it is one; `None` for a range.
+    /// Returns the network, or `None` for a range. The network of a single address has the longest
+    /// prefix.
     pub fn network(&self) -> Option<IpNet> {
         match self {
             Self::One(address) => Some(IpNet::from(*address)),
@@ -69,7 +71,7 @@ impl Addresses {
     }
 }
 
-/// By the first address, then by the last.
+/// Compares the first addresses, then the last ones.
 impl Ord for Addresses {
     #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
@@ -146,7 +148,7 @@ impl fmt::Display for Addresses {
     }
 }
 
-/// The bits of an address.
+/// Returns the number of bits of an address.
 #[inline(always)]
 pub(super) fn width(address: IpAddr) -> u8 {
     if address.is_ipv4() { 32 } else { 128 }
@@ -181,7 +183,7 @@ impl Element for Addresses {
             _ => return None,
         };
         let (first, last, cut) = match *self {
-            // The kernel stores the fewest networks that make up the range.
+            // The kernel stores the fewest networks that cover the range.
             Self::Range(Ipv4Range { first, last }) if network => {
                 let mut networks = Ipv4Subnets::new(first, last, 0);
                 (first, last, networks.next()?.broadcast())
@@ -204,7 +206,7 @@ fn middle(first: Ipv4Addr, last: Ipv4Addr) -> Ipv4Addr {
     Ipv4Addr::from_bits(first + (last - first) / 2)
 }
 
-/// A network of the kernel's.
+/// Converts a network that the kernel lists.
 #[inline(always)]
 fn network(address: Bits, prefix: u8) -> Result<Addresses, Malformed> {
     let possible = match address {

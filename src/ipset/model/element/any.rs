@@ -20,17 +20,17 @@ use crate::wire::Malformed;
 pub enum AnyElement {
     /// An address, a range of addresses, or a network.
     Addresses(Addresses),
-    /// A port with its protocol.
+    /// A port or a range of ports, with a protocol.
     Port(Port),
-    /// Ports without protocol (`bitmap:port`).
+    /// A port or a range of ports, without a protocol (`bitmap:port`).
     Ports(PortRange),
-    /// A MAC address, which `bitmap:ip,mac` may leave open.
+    /// A MAC address, which is optional in `bitmap:ip,mac`.
     Mac(OptionalMac),
-    /// A mark.
+    /// A packet mark.
     Mark(Mark),
-    /// An interface.
+    /// A network interface.
     Interface(Interface),
-    /// A set in a list. Boxed, since it is larger than all others.
+    /// A set in a list. It is boxed because it is larger than the other elements.
     Member(Box<Member>),
 }
 

@@ -1,8 +1,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// An address as a number, for the way of an entry from and to its bytes: numbers are kept in
-/// registers, where an `IpAddr`, which is bytes, would be copied through memory. So would be
-/// one that is handed over to a function that is not inlined, and all of the entry with it.
+/// An address as a number, which is used while an entry is encoded or decoded.
+///
+/// The compiler keeps numbers in registers, but copies an `IpAddr`, which consists of bytes,
+/// through memory. It does the same with an address that is passed to a function that is not
+/// inlined, and with the whole entry.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Bits {
     V4(u32),

@@ -4,8 +4,8 @@ use super::Bits;
 use crate::ipset::message::attr::{self, data};
 use crate::wire::{Attribute, Attributes, Malformed};
 
-/// The attributes of an entry's elements. What a type of set has no use for is not looked at
-/// again, so that the compiler drops it where the type is known.
+/// The attributes of an entry's elements. A set type reads only the fields that it needs, so the
+/// compiler removes the others where the type is known.
 #[derive(Debug, Default)]
 pub(crate) struct Fields<'a> {
     pub(crate) ip: Option<Bits>,
@@ -23,9 +23,11 @@ pub(crate) struct Fields<'a> {
     pub(crate) name: Option<&'a [u8]>,
     pub(crate) nameref: Option<&'a [u8]>,
     pub(crate) flags: u32,
-    /// There are others: options, a line number, padding, what later kernels have. They are
-    /// walked again for the options, since most entries have none, and keeping seven more
-    /// values in mind takes as long as reading an address.
+    /// Whether there are other attributes: options, a line number, padding, or attributes of later
+    /// kernels.
+    ///
+    /// If so, the attributes are read a second time for the options. Most entries have no options,
+    /// and seven more fields would cost as much time as reading an address.
     pub(crate) others: bool,
 }
 
@@ -58,7 +60,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The address in a nest. It is in network byte order whether or not the flag says so.
+/// Reads the address in a nest. It is in network byte order, with or without the flag for it.
 #[inline(always)]
 fn bits(nest: &Attribute<'_>) -> Result<Bits, Malformed> {
     let attribute = nest
@@ -78,7 +80,7 @@ fn bits(nest: &Attribute<'_>) -> Result<Bits, Malformed> {
     }
 }
 
-/// The address in a nest.
+/// Reads the address in a nest.
 pub(crate) fn address(nest: &Attribute<'_>) -> Result<IpAddr, Malformed> {
     bits(nest).map(IpAddr::from)
 }

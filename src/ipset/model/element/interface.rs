@@ -7,7 +7,7 @@ use crate::ipset::text::{Shown, print_element};
 use crate::wire::Malformed;
 use crate::{Error, Result};
 
-/// `IFNAMSIZ`, with the terminating zero byte.
+/// `IFNAMSIZ`, which includes the terminating zero byte.
 const SIZE: usize = 16;
 
 /// A network interface in an entry of `hash:net,iface`.
@@ -22,21 +22,22 @@ const SIZE: usize = 16;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Interface {
-    /// Zero from the name's end on.
+    /// The name, padded with zeros.
     name: [u8; SIZE],
     physdev: bool,
     wildcard: bool,
 }
 
 impl Interface {
-    /// The longest name, in bytes.
+    /// The length of the longest name, in bytes.
     pub const MAX_LENGTH: usize = SIZE - 1;
 
-    /// The interface of this name, which need not exist.
+    /// Creates an element for the interface of this name, which does not have to exist.
     ///
     /// # Errors
-    /// `InvalidInput` for a name that is empty, longer than 15 bytes, or has a blank, a control
-    /// character, a comma or a quote. [`Interface::existing`] takes these.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the name is empty, longer than 15 bytes,
+    /// or contains a blank, a control character, a comma or a double quote. [`Interface::existing`]
+    /// accepts these characters.
     pub fn new(name: &str) -> Result<Self> {
         let bad = |byte: &u8| byte.is_ascii_control() || matches!(byte, b' ' | b',' | b'"');
         match name.bytes().find(|byte| bad(byte)) {
@@ -51,11 +52,13 @@ impl Interface {
         }
     }
 
-    /// The interface of a name that may be any bytes but zero, as the kernel has it. Not every
-    /// such name can be carried by text.
+    /// Creates an element from a name of any bytes except zero, which the kernel accepts.
+    ///
+    /// The text of `ipset save` cannot carry every such name.
     ///
     /// # Errors
-    /// `InvalidInput` for a name that is empty, longer than 15 bytes, or has a zero byte.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the name is empty, longer than 15 bytes,
+    /// or contains a zero byte.
     pub fn existing(name: impl AsRef<[u8]>) -> Result<Self> {
         let name = name.as_ref();
         let why = match name.len() {
@@ -64,7 +67,7 @@ impl Interface {
                 "the name is {length} bytes long, {} is the limit",
                 Self::MAX_LENGTH
             ),
-            _ if name.contains(&0) => "the name has a zero byte".into(),
+            _ if name.contains(&0) => "the name contains a zero byte".into(),
             _ => return Ok(Self::padded(name)),
         };
         Err(refused(name, why))
@@ -81,24 +84,24 @@ impl Interface {
         }
     }
 
-    /// Matches the bridge's port that a packet came in or goes out by, not the bridge.
+    /// Matches the bridge port that a packet comes in or goes out by, instead of the bridge.
     #[must_use]
     pub fn physdev(mut self) -> Self {
         self.physdev = true;
         self
     }
 
-    /// Matches every interface whose name begins so (Linux 5.5 or later).
+    /// Matches every interface whose name begins with the given name. Needs Linux 5.5 or later.
     ///
-    /// The kernel compares by the prefix when it adds and tests too: `eth` as a wildcard and
-    /// `eth0` with the same network are one entry.
+    /// The kernel compares only the prefix when it adds and tests entries, too: the wildcard `eth`
+    /// and the interface `eth0` with the same network are the same entry.
     #[must_use]
     pub fn wildcard(mut self) -> Self {
         self.wildcard = true;
         self
     }
 
-    /// The name's bytes, or those that it begins with if it is a wildcard.
+    /// Returns the bytes of the name. For a wildcard they are the prefix of the matched names.
     pub fn name(&self) -> &[u8] {
         &self.name[..self.length()]
     }
@@ -109,12 +112,12 @@ impl Interface {
         SIZE - zeros as usize
     }
 
-    /// See [`Interface::physdev`].
+    /// Returns whether it matches bridge ports, see [`Interface::physdev`].
     pub fn is_physdev(&self) -> bool {
         self.physdev
     }
 
-    /// See [`Interface::wildcard`].
+    /// Returns whether it matches a prefix, see [`Interface::wildcard`].
     pub fn is_wildcard(&self) -> bool {
         self.wildcard
     }
@@ -126,7 +129,8 @@ fn refused(name: &[u8], why: String) -> Error {
 }
 
 impl fmt::Display for Interface {
-    /// The entry's text, to which the option `wildcard` does not belong.
+    /// Writes the element as the `ipset` tool does, without `wildcard`, which the tool writes among
+    /// the options of the entry.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         print_element(self, f)
     }

@@ -1,4 +1,4 @@
-//! What a type of set asks of an address, and how it is written.
+//! What a set type requires of an address, and how addresses are written.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -8,7 +8,7 @@ use crate::ipset::message::attr::{address, data};
 use crate::ipset::message::encode::{Encoder, Purpose, Refusal};
 use crate::wire::{NESTED, NET_BYTE_ORDER};
 
-/// Which of an entry's two addresses: the kernel has three attributes for each.
+/// One of the two addresses that an entry can have. The kernel has three attributes for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Slot {
     First,
@@ -38,25 +38,25 @@ impl Slot {
     }
 }
 
-/// What an address may be in a type of set.
+/// What a set type accepts as an address.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ip {
     pub(crate) slot: Slot,
     pub(crate) span: Span,
-    /// The kernel refuses the zero address (`IPSET_ERR_HASH_ELEM`).
+    /// Whether the kernel refuses the zero address (`IPSET_ERR_HASH_ELEM`).
     pub(crate) not_zero: bool,
-    /// The kernel walks ranges with a loop that Linux 6.18 never leaves when the last address
-    /// is 255.255.255.255.
+    /// Whether the kernel walks ranges with a loop that never ends on Linux 6.18 if the last
+    /// address is 255.255.255.255.
     pub(crate) wraps: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Span {
-    /// Only one address.
+    /// A single address.
     One,
-    /// IPv4 ranges and networks stand for each address in them.
+    /// A single address, or an IPv4 range or network that stands for each address in it.
     Each,
-    /// A network is stored as such. `everything`: the prefix length may be 0.
+    /// A network, which is stored as one entry. With `everything` its prefix length may be 0.
     Network { everything: bool },
 }
 
@@ -81,7 +81,7 @@ impl Ip {
     }
 }
 
-/// A nest with one address: the layout is known, so it is written in one piece.
+/// Returns a nest with one IPv4 address, whose layout is fixed, in one piece.
 #[inline]
 pub(crate) fn ipv4_nest(kind: u16, address: Ipv4Addr) -> [u8; 12] {
     const OUTER: [u8; 2] = 12u16.to_ne_bytes();
@@ -94,7 +94,7 @@ pub(crate) fn ipv4_nest(kind: u16, address: Ipv4Addr) -> [u8; 12] {
     ]
 }
 
-/// As [`ipv4_nest`].
+/// Returns a nest with one IPv6 address, like [`ipv4_nest`].
 #[inline]
 pub(crate) fn ipv6_nest(kind: u16, address: Ipv6Addr) -> [u8; 24] {
     const OUTER: [u8; 2] = 24u16.to_ne_bytes();
@@ -110,7 +110,7 @@ pub(crate) fn ipv6_nest(kind: u16, address: Ipv6Addr) -> [u8; 24] {
 }
 
 impl Encoder<'_> {
-    /// An address of the set's family.
+    /// Writes an address, or refuses it if it is not of the set's family.
     #[inline(always)]
     pub(crate) fn address(&mut self, kind: u16, address: IpAddr) -> Result<(), Refusal> {
         match (address, self.family) {
@@ -133,7 +133,7 @@ impl Encoder<'_> {
                     return Err(refusal);
                 }
                 if rule.slot == Slot::Second {
-                    // The kernel walks the first range for this one too.
+                    // The kernel walks the first range for the second one too.
                     self.endless()?;
                 }
                 self.address(rule.slot.from(), range.first.into())?;
@@ -155,7 +155,7 @@ impl Encoder<'_> {
         }
     }
 
-    /// Looks at the first and the last address, at what the rule asks for.
+    /// Checks the first and the last address against the rule.
     #[inline(always)]
     fn see(&mut self, rule: &Ip, first: IpAddr, last: IpAddr) -> Result<(), Refusal> {
         if rule.not_zero && first.is_unspecified() {
@@ -183,7 +183,8 @@ impl Ip {
                 "the kernel takes no range of all IPv4 addresses; add 0.0.0.0/1 and 128.0.0.0/1",
             ));
         }
-        // `ip_set_range_to_cidr` compares with `after`, which is for numbers that wrap around.
+        // `ip_set_range_to_cidr` compares with `after`, which is meant for numbers that wrap
+        // around.
         let (first, last) = (range.first.to_bits(), range.last.to_bits());
         let split = matches!(self.span, Span::Network { .. });
         if split && first != 0 && last - first >= 1 << 31 {
@@ -208,7 +209,7 @@ impl Ip {
         }
     }
 
-    /// Why [`Ip::takes_network`] says no.
+    /// Returns why [`Ip::takes_network`] returned false.
     #[cold]
     fn refuses_network(&self, address: Bits, prefix: u8) -> Refusal {
         let address = IpAddr::from(address);

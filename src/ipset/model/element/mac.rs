@@ -7,7 +7,7 @@ use crate::ipset::message::encode::{Encoder, Refusal};
 use crate::wire::{Malformed, align};
 use crate::{Error, Result};
 
-/// An Ethernet address.
+/// A MAC address, the hardware address of an Ethernet interface.
 ///
 /// ```
 /// use ipvset::ipset::MacAddress;
@@ -29,7 +29,10 @@ impl fmt::Display for MacAddress {
 impl FromStr for MacAddress {
     type Err = Error;
 
-    /// Six pairs of hexadecimal digits with colons between them.
+    /// Parses six hexadecimal numbers of one or two digits, with colons between them.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for another text.
     fn from_str(text: &str) -> Result<Self> {
         read(text).ok_or_else(|| {
             Error::refused(
@@ -71,7 +74,7 @@ impl Element for MacAddress {
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         if self.0 == [0; 6] {
             return Err(Refusal::new(
-                "no hash takes the MAC address 00:00:00:00:00:00",
+                "a hash set cannot contain the MAC address 00:00:00:00:00:00",
             ));
         }
         self.attribute(encoder);
@@ -87,7 +90,8 @@ impl Element for MacAddress {
     }
 }
 
-/// The MAC address of a `bitmap:ip,mac` entry, which may be left for the first packet to tell.
+/// The MAC address of a `bitmap:ip,mac` entry, or `None` to let the kernel fill in that of the
+/// first packet that matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(transparent))]
@@ -114,7 +118,7 @@ impl fmt::Display for OptionalMac {
 impl Element for OptionalMac {
     #[inline(always)]
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
-        // Unlike a hash, a bitmap takes 00:00:00:00:00:00.
+        // Unlike a hash, a bitmap can contain 00:00:00:00:00:00.
         if let Some(mac) = self.0 {
             mac.attribute(encoder);
         }

@@ -6,7 +6,7 @@ use crate::ipset::message::attr::data;
 use crate::ipset::message::encode::{Encoder, Refusal};
 use crate::wire::Malformed;
 
-/// A packet's mark, as `hash:ip,mark` stores it.
+/// A packet mark in an entry of `hash:ip,mark`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(transparent))]
@@ -27,7 +27,7 @@ impl fmt::Display for Mark {
 impl Element for Mark {
     #[inline(always)]
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
-        // Only for IPv4: hash_ipmark6_uadt in ip_set_hash_ipmark.c takes both.
+        // IPv4 only: hash_ipmark6_uadt in ip_set_hash_ipmark.c accepts both being zero.
         let zero = encoder.family == Family::Inet && encoder.seen.zero_address;
         if zero && self.0 == 0 {
             return Err(Refusal::new("address and mark cannot both be zero"));

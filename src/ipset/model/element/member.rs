@@ -8,7 +8,7 @@ use crate::ipset::text::print_element;
 use crate::ipset::{SetName, ToSetName};
 use crate::wire::Malformed;
 
-/// A set in a `list:set`, and where in the list it goes.
+/// A set in a `list:set`, with the position where it is added.
 ///
 /// ```
 /// use ipvset::ipset::Member;
@@ -30,39 +30,44 @@ pub struct Member {
     place: Option<Neighbor>,
 }
 
-/// Where a [`Member`] goes when it is added. A list of members has none: they come in order.
+/// The position where a [`Member`] is added. Listed members have none, they are in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Neighbor {
-    /// Right before this member.
+    /// Directly before this member.
     Before(SetName),
-    /// Right after this member.
+    /// Directly after this member.
     After(SetName),
 }
 
 impl Member {
-    /// A member that is added at the end of the list.
+    /// Creates a member that is added at the end of the list.
     ///
     /// # Errors
-    /// `InvalidInput` for a string that is no [`SetName`].
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the string is not valid as a
+    /// [`SetName`].
     pub fn new(set: impl ToSetName) -> Result<Self> {
         Ok(set.set_name()?.into())
     }
 
-    /// Right before another member. Removed or tested, it has to stand there.
+    /// Adds the member directly before another one.
+    ///
+    /// If the member is removed or tested, it has to be at this position.
     ///
     /// # Errors
-    /// As [`Member::new`].
+    /// The errors of [`Member::new`].
     pub fn before(mut self, other: impl ToSetName) -> Result<Self> {
         self.place = Some(Neighbor::Before(other.set_name()?));
         Ok(self)
     }
 
-    /// Right after another member. Removed or tested, it has to stand there.
+    /// Adds the member directly after another one.
+    ///
+    /// If the member is removed or tested, it has to be at this position.
     ///
     /// # Errors
-    /// As [`Member::new`].
+    /// The errors of [`Member::new`].
     pub fn after(mut self, other: impl ToSetName) -> Result<Self> {
         self.place = Some(Neighbor::After(other.set_name()?));
         Ok(self)
@@ -73,12 +78,12 @@ impl Member {
         self
     }
 
-    /// The set.
+    /// Returns the name of the set.
     pub fn name(&self) -> &SetName {
         &self.name
     }
 
-    /// Where it goes.
+    /// Returns the position where the member is added, or `None` for the end of the list.
     pub fn place(&self) -> Option<&Neighbor> {
         self.place.as_ref()
     }

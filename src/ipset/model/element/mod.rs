@@ -1,5 +1,5 @@
-//! The elements that entries are made of. Each says how it is written into a request and read
-//! from a dump; what a type of set asks of it is a [`Dimension`] of the type's definition.
+//! The elements of entries. Each element knows how it is written into a request and read from a
+//! dump. What a set type requires of an element is a [`Dimension`] of the type's definition.
 
 mod address;
 mod any;
@@ -33,27 +33,27 @@ use crate::ipset::message::encode::{Encoder, Refusal};
 use crate::ipset::text::Text;
 use crate::wire::Malformed;
 
-/// One part of an entry.
+/// An element of an entry.
 pub(crate) trait Element: Text + Clone + PartialEq + fmt::Debug + Into<AnyElement> {
-    /// Writes its attributes, or refuses a value that the type of set does not take.
+    /// Writes the element's attributes, or refuses a value that the set type does not take.
     fn write(&self, dimension: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal>;
 
-    /// Finds itself in an entry's attributes.
+    /// Reads the element from an entry's attributes.
     fn read(dimension: &Dimension, fields: &Fields<'_>) -> Result<Self, Malformed>;
 
-    /// Two parts of it, if it stands for several elements of a set.
+    /// Splits the element in two if it stands for several elements of a set.
     fn halves(&self, _dimension: &Dimension) -> Option<(Self, Self)> {
         None
     }
 }
 
-/// What a type of set has at one place of its entries.
+/// The element that a set type has at one position of its entries.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Dimension {
     Ip(Ip),
-    /// Ports with their protocol.
+    /// A port or a range of ports, with a protocol.
     Port,
-    /// Ports without protocol.
+    /// A port or a range of ports, without a protocol.
     Ports,
     Mac,
     OptionalMac,
@@ -63,7 +63,7 @@ pub(crate) enum Dimension {
 }
 
 impl Dimension {
-    /// What is asked of an address, if an address is what is asked for.
+    /// Returns the requirements for an address, or an error if another element is required.
     #[inline(always)]
     fn ip(&self, found: &impl fmt::Display) -> Result<&Ip, Refusal> {
         match self {
@@ -94,7 +94,7 @@ impl fmt::Display for Dimension {
             }) => "an address",
             Self::Ip(Ip {
                 span: Span::Each, ..
-            }) => "an address or a range of them",
+            }) => "an address or a range of addresses",
             Self::Ip(_) => "a network",
             Self::Port => "a port with its protocol",
             Self::Ports => "a port",

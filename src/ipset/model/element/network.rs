@@ -1,5 +1,6 @@
-//! What is asked of every network that is written or read. ipnet has it too, but not inlined:
-//! an entry would have to lie in memory to be handed over, which takes longer than the rest.
+//! Functions on networks that every entry with a network needs. The functions of ipnet are not
+//! inlined: to call them an entry would have to be stored in memory, which takes longer than the
+//! rest.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -7,7 +8,8 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::Bits;
 
-/// A network without host bits; `None` if the prefix length is longer than an address.
+/// Returns the network with its host bits cleared, or `None` if the prefix is longer than the
+/// address.
 #[inline(always)]
 pub(super) fn network(address: Bits, prefix: u8) -> Option<IpNet> {
     Some(match address {
@@ -22,7 +24,7 @@ pub(super) fn network(address: Bits, prefix: u8) -> Option<IpNet> {
     })
 }
 
-/// Address and prefix length as they are.
+/// Returns the address, with its host bits, and the prefix length.
 #[inline(always)]
 pub(super) fn parts(network: &IpNet) -> (IpAddr, u8) {
     match network {
@@ -31,7 +33,7 @@ pub(super) fn parts(network: &IpNet) -> (IpAddr, u8) {
     }
 }
 
-/// The first and the last address.
+/// Returns the first and the last address.
 #[inline(always)]
 pub(super) fn bounds(network: &IpNet) -> (IpAddr, IpAddr) {
     match network {

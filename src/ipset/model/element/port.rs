@@ -10,7 +10,7 @@ use crate::ipset::text::{only_in, print_element, protocol_name, read_protocol};
 use crate::wire::{Malformed, NET_BYTE_ORDER};
 use crate::{Error, Result};
 
-/// One port or a range of them, made from a number or a range of numbers.
+/// A port or a range of ports, converted from a number or a range of numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PortRange {
     first: u16,
@@ -18,7 +18,7 @@ pub struct PortRange {
 }
 
 impl PortRange {
-    /// The ports between two, which may be given in either order.
+    /// Creates the range between two ports, which may be given in either order.
     pub fn new(one: u16, other: u16) -> Self {
         Self {
             first: one.min(other),
@@ -26,12 +26,12 @@ impl PortRange {
         }
     }
 
-    /// The lowest port.
+    /// Returns the lowest port.
     pub fn first(&self) -> u16 {
         self.first
     }
 
-    /// The highest port; the lowest if it is only one.
+    /// Returns the highest port. For a single port it equals the lowest.
     pub fn last(&self) -> u16 {
         self.last
     }
@@ -80,26 +80,26 @@ impl fmt::Display for PortRange {
 pub struct Protocol(pub u8);
 
 impl Protocol {
-    /// ICMP, whose type and code stand in for the port.
+    /// ICMP, which has a type and a code instead of a port.
     pub const ICMP: Self = Self(1);
-    /// TCP
+    /// TCP.
     pub const TCP: Self = Self(6);
-    /// UDP
+    /// UDP.
     pub const UDP: Self = Self(17);
-    /// ICMPv6, whose type and code stand in for the port.
+    /// ICMPv6, which has a type and a code instead of a port.
     pub const ICMPV6: Self = Self(58);
-    /// SCTP
+    /// SCTP.
     pub const SCTP: Self = Self(132);
-    /// UDP-Lite
+    /// UDP-Lite.
     pub const UDPLITE: Self = Self(136);
 
-    /// Whether its ports are ports: `ip_set_proto_with_ports` in
-    /// include/linux/netfilter/ipset/ip_set_getport.h.
+    /// Returns whether the protocol has ports (`ip_set_proto_with_ports` in
+    /// include/linux/netfilter/ipset/ip_set_getport.h).
     pub const fn has_ports(self) -> bool {
         matches!(self, Self::TCP | Self::UDP | Self::SCTP | Self::UDPLITE)
     }
 
-    /// The only family in whose sets it may be.
+    /// Returns the family if the protocol belongs to only one, whose sets alone may contain it.
     pub(crate) fn family(self) -> Option<Family> {
         match self {
             Self::ICMP => Some(Family::Inet),
@@ -112,7 +112,11 @@ impl Protocol {
 impl FromStr for Protocol {
     type Err = Error;
 
-    /// From its name in /etc/protocols, in small or capital letters, or from its number.
+    /// Parses a name in /etc/protocols, in lower or upper case, or a number.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if this crate does not know the name, and
+    /// for 0.
     fn from_str(name: &str) -> Result<Self> {
         read_protocol(name).ok_or_else(|| {
             Error::refused("find protocol", "this crate knows no protocol of this name")
@@ -132,7 +136,7 @@ impl fmt::Display for Protocol {
 
 /// A protocol with a port, a range of ports, or an ICMP type and code.
 ///
-/// Made by [`tcp`], [`udp`], [`sctp`], [`udplite`], [`icmp`], [`icmpv6`] and [`protocol`].
+/// Created by [`tcp`], [`udp`], [`sctp`], [`udplite`], [`icmp`], [`icmpv6`] and [`protocol`].
 ///
 /// ```
 /// use ipvset::ipset::{icmp, tcp};
@@ -147,7 +151,7 @@ pub struct Port {
     ports: PortRange,
 }
 
-/// TCP ports.
+/// Creates a TCP port or a range of TCP ports.
 pub fn tcp(ports: impl Into<PortRange>) -> Port {
     Port {
         protocol: Protocol::TCP,
@@ -155,7 +159,7 @@ pub fn tcp(ports: impl Into<PortRange>) -> Port {
     }
 }
 
-/// UDP ports.
+/// Creates a UDP port or a range of UDP ports.
 pub fn udp(ports: impl Into<PortRange>) -> Port {
     Port {
         protocol: Protocol::UDP,
@@ -163,7 +167,7 @@ pub fn udp(ports: impl Into<PortRange>) -> Port {
     }
 }
 
-/// SCTP ports.
+/// Creates an SCTP port or a range of SCTP ports.
 pub fn sctp(ports: impl Into<PortRange>) -> Port {
     Port {
         protocol: Protocol::SCTP,
@@ -171,7 +175,7 @@ pub fn sctp(ports: impl Into<PortRange>) -> Port {
     }
 }
 
-/// UDP-Lite ports.
+/// Creates a UDP-Lite port or a range of UDP-Lite ports.
 pub fn udplite(ports: impl Into<PortRange>) -> Port {
     Port {
         protocol: Protocol::UDPLITE,
@@ -179,7 +183,7 @@ pub fn udplite(ports: impl Into<PortRange>) -> Port {
     }
 }
 
-/// An ICMP type and code; only in sets of IPv4 addresses.
+/// Creates an element for an ICMP type and code. Only sets of IPv4 addresses take it.
 pub fn icmp(kind: u8, code: u8) -> Port {
     Port {
         protocol: Protocol::ICMP,
@@ -187,7 +191,7 @@ pub fn icmp(kind: u8, code: u8) -> Port {
     }
 }
 
-/// An ICMPv6 type and code; only in sets of IPv6 addresses.
+/// Creates an element for an ICMPv6 type and code. Only sets of IPv6 addresses take it.
 pub fn icmpv6(kind: u8, code: u8) -> Port {
     Port {
         protocol: Protocol::ICMPV6,
@@ -195,7 +199,7 @@ pub fn icmpv6(kind: u8, code: u8) -> Port {
     }
 }
 
-/// A protocol without ports, by its number; 0 is none that a set takes.
+/// Creates an element for a protocol without ports, from its number. Sets do not take 0.
 pub fn protocol(number: u8) -> Port {
     Port {
         protocol: Protocol(number),
@@ -208,17 +212,20 @@ impl Port {
         Self { protocol, ports }
     }
 
-    /// The protocol.
+    /// Returns the protocol.
     pub fn protocol(&self) -> Protocol {
         self.protocol
     }
 
-    /// The ports; for ICMP the type (upper byte) and code, for protocols without ports 0.
+    /// Returns the ports.
+    ///
+    /// For ICMP and ICMPv6 the upper byte is the type and the lower byte is the code. For other
+    /// protocols without ports it is 0.
     pub fn ports(&self) -> PortRange {
         self.ports
     }
 
-    /// Type and code, if it is ICMP or ICMPv6.
+    /// Returns the type and the code for ICMP and ICMPv6, or `None` for another protocol.
     pub fn icmp(&self) -> Option<(u8, u8)> {
         let [kind, code] = self.ports.first.to_be_bytes();
         matches!(self.protocol, Protocol::ICMP | Protocol::ICMPV6).then_some((kind, code))
@@ -231,7 +238,7 @@ impl fmt::Display for Port {
     }
 }
 
-/// Port and protocol have a fixed place and length, so they are written in one piece.
+/// Returns the attributes of port and protocol, whose layout is fixed, in one piece.
 #[inline]
 fn one_port(port: u16, protocol: Protocol) -> [u8; 16] {
     const PORT: [u8; 2] = (data::PORT | NET_BYTE_ORDER).to_ne_bytes();
@@ -279,17 +286,21 @@ impl Element for Port {
 }
 
 impl Port {
-    /// Linux stores port 0 where a protocol has none, without a word. It stores ICMP in a set of
-    /// IPv6 addresses, and the other way round, which the tool refuses together with the file
-    /// that has it: such an entry cannot be added, but what others added can be removed.
+    /// Refuses a port that the kernel would store differently, and protocols that the `ipset` tool
+    /// refuses.
+    ///
+    /// For a protocol without ports the kernel silently stores port 0. It also stores ICMP in a set
+    /// of IPv6 addresses and ICMPv6 in a set of IPv4 addresses, but the tool refuses a file with
+    /// such an entry. Therefore such an entry cannot be added, but one that another program added
+    /// can be removed.
     #[cold]
     fn check_without_ports(self, family: Family, purpose: Purpose) -> Result<(), Refusal> {
         match self.protocol.family() {
-            _ if self.protocol.0 == 0 => Err(Refusal::new("no set takes protocol 0")),
+            _ if self.protocol.0 == 0 => Err(Refusal::new("a set cannot contain protocol 0")),
             Some(needed) if needed == family => Ok(()),
             Some(needed) if purpose.adds() => Err(Refusal::new(only_in(needed))),
             _ if self.ports.first != 0 => Err(Refusal::new(format!(
-                "a set of {family} addresses keeps only 0 as the port of {}",
+                "in a set of {family} addresses the port of {} has to be 0",
                 self.protocol
             ))),
             _ => Ok(()),
@@ -343,8 +354,8 @@ mod tests {
     use crate::ipset::{Entry, HashIpPort, IpSet};
     use crate::wire::{self, Attributes};
 
-    /// The kernel stores ICMPv6 in a set of IPv4 addresses, without type and code; the tool refuses
-    /// a file that has it.
+    /// The kernel stores ICMPv6 in a set of IPv4 addresses without type and code. The `ipset` tool
+    /// refuses a file with such an entry.
     #[test]
     fn icmp_of_the_other_family_is_read_and_removed_but_not_added() {
         let set = IpSet::<HashIpPort>::new("s").unwrap();

@@ -3,7 +3,7 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-/// The IPv4 addresses from one to another, both included.
+/// A range of IPv4 addresses, which includes both ends.
 ///
 /// ```
 /// use ipvset::ipset::Ipv4Range;
@@ -18,7 +18,7 @@ pub struct Ipv4Range {
 }
 
 impl Ipv4Range {
-    /// The addresses between two, which may be given in either order.
+    /// Creates the range between two addresses, which may be given in either order.
     pub fn new(one: Ipv4Addr, other: Ipv4Addr) -> Self {
         Self {
             first: one.min(other),
@@ -26,17 +26,17 @@ impl Ipv4Range {
         }
     }
 
-    /// The lowest address.
+    /// Returns the lowest address.
     pub fn first(&self) -> Ipv4Addr {
         self.first
     }
 
-    /// The highest address.
+    /// Returns the highest address.
     pub fn last(&self) -> Ipv4Addr {
         self.last
     }
 
-    /// Whether an address is one of them.
+    /// Returns whether the range contains an address.
     pub fn contains(&self, address: Ipv4Addr) -> bool {
         (self.first..=self.last).contains(&address)
     }

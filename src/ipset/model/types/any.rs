@@ -5,7 +5,7 @@ use super::{ALL, Definition, Sealed, SetType};
 use crate::ipset::AnyValue;
 use crate::{Error, Result};
 
-/// A type of set that is only known at run time, made from its name.
+/// A set type that is only known at run time, parsed from its name.
 ///
 /// ```
 /// use ipvset::ipset::AnyType;
@@ -19,27 +19,27 @@ use crate::{Error, Result};
 pub struct AnyType(&'static Definition);
 
 impl AnyType {
-    /// Every type that this crate knows.
+    /// Returns all set types that this crate knows.
     pub fn all() -> impl Iterator<Item = Self> {
         ALL.iter().map(|definition| Self(definition))
     }
 
-    /// The type of a marker.
+    /// Returns the set type of a marker such as [`HashIp`](crate::ipset::HashIp).
     pub fn of<T: SetType>(kind: &T) -> Self {
         Self(kind.definition())
     }
 
-    /// Such as `hash:ip,port`.
+    /// Returns the name of the type, such as `hash:ip,port`.
     pub fn name(&self) -> &'static str {
         self.0.name
     }
 
-    /// Older names that the tool still takes, such as `ipporthash`.
+    /// Returns the older names that the `ipset` tool still accepts, such as `ipporthash`.
     pub fn aliases(&self) -> &'static [&'static str] {
         self.0.aliases
     }
 
-    /// The type of this name.
+    /// Returns the type that has this name or older name.
     pub(crate) fn named(name: &str) -> Option<Self> {
         Definition::named(name).map(Self)
     }
@@ -59,7 +59,10 @@ impl SetType for AnyType {
 impl FromStr for AnyType {
     type Err = Error;
 
-    /// From its name or one of its older names.
+    /// Parses the name or an older name of a set type.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if this crate knows no type of this name.
     fn from_str(name: &str) -> Result<Self> {
         Self::named(name).ok_or_else(|| {
             Error::refused("find set type", "this crate knows no type of this name").object(name)

@@ -3,8 +3,10 @@ use crate::ipset::{Addresses, Ipv4Range};
 use crate::ipset::model::element::{Dimension, Ip, Slot, Span};
 
 set_type! {
-    /// `bitmap:ip`: the IPv4 addresses of a range of at most 65,536, a bit for each. With a netmask, the
-    /// networks of that prefix length in the range.
+    /// `bitmap:ip`: IPv4 addresses of a range of at most 65,536 addresses, with one bit for each.
+    ///
+    /// With a [`netmask`](crate::ipset::IpSet::netmask) the entries are networks of that prefix
+    /// length, and the range has at most 65,536 networks.
     BitmapIp(Addresses), "bitmap:ip", ["ipmap"],
     Definition {
         families: Families::Inet,

@@ -5,12 +5,14 @@ use crate::ipset::{Ipv4Range, OptionalMac};
 use crate::ipset::model::element::{Dimension, Ip, Slot, Span};
 
 set_type! {
-    /// `bitmap:ip,mac`: IPv4 addresses of a range, each with a MAC address, which the first packet
-    /// tells where the entry leaves it open.
+    /// `bitmap:ip,mac`: IPv4 addresses of a range, each with a MAC address.
     ///
-    /// While it is open in a set with timeouts, to remove the entry gives `NotFound` although it
-    /// does remove it: the kernel takes the timeout, which has not begun, for one that is over
-    /// (`mtype_del` in ip_set_bitmap_gen.h).
+    /// If an entry is added without a MAC address, the kernel fills in that of the first packet
+    /// that matches.
+    ///
+    /// In a set with timeouts, removing an entry that has no MAC address yet removes it, but fails
+    /// with [`NotFound`](crate::ErrorKind::NotFound): its timeout has not started, and the kernel
+    /// considers it expired (`mtype_del` in ip_set_bitmap_gen.h).
     BitmapIpMac((IpAddr, OptionalMac)), "bitmap:ip,mac", ["macipmap"],
     Definition {
         families: Families::Inet,

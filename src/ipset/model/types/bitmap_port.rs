@@ -3,7 +3,7 @@ use crate::ipset::{PortRange};
 use crate::ipset::model::element::{Dimension};
 
 set_type! {
-    /// `bitmap:port`: the ports of a range, a bit for each, of whatever protocol.
+    /// `bitmap:port`: ports of a range, of any protocol, with one bit for each.
     BitmapPort(PortRange), "bitmap:port", ["portmap"],
     Definition {
         families: Families::Unspecified,

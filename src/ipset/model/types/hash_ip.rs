@@ -3,7 +3,10 @@ use crate::ipset::{Addresses};
 use crate::ipset::model::element::{Dimension, Ip, Slot, Span};
 
 set_type! {
-    /// `hash:ip`: addresses, or networks of one prefix length (netmask). It stores no zero address.
+    /// `hash:ip`: addresses, or networks that all have the same prefix length.
+    ///
+    /// [`netmask`](crate::ipset::IpSet::netmask) sets the prefix length. The set cannot contain the
+    /// addresses 0.0.0.0 and `::`.
     HashIp(Addresses), "hash:ip", ["iphash"],
     Definition {
         revision: 6,

@@ -5,7 +5,7 @@ use crate::ipset::{MacAddress};
 use crate::ipset::model::element::{Dimension, Ip, Slot, Span};
 
 set_type! {
-    /// `hash:ip,mac`: an address with a MAC address (Linux 4.18 or later).
+    /// `hash:ip,mac`: addresses with a MAC address. Needs Linux 4.18 or later.
     HashIpMac((IpAddr, MacAddress)), "hash:ip,mac", ["ipmachash"],
     Definition {
         revision: 1,

@@ -3,8 +3,9 @@ use crate::ipset::{Addresses, Port};
 use crate::ipset::model::element::{Dimension, Ip, Slot, Span};
 
 set_type! {
-    /// `hash:ip,port`: an address with a port and its protocol. Linux 6.2 and later take no zero
-    /// address.
+    /// `hash:ip,port`: addresses with a port and its protocol.
+    ///
+    /// Linux 6.2 and later refuse the addresses 0.0.0.0 and `::`.
     HashIpPort((Addresses, Port)), "hash:ip,port", ["ipporthash"],
     Definition {
         revision: 7,

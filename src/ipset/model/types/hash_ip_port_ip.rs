@@ -5,7 +5,7 @@ use crate::ipset::{Addresses, Port};
 use crate::ipset::model::element::{Dimension, Ip, Slot, Span};
 
 set_type! {
-    /// `hash:ip,port,ip`: an address with a port and its protocol, and a second address.
+    /// `hash:ip,port,ip`: addresses with a port and its protocol, and a second address.
     HashIpPortIp((Addresses, Port, IpAddr)), "hash:ip,port,ip", ["ipportiphash"],
     Definition {
         revision: 6,

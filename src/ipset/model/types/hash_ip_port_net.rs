@@ -3,7 +3,7 @@ use crate::ipset::{Addresses, Port};
 use crate::ipset::model::element::{Dimension, Ip, Slot, Span};
 
 set_type! {
-    /// `hash:ip,port,net`: an address with a port and its protocol, and a network.
+    /// `hash:ip,port,net`: addresses with a port and its protocol, and a network.
     HashIpPortNet((Addresses, Port, Addresses)), "hash:ip,port,net", ["ipportnethash"],
     Definition {
         revision: 8,

@@ -3,7 +3,10 @@ use crate::ipset::{Addresses};
 use crate::ipset::model::element::{Dimension, Ip, Slot, Span};
 
 set_type! {
-    /// `hash:net`: networks of any prefix length but 0. The longest that has an address decides.
+    /// `hash:net`: networks of any prefix length except 0.
+    ///
+    /// If several entries contain an address, the one with the longest prefix decides whether the
+    /// set matches the address or excludes it ([`nomatch`](crate::ipset::Entry::nomatch)).
     HashNet(Addresses), "hash:net", ["nethash"],
     Definition {
         revision: 7,

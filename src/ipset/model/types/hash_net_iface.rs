@@ -3,14 +3,15 @@ use crate::ipset::{Addresses, Interface};
 use crate::ipset::model::element::{Dimension, Ip, Slot, Span};
 
 set_type! {
-    /// `hash:net,iface`: a network, of prefix length 0 too, with an interface. A network can have 64
-    /// interfaces at most: one more is an error of kind [`Full`](crate::ErrorKind::Full), and on Linux 5.10
-    /// `ENOMEM`.
+    /// `hash:net,iface`: networks with an interface. The prefix length may be 0.
+    ///
+    /// A network can have at most 64 interfaces. Adding another fails with
+    /// [`Full`](crate::ErrorKind::Full), on Linux 5.10 with `ENOMEM`.
     HashNetIface((Addresses, Interface)), "hash:net,iface", ["netifacehash"],
     Definition {
         revision: 8,
         since: Since {
-            // An interface with a wildcard.
+            // Revision 7 brought interfaces with a wildcard.
             entries: 7,
             ..Since::after(2)
         },

@@ -3,9 +3,12 @@ use crate::ipset::{Addresses};
 use crate::ipset::model::element::{Dimension, Ip, Slot, Span};
 
 set_type! {
-    /// `hash:net,net`: two networks. Of the entries that match a packet, the longer first network
-    /// decides, then the longer second. Linux 6.2 and later take no `::` as the first of IPv6
-    /// addresses.
+    /// `hash:net,net`: pairs of networks.
+    ///
+    /// If several entries match a packet, the one with the longest prefix of the first network
+    /// decides, and among these the one with the longest prefix of the second.
+    ///
+    /// In sets of IPv6 addresses, Linux 6.2 and later refuse `::` as the first network.
     HashNetNet((Addresses, Addresses)), "hash:net,net", ["netnethash"],
     Definition {
         revision: 4,

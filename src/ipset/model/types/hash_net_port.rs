@@ -3,7 +3,7 @@ use crate::ipset::{Addresses, Port};
 use crate::ipset::model::element::{Dimension, Ip, Slot, Span};
 
 set_type! {
-    /// `hash:net,port`: a network with a port and its protocol.
+    /// `hash:net,port`: networks with a port and its protocol.
     HashNetPort((Addresses, Port)), "hash:net,port", ["netporthash"],
     Definition {
         revision: 8,

@@ -3,11 +3,11 @@ use crate::ipset::{Addresses, Port};
 use crate::ipset::model::element::{Dimension, Ip, Slot, Span};
 
 set_type! {
-    /// `hash:net,port,net`: a network with a port and its protocol, and a second network. Both may
-    /// have prefix length 0.
+    /// `hash:net,port,net`: networks with a port and its protocol, and a second network.
     ///
-    /// Linux 5.10 misreads a network of prefix length 0 in an entry with a range of ports or addresses: it
-    /// adds each address of the network, until the set is full. Linux 6.1 and later do not.
+    /// The prefix length of both networks may be 0. Linux 5.10 misreads such a network in an entry
+    /// with a range of ports or addresses: it adds each address of the network until the set is
+    /// full. Linux 6.1 and later add the network.
     HashNetPortNet((Addresses, Port, Addresses)), "hash:net,port,net", ["netportnethash"],
     Definition {
         revision: 3,

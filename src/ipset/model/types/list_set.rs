@@ -3,8 +3,10 @@ use crate::ipset::{Member};
 use crate::ipset::model::element::{Dimension};
 
 set_type! {
-    /// `list:set`: sets, searched in order. A list cannot hold lists. Its size is not enforced by the
-    /// kernel.
+    /// `list:set`: a list of other sets, which are searched in order.
+    ///
+    /// A list cannot contain lists. The kernel does not enforce its
+    /// [`size`](crate::ipset::IpSet::size).
     ListSet(Member), "list:set", ["setlist"],
     Definition {
         families: Families::Unspecified,

@@ -1,6 +1,6 @@
-//! The types of set, each in a file of its own, and what a type's definition says.
+//! The set types, each in its own file, and the definition that each type has.
 //!
-//! To add one: a file with its `set_type!`, and its line in `types!` below.
+//! To add a type, write a file with its `set_type!` and add a line to `types!` below.
 
 mod any;
 
@@ -12,34 +12,35 @@ use super::element::Dimension;
 use super::value::Elements;
 use crate::ipset::{CreateOptions, Family};
 
-/// What is true of a type of set. Typed and untyped sets and entries are checked, written and
-/// read by it.
+/// The properties of a set type. Typed and untyped sets and entries are checked, written and read
+/// according to them.
 #[derive(Debug)]
 pub struct Definition {
     pub(crate) name: &'static str,
-    /// Older names that the tool still takes.
+    /// The older names that the `ipset` tool still accepts.
     pub(crate) aliases: &'static [&'static str],
     pub(crate) families: Families,
     /// The highest revision that this crate knows.
     pub(crate) revision: u8,
-    /// The revisions that brought what sets and entries can have.
+    /// The revisions that introduced entries and extensions.
     pub(crate) since: Since,
-    /// The revision that brought `bucketsize` and `initval`.
+    /// The revision that introduced `bucketsize` and `initval`.
     pub(crate) bucketsize_since: u8,
-    /// The revision that brought `bitmask`, and `netmask` where the type had none before.
+    /// The revision that introduced `bitmask`, and `netmask` for a type that did not have it
+    /// before.
     pub(crate) bitmask_since: u8,
-    /// What an entry is made of.
+    /// The elements of an entry.
     pub(crate) dimensions: &'static [Dimension],
     pub(crate) options: Takes,
-    /// Entries can be exceptions.
+    /// Whether entries can be exceptions.
     pub(crate) nomatch: bool,
 }
 
-/// The revisions of a type that brought something. The kernel does not look at them, but by a
-/// set's revision the tool knows what its entries can have: it saves nothing else.
+/// The revisions of a type that introduced its features. The kernel ignores them. The `ipset` tool
+/// derives from a set's revision what its entries can have, and saves nothing else.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Since {
-    /// All that an entry without options can be.
+    /// Everything that an entry without options can be.
     pub(crate) entries: u8,
     pub(crate) counters: u8,
     pub(crate) comment: u8,
@@ -48,7 +49,7 @@ pub(crate) struct Since {
 }
 
 impl Since {
-    /// Of a type that came with counters and comments.
+    /// The revisions of a type that had counters and comments from the start.
     pub(crate) const NEWER: Self = Self {
         entries: 0,
         counters: 0,
@@ -57,7 +58,8 @@ impl Since {
         skbinfo: 2,
     };
 
-    /// Of a type whose entries were complete with a revision, and which got the others one by one.
+    /// The revisions of a type whose entries were complete in revision `entries`, and which got the
+    /// other features one by one.
     pub(crate) const fn after(entries: u8) -> Self {
         Self {
             entries,
@@ -74,14 +76,14 @@ impl Since {
 pub(crate) enum Families {
     /// IPv4 or IPv6.
     Both,
-    /// Only IPv4.
+    /// IPv4 only.
     Inet,
-    /// None: entries have no addresses, or need not say of which family they are.
+    /// None: entries have no addresses, or do not need to state their family.
     Unspecified,
 }
 
 impl Families {
-    /// One that every kernel which has the type has for it.
+    /// Returns a family that every kernel with this type supports for it.
     pub(crate) fn first(self) -> Option<Family> {
         match self {
             Self::Both | Self::Inet => Some(Family::Inet),
@@ -91,13 +93,13 @@ impl Families {
 }
 
 bitflags! {
-    /// The create options that a type takes beside timeout, counters, comment and skbinfo.
+    /// The create options that a type takes, apart from timeout, counters, comment and skbinfo.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub(crate) struct Takes: u16 {
-        /// hashsize, maxelem, bucketsize, initval, forceadd
+        /// hashsize, maxelem, bucketsize, initval and forceadd.
         const HASH = 1;
         const NETMASK = 2;
-        /// netmask came with bitmask only.
+        /// netmask, if the type got it together with bitmask (Linux 6.2).
         const NETMASK_LATE = 4;
         const BITMASK = 8;
         const MARKMASK = 16;
@@ -112,9 +114,11 @@ mod sealed {
 }
 pub(crate) use sealed::Sealed;
 
-/// A type of set: one of the markers such as [`HashIp`], or [`AnyType`].
+/// A set type: one of the markers such as [`HashIp`], or [`AnyType`].
+///
+/// This trait is sealed: only this crate implements it.
 pub trait SetType: Sealed + Clone + PartialEq + std::fmt::Debug + Send + Sync + 'static {
-    /// What its entries are made of.
+    /// The elements of an entry: one element, or a tuple of two or three.
     #[allow(private_bounds)]
     type Value: Elements + Clone + PartialEq + Eq + Ord + std::fmt::Debug + Send + Sync + 'static;
 
@@ -131,25 +135,25 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// Types whose sets have a family: IPv4 or IPv6.
+    /// Set types whose sets have an address family, IPv4 or IPv6.
     FamilyType,
-    /// Types that hash their entries.
+    /// Set types that keep their entries in a hash table.
     HashType,
-    /// Types that can mask addresses with a prefix length.
+    /// Set types that can mask addresses with a prefix length.
     NetmaskType,
-    /// Types that can mask addresses with any mask.
+    /// Set types that can mask addresses with any mask.
     BitmaskType,
-    /// Types that can mask marks.
+    /// Set types that can mask packet marks.
     MarkmaskType,
-    /// Types that have a size.
+    /// Set types that have a size.
     SizeType,
-    /// Types whose entries can be exceptions.
+    /// Set types whose entries can be exceptions.
     NoMatchType,
 }
 
-/// Types that have a range in which all their entries lie.
+/// Set types that have a range, which contains all their entries.
 pub trait RangeType: SetType {
-    /// A range of addresses or ports.
+    /// The kind of range: addresses or ports.
     type Range: Into<crate::ipset::SetRange>;
 }
 
@@ -157,7 +161,7 @@ impl RangeType for AnyType {
     type Range = crate::ipset::SetRange;
 }
 
-/// Defines a type of set: its marker, its [`Definition`], the options its builder has.
+/// Defines a set type: its marker, its [`Definition`], and the options that its builder has.
 macro_rules! set_type {
     (
         $(#[$docs:meta])*
@@ -170,8 +174,8 @@ macro_rules! set_type {
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
         pub struct $marker;
 
-        // A constant, not a static: the crate that uses the type sees what is in it and leaves
-        // out what the type does not need.
+        // A constant, not a static: the compiler of a crate that uses the type knows its value, and
+        // leaves out the code that the type does not need.
         pub(in crate::ipset) const DEFINITION: &$crate::ipset::model::types::Definition =
             &$crate::ipset::model::types::Definition {
                 name: $name,
@@ -204,7 +208,7 @@ macro_rules! types {
         $(mod $module;)*
         $(pub use $module::$marker;)*
 
-        /// Every type that this crate knows.
+        /// All set types that this crate knows.
         pub(crate) static ALL: &[&Definition] = &[$($module::DEFINITION),*];
     };
 }
@@ -229,7 +233,7 @@ types! {
 }
 
 impl Definition {
-    /// What most hash types have in common.
+    /// The properties that most hash types have in common.
     const HASH: Self = Self {
         name: "",
         aliases: &[],
@@ -243,7 +247,7 @@ impl Definition {
         nomatch: false,
     };
 
-    /// What the bitmap types and the list have in common.
+    /// The properties that the bitmap types and the list have in common.
     const OTHER: Self = Self {
         revision: 3,
         since: Since {
@@ -254,7 +258,7 @@ impl Definition {
         ..Self::HASH
     };
 
-    /// The lowest revision that can express the options of a set, and all its entries.
+    /// Returns the lowest revision that can express these options of a set and all its entries.
     pub(crate) fn lowest_revision(&self, options: &CreateOptions) -> u8 {
         let Since {
             entries,
@@ -282,25 +286,26 @@ impl Definition {
         .fold(0, u8::max)
     }
 
-    /// Whether entries have an interface.
+    /// Returns whether entries have an interface.
     pub(crate) fn has_interface(&self) -> bool {
         let interface = |it: &Dimension| matches!(it, Dimension::Interface);
         self.dimensions.iter().any(interface)
     }
 
-    /// Whether entries are sets.
+    /// Returns whether entries are sets.
     pub(crate) fn has_members(&self) -> bool {
         let member = |it: &Dimension| matches!(it, Dimension::Member);
         self.dimensions.iter().any(member)
     }
 
-    /// The kernel module that brings the type: `ip_set_hash_ipport` for `hash:ip,port`.
+    /// Returns the name of the kernel module that provides the type: `ip_set_hash_ipport` for
+    /// `hash:ip,port`.
     pub(crate) fn module(&self) -> String {
         let (method, elements) = self.name.split_once(':').unwrap_or((self.name, ""));
         format!("ip_set_{method}_{}", elements.replace(',', ""))
     }
 
-    /// The type of this name or older name.
+    /// Returns the type that has this name or older name.
     pub(crate) fn named(name: &str) -> Option<&'static Self> {
         ALL.iter()
             .find(|it| it.name == name || it.aliases.contains(&name))
