@@ -11,12 +11,12 @@ use crate::{Error, Namespace, Result};
 
 /// A connection to the kernel's ipset, in one network namespace.
 ///
-/// Everything needs the capability `CAP_NET_ADMIN` in the user namespace that owns the network
-/// namespace, listing too. The kernel carries out one request at a time, whatever namespaces
-/// and threads they come from.
+/// Every request, including a listing, needs the capability `CAP_NET_ADMIN` in the user namespace
+/// that owns the network namespace. The kernel carries out one request at a time, whatever
+/// namespaces and threads they come from.
 ///
-/// After a fork, open another in the new process: two processes that share a connection receive
-/// each other's replies.
+/// After a fork, open another connection in the new process. Two processes that share a
+/// connection receive each other's replies.
 ///
 /// ```no_run
 /// use ipvset::ipset::{HashIpPort, IpSet, IpSets, tcp};
@@ -31,6 +31,20 @@ use crate::{Error, Namespace, Result};
 /// }
 /// # Ok::<(), ipvset::Error>(())
 /// ```
+///
+/// # Errors
+/// Every method that asks the kernel can fail with these kinds:
+///
+/// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied) without the capability
+///   `CAP_NET_ADMIN`.
+/// - [`Unavailable`](crate::ErrorKind::Unavailable) if ipset was removed from the kernel in the
+///   meantime.
+/// - [`RepliesLost`](crate::ErrorKind::RepliesLost) if the kernel's reply was lost. It is then
+///   unknown whether the request was carried out.
+/// - [`MalformedReply`](crate::ErrorKind::MalformedReply) if the kernel's reply cannot be read.
+/// - [`Io`](crate::ErrorKind::Io) if a system call fails.
+///
+/// The methods list the other kinds.
 #[derive(Debug)]
 pub struct IpSets {
     client: Client<Socket>,
@@ -40,7 +54,9 @@ impl IpSets {
     /// Connects in the calling thread's network namespace.
     ///
     /// # Errors
-    /// `Unavailable` if the kernel has no ipset, `PermissionDenied` without the capability.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable) if the kernel has no ipset.
+    /// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied) without the capability
+    ///   `CAP_NET_ADMIN`.
     pub fn connect() -> Result<Self> {
         Self::over(Socket::open(Protocol::Netfilter), Claim::open())
     }
@@ -48,7 +64,9 @@ impl IpSets {
     /// Connects in another network namespace. The calling thread stays in its own.
     ///
     /// # Errors
-    /// As [`connect`](Self::connect), and those of entering the namespace.
+    /// Those of [`connect`](Self::connect), and
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) without `CAP_SYS_ADMIN`, which
+    /// entering a namespace needs.
     pub fn connect_in(namespace: &Namespace) -> Result<Self> {
         let claim = namespace
             .enter(Claim::open)
@@ -62,45 +80,43 @@ impl IpSets {
             client: ready(Client::connect(socket, claim))?,
         })
     }
+}
 
-    /// The version of the protocol that is spoken: 6, or 7 from Linux 4.20 on.
-    pub fn protocol(&self) -> u8 {
-        self.client.protocol()
-    }
-
-    /// The lowest and the highest revision of a set type that the kernel has. It loads the
-    /// type's module if it can.
+/// # Sets
+impl IpSets {
+    /// Creates a set with the lowest revision of its type that can express its options.
+    ///
+    /// Older versions of `ipset` can then list it. [`create_with`](Self::create_with) takes another
+    /// revision.
     ///
     /// # Errors
-    /// `Unavailable` if the kernel does not have the type.
-    pub fn revisions(&mut self, kind: AnyType) -> Result<(u8, u8)> {
-        ready(self.client.revisions(kind))
-    }
-
-    /// Creates a set, with the lowest revision of its type that can express its options. So older
-    /// versions of `ipset` can list it. [`create_with`](Self::create_with) takes another.
-    ///
-    /// # Errors
-    /// `AlreadyExists`; `InvalidInput` for an option that the type does not take or a value
-    /// beyond its limit; `Unavailable` for a type or option that the kernel does not have.
+    /// - [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if there is a set with this name.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) for an option that the type does not
+    ///   take, or a value beyond its limit.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable) for a type or an option that the kernel
+    ///   does not have.
     pub fn create<T: SetType>(&mut self, set: &IpSet<T>) -> Result<()> {
         self.create_with(set, Revision::Lowest)
     }
 
-    /// Creates a set with a revision of its type: see [`Revision`].
+    /// Creates a set with a revision of its type. See [`Revision`].
     ///
     /// # Errors
-    /// As [`create`](Self::create); `Unavailable` for a revision that the kernel does not have.
+    /// Those of [`create`](Self::create), and [`Unavailable`](crate::ErrorKind::Unavailable) for a
+    /// revision that the kernel does not have.
     pub fn create_with<T: SetType>(&mut self, set: &IpSet<T>, revision: Revision) -> Result<()> {
         ready(self.client.create(set, revision))
     }
 
-    /// Creates a set unless it exists already; true if it was created.
+    /// Creates a set unless it exists. Returns true if the set was created.
+    ///
+    /// A set that exists has to be the same in its type, family, range, `maxelem`, `size` and
+    /// masks, in the timeout, counters, comment and `skbinfo` of its entries, and in `forceadd`.
+    /// `hashsize`, `bucketsize` and `initval` may differ.
     ///
     /// # Errors
-    /// As [`create`](Self::create), but `AlreadyExists` only if the set that is there differs in
-    /// type, family, range, maxelem, size, a mask, or in what its entries have, and says in
-    /// which. How entries are spread (hashsize, bucketsize, initval) does not matter.
+    /// Those of [`create`](Self::create), but [`AlreadyExists`](crate::ErrorKind::AlreadyExists)
+    /// only if the set that exists is not the same. The error names the difference.
     pub fn create_if_absent<T: SetType>(&mut self, set: &IpSet<T>) -> Result<bool> {
         ready(self.client.create_if_absent(set))
     }
@@ -108,15 +124,17 @@ impl IpSets {
     /// Destroys a set and its entries.
     ///
     /// # Errors
-    /// `NotFound`; `Busy` if a rule or a list uses it, or it is being listed.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such set.
+    /// - [`Busy`](crate::ErrorKind::Busy) if a rule or a list uses the set, or while it is being
+    ///   listed.
     pub fn destroy(&mut self, set: impl ToSetName) -> Result<()> {
         ready(self.client.with_set(Command::Destroy, true, &set))
     }
 
-    /// Destroys a set if it is there.
+    /// Destroys a set if it exists.
     ///
     /// # Errors
-    /// As [`destroy`](Self::destroy), without `NotFound`.
+    /// Those of [`destroy`](Self::destroy) except [`NotFound`](crate::ErrorKind::NotFound).
     pub fn destroy_if_present(&mut self, set: impl ToSetName) -> Result<()> {
         ready(self.client.with_set(Command::Destroy, false, &set))
     }
@@ -124,7 +142,8 @@ impl IpSets {
     /// Destroys all sets of the network namespace, or none.
     ///
     /// # Errors
-    /// `Busy` if a rule or a list uses one of them; then all stay.
+    /// [`Busy`](crate::ErrorKind::Busy) if a rule or a list uses one of the sets, or while one is
+    /// being listed. Then all sets stay.
     pub fn destroy_all(&mut self) -> Result<()> {
         ready(self.client.with_all(Command::Destroy))
     }
@@ -132,7 +151,7 @@ impl IpSets {
     /// Removes all entries of a set.
     ///
     /// # Errors
-    /// `NotFound` if there is no such set.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such set.
     pub fn flush(&mut self, set: impl ToSetName) -> Result<()> {
         ready(self.client.with_set(Command::Flush, true, &set))
     }
@@ -140,179 +159,83 @@ impl IpSets {
     /// Removes all entries of all sets.
     ///
     /// # Errors
-    /// Those of the connection.
+    /// Only those that [every method](Self#errors) can return.
     pub fn flush_all(&mut self) -> Result<()> {
         ready(self.client.with_all(Command::Flush))
     }
 
-    /// Gives a set another name.
+    /// Renames a set.
     ///
     /// # Errors
-    /// `NotFound`; `AlreadyExists` if there is a set of the new name; `Busy` if a rule or a list
-    /// uses the set.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no set named `from`.
+    /// - [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if there is a set named `to`.
+    /// - [`Busy`](crate::ErrorKind::Busy) if a rule or a list uses the set, or while it is being
+    ///   listed.
     pub fn rename(&mut self, from: impl ToSetName, to: impl ToSetName) -> Result<()> {
         ready(self.client.with_two(Command::Rename, &from, &to))
     }
 
-    /// Exchanges the contents of two sets: rules that use one see the other's from then on.
+    /// Swaps the contents of two sets. Rules that use one set see the entries of the other from
+    /// then on.
     ///
     /// # Errors
-    /// `NotFound`; `InvalidInput` if the sets differ in family or in what their entries are made
-    /// of, `hash:ip` and `bitmap:ip` are alike; `Busy` while one is listed.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if one of the sets does not exist.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if the sets differ in family or in the
+    ///   elements of their entries. `hash:ip` and `bitmap:ip` have the same elements.
+    /// - [`Busy`](crate::ErrorKind::Busy) while one of the sets is being listed.
     pub fn swap(&mut self, one: impl ToSetName, other: impl ToSetName) -> Result<()> {
         ready(self.client.with_two(Command::Swap, &one, &other))
     }
+}
 
-    /// Type, family and revision of a set, at little cost. Options, references and memory are
-    /// what [`info`](Self::info) adds.
+/// # Entries
+impl IpSets {
+    /// Adds an entry.
+    ///
+    /// A range is added element by element. If an entry of the range is already in the set, adding
+    /// stops there, and the entries before it stay added.
     ///
     /// # Errors
-    /// `NotFound`
-    pub fn header(&mut self, set: impl ToSetName) -> Result<SetInfo> {
-        ready(self.client.header(&set))
-    }
-
-    /// What the kernel says of a set beside its entries. The kernel counts the entries of a hash
-    /// for it: about 30 ms for a million.
-    ///
-    /// # Errors
-    /// `NotFound`
-    pub fn info(&mut self, set: impl ToSetName) -> Result<SetInfo> {
-        ready(self.client.info(&set))
-    }
-
-    /// What the kernel says of all sets beside their entries. See [`info`](Self::info).
-    ///
-    /// # Errors
-    /// Those of the connection.
-    pub fn info_all(&mut self) -> Result<Vec<SetInfo>> {
-        ready(self.client.info_all(None))
-    }
-
-    /// The names of all sets.
-    ///
-    /// # Errors
-    /// Those of the connection.
-    pub fn names(&mut self) -> Result<Vec<SetName>> {
-        ready(self.client.names())
-    }
-
-    /// Opens a set as it is in the kernel: with its family, counters and other options.
-    /// [`info`](Self::info) does it for a set whose type is only known at run time.
-    ///
-    /// ```no_run
-    /// use ipvset::ipset::{HashNet, IpSets};
-    ///
-    /// let mut sets = IpSets::connect()?;
-    /// let blocked = sets.get::<HashNet>("blocked6")?;
-    /// sets.add(&blocked, "2001:db8::/32".parse::<ipnet::IpNet>().unwrap())?;
-    /// # Ok::<(), ipvset::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// `NotFound`; `InvalidInput` if it is of another type.
-    pub fn get<T: SetType + Default>(&mut self, set: impl ToSetName) -> Result<IpSet<T>> {
-        ready(self.client.get(&set))
-    }
-
-    /// The number by which rules (`xt_set`, `em_ipset`) refer to a set (Linux 4.20 or later).
-    ///
-    /// # Errors
-    /// `NotFound`; `Unavailable` on an older kernel.
-    pub fn index(&mut self, set: impl ToSetName) -> Result<u16> {
-        ready(self.client.index(&set))
-    }
-
-    /// The set that rules refer to by a number (Linux 4.20 or later).
-    ///
-    /// # Errors
-    /// `NotFound`; `Unavailable` on an older kernel.
-    pub fn by_index(&mut self, index: u16) -> Result<SetName> {
-        ready(self.client.by_index(index))
-    }
-
-    /// The entries of a set, as they come.
-    ///
-    /// # Errors
-    /// `NotFound`; `InvalidInput` if it is of another type than `set`.
-    pub fn list<T: SetType>(&mut self, set: &IpSet<T>) -> Result<Entries<'_, T>> {
-        Entries::start(&mut self.client, set)
-    }
-
-    /// All sets with their entries, as they come.
-    ///
-    /// # Errors
-    /// Those of the connection.
-    pub fn list_all(&mut self) -> Result<SetsAndEntries<'_>> {
-        SetsAndEntries::start(&mut self.client)
-    }
-
-    /// Whether an entry is in a set.
-    ///
-    /// In types with networks an address is in the set if the longest network that has it is no
-    /// exception. A network that is tested has to be there as it is.
-    ///
-    /// # Errors
-    /// `NotFound` if there is no such set; `InvalidInput` for an entry that no set of the type
-    /// can have, and if the set is of another type or family than described. The kernel would say
-    /// "not in the set". So it is asked for type and family before this says no. `InvalidInput` too
-    /// for ranges, and for networks where the type stores single addresses. Of these the kernel
-    /// would test the first address alone, as `ipset test` does in `hash:ip`.
-    pub fn test<T: SetType>(&mut self, set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<bool> {
-        ready(self.client.test(set, entry))
-    }
-
-    /// Whether each of many entries is in a set, in their order: what [`IpSets::test`] says of
-    /// it, with hundreds of them in a system call.
-    ///
-    /// # Errors
-    /// Those of [`IpSets::test`], for the first entry that has one; `RepliesLost` where the
-    /// kernel dropped answers. Then nothing is said of any entry.
-    pub fn test_all<T: SetType, E: Into<Entry<T>>>(
-        &mut self,
-        set: &IpSet<T>,
-        entries: impl IntoIterator<Item = E>,
-    ) -> Result<Vec<bool>> {
-        ready(self.client.test_all(set, entries))
-    }
-
-    /// Adds an entry. Of a range that meets an entry which is there, the part before it stays
-    /// added.
-    ///
-    /// # Errors
-    /// `AlreadyExists`; `NotFound` if there is no such set; `Full`; `InvalidInput` for what the
-    /// set does not take.
+    /// - [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the entry is in the set.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such set.
+    /// - [`Full`](crate::ErrorKind::Full) if the set has no room.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) for an entry that the set does not take.
     pub fn add<T: SetType>(&mut self, set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<()> {
         ready(self.client.add(set, entry))
     }
 
-    /// Adds an entry, or gives the one that is there the options of this one. Counters that are
-    /// not given stay as they are. All else that is not given is reset: the comment and packet
-    /// metadata are cleared, the timeout starts again with the set's default, and `nomatch` is as
-    /// it is here.
+    /// Adds an entry, or updates the options of the one that is in the set.
     ///
-    /// The counters of a new entry start at zero, if the set is described with
-    /// [`counters`](IpSet::counters). Then two requests are sent for an entry that is there.
+    /// If the entry is in the set, it keeps the counters that are not given. All other options that
+    /// are not given are reset: the comment and the packet metadata are cleared, the timeout starts
+    /// again with the set's default, and `nomatch` is removed.
+    ///
+    /// The counters of a new entry start at zero if the set is described with
+    /// [`counters`](IpSet::counters). For such a set, two requests are sent if the entry exists and
+    /// a counter is not given.
     ///
     /// # Errors
-    /// As [`add`](Self::add), without `AlreadyExists`.
+    /// Those of [`add`](Self::add) except [`AlreadyExists`](crate::ErrorKind::AlreadyExists).
     pub fn put<T: SetType>(&mut self, set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<()> {
         ready(self.client.put(set, entry))
     }
 
-    /// Removes an entry. Its options are not looked at.
+    /// Removes an entry. The entry's options are ignored.
     ///
     /// # Errors
-    /// `NotFound` if the entry or the set is not there; `InvalidInput` for what no set of the
-    /// type can have.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if the entry or the set does not exist.
+    ///   [`Error::missing`](crate::Error::missing) says which.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) for an entry that no set of the type can
+    ///   have.
     pub fn remove<T: SetType>(&mut self, set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<()> {
         ready(self.client.remove(true, set, entry))
     }
 
-    /// Removes an entry if it is there.
+    /// Removes an entry if it is in the set.
     ///
     /// # Errors
-    /// `NotFound` if there is no such set; otherwise as [`remove`](Self::remove).
+    /// Those of [`remove`](Self::remove), but [`NotFound`](crate::ErrorKind::NotFound) only if
+    /// there is no such set.
     pub fn remove_if_present<T: SetType>(
         &mut self,
         set: &IpSet<T>,
@@ -321,11 +244,34 @@ impl IpSets {
         ready(self.client.remove(false, set, entry))
     }
 
-    /// Adds many entries, in messages of about a thousand, and gives their number.
+    /// Returns whether an entry is in a set.
+    ///
+    /// In a set of networks, an address counts as in the set if the longest network that contains
+    /// it is not an exception (`nomatch`). A network counts as in the set only if this very network
+    /// was added.
     ///
     /// # Errors
-    /// Of the first entry that is refused, with its position: those before it are added, it and
-    /// those after it are not. [`add_all_with`](Self::add_all_with) tells more and can go on.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such set.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) for an entry that no set of the type can
+    ///   have, and for a range, or a network where the type stores single addresses. The kernel
+    ///   would test only the first address of those, as `ipset test` does for `hash:ip`.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if the kernel's set has another type or
+    ///   family than `set`. The kernel would answer that the entry is not in the set, so this
+    ///   method compares type and family before it returns false.
+    pub fn test<T: SetType>(&mut self, set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<bool> {
+        ready(self.client.test(set, entry))
+    }
+}
+
+/// # Many entries
+impl IpSets {
+    /// Adds many entries and returns their number. About a thousand entries are sent in each
+    /// message.
+    ///
+    /// # Errors
+    /// That of the first entry that is refused, with its index. The entries before it are added,
+    /// and those after it are not tried. [`add_all_with`](Self::add_all_with) can go on after an
+    /// error and reports each one.
     pub fn add_all<T: SetType, E: Into<Entry<T>>>(
         &mut self,
         set: &IpSet<T>,
@@ -334,7 +280,7 @@ impl IpSets {
         self.add_all_with(set, entries, Bulk::new()).into_result()
     }
 
-    /// Adds many entries, and says what became of each.
+    /// Adds many entries and reports the result for each.
     pub fn add_all_with<T: SetType, E: Into<Entry<T>>>(
         &mut self,
         set: &IpSet<T>,
@@ -344,7 +290,7 @@ impl IpSets {
         ready(self.client.bulk(Purpose::Add, set, entries, how))
     }
 
-    /// Removes many entries, and gives their number.
+    /// Removes many entries and returns their number.
     ///
     /// # Errors
     /// As for [`add_all`](Self::add_all).
@@ -357,7 +303,7 @@ impl IpSets {
             .into_result()
     }
 
-    /// Removes many entries, and says what became of each.
+    /// Removes many entries and reports the result for each.
     pub fn remove_all_with<T: SetType, E: Into<Entry<T>>>(
         &mut self,
         set: &IpSet<T>,
@@ -367,29 +313,168 @@ impl IpSets {
         ready(self.client.bulk(Purpose::Remove, set, entries, how))
     }
 
-    /// Gives a set a whole new content at once, and tells how many entries that were: a packet
-    /// sees either all of the old one or all of the new one. Rules and lists that use the set go
-    /// on using it.
+    /// Returns for each of many entries whether it is in a set, in the same order.
     ///
-    /// It fills a set with a name of its own (`ipvset-` and a random number), made as the set is
-    /// in the kernel and with buckets for the entries that the iterator announces, and swaps the
-    /// two. An entry that comes twice is there once, with the options of the last.
-    ///
-    /// The kernel swaps no set that is being listed and destroys none, so both are tried again for
-    /// some seconds. A set that a process left behind when it was killed is destroyed by the next
-    /// replacement in the same network namespace. A process that may not open Unix sockets has to
-    /// destroy such sets itself.
+    /// The results are those of [`test`](Self::test). Hundreds of entries are tested in one system
+    /// call.
     ///
     /// # Errors
-    /// `NotFound`; `Busy` if somebody lists one of the sets all the time; those of
-    /// [`create`](Self::create), [`add_all`](Self::add_all) and [`swap`](Self::swap). Then the set
-    /// has its old content, and the other set is destroyed, unless the error says otherwise.
+    /// - Those of [`test`](Self::test), for the first entry that has one.
+    /// - [`RepliesLost`](crate::ErrorKind::RepliesLost) if the kernel dropped answers. Then the
+    ///   results of all entries are lost.
+    pub fn test_all<T: SetType, E: Into<Entry<T>>>(
+        &mut self,
+        set: &IpSet<T>,
+        entries: impl IntoIterator<Item = E>,
+    ) -> Result<Vec<bool>> {
+        ready(self.client.test_all(set, entries))
+    }
+
+    /// Replaces the whole content of a set at once, and returns the number of entries given.
+    ///
+    /// A packet sees either all of the old content or all of the new. Rules and lists that use the
+    /// set keep using it. An entry that is given twice is added once, with the options of the last
+    /// one.
+    ///
+    /// The entries go into a temporary set, named `ipvset-` and a random number, which is then
+    /// swapped with `set` and destroyed. It gets the options that `set` has in the kernel, and as
+    /// many buckets as the iterator announces entries.
+    ///
+    /// The kernel neither swaps nor destroys a set that is being listed, so both are tried again
+    /// for some seconds. If a process is killed and leaves a temporary set behind, the next
+    /// replacement in the same network namespace destroys it. If the process may not open Unix
+    /// sockets, it has to destroy such sets itself.
+    ///
+    /// # Errors
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such set.
+    /// - [`Busy`](crate::ErrorKind::Busy) if other programs keep listing one of the two sets.
+    /// - Those of [`create`](Self::create), [`add_all`](Self::add_all) and [`swap`](Self::swap).
+    ///
+    /// After an error the set has its old content, and the temporary set is destroyed, unless the
+    /// error says otherwise.
     pub fn replace<T: SetType, E: Into<Entry<T>>>(
         &mut self,
         set: &IpSet<T>,
         entries: impl IntoIterator<Item = E>,
     ) -> Result<u64> {
         ready(self.client.replace(set, entries))
+    }
+}
+
+/// # Reading
+impl IpSets {
+    /// Lists the entries of a set as they arrive from the kernel.
+    ///
+    /// # Errors
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such set.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if the kernel's set has another type than
+    ///   `set`.
+    pub fn list<T: SetType>(&mut self, set: &IpSet<T>) -> Result<Entries<'_, T>> {
+        Entries::start(&mut self.client, set)
+    }
+
+    /// Lists all sets with their entries as they arrive from the kernel.
+    ///
+    /// # Errors
+    /// Only those that [every method](Self#errors) can return.
+    pub fn list_all(&mut self) -> Result<SetsAndEntries<'_>> {
+        SetsAndEntries::start(&mut self.client)
+    }
+
+    /// Returns a set as it is in the kernel, with its family, counters and other options.
+    ///
+    /// If the type is only known at run time, use [`info`](Self::info).
+    ///
+    /// ```no_run
+    /// use ipvset::ipset::{HashNet, IpSets};
+    ///
+    /// let mut sets = IpSets::connect()?;
+    /// let blocked = sets.get::<HashNet>("blocked6")?;
+    /// sets.add(&blocked, "2001:db8::/32".parse::<ipnet::IpNet>().unwrap())?;
+    /// # Ok::<(), ipvset::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such set.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if the set has another type than `T`.
+    pub fn get<T: SetType + Default>(&mut self, set: impl ToSetName) -> Result<IpSet<T>> {
+        ready(self.client.get(&set))
+    }
+
+    /// Returns the type, family and revision of a set.
+    ///
+    /// This is cheap, since the kernel does not look at the entries. The other fields of
+    /// [`SetInfo`] are not filled in: [`info`](Self::info) returns them.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such set.
+    pub fn header(&mut self, set: impl ToSetName) -> Result<SetInfo> {
+        ready(self.client.header(&set))
+    }
+
+    /// Returns what the kernel reports of a set, without its entries.
+    ///
+    /// For this, the kernel counts the entries of a hash. That takes about 30 ms for a million
+    /// entries.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such set.
+    pub fn info(&mut self, set: impl ToSetName) -> Result<SetInfo> {
+        ready(self.client.info(&set))
+    }
+
+    /// Returns what the kernel reports of each set, without their entries. See
+    /// [`info`](Self::info).
+    ///
+    /// # Errors
+    /// Only those that [every method](Self#errors) can return.
+    pub fn info_all(&mut self) -> Result<Vec<SetInfo>> {
+        ready(self.client.info_all(None))
+    }
+
+    /// Returns the names of all sets.
+    ///
+    /// # Errors
+    /// Only those that [every method](Self#errors) can return.
+    pub fn names(&mut self) -> Result<Vec<SetName>> {
+        ready(self.client.names())
+    }
+}
+
+/// # The rest
+impl IpSets {
+    /// Returns the number by which rules (`xt_set`, `em_ipset`) refer to a set. Needs Linux 4.20 or
+    /// later.
+    ///
+    /// # Errors
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such set.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable) before Linux 4.20.
+    pub fn index(&mut self, set: impl ToSetName) -> Result<u16> {
+        ready(self.client.index(&set))
+    }
+
+    /// Returns the name of the set that rules refer to by a number. Needs Linux 4.20 or later.
+    ///
+    /// # Errors
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if no set has this number.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable) before Linux 4.20.
+    pub fn by_index(&mut self, index: u16) -> Result<SetName> {
+        ready(self.client.by_index(index))
+    }
+
+    /// Returns the version of the protocol in use: 6, or 7 from Linux 4.20 on.
+    pub fn protocol(&self) -> u8 {
+        self.client.protocol()
+    }
+
+    /// Returns the lowest and the highest revision of a set type that the kernel supports.
+    ///
+    /// The kernel loads the type's module if it is installed.
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) if the kernel does not have the type.
+    pub fn revisions(&mut self, kind: AnyType) -> Result<(u8, u8)> {
+        ready(self.client.revisions(kind))
     }
 }
 

@@ -10,9 +10,9 @@ use crate::ipset::{
 use crate::netlink::{AsyncSocket, Failure, Protocol, Socket};
 use crate::{Namespace, Result};
 
-/// A connection to the kernel's ipset, in one network namespace, for programs that run on tokio:
-/// what [`ipset::IpSets`](crate::ipset::IpSets) does, in the same exchanges, without blocking the
-/// thread.
+/// A connection to the kernel's ipset, in one network namespace, for programs that run on tokio.
+///
+/// It has the methods of [`ipset::IpSets`](crate::ipset::IpSets), and sends the same requests.
 ///
 /// ```no_run
 /// use ipvset::ipset::{HashIpPort, IpSet, tcp};
@@ -31,24 +31,42 @@ use crate::{Namespace, Result};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Errors
+/// Every method that asks the kernel can fail with these kinds:
+///
+/// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied) without the capability
+///   `CAP_NET_ADMIN`.
+/// - [`Unavailable`](crate::ErrorKind::Unavailable) if ipset was removed from the kernel in the
+///   meantime.
+/// - [`RepliesLost`](crate::ErrorKind::RepliesLost) if the kernel's reply was lost. It is then
+///   unknown whether the request was carried out.
+/// - [`MalformedReply`](crate::ErrorKind::MalformedReply) if the kernel's reply cannot be read.
+/// - [`Io`](crate::ErrorKind::Io) if a system call fails.
+///
+/// The methods list the other kinds.
 #[derive(Debug)]
 pub struct IpSets {
     client: Client<AsyncSocket>,
 }
 
 impl IpSets {
-    /// Connects in the network namespace of the thread that polls this first.
+    /// Connects in the network namespace of the thread that first polls this future.
     ///
     /// # Errors
-    /// As [`ipset::IpSets::connect`](crate::ipset::IpSets::connect).
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable) if the kernel has no ipset.
+    /// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied) without the capability
+    ///   `CAP_NET_ADMIN`.
     pub async fn connect() -> Result<Self> {
         Self::over(Socket::open(Protocol::Netfilter), Claim::open()).await
     }
 
-    /// Connects in another network namespace.
+    /// Connects in another network namespace. The threads of the runtime stay in theirs.
     ///
     /// # Errors
-    /// As [`ipset::IpSets::connect_in`](crate::ipset::IpSets::connect_in).
+    /// Those of [`connect`](Self::connect), and
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) without `CAP_SYS_ADMIN`, which
+    /// entering a namespace needs.
     pub async fn connect_in(namespace: &Namespace) -> Result<Self> {
         let claim = namespace
             .enter(Claim::open)
@@ -61,30 +79,30 @@ impl IpSets {
         let client = Client::connect(socket, claim).await?;
         Ok(Self { client })
     }
+}
 
-    /// The version of the protocol that is spoken: 6, or 7 from Linux 4.20 on.
-    pub fn protocol(&self) -> u8 {
-        self.client.protocol()
-    }
-
-    /// The lowest and the highest revision of a set type that the kernel has. It loads the
-    /// type's module if it can.
+/// # Sets
+impl IpSets {
+    /// Creates a set with the lowest revision of its type that can express its options.
     ///
-    /// See [`IpSets::revisions`](crate::ipset::IpSets::revisions).
-    pub async fn revisions(&mut self, kind: AnyType) -> Result<(u8, u8)> {
-        self.client.revisions(kind).await
-    }
-
-    /// Creates a set.
+    /// Older versions of `ipset` can then list it. [`create_with`](Self::create_with) takes another
+    /// revision.
     ///
-    /// See [`IpSets::create`](crate::ipset::IpSets::create).
+    /// # Errors
+    /// - [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if there is a set with this name.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) for an option that the type does not
+    ///   take, or a value beyond its limit.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable) for a type or an option that the kernel
+    ///   does not have.
     pub async fn create<T: SetType>(&mut self, set: &IpSet<T>) -> Result<()> {
         self.create_with(set, Revision::Lowest).await
     }
 
-    /// Creates a set with a revision of its type.
+    /// Creates a set with a revision of its type. See [`Revision`].
     ///
-    /// See [`IpSets::create_with`](crate::ipset::IpSets::create_with).
+    /// # Errors
+    /// Those of [`create`](Self::create), and [`Unavailable`](crate::ErrorKind::Unavailable) for a
+    /// revision that the kernel does not have.
     pub async fn create_with<T: SetType>(
         &mut self,
         set: &IpSet<T>,
@@ -93,153 +111,98 @@ impl IpSets {
         self.client.create(set, revision).await
     }
 
-    /// Creates a set unless it exists already; true if it was created.
+    /// Creates a set unless it exists. Returns true if the set was created.
     ///
-    /// See [`IpSets::create_if_absent`](crate::ipset::IpSets::create_if_absent).
+    /// A set that exists has to be the same in its type, family, range, `maxelem`, `size` and
+    /// masks, in the timeout, counters, comment and `skbinfo` of its entries, and in `forceadd`.
+    /// `hashsize`, `bucketsize` and `initval` may differ.
+    ///
+    /// # Errors
+    /// Those of [`create`](Self::create), but [`AlreadyExists`](crate::ErrorKind::AlreadyExists)
+    /// only if the set that exists is not the same. The error names the difference.
     pub async fn create_if_absent<T: SetType>(&mut self, set: &IpSet<T>) -> Result<bool> {
         self.client.create_if_absent(set).await
     }
 
     /// Destroys a set and its entries.
     ///
-    /// See [`IpSets::destroy`](crate::ipset::IpSets::destroy).
+    /// # Errors
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such set.
+    /// - [`Busy`](crate::ErrorKind::Busy) if a rule or a list uses the set, or while it is being
+    ///   listed.
     pub async fn destroy(&mut self, set: impl ToSetName) -> Result<()> {
         self.client.with_set(Command::Destroy, true, &set).await
     }
 
-    /// Destroys a set if it is there.
+    /// Destroys a set if it exists.
     ///
-    /// See [`IpSets::destroy_if_present`](crate::ipset::IpSets::destroy_if_present).
+    /// # Errors
+    /// Those of [`destroy`](Self::destroy) except [`NotFound`](crate::ErrorKind::NotFound).
     pub async fn destroy_if_present(&mut self, set: impl ToSetName) -> Result<()> {
         self.client.with_set(Command::Destroy, false, &set).await
     }
 
     /// Destroys all sets of the network namespace, or none.
     ///
-    /// See [`IpSets::destroy_all`](crate::ipset::IpSets::destroy_all).
+    /// # Errors
+    /// [`Busy`](crate::ErrorKind::Busy) if a rule or a list uses one of the sets, or while one is
+    /// being listed. Then all sets stay.
     pub async fn destroy_all(&mut self) -> Result<()> {
         self.client.with_all(Command::Destroy).await
     }
 
     /// Removes all entries of a set.
     ///
-    /// See [`IpSets::flush`](crate::ipset::IpSets::flush).
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such set.
     pub async fn flush(&mut self, set: impl ToSetName) -> Result<()> {
         self.client.with_set(Command::Flush, true, &set).await
     }
 
     /// Removes all entries of all sets.
     ///
-    /// See [`IpSets::flush_all`](crate::ipset::IpSets::flush_all).
+    /// # Errors
+    /// Only those that [every method](Self#errors) can return.
     pub async fn flush_all(&mut self) -> Result<()> {
         self.client.with_all(Command::Flush).await
     }
 
-    /// Gives a set another name.
+    /// Renames a set.
     ///
-    /// See [`IpSets::rename`](crate::ipset::IpSets::rename).
+    /// # Errors
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no set named `from`.
+    /// - [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if there is a set named `to`.
+    /// - [`Busy`](crate::ErrorKind::Busy) if a rule or a list uses the set, or while it is being
+    ///   listed.
     pub async fn rename(&mut self, from: impl ToSetName, to: impl ToSetName) -> Result<()> {
         self.client.with_two(Command::Rename, &from, &to).await
     }
 
-    /// Exchanges the contents of two sets: rules that use one see the other's from then on.
+    /// Swaps the contents of two sets. Rules that use one set see the entries of the other from
+    /// then on.
     ///
-    /// See [`IpSets::swap`](crate::ipset::IpSets::swap).
+    /// # Errors
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if one of the sets does not exist.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if the sets differ in family or in the
+    ///   elements of their entries. `hash:ip` and `bitmap:ip` have the same elements.
+    /// - [`Busy`](crate::ErrorKind::Busy) while one of the sets is being listed.
     pub async fn swap(&mut self, one: impl ToSetName, other: impl ToSetName) -> Result<()> {
         self.client.with_two(Command::Swap, &one, &other).await
     }
+}
 
-    /// Type, family and revision of a set, at little cost. Options, references and memory are
-    /// what [`info`](Self::info) adds.
+/// # Entries
+impl IpSets {
+    /// Adds an entry.
     ///
-    /// See [`IpSets::header`](crate::ipset::IpSets::header).
-    pub async fn header(&mut self, set: impl ToSetName) -> Result<SetInfo> {
-        self.client.header(&set).await
-    }
-
-    /// What the kernel says of a set beside its entries. The kernel counts the entries of a hash
-    /// for it: about 30 ms for a million.
+    /// A range is added element by element. If an entry of the range is already in the set, adding
+    /// stops there, and the entries before it stay added.
     ///
-    /// See [`IpSets::info`](crate::ipset::IpSets::info).
-    pub async fn info(&mut self, set: impl ToSetName) -> Result<SetInfo> {
-        self.client.info(&set).await
-    }
-
-    /// What the kernel says of all sets beside their entries. See [`info`](Self::info).
-    ///
-    /// See [`IpSets::info_all`](crate::ipset::IpSets::info_all).
-    pub async fn info_all(&mut self) -> Result<Vec<SetInfo>> {
-        self.client.info_all(None).await
-    }
-
-    /// The names of all sets.
-    ///
-    /// See [`IpSets::names`](crate::ipset::IpSets::names).
-    pub async fn names(&mut self) -> Result<Vec<SetName>> {
-        self.client.names().await
-    }
-
-    /// A set that exists, with the options that it has.
-    ///
-    /// See [`IpSets::get`](crate::ipset::IpSets::get).
-    pub async fn get<T: SetType + Default>(&mut self, set: impl ToSetName) -> Result<IpSet<T>> {
-        self.client.get(&set).await
-    }
-
-    /// The number by which rules (`xt_set`, `em_ipset`) refer to a set (Linux 4.20 or later).
-    ///
-    /// See [`IpSets::index`](crate::ipset::IpSets::index).
-    pub async fn index(&mut self, set: impl ToSetName) -> Result<u16> {
-        self.client.index(&set).await
-    }
-
-    /// The set that rules refer to by a number (Linux 4.20 or later).
-    ///
-    /// See [`IpSets::by_index`](crate::ipset::IpSets::by_index).
-    pub async fn by_index(&mut self, index: u16) -> Result<SetName> {
-        self.client.by_index(index).await
-    }
-
-    /// The entries of a set, as they come.
-    ///
-    /// See [`IpSets::list`](crate::ipset::IpSets::list).
-    pub async fn list<T: SetType>(&mut self, set: &IpSet<T>) -> Result<Entries<'_, T>> {
-        Entries::start(&mut self.client, set).await
-    }
-
-    /// All sets with their entries, as they come.
-    ///
-    /// See [`IpSets::list_all`](crate::ipset::IpSets::list_all).
-    pub async fn list_all(&mut self) -> Result<SetsAndEntries<'_>> {
-        SetsAndEntries::start(&mut self.client).await
-    }
-
-    /// Whether an entry is in a set.
-    ///
-    /// See [`IpSets::test`](crate::ipset::IpSets::test).
-    pub async fn test<T: SetType>(
-        &mut self,
-        set: &IpSet<T>,
-        entry: impl Into<Entry<T>>,
-    ) -> Result<bool> {
-        self.client.test(set, entry).await
-    }
-
-    /// Whether each of many entries is in a set, in their order.
-    ///
-    /// See [`IpSets::test_all`](crate::ipset::IpSets::test_all).
-    pub async fn test_all<T: SetType, E: Into<Entry<T>>>(
-        &mut self,
-        set: &IpSet<T>,
-        entries: impl IntoIterator<Item = E>,
-    ) -> Result<Vec<bool>> {
-        self.client.test_all(set, entries).await
-    }
-
-    /// Adds an entry. Of a range that meets an entry which is there, the part before it stays
-    /// added.
-    ///
-    /// See [`IpSets::add`](crate::ipset::IpSets::add).
+    /// # Errors
+    /// - [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the entry is in the set.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such set.
+    /// - [`Full`](crate::ErrorKind::Full) if the set has no room.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) for an entry that the set does not take.
     pub async fn add<T: SetType>(
         &mut self,
         set: &IpSet<T>,
@@ -248,12 +211,18 @@ impl IpSets {
         self.client.add(set, entry).await
     }
 
-    /// Adds an entry, or gives the one that is there the options of this one: what is not given
-    /// is reset. The comment and packet metadata are cleared, the timeout starts again with the
-    /// set's default, `nomatch` is as it is here, and counters, if the set is known to have
-    /// them, start at zero.
+    /// Adds an entry, or updates the options of the one that is in the set.
     ///
-    /// See [`IpSets::put`](crate::ipset::IpSets::put).
+    /// If the entry is in the set, it keeps the counters that are not given. All other options that
+    /// are not given are reset: the comment and the packet metadata are cleared, the timeout starts
+    /// again with the set's default, and `nomatch` is removed.
+    ///
+    /// The counters of a new entry start at zero if the set is described with
+    /// [`counters`](IpSet::counters). For such a set, two requests are sent if the entry exists and
+    /// a counter is not given.
+    ///
+    /// # Errors
+    /// Those of [`add`](Self::add) except [`AlreadyExists`](crate::ErrorKind::AlreadyExists).
     pub async fn put<T: SetType>(
         &mut self,
         set: &IpSet<T>,
@@ -262,9 +231,13 @@ impl IpSets {
         self.client.put(set, entry).await
     }
 
-    /// Removes an entry. Its options are not looked at.
+    /// Removes an entry. The entry's options are ignored.
     ///
-    /// See [`IpSets::remove`](crate::ipset::IpSets::remove).
+    /// # Errors
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if the entry or the set does not exist.
+    ///   [`Error::missing`](crate::Error::missing) says which.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) for an entry that no set of the type can
+    ///   have.
     pub async fn remove<T: SetType>(
         &mut self,
         set: &IpSet<T>,
@@ -273,9 +246,11 @@ impl IpSets {
         self.client.remove(true, set, entry).await
     }
 
-    /// Removes an entry if it is there.
+    /// Removes an entry if it is in the set.
     ///
-    /// See [`IpSets::remove_if_present`](crate::ipset::IpSets::remove_if_present).
+    /// # Errors
+    /// Those of [`remove`](Self::remove), but [`NotFound`](crate::ErrorKind::NotFound) only if
+    /// there is no such set.
     pub async fn remove_if_present<T: SetType>(
         &mut self,
         set: &IpSet<T>,
@@ -284,9 +259,38 @@ impl IpSets {
         self.client.remove(false, set, entry).await
     }
 
-    /// Adds many entries, in messages of about a thousand, and gives their number.
+    /// Returns whether an entry is in a set.
     ///
-    /// See [`IpSets::add_all`](crate::ipset::IpSets::add_all).
+    /// In a set of networks, an address counts as in the set if the longest network that contains
+    /// it is not an exception (`nomatch`). A network counts as in the set only if this very network
+    /// was added.
+    ///
+    /// # Errors
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such set.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) for an entry that no set of the type can
+    ///   have, and for a range, or a network where the type stores single addresses. The kernel
+    ///   would test only the first address of those, as `ipset test` does for `hash:ip`.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if the kernel's set has another type or
+    ///   family than `set`. The kernel would answer that the entry is not in the set, so this
+    ///   method compares type and family before it returns false.
+    pub async fn test<T: SetType>(
+        &mut self,
+        set: &IpSet<T>,
+        entry: impl Into<Entry<T>>,
+    ) -> Result<bool> {
+        self.client.test(set, entry).await
+    }
+}
+
+/// # Many entries
+impl IpSets {
+    /// Adds many entries and returns their number. About a thousand entries are sent in each
+    /// message.
+    ///
+    /// # Errors
+    /// That of the first entry that is refused, with its index. The entries before it are added,
+    /// and those after it are not tried. [`add_all_with`](Self::add_all_with) can go on after an
+    /// error and reports each one.
     pub async fn add_all<T: SetType, E: Into<Entry<T>>>(
         &mut self,
         set: &IpSet<T>,
@@ -297,7 +301,7 @@ impl IpSets {
             .into_result()
     }
 
-    /// Adds many entries, and says what became of each.
+    /// Adds many entries and reports the result for each.
     pub async fn add_all_with<T: SetType, E: Into<Entry<T>>>(
         &mut self,
         set: &IpSet<T>,
@@ -307,9 +311,10 @@ impl IpSets {
         self.client.bulk(Purpose::Add, set, entries, how).await
     }
 
-    /// Removes many entries, and gives their number.
+    /// Removes many entries and returns their number.
     ///
-    /// See [`IpSets::remove_all`](crate::ipset::IpSets::remove_all).
+    /// # Errors
+    /// As for [`add_all`](Self::add_all).
     pub async fn remove_all<T: SetType, E: Into<Entry<T>>>(
         &mut self,
         set: &IpSet<T>,
@@ -320,7 +325,7 @@ impl IpSets {
             .into_result()
     }
 
-    /// Removes many entries, and says what became of each.
+    /// Removes many entries and reports the result for each.
     pub async fn remove_all_with<T: SetType, E: Into<Entry<T>>>(
         &mut self,
         set: &IpSet<T>,
@@ -330,11 +335,45 @@ impl IpSets {
         self.client.bulk(Purpose::Remove, set, entries, how).await
     }
 
-    /// Gives a set a whole new content at once, and tells how many entries that were: a packet
-    /// sees either all of the old one or all of the new one. Rules and lists that use the set go
-    /// on using it.
+    /// Returns for each of many entries whether it is in a set, in the same order.
     ///
-    /// See [`IpSets::replace`](crate::ipset::IpSets::replace).
+    /// The results are those of [`test`](Self::test). Hundreds of entries are tested in one system
+    /// call.
+    ///
+    /// # Errors
+    /// - Those of [`test`](Self::test), for the first entry that has one.
+    /// - [`RepliesLost`](crate::ErrorKind::RepliesLost) if the kernel dropped answers. Then the
+    ///   results of all entries are lost.
+    pub async fn test_all<T: SetType, E: Into<Entry<T>>>(
+        &mut self,
+        set: &IpSet<T>,
+        entries: impl IntoIterator<Item = E>,
+    ) -> Result<Vec<bool>> {
+        self.client.test_all(set, entries).await
+    }
+
+    /// Replaces the whole content of a set at once, and returns the number of entries given.
+    ///
+    /// A packet sees either all of the old content or all of the new. Rules and lists that use the
+    /// set keep using it. An entry that is given twice is added once, with the options of the last
+    /// one.
+    ///
+    /// The entries go into a temporary set, named `ipvset-` and a random number, which is then
+    /// swapped with `set` and destroyed. It gets the options that `set` has in the kernel, and as
+    /// many buckets as the iterator announces entries.
+    ///
+    /// The kernel neither swaps nor destroys a set that is being listed, so both are tried again
+    /// for some seconds. If a process is killed and leaves a temporary set behind, the next
+    /// replacement in the same network namespace destroys it. If the process may not open Unix
+    /// sockets, it has to destroy such sets itself.
+    ///
+    /// # Errors
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such set.
+    /// - [`Busy`](crate::ErrorKind::Busy) if other programs keep listing one of the two sets.
+    /// - Those of [`create`](Self::create), [`add_all`](Self::add_all) and [`swap`](Self::swap).
+    ///
+    /// After an error the set has its old content, and the temporary set is destroyed, unless the
+    /// error says otherwise.
     pub async fn replace<T: SetType, E: Into<Entry<T>>>(
         &mut self,
         set: &IpSet<T>,
@@ -344,10 +383,118 @@ impl IpSets {
     }
 }
 
-/// The entries of one set, as they come from the kernel: [`IpSets::list`].
+/// # Reading
+impl IpSets {
+    /// Lists the entries of a set as they arrive from the kernel.
+    ///
+    /// # Errors
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such set.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if the kernel's set has another type than
+    ///   `set`.
+    pub async fn list<T: SetType>(&mut self, set: &IpSet<T>) -> Result<Entries<'_, T>> {
+        Entries::start(&mut self.client, set).await
+    }
+
+    /// Lists all sets with their entries as they arrive from the kernel.
+    ///
+    /// # Errors
+    /// Only those that [every method](Self#errors) can return.
+    pub async fn list_all(&mut self) -> Result<SetsAndEntries<'_>> {
+        SetsAndEntries::start(&mut self.client).await
+    }
+
+    /// Returns a set as it is in the kernel, with its family, counters and other options.
+    ///
+    /// If the type is only known at run time, use [`info`](Self::info).
+    ///
+    /// # Errors
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such set.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if the set has another type than `T`.
+    pub async fn get<T: SetType + Default>(&mut self, set: impl ToSetName) -> Result<IpSet<T>> {
+        self.client.get(&set).await
+    }
+
+    /// Returns the type, family and revision of a set.
+    ///
+    /// This is cheap, since the kernel does not look at the entries. The other fields of
+    /// [`SetInfo`] are not filled in: [`info`](Self::info) returns them.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such set.
+    pub async fn header(&mut self, set: impl ToSetName) -> Result<SetInfo> {
+        self.client.header(&set).await
+    }
+
+    /// Returns what the kernel reports of a set, without its entries.
+    ///
+    /// For this, the kernel counts the entries of a hash. That takes about 30 ms for a million
+    /// entries.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such set.
+    pub async fn info(&mut self, set: impl ToSetName) -> Result<SetInfo> {
+        self.client.info(&set).await
+    }
+
+    /// Returns what the kernel reports of each set, without their entries. See
+    /// [`info`](Self::info).
+    ///
+    /// # Errors
+    /// Only those that [every method](Self#errors) can return.
+    pub async fn info_all(&mut self) -> Result<Vec<SetInfo>> {
+        self.client.info_all(None).await
+    }
+
+    /// Returns the names of all sets.
+    ///
+    /// # Errors
+    /// Only those that [every method](Self#errors) can return.
+    pub async fn names(&mut self) -> Result<Vec<SetName>> {
+        self.client.names().await
+    }
+}
+
+/// # The rest
+impl IpSets {
+    /// Returns the number by which rules (`xt_set`, `em_ipset`) refer to a set. Needs Linux 4.20 or
+    /// later.
+    ///
+    /// # Errors
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such set.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable) before Linux 4.20.
+    pub async fn index(&mut self, set: impl ToSetName) -> Result<u16> {
+        self.client.index(&set).await
+    }
+
+    /// Returns the name of the set that rules refer to by a number. Needs Linux 4.20 or later.
+    ///
+    /// # Errors
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if no set has this number.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable) before Linux 4.20.
+    pub async fn by_index(&mut self, index: u16) -> Result<SetName> {
+        self.client.by_index(index).await
+    }
+
+    /// Returns the version of the protocol in use: 6, or 7 from Linux 4.20 on.
+    pub fn protocol(&self) -> u8 {
+        self.client.protocol()
+    }
+
+    /// Returns the lowest and the highest revision of a set type that the kernel supports.
+    ///
+    /// The kernel loads the type's module if it is installed.
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) if the kernel does not have the type.
+    pub async fn revisions(&mut self, kind: AnyType) -> Result<(u8, u8)> {
+        self.client.revisions(kind).await
+    }
+}
+
+/// The entries of one set as they arrive from the kernel, returned by [`IpSets::list`].
 ///
-/// What [`ipset::Entries`](crate::ipset::Entries) says is true here too. Dropping it early
-/// receives what is left of the listing, and drops that.
+/// It behaves as [`ipset::Entries`](crate::ipset::Entries) does. If it is dropped early, it
+/// receives the rest of the listing and discards it.
 #[derive(Debug)]
 pub struct Entries<'a, T: SetType> {
     reader: Reader<'a, AsyncSocket>,
@@ -365,20 +512,25 @@ impl<'a, T: SetType> Entries<'a, T> {
         })
     }
 
-    /// What the kernel says of the set beside its entries.
+    /// Returns what the kernel reports of the set, without its entries.
     pub fn info(&self) -> &SetInfo {
         &self.info
     }
 
-    /// The next entry; nothing after the last one and after an error. Its future may be dropped:
-    /// no entry is lost.
+    /// Returns the next entry, or `None` after the last one and after an error.
+    ///
+    /// No entry is lost if the future is dropped.
+    ///
+    /// # Errors
+    /// Those that [every method](IpSets#errors) can return.
     pub async fn next(&mut self) -> Option<Result<Entry<T>>> {
         self.reader.next_entry(&self.kind).await
     }
 }
 
-/// All sets with their entries, as they come from the kernel: [`IpSets::list_all`]. What
-/// [`Entries`] says is true here too.
+/// All sets with their entries as they arrive from the kernel, returned by [`IpSets::list_all`].
+///
+/// It behaves as [`Entries`] does.
 #[derive(Debug)]
 pub struct SetsAndEntries<'a> {
     reader: Reader<'a, AsyncSocket>,
@@ -393,7 +545,12 @@ impl<'a> SetsAndEntries<'a> {
         })
     }
 
-    /// The next set or entry, as [`Entries::next`].
+    /// Returns the next set or entry, or `None` after the last one and after an error.
+    ///
+    /// Nothing is lost if the future is dropped.
+    ///
+    /// # Errors
+    /// Those that [every method](IpSets#errors) can return.
     pub async fn next(&mut self) -> Option<Result<SetOrEntry>> {
         self.reader.next_item(&mut self.kind).await
     }

@@ -11,8 +11,9 @@ use crate::ipvs::{
 use crate::netlink::{AsyncSocket, Failure, Protocol, Socket};
 use crate::{Namespace, Result};
 
-/// The IPVS of a network namespace, for programs that run on tokio: what
-/// [`ipvs::Ipvs`](crate::ipvs::Ipvs) does, in the same exchanges, without blocking the thread.
+/// A connection to the IPVS of a network namespace, for programs that run on tokio.
+///
+/// It has the methods of [`ipvs::Ipvs`](crate::ipvs::Ipvs), and sends the same requests.
 ///
 /// ```no_run
 /// use ipvset::ipvs::{RealServer, VirtualService};
@@ -29,20 +30,35 @@ use crate::{Namespace, Result};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Errors
+/// Every method that asks the kernel can fail with these kinds:
+///
+/// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied) without the capability
+///   `CAP_NET_ADMIN` in the initial user namespace.
+/// - [`Unavailable`](crate::ErrorKind::Unavailable) if IPVS was removed from the kernel in the
+///   meantime.
+/// - [`RepliesLost`](crate::ErrorKind::RepliesLost) if the kernel's reply was lost. It is then
+///   unknown whether the request was carried out.
+/// - [`MalformedReply`](crate::ErrorKind::MalformedReply) if the kernel's reply cannot be read.
+/// - [`Io`](crate::ErrorKind::Io) if a system call fails.
+///
+/// The methods list the other kinds.
 #[derive(Debug)]
 pub struct Ipvs {
     client: Client<AsyncSocket>,
 }
 
 impl Ipvs {
-    /// Opens a handle in the network namespace of the thread that polls this first.
+    /// Opens a handle in the network namespace of the thread that first polls this future.
     ///
     /// # Errors
-    /// As [`ipvs::Ipvs::connect`](crate::ipvs::Ipvs::connect).
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) if the kernel has no IPVS. Linux 6.1 and
+    /// later load it now if it is a module. On earlier kernels, the module has to be loaded before.
     pub async fn connect() -> Result<Self> {
-        // Both in the namespace of this thread: after an await it may be another thread.
+        // Both are opened before the first await, since the task may move to another thread there.
         let (socket, early) = (Socket::open(Protocol::Generic), Growth::open());
-        // What is not there yet may come with IPVS's module, which connecting loads.
+        // The file may only appear when connecting loads the module of IPVS.
         let growth = || match early {
             Growth::Never => Growth::open(),
             known => known,
@@ -50,10 +66,12 @@ impl Ipvs {
         Self::over(socket, growth).await
     }
 
-    /// Opens a handle in another network namespace.
+    /// Opens a handle in another network namespace. The threads of the runtime stay in theirs.
     ///
     /// # Errors
-    /// As [`ipvs::Ipvs::connect_in`](crate::ipvs::Ipvs::connect_in).
+    /// Those of [`connect`](Self::connect), and
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) without `CAP_SYS_ADMIN`, which
+    /// entering a namespace needs.
     pub async fn connect_in(namespace: &Namespace) -> Result<Self> {
         let socket = namespace.socket(Protocol::Generic);
         Self::over(socket, || Growth::open_in(namespace)).await
@@ -67,39 +85,52 @@ impl Ipvs {
         let client = Client::connect(socket, growth).await?;
         Ok(Self { client })
     }
+}
 
-    /// Carries out one operation.
-    ///
-    /// See [`Ipvs::execute`](crate::ipvs::Ipvs::execute).
-    pub async fn execute(&mut self, operation: &Operation) -> Result<()> {
-        self.client.execute(operation).await
-    }
-
+/// # Services
+impl Ipvs {
     /// Adds a service.
     ///
-    /// See [`Ipvs::add_service`](crate::ipvs::Ipvs::add_service).
+    /// # Errors
+    /// - [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if there is a service with this key.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if the kernel has no such scheduler or
+    ///   persistence engine.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) as for [`VirtualService::validate`].
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable) for IPv6 on a kernel without it.
     pub async fn add_service(&mut self, service: &VirtualService) -> Result<()> {
         self.execute(&Operation::AddService(service.clone())).await
     }
 
-    /// Changes the service with this key to exactly this.
+    /// Changes the service with this key to exactly this one.
     ///
-    /// See [`Ipvs::update_service`](crate::ipvs::Ipvs::update_service).
+    /// # Errors
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service, scheduler or
+    ///   persistence engine.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) as for [`VirtualService::validate`].
     pub async fn update_service(&mut self, service: &VirtualService) -> Result<()> {
         self.execute(&Operation::UpdateService(service.clone()))
             .await
     }
 
-    /// Adds a service, or changes the one that is there to exactly this.
+    /// Adds a service, or changes the one with this key to exactly this one.
     ///
-    /// See [`Ipvs::put_service`](crate::ipvs::Ipvs::put_service).
+    /// # Errors
+    /// Those of [`add_service`](Self::add_service) except
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists), and
+    /// [`NotFound`](crate::ErrorKind::NotFound) if another program removes the service between the
+    /// two attempts.
     pub async fn put_service(&mut self, service: &VirtualService) -> Result<()> {
         self.execute(&Operation::PutService(service.clone())).await
     }
 
-    /// Reads a service, lets `change` change it, and writes it back; gives what was written.
+    /// Reads a service, lets `change` modify it, and writes it back. Returns what was written.
     ///
-    /// See [`Ipvs::change_service`](crate::ipvs::Ipvs::change_service).
+    /// The kernel can only overwrite a whole service, so a change that another program makes
+    /// between the reading and the writing is lost.
+    ///
+    /// # Errors
+    /// Those of [`update_service`](Self::update_service), and
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if `change` modifies the key.
     pub async fn change_service(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -108,10 +139,13 @@ impl Ipvs {
         self.client.change_service(service.into(), change).await
     }
 
-    /// Changes a service's scheduler and nothing else, through [`Ipvs::change_service`]. Its
-    /// flags stay, whether or not the new scheduler knows them.
+    /// Changes the scheduler of a service and nothing else.
     ///
-    /// See [`Ipvs::set_scheduler`](crate::ipvs::Ipvs::set_scheduler).
+    /// The flags stay, whether or not the new scheduler knows them. [`VirtualService::warnings`]
+    /// reports flags that it does not know.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such service or scheduler.
     pub async fn set_scheduler(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -120,10 +154,11 @@ impl Ipvs {
         self.client.set_scheduler(service.into(), scheduler).await
     }
 
-    /// Changes those flags of a service's scheduler that are in `mask` to what they are in
-    /// `flags`, and nothing else.
+    /// Changes the scheduler flags in `mask` to their values in `flags`, and nothing else.
     ///
-    /// See [`Ipvs::set_scheduler_flags`](crate::ipvs::Ipvs::set_scheduler_flags).
+    /// # Errors
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) for bits that are not scheduler flags.
     pub async fn set_scheduler_flags(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -137,15 +172,19 @@ impl Ipvs {
 
     /// Removes a service with its servers.
     ///
-    /// See [`Ipvs::remove_service`](crate::ipvs::Ipvs::remove_service).
+    /// Its connections stay in the kernel's table, as with [`remove_server`](Self::remove_server).
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such service.
     pub async fn remove_service(&mut self, service: impl Into<ServiceKey>) -> Result<()> {
         self.execute(&Operation::RemoveService(service.into()))
             .await
     }
 
-    /// Removes a service with its servers, if it is there.
+    /// Removes a service with its servers if it exists.
     ///
-    /// See [`Ipvs::remove_service_if_present`](crate::ipvs::Ipvs::remove_service_if_present).
+    /// # Errors
+    /// Only those that [every method](Self#errors) can return.
     pub async fn remove_service_if_present(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -153,24 +192,19 @@ impl Ipvs {
         self.execute(&Operation::RemoveServiceIfPresent(service.into()))
             .await
     }
+}
 
-    /// Reads a service.
-    ///
-    /// See [`Ipvs::service`](crate::ipvs::Ipvs::service).
-    pub async fn service(&mut self, service: impl Into<ServiceKey>) -> Result<ServiceInfo> {
-        self.client.service(service.into()).await
-    }
-
-    /// Reads all services, each once. An empty table is an empty list.
-    ///
-    /// See [`Ipvs::services`](crate::ipvs::Ipvs::services).
-    pub async fn services(&mut self) -> Result<Vec<ServiceInfo>> {
-        self.client.services().await
-    }
-
+/// # Servers
+impl Ipvs {
     /// Adds a server to a service.
     ///
-    /// See [`Ipvs::add_server`](crate::ipvs::Ipvs::add_server).
+    /// # Errors
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service.
+    /// - [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the service has a server with this
+    ///   address and port.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) as for [`RealServer::validate`], for an
+    ///   address that is neither unicast nor local by this machine's routes, and for an address of
+    ///   another family than the service's while a sync daemon runs.
     pub async fn add_server(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -180,9 +214,11 @@ impl Ipvs {
             .await
     }
 
-    /// Changes the server with this address and port to exactly this.
+    /// Changes the server with this address and port to exactly this one.
     ///
-    /// See [`Ipvs::update_server`](crate::ipvs::Ipvs::update_server).
+    /// # Errors
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service or server.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) as for [`RealServer::validate`].
     pub async fn update_server(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -192,9 +228,14 @@ impl Ipvs {
             .await
     }
 
-    /// Adds a server to a service, or changes the one that is there to exactly this.
+    /// Adds a server to a service, or changes the one with this address and port to exactly this
+    /// one.
     ///
-    /// See [`Ipvs::put_server`](crate::ipvs::Ipvs::put_server).
+    /// # Errors
+    /// Those of [`add_server`](Self::add_server) except
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists), and
+    /// [`NotFound`](crate::ErrorKind::NotFound) if another program removes the server between the
+    /// two attempts.
     pub async fn put_server(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -204,9 +245,14 @@ impl Ipvs {
             .await
     }
 
-    /// Reads a server, lets `change` change it, and writes it back; gives what was written.
+    /// Reads a server, lets `change` modify it, and writes it back. Returns what was written.
     ///
-    /// See [`Ipvs::change_server`](crate::ipvs::Ipvs::change_server).
+    /// The kernel can only overwrite a whole server, so a change that another program makes between
+    /// the reading and the writing is lost.
+    ///
+    /// # Errors
+    /// Those of [`update_server`](Self::update_server), and
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if `change` modifies the address or port.
     pub async fn change_server(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -218,9 +264,14 @@ impl Ipvs {
             .await
     }
 
-    /// Changes a server's weight and nothing else, through [`Ipvs::change_server`].
+    /// Changes the weight of a server and nothing else.
     ///
-    /// See [`Ipvs::set_weight`](crate::ipvs::Ipvs::set_weight).
+    /// With weight 0, the server keeps its connections. Whether it gets new ones depends on
+    /// persistence and the scheduler: see [`RealServer::weight`](RealServer#structfield.weight).
+    ///
+    /// # Errors
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service or server.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) for a weight above 2,147,483,647.
     pub async fn set_weight(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -230,9 +281,11 @@ impl Ipvs {
         self.client.set_weight(service.into(), server, weight).await
     }
 
-    /// Changes a server's thresholds and nothing else, through [`Ipvs::change_server`].
+    /// Changes the thresholds of a server and nothing else.
     ///
-    /// See [`Ipvs::set_thresholds`](crate::ipvs::Ipvs::set_thresholds).
+    /// # Errors
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service or server.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) as for [`RealServer::validate`].
     pub async fn set_thresholds(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -247,7 +300,14 @@ impl Ipvs {
 
     /// Removes a server from a service.
     ///
-    /// See [`Ipvs::remove_server`](crate::ipvs::Ipvs::remove_server).
+    /// Its connections stay in the kernel's table, and their packets are dropped until they time
+    /// out. With the sysctl [`EXPIRE_NODEST_CONN`](crate::ipvs::proc::sysctl::EXPIRE_NODEST_CONN)
+    /// on, they end at once (Linux 5.9 or later), and a client's next packet goes to another
+    /// server. To let them end by themselves, set the weight to 0 first: see the
+    /// [guide](crate::guide::drain).
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such service or server.
     pub async fn remove_server(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -257,9 +317,10 @@ impl Ipvs {
             .await
     }
 
-    /// Removes a server from a service, if both are there.
+    /// Removes a server from a service if both exist.
     ///
-    /// See [`Ipvs::remove_server_if_present`](crate::ipvs::Ipvs::remove_server_if_present).
+    /// # Errors
+    /// Only those that [every method](Self#errors) can return.
     pub async fn remove_server_if_present(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -268,18 +329,72 @@ impl Ipvs {
         self.execute(&Operation::RemoveServerIfPresent(service.into(), server))
             .await
     }
+}
 
-    /// Reads the servers of a service, each once, the one added last at first.
-    ///
-    /// See [`Ipvs::servers`](crate::ipvs::Ipvs::servers).
-    pub async fn servers(&mut self, service: impl Into<ServiceKey>) -> Result<Vec<ServerInfo>> {
-        self.client.servers(service.into()).await
+/// # Many at once
+impl Ipvs {
+    /// Starts a batch: operations that are carried out together, in few system calls.
+    pub fn batch(&mut self) -> Batch<'_> {
+        Batch {
+            client: &mut self.client,
+            operations: Operations::new(),
+            on_failure: OnFailure::default(),
+        }
     }
 
-    /// Reads one server of a service. (The kernel can't be asked for one: all of the service's
-    /// are read.)
+    /// Carries out one operation.
     ///
-    /// See [`Ipvs::server`](crate::ipvs::Ipvs::server).
+    /// # Errors
+    /// Those of the method that does the same.
+    pub async fn execute(&mut self, operation: &Operation) -> Result<()> {
+        self.client.execute(operation).await
+    }
+
+    /// Carries out operations as the iterator returns them, as a [`Batch`] does.
+    ///
+    /// It holds no more of them than fit into one datagram. So with [`OnFailure::Stop`], the
+    /// operations before a refused one are carried out.
+    ///
+    /// # Errors
+    /// Those of [`Batch::send`].
+    pub async fn execute_all(
+        &mut self,
+        operations: impl IntoIterator<Item = Operation>,
+        on_failure: OnFailure,
+    ) -> Result<Outcome> {
+        self.client.execute_all(operations, on_failure).await
+    }
+}
+
+/// # Reading
+impl Ipvs {
+    /// Reads a service.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such service.
+    pub async fn service(&mut self, service: impl Into<ServiceKey>) -> Result<ServiceInfo> {
+        self.client.service(service.into()).await
+    }
+
+    /// Reads all services, each once. Returns an empty list if there are none.
+    ///
+    /// The kernel does not report services that are added or removed while it lists them, and may
+    /// then skip one that existed all the time. From Linux 7.1 on, the list is read again if it may
+    /// lack some: see [`ipvs::Ipvs::services`](crate::ipvs::Ipvs::services).
+    ///
+    /// # Errors
+    /// [`Inconsistent`](crate::ErrorKind::Inconsistent), from Linux 7.1 on, if none of six readings
+    /// was complete, for example while another program keeps adding and removing services.
+    pub async fn services(&mut self) -> Result<Vec<ServiceInfo>> {
+        self.client.services().await
+    }
+
+    /// Reads one server of a service.
+    ///
+    /// The kernel cannot be asked for a single server, so this reads all servers of the service.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such service or server.
     pub async fn server(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -288,21 +403,21 @@ impl Ipvs {
         self.client.server(service.into(), server).await
     }
 
-    /// Carries out operations as they come, without holding more of them than go into one
-    /// datagram.
+    /// Reads the servers of a service, each once. The server added last comes first.
     ///
-    /// See [`Ipvs::execute_all`](crate::ipvs::Ipvs::execute_all).
-    pub async fn execute_all(
-        &mut self,
-        operations: impl IntoIterator<Item = Operation>,
-        on_failure: OnFailure,
-    ) -> Result<Outcome> {
-        self.client.execute_all(operations, on_failure).await
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such service.
+    pub async fn servers(&mut self, service: impl Into<ServiceKey>) -> Result<Vec<ServerInfo>> {
+        self.client.servers(service.into()).await
     }
 
     /// Reads the table service by service, each with its servers.
     ///
-    /// See [`Ipvs::entries`](crate::ipvs::Ipvs::entries).
+    /// It reads the same as [`table`](Self::table), but holds only the services and the servers of
+    /// one of them.
+    ///
+    /// # Errors
+    /// Those of [`services`](Self::services).
     pub async fn entries(&mut self) -> Result<TableEntries<'_>> {
         let services = self.client.services().await?.into_iter();
         Ok(TableEntries {
@@ -313,93 +428,112 @@ impl Ipvs {
 
     /// Reads the whole table: every service with its servers.
     ///
-    /// See [`Ipvs::table`](crate::ipvs::Ipvs::table).
+    /// The services and the servers of each are read one after the other. If another program
+    /// changes the table in the meantime, something that exists may be missing, and something that
+    /// was removed may be included. Nothing is returned twice. See
+    /// [`verified_table`](Self::verified_table).
+    ///
+    /// # Errors
+    /// Those of [`services`](Self::services).
     pub async fn table(&mut self) -> Result<Vec<TableEntry>> {
         self.client.table().await
     }
 
-    /// Reads the whole table until two readings, one right after the other, show the same
-    /// services and servers with the same configuration; gives the second.
+    /// Reads the whole table until two consecutive readings show the same configuration. Returns
+    /// the second.
     ///
-    /// See [`Ipvs::verified_table`](crate::ipvs::Ipvs::verified_table).
+    /// The kernel does not report changes during a reading, so only a second one can show them. If
+    /// nothing changes, this takes twice as long as [`table`](Self::table). A change that is undone
+    /// at the same step of both readings is not noticed.
+    ///
+    /// # Errors
+    /// Those of [`services`](Self::services), and [`Inconsistent`](crate::ErrorKind::Inconsistent)
+    /// if no two consecutive readings of six were the same.
     pub async fn verified_table(&mut self) -> Result<Vec<TableEntry>> {
         self.client.verified_table().await
     }
 
-    /// Begins a batch: operations that are carried out together, in few system calls.
-    pub fn batch(&mut self) -> Batch<'_> {
-        Batch {
-            client: &mut self.client,
-            operations: Operations::new(),
-            on_failure: OnFailure::default(),
-        }
-    }
-
-    /// Removes every service and server. Connections, timeouts and sync daemons stay.
-    ///
-    /// See [`Ipvs::flush`](crate::ipvs::Ipvs::flush).
-    pub async fn flush(&mut self) -> Result<()> {
-        self.execute(&Operation::Flush).await
-    }
-
-    /// Zeroes the counters of every service and server, and the totals of the namespace.
-    ///
-    /// See [`Ipvs::zero`](crate::ipvs::Ipvs::zero).
-    pub async fn zero(&mut self) -> Result<()> {
-        self.execute(&Operation::Zero).await
-    }
-
-    /// Zeroes the counters of a service and of its servers.
-    ///
-    /// See [`Ipvs::zero_service`](crate::ipvs::Ipvs::zero_service).
-    pub async fn zero_service(&mut self, service: impl Into<ServiceKey>) -> Result<()> {
-        self.execute(&Operation::ZeroService(service.into())).await
-    }
-
     /// Reads the version of IPVS and the size of its connection table.
     ///
-    /// See [`Ipvs::info`](crate::ipvs::Ipvs::info).
+    /// # Errors
+    /// Only those that [every method](Self#errors) can return.
     pub async fn info(&mut self) -> Result<Info> {
         self.client.info().await
     }
 
     /// Reads the timeouts.
     ///
-    /// See [`Ipvs::timeouts`](crate::ipvs::Ipvs::timeouts).
+    /// # Errors
+    /// Only those that [every method](Self#errors) can return.
     pub async fn timeouts(&mut self) -> Result<Timeouts> {
         self.client.timeouts().await
     }
 
-    /// Changes those timeouts that are given, and none of the others.
+    /// Reads which sync daemons run: none, one, or a master and a backup.
     ///
-    /// See [`Ipvs::set_timeouts`](crate::ipvs::Ipvs::set_timeouts).
+    /// # Errors
+    /// Only those that [every method](Self#errors) can return.
+    pub async fn daemons(&mut self) -> Result<Vec<SyncDaemon>> {
+        self.client.daemons().await
+    }
+}
+
+/// # The rest
+impl Ipvs {
+    /// Removes all services and servers. Connections, timeouts and sync daemons stay.
+    ///
+    /// # Errors
+    /// Only those that [every method](Self#errors) can return.
+    pub async fn flush(&mut self) -> Result<()> {
+        self.execute(&Operation::Flush).await
+    }
+
+    /// Zeroes the counters of all services and servers, and the totals of the namespace.
+    ///
+    /// # Errors
+    /// Only those that [every method](Self#errors) can return.
+    pub async fn zero(&mut self) -> Result<()> {
+        self.execute(&Operation::Zero).await
+    }
+
+    /// Zeroes the counters of a service and its servers.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such service.
+    pub async fn zero_service(&mut self, service: impl Into<ServiceKey>) -> Result<()> {
+        self.execute(&Operation::ZeroService(service.into())).await
+    }
+
+    /// Changes the timeouts that are given. The others stay.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a timeout that is not a whole number of
+    /// seconds from 1 on, or that the kernel refuses. Every kernel takes [`Timeouts::MAX`].
     pub async fn set_timeouts(&mut self, timeouts: &Timeouts) -> Result<()> {
         self.execute(&Operation::SetTimeouts(*timeouts)).await
     }
 
-    /// Reads which sync daemons run: none, one, or a master and a backup.
-    ///
-    /// See [`Ipvs::daemons`](crate::ipvs::Ipvs::daemons).
-    pub async fn daemons(&mut self) -> Result<Vec<SyncDaemon>> {
-        self.client.daemons().await
-    }
-
     /// Starts a sync daemon.
     ///
-    /// See [`Ipvs::start_daemon`](crate::ipvs::Ipvs::start_daemon).
+    /// # Errors
+    /// - [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if a daemon with this role runs.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such interface.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) for values out of bounds, and while a
+    ///   service has a server of another family.
     pub async fn start_daemon(&mut self, daemon: &SyncDaemon) -> Result<()> {
         self.execute(&Operation::StartDaemon(daemon.clone())).await
     }
 
     /// Stops the sync daemon with this role.
     ///
-    /// See [`Ipvs::stop_daemon`](crate::ipvs::Ipvs::stop_daemon).
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if none runs.
     pub async fn stop_daemon(&mut self, role: SyncRole) -> Result<()> {
         self.execute(&Operation::StopDaemon(role)).await
     }
 }
 
-/// Operations to be carried out in few system calls: [`ipvs::Batch`](crate::ipvs::Batch).
+/// Operations that are carried out in few system calls, as by [`ipvs::Batch`](crate::ipvs::Batch).
 #[derive(Debug)]
 pub struct Batch<'a> {
     client: &'a mut Client<AsyncSocket>,
@@ -408,17 +542,22 @@ pub struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// Sets what happens once an operation failed; at first the batch goes on.
+    /// Sets whether the batch goes on or stops after a failure. By default, it goes on.
     pub fn on_failure(&mut self, on_failure: OnFailure) -> &mut Self {
         self.on_failure = on_failure;
         self
     }
 
-    /// Carries the operations out, and empties the batch.
+    /// Carries out the operations and empties the batch.
     ///
-    /// If the future is dropped, what was sent by then is carried out.
+    /// With [`OnFailure::Stop`], no operation is sent if one of them is refused before the kernel
+    /// is asked.
     ///
-    /// See [`ipvs::Batch::send`](crate::ipvs::Batch::send).
+    /// If the future is dropped, the kernel still carries out what was sent by then.
+    ///
+    /// # Errors
+    /// Only if the socket fails before anything was sent. Otherwise the [`Outcome`] reports each
+    /// operation.
     pub async fn send(&mut self) -> Result<Outcome> {
         let operations = self.operations.take();
         self.client.execute_batch(operations, self.on_failure).await
@@ -439,7 +578,7 @@ impl DerefMut for Batch<'_> {
     }
 }
 
-/// The services of the table, each with its servers: [`Ipvs::entries`].
+/// The services of the table, each with its servers, returned by [`Ipvs::entries`].
 #[derive(Debug)]
 pub struct TableEntries<'a> {
     client: &'a mut Client<AsyncSocket>,
@@ -447,7 +586,12 @@ pub struct TableEntries<'a> {
 }
 
 impl TableEntries<'_> {
-    /// The next service with its servers. Its future may be dropped: no service is lost.
+    /// Returns the next service with its servers, or `None` after the last one.
+    ///
+    /// No service is lost if the future is dropped.
+    ///
+    /// # Errors
+    /// Those that [every method](Ipvs#errors) can return.
     pub async fn next(&mut self) -> Option<Result<TableEntry>> {
         let key = self.services.as_slice().first()?.key();
         let servers = self.client.servers_if_any(key).await;

@@ -1,30 +1,29 @@
-//! The handles for programs that run on [tokio](https://docs.rs/tokio) (feature `tokio`).
+//! Handles for programs that run on [tokio](https://docs.rs/tokio) (feature `tokio`).
 //!
-//! They have the methods of the blocking handles, under the same names and with the same errors,
-//! and make the same exchanges with the kernel; what they are given and what they give are the
-//! types of [`ipvs`](crate::ipvs) and [`ipset`](crate::ipset). Their futures are `Send` as far as
-//! what they are given is.
+//! They have the same methods as the blocking handles, with the same errors, and send the same
+//! requests to the kernel. Parameters and results are the types of [`ipvs`](crate::ipvs) and
+//! [`ipset`](crate::ipset). A future is `Send` if the arguments of its method are.
 //!
-//! They need no reactor: the kernel answers while it is being asked. A task only lets others run
-//! between the datagrams of a long answer.
+//! The handles need no reactor, since the kernel answers a request while it is being sent. A task
+//! only yields between the datagrams of a long answer.
 //!
 //! # Cancellation
 //!
-//! A future that is dropped before it is done leaves the handle usable: a reply that comes later
-//! is passed over, and a listing is ended, so that its set can be destroyed. What the kernel was
-//! asked for by then is done, and nobody is told how it went. A dropped
-//! [`replace`](IpSets::replace) leaves the old content or the new one, and no other set.
+//! The handle stays usable if a future is dropped before it is done. A reply that arrives later is
+//! discarded, and a listing ends, so that its set can be destroyed. The kernel still carries out
+//! what was sent by then, but the result is lost. A dropped [`replace`](IpSets::replace) leaves the
+//! set with either its old or its new content, and destroys its temporary set.
 //!
 //! # What blocks
 //!
-//! The kernel carries a request out while it is being sent, on the sending thread: a full
-//! message of a bulk operation takes it about a millisecond. Opening a handle in another
-//! namespace starts a thread, and waits until it has opened a socket there.
+//! The kernel carries out a request on the thread that sends it, while it is being sent. A full
+//! message of a bulk operation takes about a millisecond. Opening a handle in another namespace
+//! starts a thread, and blocks until that thread has opened a socket there.
 //!
 //! # Forking
 //!
-//! Two processes that share a handle receive each other's replies. After a fork, open one in the
-//! new process.
+//! Two processes that share a handle receive each other's replies. After a fork, open another
+//! handle in the new process.
 
 mod ipset;
 mod ipvs;

@@ -1,4 +1,4 @@
-//! The two kinds of handles stay in step.
+//! Tests that the blocking and the async handles have the same methods.
 
 use std::net::Ipv4Addr;
 
@@ -6,16 +6,14 @@ use super::{IpSets, Ipvs};
 use crate::ipset::{Bulk, HashIp, IpSet};
 use crate::ipvs::{ServiceKey, VirtualService};
 
-/// The public methods of the handle that a file defines first, each with its parameters and
-/// result, without what differs between a blocking and an async one.
+/// The public methods in all `impl` blocks of a handle, each with its parameters and result,
+/// without what differs between a blocking and an async one.
 fn methods(source: &str, handle: &str) -> Vec<String> {
-    let start = source
-        .find(&format!("impl {handle} {{"))
-        .expect("the handle");
-    let block = source[start..].split("\n}\n").next().expect("its methods");
-    let mut methods: Vec<String> = block
-        .split("\n    pub ")
-        .skip(1)
+    let start = format!("\nimpl {handle} {{");
+    let blocks = source.split(&start).skip(1);
+    let blocks = blocks.map(|rest| rest.split("\n}\n").next().expect("the block's end"));
+    let mut methods: Vec<String> = blocks
+        .flat_map(|block| block.split("\n    pub ").skip(1))
         .map(|method| {
             let signature = method.split(" {\n").next().expect("a signature");
             let signature = signature.strip_prefix("async ").unwrap_or(signature);
@@ -51,7 +49,7 @@ fn both_handles_have_the_same_methods() {
     }
 }
 
-/// Compiles if a task can hold the futures of the handles.
+/// Compiles only if the handles' futures are `Send`.
 #[expect(dead_code, reason = "that it compiles is the test")]
 fn futures_can_be_sent(mut ipvs: Ipvs, mut sets: IpSets, key: ServiceKey, set: IpSet<HashIp>) {
     fn sent<T: Send>(_: T) {}

@@ -1,4 +1,4 @@
-//! Adding and removing many entries.
+//! Adds and removes many entries.
 
 use std::ops::Range;
 
@@ -15,10 +15,10 @@ use crate::ipset::{Entry, IpSet, SetName, SetType};
 use crate::netlink::{Connection, Failure, Transport, flag, message as netlink};
 use crate::{Error, Result};
 
-/// How many entries are added or removed.
+/// Options for adding or removing many entries.
 ///
-/// Unless it says otherwise, adding is refused for entries that are there and removing for
-/// those that are not, and the first refusal ends it.
+/// By default, adding an entry that is in the set fails, removing one that is not in the set
+/// fails, and the operation ends at the first failure.
 ///
 /// ```no_run
 /// use ipvset::ipset::{Bulk, HashIp, IpSet, IpSets};
@@ -42,19 +42,21 @@ pub struct Bulk {
 }
 
 impl Bulk {
-    /// The first refusal ends it.
+    /// Returns the default options: the operation ends at the first failure.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// To add an entry that is there gives it the new options; to remove one that is not there
-    /// is fine. See [`put`](crate::ipset::IpSets::put) and
+    /// Updates entries that are already in the set when adding, and ignores missing ones when
+    /// removing.
+    ///
+    /// See [`put`](crate::ipset::IpSets::put) and
     /// [`remove_if_present`](crate::ipset::IpSets::remove_if_present).
     ///
-    /// In a set with counters, entries that are given none are looked up if they seem to be
-    /// there, since new ones need zeros and the others must keep theirs. Entries that are all
-    /// new take no longer for it, entries that are all there two to three times as long, and
-    /// single addresses in a set of networks four to five times.
+    /// In a set with counters, new entries need counters of zero, while existing ones must keep
+    /// theirs. So entries without given counters are looked up if they seem to exist. This takes
+    /// no extra time if all entries are new, two to three times as long if all exist, and four to
+    /// five times as long for single addresses in a set of networks.
     #[must_use]
     pub fn tolerant(mut self) -> Self {
         self.tolerant = true;
@@ -69,9 +71,12 @@ impl Bulk {
         self.keep_going
     }
 
-    /// Goes on after an entry that is refused. What concerns all that follow ends it nonetheless:
-    /// the set is full or gone, the connection is broken. (Of a `hash:net,iface` the kernel says
-    /// that it is full when one network is; so that does not end it.)
+    /// Goes on after an entry that is refused.
+    ///
+    /// An error that concerns all following entries still ends the operation: the set is full or
+    /// does not exist any more, or the connection is broken. In a `hash:net,iface`, a full set does
+    /// not end it, because the kernel reports the same if a single network has too many
+    /// interfaces.
     #[must_use]
     pub fn keep_going(mut self) -> Self {
         self.keep_going = true;
@@ -79,8 +84,9 @@ impl Bulk {
     }
 }
 
-/// What became of each of many entries. Indices count the entries from 0, in the order in which
-/// they were given.
+/// The result of adding or removing many entries.
+///
+/// Indices count the entries from 0, in the order in which they were given.
 #[derive(Debug)]
 #[must_use]
 pub struct Outcome<T: SetType> {
@@ -95,11 +101,11 @@ pub struct Outcome<T: SetType> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct FailedEntry<T: SetType> {
-    /// Its index among those that were given, from 0.
+    /// The index of the entry among those that were given, from 0.
     pub index: u64,
     /// The entry.
     pub entry: Entry<T>,
-    /// Why.
+    /// The reason.
     pub error: Error,
 }
 
@@ -119,50 +125,56 @@ impl<T: SetType> Outcome<T> {
         failures.chain(&mut self.stopped)
     }
 
-    /// Says why the kernel refused what seems all right.
+    /// Sets the reason of errors that a wrong description of the set may explain.
     fn explain(&mut self, why: &str) {
         for error in self.errors().filter(|error| is_dubious(error)) {
             error.set_reason(why.to_owned());
         }
     }
 
-    /// How many entries were added or removed for certain.
+    /// Returns how many entries are known to be added or removed.
     pub fn applied(&self) -> u64 {
         self.applied
     }
 
-    /// The entries that were refused, in order. Of a range, the part before the address that was
-    /// refused is applied; otherwise nothing is.
+    /// Returns the entries that were refused, in order.
+    ///
+    /// If an entry is a range, its part before the refused element stays applied. Of other refused
+    /// entries, nothing is applied.
     pub fn failures(&self) -> &[FailedEntry<T>] {
         &self.failures
     }
 
-    /// What ended it before all entries were tried, if that is no single entry's failure: the set
-    /// is gone, the connection is broken.
+    /// Returns the error that ended the operation, if it does not concern a single entry.
+    ///
+    /// For example, the set does not exist any more, or the connection is broken.
     pub fn stopped(&self) -> Option<&Error> {
         self.stopped.as_ref()
     }
 
-    /// The entries of which nobody knows whether they were applied: the kernel's answer got lost,
-    /// or it had no memory to say which entry it refused (`ENOMEM`).
+    /// Returns the indices of the entries for which it is unknown whether they were applied.
+    ///
+    /// The range is empty unless the kernel's answer was lost, or the kernel had no memory to
+    /// report which entry it refused (`ENOMEM`).
     pub fn in_doubt(&self) -> Range<u64> {
         self.in_doubt.clone()
     }
 
-    /// From this index on nothing was tried; `None` if everything was.
+    /// Returns the index of the first entry that was not tried, or `None` if all were.
     pub fn untried_from(&self) -> Option<u64> {
         self.untried
     }
 
-    /// Whether every entry was applied.
+    /// Returns whether all entries were applied.
     pub fn is_complete(&self) -> bool {
         self.failures.is_empty() && self.stopped.is_none()
     }
 
-    /// The number of entries, if every one was applied, else the first error.
+    /// Returns the number of entries if all were applied, and otherwise the first error.
     ///
     /// # Errors
-    /// That of the first entry that failed, or what ended it.
+    /// That of the first entry that failed. If no single entry failed, the error that
+    /// [`stopped`](Self::stopped) the operation.
     pub fn into_result(self) -> Result<u64> {
         let first = self.failures.into_iter().next().map(|failed| failed.error);
         match first.or(self.stopped) {
@@ -172,7 +184,7 @@ impl<T: SetType> Outcome<T> {
     }
 }
 
-/// Entries that a message has at least after one was refused.
+/// The minimum number of entries in a message after one was refused.
 pub(in crate::ipset) const LEAST_WINDOW: usize = 32;
 
 impl<T: Transport> Client<T> {
@@ -187,7 +199,7 @@ impl<T: Transport> Client<T> {
         self.bulk_as(purpose, set, set.name(), entries, how).await
     }
 
-    /// The same, where errors name another set than the one that takes the entries.
+    /// Does the same, but errors name the set `shown`.
     pub(in crate::ipset) async fn bulk_as<K: SetType, E: Into<Entry<K>>>(
         &mut self,
         purpose: Purpose,
@@ -221,8 +233,8 @@ impl<T: Transport> Client<T> {
                 }
                 _ => None,
             };
-            // An entry that is refused here is nobody's reason to send what is before it, unless
-            // it is the last that is to be tried.
+            // A refused entry only makes it necessary to send the entries before it if it is the
+            // last one that is tried.
             let send = refused.is_none() || !how.keep_going;
             if send && !run.batch.is_empty() && run.deliver().await.is_err() {
                 break;
@@ -238,7 +250,7 @@ impl<T: Transport> Client<T> {
                 break;
             }
         }
-        // What was refused here may stand before what the kernel refused of earlier entries.
+        // An entry refused here may be listed before earlier ones that the kernel refused.
         let mut outcome = run.outcome;
         outcome.failures.sort_by_key(|failed| failed.index);
         if let Some(untried) = outcome.untried {
@@ -253,14 +265,14 @@ impl<T: Transport> Client<T> {
     }
 }
 
-/// That nothing more is to be sent; the outcome says why.
+/// Means that nothing more is to be sent. The outcome contains the reason.
 pub(in crate::ipset) struct Stop;
 
-/// A bulk operation under way.
+/// A bulk operation in progress.
 pub(in crate::ipset) struct Run<'a, T, K: SetType> {
     pub(in crate::ipset) connection: &'a mut Connection<T>,
     pub(in crate::ipset) batch: Batch,
-    /// What entries need that are tried twice.
+    /// State for entries that are tried twice.
     pub(in crate::ipset) aside: Option<Aside>,
     pub(in crate::ipset) set: &'a IpSet<K>,
     shown: &'a SetName,
@@ -277,7 +289,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         }
     }
 
-    /// Sends the batch, and empties it.
+    /// Sends the batch and empties it.
     pub(in crate::ipset) async fn send(&mut self) -> Result<(), Stop> {
         let entries = self.batch.entries();
         let mut at = entries.start;
@@ -293,8 +305,8 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
                 Err(failure) => {
                     let culprit = self.refused(at..end, count, failure).await?;
                     at = culprit.place.end;
-                    // The kernel echoes the whole message with each refusal: where many are
-                    // refused, small ones are faster.
+                    // The kernel echoes the whole message with each refusal, so small messages are
+                    // faster if many entries are refused.
                     let window = (culprit.before * 2).max(LEAST_WINDOW);
                     (end, count) = self.batch.window(at, window);
                 }
@@ -304,7 +316,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         Ok(())
     }
 
-    /// Says what a failed message did. If it makes sense to go on: which entry was refused.
+    /// Records what a failed message did. Returns the refused entry if the operation can go on.
     pub(in crate::ipset) async fn refused(
         &mut self,
         entries: Range<usize>,
@@ -317,12 +329,13 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         let culprit = match self.batch.culprit(entries.start, &rejection) {
             Some(culprit) => culprit,
             None if rejection.code == code::MALFORMED => self.search(entries, count).await?,
-            // It had no memory to say which entry it refused, or for the message as a whole.
+            // The kernel had no memory to report the refused entry, or for the whole message.
             None if rejection.code == libc::ENOMEM => {
                 let indices = self.batch.indices(entries);
                 return Err(self.broken(indices, Failure::Rejected(rejection)));
             }
-            // The set is gone, say: the kernel looks for that before it looks at an entry.
+            // For example, the set does not exist any more. The kernel checks that before it reads
+            // an entry.
             None => {
                 self.outcome.untried = Some(self.batch.index(entries.start));
                 let failure = or_gone(self.connection, Failure::Rejected(rejection)).await;
@@ -343,9 +356,11 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         Ok(culprit)
     }
 
-    /// Finds the entry that the kernel could not make out: of such a one it does not tell the
-    /// line. Those before it were applied and those behind it not, so halves are sent again,
-    /// and what is there already is fine: never is anything applied that stands behind it.
+    /// Finds the entry that the kernel could not read, since the kernel does not report its line.
+    ///
+    /// The entries before it were applied, and those after it were not. So this sends halves of
+    /// the message again, without `NLM_F_EXCL`, until one entry is left. No entry after the
+    /// malformed one is applied.
     async fn search(&mut self, entries: Range<usize>, count: usize) -> Result<Culprit, Stop> {
         let all = self.batch.indices(entries.clone());
         let (mut place, mut left, mut before) = (entries, count, 0);
@@ -373,7 +388,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         })
     }
 
-    /// What became of these entries is unknown.
+    /// Records that it is unknown whether these entries were applied.
     pub(in crate::ipset) fn broken(&mut self, entries: Range<u64>, failure: Failure) -> Stop {
         self.outcome.untried = Some(entries.end);
         self.outcome.in_doubt = entries;
@@ -429,7 +444,7 @@ mod tests {
     use crate::netlink::ready;
     use crate::netlink::scripted::Scripted;
 
-    /// The kernel applies entries, meets one that it refuses, and has no memory to say which.
+    /// The kernel applies entries, refuses one, and has no memory to report which one.
     #[test]
     fn a_refusal_without_memory_leaves_doubt() {
         let add = Command::Add.message();

@@ -1,4 +1,4 @@
-//! Names of sets that belong to one handle as long as it lives.
+//! Names for the temporary sets of a handle.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -8,23 +8,24 @@ use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, UnixAddr};
 
 use crate::ipset::{SetName, ToSetName};
 
-/// What the names of the sets begin with that the crate makes for itself.
+/// The prefix of the names of the crate's temporary sets.
 const PREFIX: &str = "ipvset-";
 
-/// The name of a handle's own set, claimed with a socket that is bound to it.
+/// The name of a handle's temporary set, claimed with a Unix socket that is bound to it.
 ///
-/// Such names are the network namespace's own, as those of sets are, and the kernel frees them
-/// when the process ends, however it ends. So whoever finds a set of which nobody has claimed the
-/// name knows that it was left behind.
+/// Abstract socket names belong to the network namespace, as names of sets do, and the kernel frees
+/// them when the process ends for any reason. So a temporary set whose name is not claimed was left
+/// behind.
 #[derive(Debug)]
 pub(crate) struct Claim {
-    /// `None` where the process may have no such socket.
+    /// `None` if the process may not open such a socket.
     socket: Option<OwnedFd>,
     name: Option<SetName>,
 }
 
 impl Claim {
-    /// Claims no name yet. To be called in the network namespace of the sets.
+    /// Opens the socket without claiming a name. Has to be called in the network namespace of the
+    /// sets.
     pub(crate) fn open() -> Self {
         let socket = socket::socket(
             AddressFamily::Unix,
@@ -38,7 +39,7 @@ impl Claim {
         }
     }
 
-    /// The name of the handle's own set.
+    /// Returns the name of the handle's temporary set, and claims it on the first call.
     pub(in crate::ipset) fn name(&mut self) -> crate::Result<SetName> {
         self.name_of(|| RandomState::new().build_hasher().finish())
     }
@@ -56,16 +57,17 @@ impl Claim {
             });
             match bound {
                 Some(Ok(())) => return Ok(*self.name.insert(name.set_name()?)),
-                // Two processes that are forks of one have the same random numbers.
+                // A process and its fork have the same random numbers.
                 Some(Err(Errno::EADDRINUSE)) => {}
-                // Nobody can tell that it was left behind: it gets another name each time, and
-                // none that looks abandoned.
+                // Without a claim, another process cannot see that the set is in use. So the name
+                // has another form, which never counts as left behind, and is new each time.
                 Some(Err(_)) | None => return format!("{PREFIX}x{random:016x}").set_name(),
             }
         }
     }
 
-    /// Whether a set was made by a handle that is no more, or by this one before.
+    /// Returns whether a set was made by a handle that does not exist any more, or by this one
+    /// earlier.
     pub(in crate::ipset) fn is_left_over(&self, name: &SetName) -> bool {
         if self.name.is_some_and(|own| own == *name) {
             return true;
@@ -89,7 +91,7 @@ mod tests {
 
     #[test]
     fn two_handles_with_the_same_random_numbers_have_two_names() {
-        // Of this process alone, since others may run the same test.
+        // Unique to this process, since others may run the same test.
         let first = u64::from(std::process::id()) << 32;
         let claims = || {
             let mut numbers = first..;

@@ -1,4 +1,4 @@
-//! Commands on sets and entries, answered by an ACK.
+//! Commands on sets and entries that the kernel answers with an ACK.
 
 use super::{Client, about, error, or_gone};
 use crate::ipset::message::body;
@@ -9,7 +9,7 @@ use crate::netlink::{Failure, Transport, flag};
 use crate::{Error, Missing, Result};
 
 impl<T: Transport> Client<T> {
-    /// A command whose only argument is a set.
+    /// Sends a command whose only argument is a set.
     pub(crate) async fn with_set(
         &mut self,
         command: Command,
@@ -18,13 +18,13 @@ impl<T: Transport> Client<T> {
     ) -> Result<()> {
         let set = set.set_name()?;
         match self.with_names(command, exclusive, Some(&set), None).await {
-            // Linux before 6.1 says so even if it is told that this is fine.
+            // Linux before 6.1 answers this even to a request without NLM_F_EXCL.
             Err(error) if !exclusive && error.missing() == Some(Missing::Set) => Ok(()),
             outcome => outcome.map_err(|error| error.object(set)),
         }
     }
 
-    /// Destroys a set without waiting for what comes of it.
+    /// Destroys a set without waiting for the answer.
     pub(crate) fn destroy_and_forget(&mut self, set: &SetName) {
         let protocol = self.protocol;
         self.connection
@@ -33,7 +33,7 @@ impl<T: Transport> Client<T> {
             });
     }
 
-    /// A command on every set.
+    /// Sends a command for all sets.
     pub(crate) async fn with_all(&mut self, command: Command) -> Result<()> {
         self.with_names(command, true, None, None).await
     }
@@ -73,7 +73,7 @@ impl<T: Transport> Client<T> {
             .map_err(|failure| error(command, About::default(), failure))
     }
 
-    /// Adds an entry that is not there.
+    /// Adds an entry that is not in the set.
     pub(crate) async fn add<K: SetType>(
         &mut self,
         set: &IpSet<K>,
@@ -84,7 +84,7 @@ impl<T: Transport> Client<T> {
             .map(drop)
     }
 
-    /// Adds an entry, or updates the one that is there.
+    /// Adds an entry, or updates the one that is in the set.
     pub(crate) async fn put<K: SetType>(
         &mut self,
         set: &IpSet<K>,
@@ -105,7 +105,7 @@ impl<T: Transport> Client<T> {
         self.entry(Purpose::Put, false, set, &entry).await.map(drop)
     }
 
-    /// The same for one that stands for several.
+    /// Does the same for an entry with several elements, such as a range.
     async fn put_several<K: SetType>(&mut self, set: &IpSet<K>, entry: Entry<K>) -> Result<()> {
         let object = entry.in_set(set.name());
         let how = Bulk::new().tolerant();
@@ -115,7 +115,7 @@ impl<T: Transport> Client<T> {
         put.map_err(|error| error.during(operation).object(object))
     }
 
-    /// Removes an entry; one that is not there is fine unless this is exclusive.
+    /// Removes an entry. If `exclusive` is false, the entry need not be in the set.
     pub(crate) async fn remove<K: SetType>(
         &mut self,
         exclusive: bool,
@@ -127,7 +127,7 @@ impl<T: Transport> Client<T> {
             .map(drop)
     }
 
-    /// Whether an entry is in a set.
+    /// Returns whether an entry is in a set.
     pub(crate) async fn test<K: SetType>(
         &mut self,
         set: &IpSet<K>,
@@ -136,7 +136,7 @@ impl<T: Transport> Client<T> {
         self.entry(Purpose::Test, true, set, &entry.into()).await
     }
 
-    /// Writes an entry beside the request that it is for: what is refused must not be sent.
+    /// Writes an entry to the scratch buffer, so that nothing is sent if it is refused.
     pub(super) fn write_entry<K: SetType>(
         &mut self,
         purpose: Purpose,
@@ -152,7 +152,8 @@ impl<T: Transport> Client<T> {
             })
     }
 
-    /// Adds, removes or tests one entry; false if it is a test and the entry is not there.
+    /// Adds, removes or tests one entry. Returns false only for a test of an entry that is not in
+    /// the set.
     async fn entry<K: SetType>(
         &mut self,
         purpose: Purpose,

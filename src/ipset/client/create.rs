@@ -14,7 +14,7 @@ use crate::netlink::{Failure, Transport, flag};
 use crate::{Error, Result};
 
 impl<T: Transport> Client<T> {
-    /// The lowest and the highest revision of a type that the kernel has.
+    /// Returns the lowest and the highest revision of a type that the kernel supports.
     pub(crate) async fn revisions(&mut self, kind: AnyType) -> Result<(u8, u8)> {
         let definition = kind.definition();
         let family = number::of(definition.families.first());
@@ -46,7 +46,7 @@ impl<T: Transport> Client<T> {
             .map_err(|malformed| malformed_reply(Command::Type, malformed))
     }
 
-    /// The number of the revision to create a set with.
+    /// Returns the number of the revision with which to create a set.
     async fn revision<K: SetType>(&mut self, set: &IpSet<K>, wanted: Revision) -> Result<u8> {
         let definition = set.definition();
         let (least, most) = self
@@ -81,7 +81,7 @@ impl<T: Transport> Client<T> {
         Ok(match wanted {
             Revision::Number(number) => number,
             Revision::Highest => most,
-            // Only a set of the highest revision says how its entries are spread.
+            // The kernel lists bucketsize and initval only for a set of the highest revision.
             Revision::Lowest if options.spreads() => most,
             Revision::Lowest => set.lowest_revision().max(least).min(most),
         })
@@ -104,7 +104,8 @@ impl<T: Transport> Client<T> {
             .map_err(|failure| error(Command::Create, about(set), failure).object(set.name()))
     }
 
-    /// Creates a set, or makes sure that one exists which is the same; true if it was created.
+    /// Creates a set, or checks that the one that exists is the same. Returns true if the set was
+    /// created.
     pub(crate) async fn create_if_absent<K: SetType>(&mut self, set: &IpSet<K>) -> Result<bool> {
         loop {
             match self.create(set, Revision::Lowest).await {
@@ -114,7 +115,7 @@ impl<T: Transport> Client<T> {
             }
             match self.info(set).await {
                 Ok(there) => return same(set, &there).map(|()| false),
-                // Destroyed in between.
+                // Another program destroyed it in between.
                 Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(error),
             }
@@ -122,7 +123,7 @@ impl<T: Transport> Client<T> {
     }
 }
 
-/// Whether a set that exists is the one that was to be created.
+/// Checks that the set that exists is the same as the one to be created.
 fn same<K: SetType>(set: &IpSet<K>, there: &SetInfo) -> Result<()> {
     let difference = match &there.set {
         Some(there) if there.type_name() == set.type_name() => {

@@ -1,7 +1,8 @@
-//! Whether a set is described as it is in the kernel, where an answer depends on it.
+//! Compares a set's description with the set in the kernel.
 //!
-//! An entry is written as the set's description says. If the kernel's set is of another type or
-//! family, the kernel misreads the entry: it says that it is malformed, or not in the set.
+//! An entry is encoded for the type and family of the set's description. If the kernel's set has
+//! another type or family, the kernel misreads the entry, and answers that it is malformed or not
+//! in the set.
 
 use nix::libc;
 
@@ -12,14 +13,15 @@ use crate::ipset::{IpSet, SetInfo, SetType};
 use crate::netlink::Transport;
 use crate::{Error, Result};
 
-/// Whether an error may come from a set that is described as what it isn't.
+/// Returns whether a wrong description of the set may be the reason for an error.
 pub(crate) fn is_dubious(error: &Error) -> bool {
     let private = |code| code == code::MALFORMED || code >= code::TYPE_SPECIFIC;
     error.ipset_code().is_some_and(private) || error.errno() == Some(libc::EINVAL)
 }
 
 impl<T: Transport> Client<T> {
-    /// Asks the kernel of what type and family a set is. If it is described otherwise: how.
+    /// Returns how the set's description differs from the kernel's set in type or family, if it
+    /// does.
     pub(crate) async fn misdescribed<K: SetType>(
         &mut self,
         set: &IpSet<K>,
@@ -28,7 +30,7 @@ impl<T: Transport> Client<T> {
         Ok(difference(set, &there))
     }
 
-    /// An error, or what is wrong with the description of the set if that is the reason.
+    /// Sets the error's reason to what is wrong with the set's description, if that may be it.
     pub(crate) async fn explain<K: SetType>(&mut self, set: &IpSet<K>, mut error: Error) -> Error {
         if is_dubious(&error) {
             if let Ok(Some(why)) = self.misdescribed(set).await {
@@ -38,7 +40,7 @@ impl<T: Transport> Client<T> {
         error
     }
 
-    /// Makes sure of the description before it is said that something is not in the set.
+    /// Checks the set's description before a test returns that an entry is not in the set.
     pub(crate) async fn not_in<K: SetType>(&mut self, set: &IpSet<K>) -> Result<()> {
         let operation = Command::Test.operation();
         let why = self.misdescribed(set).await;

@@ -1,4 +1,4 @@
-//! Listings: entries as they come, one datagram at a time.
+//! Listings, which hold one datagram of entries at a time.
 
 use std::ops::Range;
 
@@ -12,12 +12,12 @@ use crate::netlink::{Socket, Transport, ready};
 use crate::wire::{Attributes, Malformed};
 use crate::{Error, Result};
 
-/// A dump that is being read. Ending it early lets the kernel go of the set.
+/// A dump that is being read. If it ends early, the kernel releases the set.
 #[derive(Debug)]
 pub(crate) struct Reader<'a, T: Transport> {
     client: &'a mut Client<T>,
     set: Option<SetName>,
-    /// The entries of the message that came last that were not read yet.
+    /// The entries of the last message that were not read yet.
     entries: Range<usize>,
     over: bool,
 }
@@ -26,11 +26,11 @@ fn malformed(malformed: Malformed) -> Error {
     malformed_reply(Command::List, malformed)
 }
 
-/// What a [`Reader`] received.
+/// A message that a [`Reader`] received.
 enum Received {
     /// The first message of a set.
     Set(Box<SetInfo>),
-    /// More of the same set.
+    /// More entries of the same set.
     More,
     End,
 }
@@ -46,8 +46,8 @@ impl<'a, T: Transport> Reader<'a, T> {
         })
     }
 
-    /// The next entry of the message that came last, if one is left. Nothing waits here, so that
-    /// a listing costs a future for each message and not for each entry.
+    /// Returns the next entry of the last message, if one is left. This is not async, so that a
+    /// listing needs a future for each message and not for each entry.
     #[inline]
     fn buffered<K: SetType>(&mut self, kind: &K) -> Option<Result<Entry<K>>> {
         let rest = self.client.connection.payload(self.entries.clone());
@@ -58,7 +58,7 @@ impl<'a, T: Transport> Reader<'a, T> {
         Some(entry.map_err(|it| self.failed(malformed(it))))
     }
 
-    /// Receives the next message, whose entries are read next.
+    /// Receives the next message. Its entries are read next.
     async fn receive(&mut self) -> Result<Received> {
         if self.over {
             return Ok(Received::End);
@@ -86,7 +86,7 @@ impl<'a, T: Transport> Reader<'a, T> {
         Ok(info.map_or(Received::More, |info| Received::Set(Box::new(info))))
     }
 
-    /// Nothing follows an error.
+    /// Ends the listing after an error.
     #[cold]
     fn failed(&mut self, error: Error) -> Error {
         self.over = true;
@@ -95,7 +95,7 @@ impl<'a, T: Transport> Reader<'a, T> {
         error
     }
 
-    /// The next entry of a listing of one set.
+    /// Returns the next entry of a listing of one set.
     #[inline]
     pub(crate) async fn next_entry<K: SetType>(&mut self, kind: &K) -> Option<Result<Entry<K>>> {
         loop {
@@ -103,7 +103,8 @@ impl<'a, T: Transport> Reader<'a, T> {
                 return Some(entry);
             }
             match self.receive().await {
-                // A set: its name was given to another set meanwhile; never seen.
+                // A second set would mean that its name was given to another set in the meantime.
+                // That was never observed.
                 Ok(Received::More | Received::Set(_)) => {}
                 Ok(Received::End) => return None,
                 Err(error) => return Some(Err(error)),
@@ -111,7 +112,7 @@ impl<'a, T: Transport> Reader<'a, T> {
         }
     }
 
-    /// The next set or entry of a listing of all; `kind` is the type of the set that came last.
+    /// Returns the next set or entry of a listing of all sets. `kind` is the type of the last set.
     pub(crate) async fn next_item(
         &mut self,
         kind: &mut Option<AnyType>,
@@ -140,12 +141,13 @@ impl<T: Transport> Drop for Reader<'_, T> {
     }
 }
 
-/// The entries of one set, as they come from the kernel: [`IpSets::list`](crate::ipset::IpSets::list).
+/// The entries of one set as they arrive from the kernel, returned by
+/// [`IpSets::list`](crate::ipset::IpSets::list).
 ///
-/// Only one datagram of at most 32 KiB is held at a time. The kernel keeps no order and no
-/// generation: entries that are added or removed meanwhile may show or not, others show exactly
-/// once. While it is listed, a set cannot be destroyed, renamed or swapped; that ends with the
-/// last entry, or when this is dropped.
+/// Only one datagram of at most 32 KiB is held at a time. The entries come in no particular order.
+/// Entries that are added or removed during the listing may be included or not. All others are
+/// included exactly once. A set cannot be destroyed, renamed or swapped while it is being listed,
+/// which ends after the last entry, or when this value is dropped.
 #[derive(Debug)]
 pub struct Entries<'a, T: SetType> {
     reader: Reader<'a, Socket>,
@@ -163,24 +165,25 @@ impl<'a, T: SetType> Entries<'a, T> {
         })
     }
 
-    /// All that are left, sorted by their elements: addresses, networks and ports by number,
-    /// names by their letters. The kernel gives them in the order of its table.
+    /// Returns the remaining entries, sorted by their elements.
+    ///
+    /// Addresses, networks and ports are sorted by number, and names by their bytes.
     ///
     /// # Errors
-    /// The first that is met.
+    /// The first error of the listing.
     pub fn sorted(self) -> Result<Vec<Entry<T>>> {
         let mut entries = self.collect::<Result<Vec<_>>>()?;
         entries.sort_unstable_by(|one, other| one.value().cmp(other.value()));
         Ok(entries)
     }
 
-    /// What the kernel says of the set beside its entries.
+    /// Returns what the kernel reports of the set, without its entries.
     pub fn info(&self) -> &SetInfo {
         &self.info
     }
 }
 
-/// Starts a listing of one set, whose type has to be the one that its entries are read as.
+/// Starts a listing of one set. The set has to be of the type as which its entries are read.
 pub(crate) async fn start_of_one<'a, T: Transport, K: SetType>(
     client: &'a mut Client<T>,
     set: &IpSet<K>,
@@ -208,21 +211,23 @@ impl<T: SetType> Iterator for Entries<'_, T> {
     }
 }
 
-/// What a listing of all sets gives: each set, followed by its entries.
+/// An item in a listing of all sets: a set, or one of its entries, which follow it.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum SetOrEntry {
-    /// A set. Lists come after the sets that are in them.
+    /// A set. A list follows its members.
     Set(Box<SetInfo>),
-    /// An entry of the set that came last. Entries of a set whose type this crate does not know
-    /// are left out.
+    /// An entry of the last set. Entries of a set whose type this crate does not know are left
+    /// out.
     Entry(AnyEntry),
 }
 
-/// All sets with their entries, as they come from the kernel:
-/// [`IpSets::list_all`](crate::ipset::IpSets::list_all). What [`Entries`] says is true here too.
+/// All sets with their entries as they arrive from the kernel, returned by
+/// [`IpSets::list_all`](crate::ipset::IpSets::list_all).
+///
+/// It behaves as [`Entries`] does.
 #[derive(Debug)]
 pub struct SetsAndEntries<'a> {
     reader: Reader<'a, Socket>,

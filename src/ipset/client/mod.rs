@@ -1,4 +1,4 @@
-//! What a handle does, for every kind of connection.
+//! The operations of a handle, over any transport.
 
 pub(crate) mod bulk;
 pub(crate) mod claim;
@@ -23,7 +23,7 @@ use crate::netlink::{Connection, Failure, Transport};
 use crate::wire::{Malformed, Writer};
 use crate::{Error, Result};
 
-/// The versions of the protocol that this crate speaks: 7 has indices beside what 6 has.
+/// The versions of the protocol that this crate speaks. Version 7 adds indices to version 6.
 const PROTOCOLS: std::ops::RangeInclusive<u8> = 6..=body::PROTOCOL;
 
 /// A connection that speaks ipset.
@@ -31,13 +31,13 @@ const PROTOCOLS: std::ops::RangeInclusive<u8> = 6..=body::PROTOCOL;
 pub(crate) struct Client<T> {
     pub(super) connection: Connection<T>,
     pub(super) protocol: u8,
-    /// An entry on its way into a request.
+    /// The encoded entry of the next request.
     scratch: Writer,
-    /// The name for a set of this handle's own.
+    /// The name of this handle's temporary set.
     pub(super) claim: Claim,
 }
 
-/// The error of a socket that could not be opened.
+/// Makes the error for a socket that could not be opened.
 pub(crate) fn connect_failed(failure: Failure) -> Error {
     match failure {
         Failure::Io(error) if error.raw_os_error() == Some(libc::EPROTONOSUPPORT) => {
@@ -48,7 +48,7 @@ pub(crate) fn connect_failed(failure: Failure) -> Error {
 }
 
 impl<T: Transport> Client<T> {
-    /// Asks for the protocol's version.
+    /// Negotiates the protocol's version with the kernel.
     pub(crate) async fn connect(transport: T, claim: Claim) -> Result<Self> {
         let mut client = Self {
             connection: Connection::new(transport),
@@ -67,11 +67,11 @@ impl<T: Transport> Client<T> {
         Ok(client)
     }
 
-    /// The least and the highest version of the protocol that the kernel speaks.
+    /// Returns the lowest and the highest version of the protocol that the kernel speaks.
     async fn versions(&mut self) -> Result<(u8, u8)> {
         let payload = match ask_versions(&mut self.connection).await {
             Ok(payload) => payload,
-            // What nfnetlink says about a subsystem that nobody registered.
+            // nfnetlink answers this if the subsystem is not registered.
             Err(Failure::Rejected(rejection)) if rejection.code == libc::EINVAL => {
                 return Err(unavailable(
                     "this kernel has no ipset; its module ip_set may be missing",
@@ -89,8 +89,9 @@ impl<T: Transport> Client<T> {
     }
 }
 
-/// A failure of an entry, after it was found out whether the kernel's ipset is still there:
-/// `EINVAL` says that it is not, but also that the kernel does not take the entry.
+/// Turns the failure of an entry into [`Failure::Gone`] if the kernel has no ipset any more.
+///
+/// The kernel answers `EINVAL` both then and if it does not accept the entry, so this asks again.
 pub(super) async fn or_gone<T: Transport>(
     connection: &mut Connection<T>,
     failure: Failure,
@@ -116,13 +117,13 @@ async fn ask_versions<T: Transport>(connection: &mut Connection<T>) -> Result<&[
         .await
 }
 
-/// Makes an error of a failed exchange.
+/// Makes an error from a failed exchange.
 pub(super) fn error(command: Command, about: About<'_>, failure: Failure) -> Error {
     let cause = Cause::from_failure(failure, |code| code::interpret(command, about, code));
     Error::new(command.operation(), cause)
 }
 
-/// What an error about a set can tell of it.
+/// The set's description, for the text of an error.
 pub(super) fn about<K: SetType>(set: &IpSet<K>) -> About<'_> {
     About {
         definition: Some(set.definition()),

@@ -1,14 +1,14 @@
-//! Puts entries into a set with counters: adds those that are not there, and updates the others.
+//! Puts entries into a set with counters: adds the missing ones and updates the others.
 //!
-//! The kernel keeps the counters of an entry that is there where a request gives none, but lets a
-//! new entry go on with those of a dead one whose place it takes. So a new entry needs zeros, one
-//! that is there needs to be sent without, and no request can do both.
+//! If a request has no counters, the kernel keeps those of an entry that exists. But a new entry
+//! may then inherit the counters of a dead entry whose memory it takes. So a new entry has to be
+//! sent with zeros and an existing one without counters, which one request cannot do.
 //!
-//! Entries are added as new ones first. That ends at the first entry that is there; it is set
-//! aside for a message that updates, and adding goes on behind it. Where many are there, this
-//! would be a message for each. So the next entries are looked up, hundreds in a datagram: those
-//! that are found are set aside, the others are added. How many are looked up follows from how
-//! many are found.
+//! Entries are first sent as new ones. The kernel stops at the first entry that exists. That entry
+//! is set aside for a message that updates, and adding goes on with the next entry. If many
+//! entries exist, this would take a message for each. So the next entries are then looked up,
+//! hundreds in a datagram: those that are found are set aside, and the others are added. The
+//! number of lookups depends on how many of them find an entry.
 
 use std::mem::{replace, swap};
 use std::ops::Range;
@@ -28,17 +28,17 @@ use crate::ipset::{Entry, IpSet, SetType};
 use crate::netlink::{Failure, Rejection, Transport, flag};
 use crate::wire::Attributes;
 
-/// Adding goes on without looking entries up while so many in a row are new.
+/// Entries are not looked up as long as at least this many in a row are new.
 const NEW_IN_A_ROW: usize = 8;
 
-/// The most entries that are looked up at once.
+/// The maximum number of entries that are looked up at once.
 const MOST_LOOKUPS: usize = 2048;
 
 /// How entries are sent.
 pub(in crate::ipset) struct Tries {
     pub(in crate::ipset) purpose: Purpose,
     pub(in crate::ipset) exclusive: bool,
-    /// First as new ones, then, if they are there, without counters.
+    /// Whether entries are sent as new ones first, then without counters if they exist.
     pub(in crate::ipset) twice: bool,
 }
 
@@ -58,19 +58,20 @@ impl Tries {
     }
 }
 
-/// What [`Run::put`] keeps from one batch to the next.
+/// The state that [`Run::put`] keeps from one batch to the next.
 pub(in crate::ipset) struct Aside {
     protocol: u8,
-    /// Entries that are there.
+    /// Entries that are in the set.
     there: Batch,
     /// Entries that were looked up and not found.
     missing: Batch,
-    /// Whether the next entries are looked up before they are added, and how many.
+    /// Whether the next entries are looked up before they are added.
     looking: bool,
+    /// How many entries the next datagram looks up.
     lookups: usize,
-    /// The most entries of the next message that adds.
+    /// The maximum number of entries in the next message that adds.
     window: usize,
-    /// An entry without the counters.
+    /// An entry without its counters.
     scratch: Vec<u8>,
 }
 
@@ -90,20 +91,20 @@ impl Aside {
     }
 }
 
-/// What an entry is for the kernel.
+/// How the kernel sees an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
-    /// One element, and to test it tells whether it is there.
+    /// One element. A test shows whether it is in the set.
     Exact,
-    /// One element that has to be added to learn it: to test an address tells of the networks
-    /// around it too.
+    /// One element for which only adding shows whether it is in the set, since a test of an
+    /// address also finds the networks around it.
     Covered,
     /// Several elements.
     Several,
 }
 
 impl Shape {
-    /// Of an entry's attributes.
+    /// Returns the shape of an entry with these attributes.
     fn of(definition: &Definition, entry: &[u8]) -> Self {
         let (mut first, mut second) = (false, false);
         for attribute in Attributes::new(entry).flatten() {
@@ -136,7 +137,7 @@ impl Shape {
     }
 }
 
-/// The single entries of one that stands for several.
+/// Iterates over the single entries of an entry with several elements.
 struct Singles<K: SetType> {
     dimensions: &'static [Dimension],
     left: Vec<Entry<K>>,
@@ -157,7 +158,7 @@ impl<K: SetType> Iterator for Singles<K> {
 }
 
 impl<T: Transport, K: SetType> Run<'_, T, K> {
-    /// Puts the entries of the batch into the set, and empties it.
+    /// Puts the entries of the batch into the set, and empties the batch.
     pub(in crate::ipset) async fn put(&mut self, mut aside: Aside) -> Result<(), Stop> {
         let done = self.put_batch(&mut aside).await;
         self.batch.clear();
@@ -167,7 +168,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
 
     async fn put_batch(&mut self, aside: &mut Aside) -> Result<(), Stop> {
         if !self.batch.lacks_counters() {
-            // Nothing is left to the kernel, whether or not they are there.
+            // All counters are given, so the same request serves new and existing entries.
             self.batch.set_exclusive(false);
             let sent = self.send().await;
             self.batch.set_exclusive(true);
@@ -185,8 +186,8 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         Ok(())
     }
 
-    /// Adds entries from a place on, or sets them aside; up to one that stands for several and of
-    /// which one is there.
+    /// Adds entries from a place on, or sets them aside. Stops at an entry with several elements
+    /// of which one is in the set, and returns it.
     async fn put_singles(
         &mut self,
         at: &mut usize,
@@ -211,7 +212,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         Ok(None)
     }
 
-    /// Whether the entry at a place stands for several. A range may be a single network.
+    /// Returns whether the entry at a place has several elements. A range may be a single network.
     fn is_several(&self, place: &Range<usize>) -> bool {
         let definition = self.set.definition();
         let shape = Shape::of(definition, self.batch.attributes(place.clone()));
@@ -220,7 +221,8 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         shape == Shape::Several && entry().is_some_and(several)
     }
 
-    /// Sends one message that adds entries from a place on. If one of them is there: which.
+    /// Sends one message that adds entries from a place on. Returns the first one that is already
+    /// in the set.
     async fn add_new(
         &mut self,
         at: &mut usize,
@@ -253,8 +255,8 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         Ok(there.then_some(culprit))
     }
 
-    /// Looks entries up from a place on, sets those aside that are there, and adds the others.
-    /// False if the next entry is one that cannot be looked up.
+    /// Looks up entries from a place on, sets aside those in the set, and adds the others.
+    /// Returns false if the next entry cannot be looked up.
     async fn look_up(&mut self, at: &mut usize, aside: &mut Aside) -> Result<bool, Stop> {
         let mut packet = self.connection.packet();
         let mut lookups = Vec::new();
@@ -265,7 +267,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
                 Shape::Several => break,
                 Shape::Covered => (Command::Add, flag::EXCL, entry),
                 Shape::Exact => {
-                    // The kernel would add counters that are given to those that it finds.
+                    // The kernel would add the given counters to those of an entry that it finds.
                     aside.scratch.clear();
                     aside.scratch.extend_from_slice(entry);
                     Counters::BOTH.leave(&mut aside.scratch);
@@ -277,7 +279,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
                     .push_with(&mut packet, command.message(), flags, |writer| {
                         body::entry(writer, aside.protocol, self.set.name(), entry);
                     });
-            // One that is too large for a packet is for a message of its own to refuse.
+            // An entry that is too large for a packet gets its error from a message of its own.
             if !pushed.unwrap_or(false) {
                 break;
             }
@@ -311,7 +313,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         Ok(true)
     }
 
-    /// Sets entries aside after they were looked up, and tells how many are there.
+    /// Sets entries aside after they were looked up, and returns how many are in the set.
     fn sort_out(
         &mut self,
         lookups: &[(Range<usize>, Shape)],
@@ -331,7 +333,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
                 }
                 (Shape::Exact, Some(_)) => aside.missing.append(&self.batch, place.clone()),
                 (_, None) => self.outcome.applied += 1,
-                // It is tried again, in its turn, to tell why.
+                // It is tried again in its turn, to get the error.
                 (_, Some(_)) => aside.missing.append(&self.batch, place.clone()),
             }
         }
@@ -347,7 +349,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         aside.window = usize::MAX;
         while at < entries.end {
             match self.add_new(&mut at, aside).await {
-                // It came twice, or somebody else added it.
+                // It was given twice, or another program added it.
                 Ok(Some(it)) => aside.there.append_without_counters(&self.batch, it.place),
                 Ok(None) => {}
                 Err(stop) => {
@@ -361,7 +363,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         added
     }
 
-    /// Updates the entries that were set aside, but for those behind one that ended it.
+    /// Updates the entries that were set aside, up to the entry that ended the operation.
     async fn update(&mut self, aside: &mut Aside) -> Result<(), Stop> {
         let untried = self.outcome.untried;
         if let Some(untried) = untried {
@@ -371,7 +373,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
             return Ok(());
         }
         if self.outcome.stopped.is_some() {
-            // The connection is broken or the set is gone.
+            // The connection is broken, or the set does not exist any more.
             let first = aside.there.index(aside.there.entries().start);
             let end = self.outcome.in_doubt.end.max(untried.unwrap_or(first));
             self.outcome.in_doubt = first..end;
@@ -385,7 +387,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         sent
     }
 
-    /// Puts each element of an entry that stands for several, of which one is there.
+    /// Puts each element of an entry with several elements, one of which is in the set.
     async fn put_elements(&mut self, several: Culprit, aside: &mut Aside) -> Result<(), Stop> {
         let Culprit { index, place, .. } = several;
         let Some(entry) = self.batch.read(self.set.kind(), place.clone()) else {
@@ -408,7 +410,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         self.count_as_one(index, entry, inner)
     }
 
-    /// Takes what became of the elements of an entry for what became of it.
+    /// Records the outcome of the elements of an entry as the outcome of the entry.
     fn count_as_one(
         &mut self,
         index: u64,

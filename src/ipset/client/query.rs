@@ -1,4 +1,4 @@
-//! Asks for sets, and starts listings.
+//! Reads sets, and starts listings.
 
 use super::{Client, error, malformed_reply};
 use crate::error::Cause;
@@ -13,7 +13,7 @@ use crate::wire::Malformed;
 use crate::{Error, Result};
 
 impl<T: Transport> Client<T> {
-    /// Type, family and revision of a set, without looking at its entries.
+    /// Returns the type, family and revision of a set, without looking at its entries.
     pub(crate) async fn header(&mut self, set: &(impl ToSetName + ?Sized)) -> Result<SetInfo> {
         let set = set.set_name()?;
         let protocol = self.protocol;
@@ -30,7 +30,7 @@ impl<T: Transport> Client<T> {
             .map_err(|malformed| malformed_reply(Command::Header, malformed).object(set))
     }
 
-    /// What the kernel says of a set beside its entries.
+    /// Returns what the kernel reports of a set, without its entries.
     pub(crate) async fn info(&mut self, set: &(impl ToSetName + ?Sized)) -> Result<SetInfo> {
         let set = set.set_name()?;
         let info_all = self.info_all(Some(&set)).await?;
@@ -39,7 +39,7 @@ impl<T: Transport> Client<T> {
         })
     }
 
-    /// The same of one set or of all.
+    /// Returns what the kernel reports of one set or of all, without entries.
     pub(crate) async fn info_all(&mut self, set: Option<&SetName>) -> Result<Vec<SetInfo>> {
         self.list(list_flag::HEADERS, set, |listed: Listed<'_>| {
             let name = listed.name;
@@ -49,7 +49,7 @@ impl<T: Transport> Client<T> {
         .await
     }
 
-    /// The names of all sets.
+    /// Returns the names of all sets.
     pub(crate) async fn names(&mut self) -> Result<Vec<SetName>> {
         self.list(list_flag::NAMES, None, |listed| Ok(Some(listed.name)))
             .await
@@ -73,7 +73,7 @@ impl<T: Transport> Client<T> {
         Ok(found)
     }
 
-    /// Asks for a dump of one set or of all.
+    /// Requests a dump of one set or of all.
     pub(crate) async fn start_listing(&mut self, flags: u32, set: Option<&SetName>) -> Result<()> {
         let protocol = self.protocol;
         self.connection
@@ -83,7 +83,7 @@ impl<T: Transport> Client<T> {
             .map_err(|failure| list_error(failure, set))
     }
 
-    /// The next message of the dump.
+    /// Receives the next message of the dump.
     pub(crate) async fn next_listed(
         &mut self,
         set: Option<&SetName>,
@@ -95,7 +95,7 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// The number by which rules refer to a set.
+    /// Returns the number by which rules refer to a set.
     pub(crate) async fn index(&mut self, set: &(impl ToSetName + ?Sized)) -> Result<u16> {
         self.needs_indices()?;
         let set = set.set_name()?;
@@ -112,7 +112,7 @@ impl<T: Transport> Client<T> {
             .map_err(|malformed| malformed_reply(Command::Index, malformed).object(set))
     }
 
-    /// The set that rules refer to by a number.
+    /// Returns the name of the set that rules refer to by a number.
     pub(crate) async fn by_index(&mut self, index: u16) -> Result<SetName> {
         self.needs_indices()?;
         let protocol = self.protocol;
@@ -138,7 +138,7 @@ impl<T: Transport> Client<T> {
         Ok(())
     }
 
-    /// A set as the kernel has it, if it is of type `K`.
+    /// Returns a set as it is in the kernel, if it is of type `K`.
     pub(crate) async fn get<K: SetType + Default>(
         &mut self,
         set: &(impl ToSetName + ?Sized),

@@ -1,4 +1,4 @@
-//! A new content for a set, put in place at once.
+//! Replaces the whole content of a set at once.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::ipset::{CreateOptions, Entry, IpSet, Revision, SetName, SetType};
 use crate::netlink::Transport;
 use crate::{Error, Result};
 
-/// The most buckets that are asked for ahead: 2 MiB of pointers for each quarter million.
+/// The maximum number of buckets of the temporary set. A quarter million of them takes 2 MiB.
 const MOST_BUCKETS: u32 = 1 << 24;
 
 impl<T: Transport> Client<T> {
-    /// Fills a set of another name, swaps the two, and destroys the old content.
+    /// Fills a temporary set, swaps the two sets, and destroys the one with the old content.
     pub(crate) async fn replace<K: SetType, E: Into<Entry<K>>>(
         &mut self,
         set: &IpSet<K>,
@@ -26,7 +26,7 @@ impl<T: Transport> Client<T> {
         let (mut options, revision) = self.options_of(set).await?;
         if set.definition().options.contains(Takes::HASH) {
             options.hashsize = Some(buckets(entries.size_hint().0, &options));
-            // The new content is spread by a hash of its own.
+            // The temporary set gets a hash seed of its own.
             options.initval = None;
         }
         let mut temporary = Temporary {
@@ -35,7 +35,7 @@ impl<T: Transport> Client<T> {
         };
         let new = temporary.create(set, options, revision).await?;
         let swapped = temporary.client.fill_and_swap(set, &new, entries).await;
-        // It holds the old content now, or as much of the new one as went well.
+        // It holds the old content now, or the part of the new content that was added.
         let destroyed = temporary.destroy().await;
         match (swapped, destroyed) {
             (swapped, Ok(())) => swapped,
@@ -69,7 +69,7 @@ impl<T: Transport> Client<T> {
         Ok(count)
     }
 
-    /// Swaps two sets or destroys one as soon as nobody lists them, or gives up.
+    /// Swaps two sets or destroys one as soon as nobody lists them. Gives up after a while.
     async fn when_free(
         &mut self,
         command: Command,
@@ -91,8 +91,8 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Destroys what handles left behind that are no more. Whatever can't be destroyed now, the
-    /// next replacement finds.
+    /// Destroys temporary sets whose handles do not exist any more. If one cannot be destroyed now,
+    /// the next replacement tries again.
     async fn destroy_left_over(&mut self) {
         for name in self.names().await.unwrap_or_default() {
             if self.claim.is_left_over(&name) {
@@ -101,7 +101,7 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// The options and the revision that a set has in the kernel.
+    /// Returns the options and the revision that a set has in the kernel.
     async fn options_of<K: SetType>(
         &mut self,
         set: &IpSet<K>,
@@ -121,14 +121,15 @@ impl<T: Transport> Client<T> {
 
 const REPLACE: &str = "replace set";
 
-/// How long to wait after each attempt at a set that is being listed: two and a half seconds in all.
-/// Who lists sets in a loop leaves them free for moments only, so the pauses stay short.
+/// Returns how long to wait after each attempt at a set that is being listed: two and a half
+/// seconds in all. A program that lists sets in a loop leaves them free only for moments, so the
+/// pauses stay short.
 fn pauses() -> impl Iterator<Item = Duration> {
     let growing = (0..6).map(|step| Duration::from_micros(250 << step));
     growing.chain(std::iter::repeat_n(Duration::from_millis(10), 250))
 }
 
-/// A set that is not to outlive the replacement, even if nobody waits for its end or the
+/// A set that is destroyed when the replacement ends, even if its future is dropped or the
 /// caller's iterator panics.
 struct Temporary<'a, T: Transport> {
     client: &'a mut Client<T>,
@@ -144,11 +145,11 @@ impl<T: Transport> Temporary<'_, T> {
     ) -> Result<IpSet<K>> {
         let name = self.client.claim.name()?;
         let new = IpSet::from_parts(name, like.kind().clone(), options);
-        // Before the kernel is asked: the set is there even if nobody waits for the answer.
+        // Set before the kernel is asked, since the set may exist even if the future is dropped.
         self.name = Some(name);
         let created = self.client.create(&new, revision).await;
         if created.as_ref().is_err_and(Error::is_already_exists) {
-            // It is somebody else's.
+            // The set belongs to another program.
             self.name = None;
         }
         created.map(|()| new)
@@ -175,8 +176,8 @@ impl<T: Transport> Drop for Temporary<'_, T> {
     }
 }
 
-/// As many buckets as there will be entries: a table that need not grow is filled in half the
-/// time.
+/// Returns as many buckets as there will be entries. A table that need not grow is filled in half
+/// the time.
 fn buckets(entries: usize, options: &CreateOptions) -> u32 {
     let most = options.maxelem.unwrap_or(u32::MAX).min(MOST_BUCKETS);
     let entries = u32::try_from(entries)

@@ -9,8 +9,10 @@ use crate::netlink::{Failure, Packet, Transport};
 use crate::{Error, Result};
 
 impl<T: Transport> Client<T> {
-    /// Whether each entry is in a set. A request tests one entry only, but many requests go
-    /// into a datagram, and the kernel answers just those whose entry is not in the set.
+    /// Returns for each entry whether it is in a set.
+    ///
+    /// A request tests only one entry, but a datagram holds many requests, and the kernel answers
+    /// only those whose entry is not in the set.
     pub(crate) async fn test_all<K: SetType, E: Into<Entry<K>>>(
         &mut self,
         set: &IpSet<K>,
@@ -20,7 +22,7 @@ impl<T: Transport> Client<T> {
         let mut packet = self.connection.packet();
         for entry in entries {
             if let Err(refused) = self.write_entry(Purpose::Test, set, &entry.into()) {
-                // What the kernel says of an entry before it comes first.
+                // An error of the kernel about an earlier entry comes first.
                 self.send_tests(&mut packet, set, &mut found).await?;
                 return Err(refused);
             }
@@ -28,7 +30,7 @@ impl<T: Transport> Client<T> {
                 if let Err(error) = self.send_tests(&mut packet, set, &mut found).await {
                     return Err(self.explain(set, error).await);
                 }
-                // A packet takes its first request whatever its length.
+                // An empty packet accepts a request of any length.
                 self.push_test(&mut packet, set)?;
             }
             found.push(true);
@@ -43,7 +45,8 @@ impl<T: Transport> Client<T> {
         Ok(found)
     }
 
-    /// Puts the test of the entry that was written last into the packet, if it has room.
+    /// Appends the test of the entry that was written last to the packet. Returns false if the
+    /// packet has no room for it.
     fn push_test<K: SetType>(&self, packet: &mut Packet, set: &IpSet<K>) -> Result<bool> {
         let (protocol, scratch) = (self.protocol, &self.scratch);
         let pushed = self
@@ -54,7 +57,7 @@ impl<T: Transport> Client<T> {
         pushed.map_err(|it| error(Command::Test, about(set), it.into()).object(set.name()))
     }
 
-    /// Sends the packet, whose tests are the last of `found`.
+    /// Sends the packet, whose results are the last ones of `found`.
     async fn send_tests<K: SetType>(
         &mut self,
         packet: &mut Packet,
