@@ -1,4 +1,4 @@
-//! Reads what answers a request.
+//! Reads the replies to requests.
 
 use super::attr::top;
 use super::body::NFGENMSG;
@@ -6,7 +6,7 @@ use crate::ipset::model::options::number;
 use crate::ipset::{Family, SetName};
 use crate::wire::{Attribute, Attributes, Malformed};
 
-/// Takes a message's fixed header off.
+/// Returns the attributes after a message's fixed header.
 pub(in crate::ipset) fn attributes(payload: &[u8]) -> Result<Attributes<'_>, Malformed> {
     payload
         .get(NFGENMSG.len()..)
@@ -14,7 +14,7 @@ pub(in crate::ipset) fn attributes(payload: &[u8]) -> Result<Attributes<'_>, Mal
         .ok_or(Malformed::Missing("the nfnetlink header"))
 }
 
-/// The attribute of a kind, if there is one.
+/// Returns the attribute of a kind, if there is one.
 pub(in crate::ipset) fn find<'a>(
     message: Attributes<'a>,
     kind: u16,
@@ -28,7 +28,7 @@ pub(in crate::ipset) fn find<'a>(
     Ok(None)
 }
 
-/// The attribute of a kind, which has to be there.
+/// Returns the attribute of a kind, or an error if there is none.
 pub(in crate::ipset) fn get<'a>(
     message: Attributes<'a>,
     kind: u16,
@@ -37,44 +37,44 @@ pub(in crate::ipset) fn get<'a>(
     find(message, kind)?.ok_or(Malformed::Missing(what))
 }
 
-/// The name of a set.
+/// Reads the name of a set.
 pub(in crate::ipset) fn name(message: Attributes<'_>) -> Result<SetName, Malformed> {
     let attribute = get(message, top::SETNAME, "the set's name")?;
     SetName::from_kernel(attribute.c_string())
 }
 
-/// The second name that a request has.
+/// Reads the second name in a request.
 pub(in crate::ipset) fn second_name(message: Attributes<'_>) -> Result<SetName, Malformed> {
     let attribute = get(message, top::SETNAME2, "the second name")?;
     SetName::from_kernel(attribute.c_string())
 }
 
-/// The name of a type of set, as the kernel has it.
+/// Reads the name of a set type.
 pub(in crate::ipset) fn type_name(message: Attributes<'_>) -> Result<String, Malformed> {
     Ok(get(message, top::TYPENAME, "the type's name")?.string())
 }
 
-/// The family, where there is one.
+/// Reads the family, if there is one.
 pub(in crate::ipset) fn family(message: Attributes<'_>) -> Result<Option<Family>, Malformed> {
     let family = get(message, top::FAMILY, "the family")?.u8()?;
     Ok(number::family(family))
 }
 
-/// The lowest and the highest version of the protocol.
+/// Reads the lowest and the highest version of the protocol.
 pub(in crate::ipset) fn versions(message: Attributes<'_>) -> Result<(u8, u8), Malformed> {
     let most = get(message, top::PROTOCOL, "the protocol's version")?.u8()?;
     let least = find(message, top::PROTOCOL_MIN)?.map(|it| it.u8());
     Ok((least.transpose()?.unwrap_or(most), most))
 }
 
-/// The lowest and the highest revision of a type.
+/// Reads the lowest and the highest revision of a type.
 pub(in crate::ipset) fn revisions(message: Attributes<'_>) -> Result<(u8, u8), Malformed> {
     let most = get(message, top::REVISION, "the type's revision")?.u8()?;
     let least = find(message, top::REVISION_MIN)?.map(|it| it.u8());
     Ok((least.transpose()?.unwrap_or(most), most))
 }
 
-/// The number by which rules refer to a set.
+/// Reads the number by which rules refer to a set.
 pub(in crate::ipset) fn index(message: Attributes<'_>) -> Result<u16, Malformed> {
     get(message, top::INDEX, "the set's number")?.u16_be()
 }

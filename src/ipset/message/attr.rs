@@ -1,4 +1,4 @@
-//! The numbers of the protocol, each once (include/uapi/linux/netfilter/ipset/ip_set.h).
+//! The numbers of the protocol (include/uapi/linux/netfilter/ipset/ip_set.h).
 
 /// `NFNL_SUBSYS_IPSET`, the upper half of every message's type.
 const SUBSYSTEM: u16 = 6;
@@ -8,7 +8,7 @@ pub(crate) const fn message(command: u8) -> u16 {
     SUBSYSTEM << 8 | command as u16
 }
 
-/// The command that a netlink message of this type carries, if it is one of ipset.
+/// The command that a netlink message of this type carries, if it is an ipset message.
 pub(crate) const fn command_of(message: u16) -> Option<u8> {
     match message >> 8 {
         SUBSYSTEM => Some(message as u8),
@@ -35,7 +35,7 @@ pub(crate) mod command {
     pub(crate) const GET_BYINDEX: u8 = 15;
 }
 
-/// The attributes of a message. Some numbers mean two things.
+/// The attributes of a message. Some numbers have two meanings.
 pub(crate) mod top {
     pub(crate) const PROTOCOL: u16 = 1;
     pub(crate) const SETNAME: u16 = 2;
@@ -52,13 +52,13 @@ pub(crate) mod top {
     pub(crate) const INDEX: u16 = 11;
 }
 
-/// `IPSET_ATTR_FLAGS` of a list request: names only, headers only.
+/// The bits of `IPSET_ATTR_FLAGS` in a list request.
 pub(crate) mod list_flag {
     pub(crate) const NAMES: u32 = 0x2;
     pub(crate) const HEADERS: u32 = 0x4;
 }
 
-/// The attributes of an entry, and below [`create`] also of a set.
+/// The attributes of an entry. Those up to 16 also occur in a set's `DATA`.
 pub(crate) mod data {
     pub(crate) const IP: u16 = 1;
     pub(crate) const IP_TO: u16 = 2;
@@ -85,7 +85,7 @@ pub(crate) mod data {
     pub(crate) const SKBQUEUE: u16 = 29;
 }
 
-/// What the `DATA` of a set has beside [`data`]'s numbers up to 16.
+/// The attributes in a set's `DATA`, beside those of [`data`] up to 16.
 pub(crate) mod create {
     pub(crate) const MARKMASK: u16 = 11;
     pub(crate) const BITMASK: u16 = 12;
@@ -100,7 +100,7 @@ pub(crate) mod create {
     pub(crate) const MEMSIZE: u16 = 26;
 }
 
-/// Inside an address nest: `IPSET_ATTR_IPADDR_*`.
+/// The attributes of an address nest: `IPSET_ATTR_IPADDR_*`.
 pub(crate) mod address {
     pub(crate) const IPV4: u16 = 1;
     pub(crate) const IPV6: u16 = 2;

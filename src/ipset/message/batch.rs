@@ -1,4 +1,4 @@
-//! Many entries in one message. No I/O.
+//! Encodes many entries in one message, without I/O.
 
 use std::ops::Range;
 
@@ -13,14 +13,15 @@ use crate::netlink::message as netlink;
 use crate::netlink::{Rejection, flag};
 use crate::wire::{ATTRIBUTE_HEADER, Attributes, NESTED, NET_BYTE_ORDER, Writer};
 
-/// The most bytes that an attribute's content has: its length is a u16 and counts the header.
+/// The maximum length of an attribute's content in bytes: its length is a u16 and includes the
+/// header.
 const MOST: usize = u16::MAX as usize - ATTRIBUTE_HEADER;
 
-/// A message in the making: a header, and the entries one after the other.
+/// A message under construction: a header, followed by the entries.
 ///
-/// Each entry carries a line number, which the kernel tells of the one that it refuses; it also
-/// tells this which entry of the caller's that is. After a refusal the rest is sent by moving the
-/// header to right before it, over entries that were dealt with.
+/// Each entry has a line number, from which its index follows. The kernel reports the line number
+/// of an entry that it refuses. After that, the rest is sent by moving the header to right before
+/// it, over entries that are already done.
 pub(crate) struct Batch {
     writer: Writer,
     header: Vec<u8>,
@@ -28,8 +29,8 @@ pub(crate) struct Batch {
     /// The index of the first entry, which has line number 1.
     base: u64,
     count: usize,
-    /// The counters that an entry was given none for, and that have zeros for it. Each entry's own
-    /// are told by its line number, of which the kernel makes nothing.
+    /// The counters that at least one entry was not given, and that are encoded as zeros. Those of
+    /// each entry are stored in its line number, which the kernel does not interpret.
     not_given: Counters,
 }
 
@@ -39,20 +40,20 @@ pub(crate) enum Filled<K: SetType> {
     End,
     /// The message is full.
     Full,
-    /// An entry is none that the set takes.
+    /// The set does not take an entry.
     Refused(u64, Entry<K>, Refusal),
 }
 
 /// An entry of the batch that the kernel refused.
 pub(crate) struct Culprit {
     pub(crate) index: u64,
-    /// How many entries stand before it from where the message began.
+    /// The number of entries before it in the message.
     pub(crate) before: usize,
     pub(crate) place: Range<usize>,
 }
 
 impl Batch {
-    /// `limit`: the most bytes of a message.
+    /// Makes an empty batch. `limit` is the maximum length of a message in bytes.
     pub(crate) fn new<K: SetType>(
         set: &IpSet<K>,
         purpose: Purpose,
@@ -64,8 +65,8 @@ impl Batch {
         let flags = flag::REQUEST | flag::ACK | if exclusive { flag::EXCL } else { 0 };
         netlink::begin(&mut writer, Command::from(purpose).message(), flags, 0);
         body::names(&mut writer, protocol, Some(set.name()), None);
-        // The kernel overwrites it with the number of the entry that it refuses. A zero that
-        // comes back means that it refused the message.
+        // The kernel overwrites it with the line number of the entry that it refuses. If the echo
+        // has a zero, the kernel refused the whole message.
         writer.u32_net(top::LINENO, 0);
         writer.open(top::ADT);
         let header = writer.bytes().to_vec();
@@ -79,7 +80,7 @@ impl Batch {
         }
     }
 
-    /// Another one for entries of this one.
+    /// Makes an empty batch with the same header, for entries of this one.
     pub(crate) fn beside(&self) -> Self {
         let mut writer = Writer::with_capacity(MOST + 256);
         writer.raw(&self.header);
@@ -91,12 +92,12 @@ impl Batch {
         }
     }
 
-    /// Whether entries that are there are refused.
+    /// Sets whether the kernel refuses entries that are in the set.
     pub(crate) fn set_exclusive(&mut self, exclusive: bool) {
         netlink::set_flag(&mut self.header, flag::EXCL, exclusive);
     }
 
-    /// Whether an entry was given no value for a counter that the set has.
+    /// Returns whether an entry was not given a counter that the set has.
     pub(crate) fn lacks_counters(&self) -> bool {
         !self.not_given.is_empty()
     }
@@ -109,17 +110,17 @@ impl Batch {
         self.count == 0
     }
 
-    /// Where the entries are.
+    /// Returns the place of the entries in the buffer.
     pub(crate) fn entries(&self) -> Range<usize> {
         self.header.len()..self.writer.len()
     }
 
-    /// Their bytes.
+    /// Returns the bytes of the entries.
     pub(crate) fn content(&self) -> &[u8] {
         &self.writer.bytes()[self.entries()]
     }
 
-    /// Empties it.
+    /// Removes all entries.
     pub(crate) fn clear(&mut self) {
         self.writer.truncate(self.header.len());
         self.count = 0;
@@ -133,14 +134,15 @@ impl Batch {
         self.count += 1;
     }
 
-    /// The same, with the counters that it was not given left to the kernel.
+    /// Appends an entry of another batch, and leaves the counters that it was not given to the
+    /// kernel.
     pub(crate) fn append_without_counters(&mut self, other: &Self, place: Range<usize>) {
         let start = self.writer.len();
         self.append(other, place);
         leave_counters(&mut self.writer.bytes_mut()[start..]);
     }
 
-    /// Drops the entries from a index on.
+    /// Removes the entries from an index on.
     pub(crate) fn drop_from(&mut self, index: u64) {
         let mut kept = self.beside();
         for (line, place) in self.walk(self.header.len()) {
@@ -151,18 +153,18 @@ impl Batch {
         *self = kept;
     }
 
-    /// The counters that the entry at a place was not given.
+    /// Returns the counters that the entry at a place was not given.
     pub(in crate::ipset) fn counters_not_given(&self, place: Range<usize>) -> Counters {
         let line = walk_lines(&self.writer.bytes()[..place.end], place.start).next();
         Counters::of_line(line.map_or(0, |(line, _)| line))
     }
 
-    /// The attributes of the entry at a place, but for its line number.
+    /// Returns the attributes of the entry at a place, without its line number.
     pub(crate) fn attributes(&self, place: Range<usize>) -> &[u8] {
         &self.writer.bytes()[place.start + ENTRY_HEADER..place.end]
     }
 
-    /// Takes entries, of which `index` counts all that came before, until it is full.
+    /// Encodes entries until the batch is full. `index` is the index of the next entry.
     #[inline]
     pub(crate) fn fill<K: SetType, E: Into<Entry<K>>>(
         &mut self,
@@ -183,7 +185,7 @@ impl Batch {
         let mut not_given = self.not_given;
         let filled = self.writer.tail(room, |tail| {
             loop {
-                // Whatever it is, the next entry fits, so that there is no need to take it back.
+                // There has to be room for the largest entry, since an entry cannot be put back.
                 if !tail.has_room() {
                     break Filled::Full;
                 }
@@ -216,7 +218,8 @@ impl Batch {
         filled
     }
 
-    /// The line number of the entry at `index`, if it and those that fit `room` have one.
+    /// Returns the line number of the entry at `index`, if there are line numbers for it and for
+    /// all entries that fit into `room`.
     fn next_line(&self, index: u64, room: usize) -> Option<u32> {
         let line = u32::try_from(index - self.base).ok()?.checked_add(1)?;
         let most = u32::try_from(room).ok()?;
@@ -224,7 +227,7 @@ impl Batch {
         (Counters::strip(last) == last).then_some(line)
     }
 
-    /// The end of at most `most` entries from `start` on, and how many they are.
+    /// Returns the end of at most `most` entries from `start` on, and their number.
     pub(crate) fn window(&self, start: usize, most: usize) -> (usize, usize) {
         let (mut end, mut count) = (start, 0);
         for (_, place) in self.walk(start) {
@@ -237,7 +240,7 @@ impl Batch {
         (end, count)
     }
 
-    /// The message with these entries; its sequence number is still to be written.
+    /// Returns the message with these entries, except for its sequence number.
     pub(crate) fn message(&mut self, entries: Range<usize>) -> &mut [u8] {
         let header = self.header.len();
         let content = entries.len() + ATTRIBUTE_HEADER;
@@ -250,13 +253,13 @@ impl Batch {
         message
     }
 
-    /// The index of the entry at a place.
+    /// Returns the index of the entry at a place.
     pub(crate) fn index(&self, start: usize) -> u64 {
         let line = self.walk(start).next().map_or(1, |(line, _)| line);
         self.base + u64::from(line.saturating_sub(1))
     }
 
-    /// The indices of the entries at these places.
+    /// Returns the indices of the entries at these places.
     pub(crate) fn indices(&self, entries: Range<usize>) -> Range<u64> {
         let lines = self.walk(entries.start);
         let lines = lines.take_while(|(_, place)| place.end <= entries.end);
@@ -264,11 +267,11 @@ impl Batch {
         self.index(entries.start)..self.base + u64::from(end)
     }
 
-    /// The entry that a rejection is about, of those from `start` on; `None` if it is about the
-    /// whole message.
+    /// Returns the entry from `start` on that the kernel refused, or `None` if it refused the whole
+    /// message.
     pub(crate) fn culprit(&self, start: usize, rejection: &Rejection) -> Option<Culprit> {
         let echo = attributes(&rejection.echo).ok()?;
-        // The echo may be cut off behind it.
+        // The echo may be cut off after this attribute.
         let line = answer::find(echo, top::LINENO).ok()??.u32_be().ok()?;
         let line = Counters::strip(line);
         let mut walk = self.walk(start).enumerate();
@@ -280,21 +283,22 @@ impl Batch {
         })
     }
 
-    /// What an entry was made from.
+    /// Reads the entry at a place back.
     pub(crate) fn read<K: SetType>(&self, kind: &K, place: Range<usize>) -> Option<Entry<K>> {
         let bytes = self.writer.bytes().get(place)?;
         let entry = bytes.get(ATTRIBUTE_HEADER..)?;
         Entry::read(kind, Attributes::new(entry)).ok()
     }
 
-    /// The entries from a place on: line number and place of each.
+    /// Iterates over the line numbers and places of the entries from a place on.
     pub(crate) fn walk(&self, start: usize) -> impl Iterator<Item = (u32, Range<usize>)> {
         let lines = walk_lines(self.writer.bytes(), start);
         lines.map(|(line, place)| (Counters::strip(line), place))
     }
 }
 
-/// The entries in these bytes from a place on: line number as it is, and place of each.
+/// Iterates over the entries in these bytes from a place on: the line number with the counters in
+/// it, and the place.
 fn walk_lines(bytes: &[u8], start: usize) -> impl Iterator<Item = (u32, Range<usize>)> {
     let mut at = start;
     std::iter::from_fn(move || {
@@ -321,10 +325,10 @@ pub(in crate::ipset) fn leave_counters(entries: &mut [u8]) {
     }
 }
 
-/// Bytes before an entry's own attributes.
+/// The number of bytes before an entry's own attributes.
 const ENTRY_HEADER: usize = 12;
 
-/// The header of an entry's nest, its length still to be written, and the line number: the first
+/// Returns the header of an entry's nest, without its length, and the line number. It is the first
 /// attribute, so that [`Batch::walk`] finds it.
 #[inline]
 fn entry_header(line: u32) -> [u8; ENTRY_HEADER] {

@@ -1,17 +1,17 @@
-//! What the request of each command has behind the netlink header.
+//! Writes the part of each request after the netlink header.
 
 use super::attr::top;
 use crate::ipset::model::options::number;
 use crate::ipset::{IpSet, SetName, SetType};
 use crate::wire::{Buffer, Writer};
 
-/// `struct nfgenmsg` (include/uapi/linux/netfilter/nfnetlink.h). Its family is not looked at.
+/// `struct nfgenmsg` (include/uapi/linux/netfilter/nfnetlink.h). The kernel ignores its family.
 pub(in crate::ipset) const NFGENMSG: [u8; 4] = [number::INET, 0, 0, 0];
 
 /// The highest version of the protocol that this crate speaks.
 pub(in crate::ipset) const PROTOCOL: u8 = 7;
 
-/// Begins every request: the fixed header and the protocol's version.
+/// Writes the beginning of every request: the fixed header and the protocol's version.
 pub(in crate::ipset) fn begin(writer: &mut Writer<impl Buffer>, protocol: u8) {
     writer.raw(&NFGENMSG);
     writer.u8(top::PROTOCOL, protocol);
@@ -21,7 +21,7 @@ pub(in crate::ipset) fn name(writer: &mut Writer<impl Buffer>, kind: u16, name: 
     writer.attribute(kind, name.with_zero());
 }
 
-/// A request whose arguments are the names of no set, of one, or of two.
+/// Writes a request whose arguments are no name, one name or two names of sets.
 pub(in crate::ipset) fn names(
     writer: &mut Writer<impl Buffer>,
     protocol: u8,
@@ -63,7 +63,7 @@ pub(in crate::ipset) fn list(
     }
 }
 
-/// The request of a single entry, whose attributes are there already.
+/// Writes a request for a single entry whose attributes are already encoded.
 pub(in crate::ipset) fn entry(
     writer: &mut Writer<impl Buffer>,
     protocol: u8,

@@ -1,4 +1,4 @@
-//! Messages as bytes, for programs that run a netlink connection of their own.
+//! Messages as bytes, for programs that have a netlink connection of their own.
 
 use std::fmt;
 
@@ -15,11 +15,11 @@ use crate::netlink::message as netlink;
 use crate::wire::{Attributes, Malformed, Writer};
 use crate::{Error, Result};
 
-/// The messages that add or remove many entries, one after the other, of which each is to be
-/// sent to the protocol `NETLINK_NETFILTER` as a datagram of its own and is answered by an ACK.
+/// The messages that add or remove many entries, as bytes.
 ///
-/// A message is complete but for its sequence number, bytes 8 to 11, which is 0. It is at most
-/// 65,715 bytes long.
+/// Each message has to be sent to the protocol `NETLINK_NETFILTER` as a datagram of its own. The
+/// kernel answers it with an ACK. A message is complete except for its sequence number, bytes 8 to
+/// 11, which is 0. It is at most 65,715 bytes long.
 ///
 /// ```
 /// use ipvset::ipset::{Bulk, HashIp, IpSet};
@@ -41,11 +41,11 @@ pub struct BulkMessages<'a, T: SetType, I> {
     index: u64,
     entries: I,
     over: bool,
-    /// What was refused after entries that are to go out first.
+    /// The error of a refused entry, returned after the message with the entries before it.
     refused: Option<Error>,
 }
 
-// Neither the entries that are still to come nor the bytes of a message say anything to a reader.
+// The remaining entries and the bytes of the message would not help a reader.
 impl<T: SetType, I> fmt::Debug for BulkMessages<'_, T, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BulkMessages")
@@ -56,10 +56,12 @@ impl<T: SetType, I> fmt::Debug for BulkMessages<'_, T, I> {
 }
 
 impl<T: SetType, E: Into<Entry<T>>, I: Iterator<Item = E>> BulkMessages<'_, T, I> {
-    /// The next message; `None` after the last.
+    /// Returns the next message, or `None` after the last one.
     ///
-    /// An entry that the set does not take is an error, after the message with those before it;
-    /// the next message goes on behind it.
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an entry that the set does not take.
+    /// The message with the entries before it is returned first, and the next message goes on with
+    /// the entry after it.
     pub fn next_message(&mut self) -> Option<Result<&mut [u8]>> {
         let filled = self.next_batch()?;
         Some(filled.map(|batch| {
@@ -68,7 +70,7 @@ impl<T: SetType, E: Into<Entry<T>>, I: Iterator<Item = E>> BulkMessages<'_, T, I
         }))
     }
 
-    /// The entries of the next message.
+    /// Returns the entries of the next message.
     pub(super) fn next_batch(&mut self) -> Option<Result<&mut Batch>> {
         if let Some(error) = self.refused.take() {
             return Some(Err(error));
@@ -101,8 +103,8 @@ impl<T: SetType, E: Into<Entry<T>>, I: Iterator<Item = E>> BulkMessages<'_, T, I
 }
 
 impl<T: SetType> IpSet<T> {
-    /// The messages that add entries: those that
-    /// [`IpSets::add_all_with`](crate::ipset::IpSets::add_all_with) sends.
+    /// Returns the messages that add entries, as
+    /// [`IpSets::add_all_with`](crate::ipset::IpSets::add_all_with) sends them.
     pub fn add_messages<I>(&self, entries: I, how: Bulk) -> BulkMessages<'_, T, I::IntoIter>
     where
         I: IntoIterator<Item: Into<Entry<T>>>,
@@ -110,8 +112,8 @@ impl<T: SetType> IpSet<T> {
         self.messages(Purpose::Add, entries, how)
     }
 
-    /// The messages that remove entries: those that
-    /// [`IpSets::remove_all_with`](crate::ipset::IpSets::remove_all_with) sends.
+    /// Returns the messages that remove entries, as
+    /// [`IpSets::remove_all_with`](crate::ipset::IpSets::remove_all_with) sends them.
     pub fn remove_messages<I>(&self, entries: I, how: Bulk) -> BulkMessages<'_, T, I::IntoIter>
     where
         I: IntoIterator<Item: Into<Entry<T>>>,
@@ -141,8 +143,8 @@ impl<T: SetType> IpSet<T> {
         }
     }
 
-    /// The message that asks for the set's entries, complete but for its sequence number, which
-    /// is 0. [`IpSet::listed`] reads the messages that answer it.
+    /// Returns the message that lists the set's entries, complete except for its sequence number,
+    /// which is 0. [`IpSet::listed`] reads the messages that answer it.
     pub fn list_message(&self) -> Vec<u8> {
         let mut writer = Writer::default();
         let flags = flag::REQUEST | flag::DUMP;
@@ -152,11 +154,13 @@ impl<T: SetType> IpSet<T> {
         writer.bytes().to_vec()
     }
 
-    /// The entries in a message of a listing of this set, whose payload (without the netlink
-    /// header of 16 bytes) is given. Each is read when it is asked for.
+    /// Returns the entries in a message of a listing of this set.
+    ///
+    /// `payload` is the message without the netlink header of 16 bytes. Each entry is read when the
+    /// iterator gets to it.
     ///
     /// # Errors
-    /// `MalformedReply`
+    /// [`MalformedReply`](crate::ErrorKind::MalformedReply) if the message cannot be read.
     pub fn listed<'a>(&'a self, payload: &'a [u8]) -> Result<ListedEntries<'a, T>> {
         let attributes = attributes(payload).map_err(malformed)?;
         let listed = Listed::read(attributes).map_err(malformed)?;
@@ -168,7 +172,7 @@ impl<T: SetType> IpSet<T> {
     }
 }
 
-/// The entries of one message of a listing: [`IpSet::listed`].
+/// The entries in one message of a listing, returned by [`IpSet::listed`].
 #[derive(Debug)]
 pub struct ListedEntries<'a, T> {
     kind: &'a T,

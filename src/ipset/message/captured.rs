@@ -1,5 +1,5 @@
-//! Messages captured from the real tool and the real kernel, read and written. They are in the
-//! byte order of the machine on which they were captured, a little-endian one.
+//! Reads and writes messages captured from the real tool and the real kernel. They have the byte
+//! order of the machine on which they were captured, which is little-endian.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -45,8 +45,8 @@ impl Sets {
         found.unwrap_or_else(|| panic!("no set {name}"))
     }
 
-    /// What this crate asks for where the tool has these arguments; `revision` is the one that
-    /// the tool found the kernel to have.
+    /// Makes this crate's request for these arguments of the tool. `revision` is the one that the
+    /// tool found in the kernel.
     fn request(&mut self, arguments: &str, revision: u8) -> Option<Request> {
         let words: Vec<_> = arguments.split(' ').filter(|it| *it != "-exist").collect();
         let name = |at: usize| words.get(at).map(|name| name.parse().unwrap());
@@ -107,7 +107,7 @@ impl Sets {
     }
 }
 
-/// The bytes are those of the tool but for what is taken off or put right here.
+/// The bytes are those of the tool, except for the differences that are removed here.
 #[test]
 fn requests_are_those_of_the_tool() {
     let (mut sets, mut compared) = (Sets::default(), 0);
@@ -123,7 +123,7 @@ fn requests_are_those_of_the_tool() {
     assert!(compared > 150, "{compared}");
 }
 
-/// The revision that the tool found the kernel to have, if this creates a set.
+/// Returns the revision that the tool found in the kernel, if this message creates a set.
 fn revision(sent: &[u8]) -> u8 {
     match read(sent).payload {
         NetlinkPayload::InnerMessage(IpsetMessage::Request(Request::Create {
@@ -137,8 +137,8 @@ fn same(arguments: &str, ours: &[u8], theirs: &[u8]) {
     const TYPE: std::ops::Range<usize> = 4..6;
     const FLAGS: std::ops::Range<usize> = 6..8;
     assert_eq!(ours[TYPE], theirs[TYPE], "{arguments}");
-    // The kernel does not look at NLM_F_CREATE; and an ACK that a dump asks for comes twice if
-    // there is no such set. Flushing, renaming and swapping are not asked to be exclusive.
+    // The kernel ignores NLM_F_CREATE. It sends the ACK of a dump twice if there is no such set.
+    // This crate does not set NLM_F_EXCL for flushing, renaming and swapping.
     let mut flags = u16::from_ne_bytes([theirs[6], theirs[7]]) & !0x400;
     if arguments.starts_with(['l', 's']) && !arguments.starts_with("swap") {
         flags &= !flag::ACK;
@@ -160,12 +160,12 @@ fn same(arguments: &str, ours: &[u8], theirs: &[u8]) {
             continue;
         }
         let (our, mut their) = (content(our.payload()), content(their.payload()));
-        // A lone entry needs no line number.
+        // A single entry needs no line number.
         if let Some(at) = place(&their, data::LINENO) {
             their.remove(at);
         }
-        // Without counters, the kernel might let a new entry go on with those of a dead one. Where
-        // it may be there, counters that are not given have a value that says so.
+        // Without given counters, a new entry might inherit those of a dead one. If the entry may
+        // exist, counters that are not given have the value that means this.
         let counters = |value| {
             [data::BYTES, data::PACKETS].map(|kind| {
                 let mut writer = Writer::default();
@@ -193,7 +193,7 @@ fn same(arguments: &str, ours: &[u8], theirs: &[u8]) {
     );
 }
 
-/// Attributes as they are, in one order: the kernel takes any.
+/// Returns the attributes, sorted, since the kernel accepts them in any order.
 fn content(bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut content = Vec::new();
     let mut walk = Attributes::new(bytes);
@@ -208,14 +208,14 @@ fn content(bytes: &[u8]) -> Vec<Vec<u8>> {
     content
 }
 
-/// Where the attribute of a kind is.
+/// Returns the place of the attribute of a kind.
 fn place(content: &[Vec<u8>], kind: u16) -> Option<usize> {
     let of_kind = |it: &Vec<u8>| Attributes::new(it).next().unwrap().unwrap().kind() == kind;
     content.iter().position(of_kind)
 }
 
-/// What many entries in one request are: those of the tool's own, which it numbers by the lines
-/// of its file, and the error that names the third.
+/// Many entries in one request equal those of the tool, which numbers them by the lines of its
+/// file. The error names the third one.
 #[test]
 fn many_entries_are_those_of_the_tool() {
     let run = runs()
@@ -252,7 +252,7 @@ fn many_entries_are_those_of_the_tool() {
     assert!(error.is_already_exists(), "{error}");
 }
 
-/// The attributes of each entry. This crate has the line number first, the tool last.
+/// Returns the attributes of each entry. This crate writes the line number first, the tool last.
 fn lines(request: &Request) -> Vec<Vec<Vec<u8>>> {
     let bytes = write(&request.clone().into());
     let many = Attributes::new(&bytes[20..]).map(Result::unwrap);
@@ -270,7 +270,7 @@ fn text(request: &Request, set: &AnySet) -> Vec<String> {
     entries.map(|entry| entry.unwrap().to_string()).collect()
 }
 
-/// Sets and entries of each type, as the tool prints those that it got in the same messages.
+/// Sets and entries of each type are read as the tool prints them from the same messages.
 #[test]
 fn listings_are_what_the_tool_makes_of_them() {
     let mut types = BTreeSet::new();
@@ -296,7 +296,7 @@ fn listings_are_what_the_tool_makes_of_them() {
             if let Some(info) = info {
                 types.insert(info.type_name.clone());
                 set = info.set;
-                // The tool forgets this one.
+                // The tool does not print this option.
                 lines.push(format!("create {}", set.as_ref().unwrap()).replace(" forceadd", ""));
             }
             for entry in entries.read(*set.as_ref().unwrap().kind()) {
@@ -319,7 +319,7 @@ fn what_is_written_reads_back() {
     }
 }
 
-/// Whatever a kernel sends, there is a value or an error, and nothing else.
+/// Whatever the kernel sends, reading it returns a value or an error.
 #[test]
 fn no_prefix_and_no_changed_byte_panics() {
     let (mut sets, mut seen) = (Sets::default(), HashSet::new());
@@ -332,7 +332,7 @@ fn no_prefix_and_no_changed_byte_panics() {
             if !seen.insert(bytes.clone()) {
                 continue;
             }
-            // The header is netlink-packet-core's to read.
+            // netlink-packet-core reads the header.
             for end in HEADER..bytes.len() {
                 try_read(&bytes[..end], kind);
             }

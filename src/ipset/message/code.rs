@@ -1,4 +1,4 @@
-//! What the kernel's error codes mean, which depends on the command and on the set's type
+//! The meaning of the kernel's error codes, which depends on the command and on the set's type
 //! (include/uapi/linux/netfilter/ipset/ip_set.h and its ip_set_hash.h, ip_set_bitmap.h,
 //! ip_set_list.h).
 
@@ -11,7 +11,7 @@ use crate::ipset::model::options::CreateOptions;
 use crate::ipset::model::types::{Definition, Takes};
 use crate::{ErrorKind, Missing};
 
-/// What was asked for.
+/// A command of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Command {
     Connect,
@@ -68,7 +68,7 @@ impl Command {
         message(self.number())
     }
 
-    /// How an error names it.
+    /// Returns the name of the command in an error.
     pub(crate) fn operation(self) -> &'static str {
         match self {
             Self::Connect => "connect to ipset",
@@ -88,7 +88,7 @@ impl Command {
     }
 }
 
-/// The set that a command was for, as far as it is known.
+/// The set that a command is about, as far as it is known.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct About<'a> {
     pub(crate) definition: Option<&'static Definition>,
@@ -98,13 +98,13 @@ pub(crate) struct About<'a> {
 pub(crate) const MALFORMED: i32 = 4097;
 pub(crate) const FIND_TYPE: i32 = 4098;
 pub(crate) const EXIST: i32 = 4103;
-/// What is said when ipset was there and is not any more.
+/// The reason of an error after ipset was removed from the kernel.
 pub(crate) const GONE: &str =
     "the kernel has no ipset any more; load its module ip_set, and connect again";
-/// Here the codes begin that each type of set has for itself.
+/// The first of the codes that each set type defines for itself.
 pub(crate) const TYPE_SPECIFIC: i32 = 4352;
 
-/// What a code means for a command.
+/// Returns the meaning of a code for a command.
 pub(crate) fn interpret(command: Command, about: About<'_>, code: i32) -> Meaning {
     if code >= TYPE_SPECIFIC {
         type_specific(about, code)
@@ -115,8 +115,8 @@ pub(crate) fn interpret(command: Command, about: About<'_>, code: i32) -> Meanin
     }
 }
 
-/// Whether the code says that the whole set is full. Of `hash:net,iface` it may say that of one
-/// network: those of one network share a bucket (`AHASH_MAX_TUNED` in ip_set_hash_gen.h).
+/// Returns whether the code means that the whole set is full. In a `hash:net,iface`, it may also
+/// mean that one network is: its entries share a bucket (`AHASH_MAX_TUNED` in ip_set_hash_gen.h).
 pub(crate) fn is_of_full_set(about: About<'_>, code: i32) -> bool {
     type_specific(about, code).kind == ErrorKind::Full && !about.is("hash:net,iface")
 }
@@ -126,7 +126,7 @@ impl About<'_> {
         self.definition.is_some_and(|it| it.name == name)
     }
 
-    /// The type of a set whose entries with a zero address Linux 6.2 and later refuse.
+    /// Returns whether Linux 6.2 and later refuse entries with a zero address in this set type.
     fn refuses_zero(&self) -> bool {
         self.definition
             .is_some_and(|it| it.options.contains(Takes::NETMASK_LATE))
@@ -151,7 +151,7 @@ fn errno(command: Command, about: About<'_>, code: i32) -> Meaning {
             Meaning::invalid("Linux 6.2 and later take no zero address in this type of set")
         }
         (libc::EINVAL, Command::Add | Command::Remove) => ErrorKind::InvalidInput.into(),
-        // What nfnetlink says about a subsystem that nobody registered.
+        // nfnetlink answers this if the subsystem is not registered.
         (libc::EINVAL, _) => Meaning::unavailable(GONE),
         (libc::EMSGSIZE, _) => Meaning::new(
             ErrorKind::Other,
@@ -197,7 +197,7 @@ fn private(command: Command, code: i32) -> Meaning {
     }
 }
 
-/// The same numbers mean another thing for each method: bitmap, hash, list.
+/// Returns the meaning of a code that depends on the method: bitmap, hash or list.
 fn type_specific(about: About<'_>, code: i32) -> Meaning {
     let method = about
         .definition

@@ -1,4 +1,4 @@
-//! Requests as bytes.
+//! Encodes and decodes requests.
 
 use super::{EncodedEntries, Part, Request};
 use crate::ipset::SetName;
@@ -47,7 +47,7 @@ impl Request {
         }
     }
 
-    /// `None` for a command that no request has.
+    /// Decodes a request. Returns `None` for a command that no request has.
     pub(super) fn read(
         command: u8,
         flags: u16,

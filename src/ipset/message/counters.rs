@@ -3,11 +3,11 @@
 use super::attr::data;
 use crate::wire::{ATTRIBUTE_HEADER, NET_BYTE_ORDER, align};
 
-/// What the kernel takes for a counter that is not given: `ip_set_init_counter` in
+/// The value that the kernel takes for a counter that is not given: `ip_set_init_counter` in
 /// include/linux/netfilter/ipset/ip_set.h.
 pub(in crate::ipset) const NOT_GIVEN: u64 = u64::MAX;
 
-/// Counters of an entry, as bits.
+/// A set of counters of an entry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::ipset) struct Counters(u32);
 
@@ -16,29 +16,29 @@ impl Counters {
     pub(in crate::ipset) const PACKETS: Self = Self(1 << 31);
     pub(in crate::ipset) const BOTH: Self = Self(Self::BYTES.0 | Self::PACKETS.0);
 
-    /// Those that a line number carries.
+    /// Returns the counters that are stored in a line number.
     pub(in crate::ipset) fn of_line(line: u32) -> Self {
         Self(line & Self::BOTH.0)
     }
 
-    /// A line number that carries them.
+    /// Stores these counters in a line number.
     #[inline(always)]
     pub(in crate::ipset) fn in_line(self, line: u32) -> u32 {
         line | self.0
     }
 
-    /// A line number without them.
+    /// Removes the counters from a line number.
     pub(in crate::ipset) fn strip(line: u32) -> u32 {
         line & !Self::BOTH.0
     }
 
-    /// These, or none.
+    /// Returns these counters, or none if the condition is false.
     #[inline(always)]
     pub(in crate::ipset) fn when(self, condition: bool) -> Self {
         if condition { self } else { Self(0) }
     }
 
-    /// These and others.
+    /// Returns these counters and `other`.
     #[inline(always)]
     pub(in crate::ipset) fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -52,7 +52,7 @@ impl Counters {
         self.0 == 0
     }
 
-    /// Leaves these counters of an entry, whose attributes are given, to the kernel.
+    /// Leaves these counters to the kernel in an entry's attributes.
     pub(in crate::ipset) fn leave(self, entry: &mut [u8]) {
         let mut at = 0;
         while let Some([a, b, c, d]) = entry.get(at..).and_then(<[u8]>::first_chunk) {

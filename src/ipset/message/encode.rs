@@ -1,4 +1,4 @@
-//! Writes entries, and refuses those that the type of set does not take.
+//! Encodes entries, and refuses those that the set type does not take.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use crate::ipset::Family;
 use crate::ipset::model::element::Bits;
 use crate::wire::{Oversized, Room, Writer};
 
-/// Why a value is refused before the kernel is asked.
+/// The reason why a value is refused before the kernel is asked.
 #[derive(Debug)]
 pub(crate) struct Refusal(pub(crate) Cow<'static, str>);
 
@@ -40,45 +40,45 @@ impl Refusal {
 }
 
 impl From<Oversized> for Refusal {
-    /// Not seen: each element and option has its own limit, and all together fit a room.
+    /// Never needed: each element and option has its own limit, and all together fit into a room.
     #[cold]
     fn from(oversized: Oversized) -> Self {
         Self(oversized.to_string().into())
     }
 }
 
-/// What an entry is written for.
+/// The request for which an entry is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Add,
-    /// To add an entry that may be there: counters that are not given are left to the kernel.
+    /// Adds an entry that may be in the set. Counters that are not given are left to the kernel.
     Put,
     Remove,
     Test,
 }
 
 impl Purpose {
-    /// Whether the entry is written with its options.
+    /// Returns whether the entry is encoded with its options.
     #[inline(always)]
     pub(crate) fn adds(self) -> bool {
         matches!(self, Self::Add | Self::Put)
     }
 }
 
-/// Writes the elements of one entry.
+/// Encodes the elements of one entry.
 ///
-/// What every entry passes is inlined, and nothing that is not gets a reference to it: so it is
-/// kept in registers, and what the type of set does not ask for is dropped.
+/// Code that runs for every entry is inlined, and no other code gets a reference to the encoder.
+/// So the compiler keeps it in registers, and drops code that the set type does not need.
 pub(crate) struct Encoder<'a> {
     pub(crate) writer: Writer<Room<'a>>,
     pub(crate) family: Family,
     pub(crate) purpose: Purpose,
-    /// The `CADT_FLAGS` that elements and options ask for.
+    /// The `CADT_FLAGS` of the elements and options.
     pub(crate) flags: u32,
     pub(crate) seen: Seen,
 }
 
-/// What the elements written so far were, where that matters to those that follow.
+/// Facts about the elements written so far that matter for later ones.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     /// The first address is 0.0.0.0 or ::.
@@ -104,8 +104,9 @@ impl<'a> Encoder<'a> {
         self.purpose == Purpose::Test
     }
 
-    /// To be called for what makes the kernel walk a range: refuses the one that would keep it
-    /// in an endless loop (Linux 6.18, `ip++ <= ip_to` in ip_set_hash_ipport.c and its kin).
+    /// Refuses a range that would keep the kernel in an endless loop (Linux 6.18, `ip++ <= ip_to`
+    /// in ip_set_hash_ipport.c and similar types). Has to be called for elements that make the
+    /// kernel loop over a range.
     #[inline(always)]
     pub(crate) fn endless(&self) -> Result<(), Refusal> {
         if self.seen.last_of_all {
@@ -117,7 +118,7 @@ impl<'a> Encoder<'a> {
         Ok(())
     }
 
-    /// Writes the flags, when everything that sets one was written.
+    /// Writes the flags. Has to be called after everything that sets one.
     #[inline(always)]
     pub(crate) fn finish(mut self) -> Writer<Room<'a>> {
         if self.flags != 0 {

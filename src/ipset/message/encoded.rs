@@ -13,18 +13,21 @@ use crate::netlink::message::HEADER;
 use crate::wire::{self, Attributes, Buffer, Malformed, Writer};
 use crate::{Error, Result};
 
-/// Entries as they lie in a message. It does not say of which type their set is: who reads them
-/// has to know. [`Request::add`] and its kin make them.
+/// Entries in the encoding of a message.
+///
+/// They do not contain the type of their set, which is needed to [`read`](Self::read) them.
+/// [`Request::add`] and similar functions make them.
 #[derive(Clone)]
 pub struct EncodedEntries {
     bytes: Vec<u8>,
     many: bool,
-    /// The counters that a single entry was not given. Of many, their line numbers tell.
+    /// The counters that a single entry was not given. Many entries have theirs in their line
+    /// numbers.
     not_given: Counters,
 }
 
 impl PartialEq for EncodedEntries {
-    /// Whether their bytes are the same.
+    /// Returns whether both have the same bytes.
     fn eq(&self, other: &Self) -> bool {
         (&self.bytes, self.many) == (&other.bytes, other.many)
     }
@@ -51,7 +54,7 @@ impl EncodedEntries {
         }
     }
 
-    /// Those of a request.
+    /// Finds the entries of a request.
     pub(super) fn find(message: Attributes<'_>) -> Result<Self, Malformed> {
         if let Some(many) = find(message, top::ADT)? {
             return Ok(Self::many(many.payload()));
@@ -62,7 +65,7 @@ impl EncodedEntries {
         }
     }
 
-    /// The content of a request's `DATA`.
+    /// Makes a single entry from the content of a request's `DATA`.
     fn alone(bytes: &[u8]) -> Self {
         Self {
             bytes: bytes.to_vec(),
@@ -71,7 +74,7 @@ impl EncodedEntries {
         }
     }
 
-    /// The content of an `ADT`.
+    /// Makes many entries from the content of an `ADT`.
     pub(super) fn many(bytes: &[u8]) -> Self {
         Self {
             bytes: bytes.to_vec(),
@@ -80,7 +83,7 @@ impl EncodedEntries {
         }
     }
 
-    /// Leaves the counters that were not given to the kernel, instead of setting them to zero.
+    /// Leaves the counters that were not given to the kernel instead of setting them to zero.
     pub(super) fn leave_counters(&mut self) {
         match self.many {
             true => leave_counters(&mut self.bytes),
@@ -88,17 +91,19 @@ impl EncodedEntries {
         }
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.many && self.bytes.is_empty()
     }
 
-    /// The entries, of a set of this type: a marker such as [`HashIp`](crate::ipset::HashIp), or
-    /// an [`AnyType`](crate::ipset::AnyType).
+    /// Reads the entries as those of a set of type `kind`.
+    ///
+    /// The type is a marker such as [`HashIp`](crate::ipset::HashIp), or an
+    /// [`AnyType`](crate::ipset::AnyType).
     ///
     /// # Errors
-    /// `MalformedReply` for those that cannot be of such a set; where the end of one cannot be
-    /// made out, nothing follows.
+    /// [`MalformedReply`](crate::ErrorKind::MalformedReply) for an entry that a set of this type
+    /// cannot have. If the end of an entry cannot be found, the iterator ends after its error.
     pub fn read<T: SetType>(&self, kind: T) -> impl Iterator<Item = Result<Entry<T>>> {
         let alone = (!self.many).then_some(Ok(Attributes::new(&self.bytes)));
         let many = if self.many { &self.bytes[..] } else { &[] };
@@ -115,12 +120,12 @@ impl EncodedEntries {
             writer.nest(top::DATA, |writer| writer.raw(&self.bytes));
             return;
         }
-        // The kernel overwrites it with the number of the entry that it refuses.
+        // The kernel overwrites it with the line number of the entry that it refuses.
         writer.u32_net(top::LINENO, 0);
         self.write_listed(writer);
     }
 
-    /// As a listing has them.
+    /// Writes the entries as a listing contains them.
     pub(super) fn write_listed(&self, writer: &mut Writer<impl Buffer>) {
         writer.nest(top::ADT, |writer| writer.raw(&self.bytes));
     }
@@ -133,7 +138,7 @@ impl std::fmt::Debug for EncodedEntries {
     }
 }
 
-/// The requests for many entries, up to the first that the type of set does not take.
+/// The requests for many entries, up to the first entry that the set type does not take.
 pub(super) struct Requests<'a, T: SetType, I> {
     set: &'a IpSet<T>,
     purpose: Purpose,
@@ -184,8 +189,8 @@ impl<T: SetType, E: Into<Entry<T>>, I: Iterator<Item = E>> Iterator for Requests
     }
 }
 
-/// Which entry a request was refused for, from the line number that the kernel writes into what
-/// it echoes of the request.
+/// Returns the index of the entry for which a request was refused, from the line number that the
+/// kernel writes into its echo of the request.
 pub(super) fn refused(error: &ErrorMessage) -> Option<usize> {
     let echo = attributes(error.header.get(HEADER..)?).ok()?;
     let line = find(echo, top::LINENO).ok()??.u32_be().ok()?;
@@ -207,7 +212,7 @@ mod tests {
         entries.map(|it| it.unwrap().options().clone()).collect()
     }
 
-    /// In a request that may meet an entry which is there, zeros would wipe its counters.
+    /// In a request that may update an existing entry, zeros would reset its counters.
     #[test]
     fn tolerant_requests_leave_the_counters_that_are_not_given() {
         let set = IpSet::<HashIp>::new("s").unwrap().counters();

@@ -28,11 +28,11 @@ use self::code::Command;
 use crate::netlink::flag;
 use crate::wire::{self, Buffer, Malformed, Writer};
 
-/// A message of ipset, for programs that have a netlink connection of their own to the protocol
-/// `NETLINK_NETFILTER`, such as one of `netlink-proto`. [`IpSets`](crate::ipset::IpSets) does not need
-/// it.
+/// An ipset message, for programs that have a netlink connection of their own.
 ///
-/// Messages are of version 7 of ipset's protocol (Linux 4.20 or later).
+/// The connection is one to the protocol `NETLINK_NETFILTER`, for example of `netlink-proto`.
+/// Messages use version 7 of ipset's protocol (Linux 4.20 or later). A program that uses
+/// [`IpSets`](crate::ipset::IpSets) does not need them.
 ///
 /// ```
 /// use ipvset::ipset::{HashIpPort, IpSet, IpsetMessage, Request, tcp};
@@ -41,7 +41,7 @@ use crate::wire::{self, Buffer, Malformed, Writer};
 ///
 /// let web = IpSet::<HashIpPort>::new("web")?;
 /// let server = Ipv4Addr::new(10, 0, 0, 11);
-/// // The netlink header has the flags that the request wants.
+/// // The netlink header has the flags that the request needs.
 /// let mut message: NetlinkMessage<IpsetMessage> = Request::add(&web, (server, tcp(80)))?.into();
 /// message.header.sequence_number = 1;
 /// let mut bytes = vec![0; message.buffer_len()];
@@ -52,9 +52,9 @@ use crate::wire::{self, Buffer, Malformed, Writer};
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum IpsetMessage {
-    /// What a program asks for.
+    /// A request of a program.
     Request(Request),
-    /// What the kernel answers.
+    /// A reply of the kernel.
     Reply(Reply),
 }
 
@@ -78,7 +78,7 @@ impl IpsetMessage {
             return Ok(None);
         };
         let message = answer::attributes(payload)?;
-        // A request and its answer have the same command.
+        // A request and its reply have the same command.
         if header.flags & flag::REQUEST != 0 {
             let request = Request::read(command, header.flags, message)?;
             Ok(request.map(Self::Request))
@@ -101,7 +101,7 @@ impl From<Reply> for IpsetMessage {
 }
 
 impl From<Request> for NetlinkMessage<IpsetMessage> {
-    /// With the flags that the request wants.
+    /// Makes a message whose header has the flags that the request needs.
     fn from(request: Request) -> Self {
         let mut header = NetlinkHeader::default();
         header.flags = request.flags();
@@ -122,8 +122,7 @@ impl NetlinkSerializable for IpsetMessage {
     }
 
     fn serialize(&self, buffer: &mut [u8]) {
-        // The trait leaves no room for an error: what a buffer that is too short does not hold is
-        // left out.
+        // The trait cannot return an error, so what does not fit into the buffer is left out.
         wire::fill(buffer, |writer| self.write(writer));
     }
 }
@@ -131,13 +130,14 @@ impl NetlinkSerializable for IpsetMessage {
 impl NetlinkDeserializable for IpsetMessage {
     type Error = DecodeError;
 
-    /// A message with the flag `NLM_F_REQUEST` is a [`Request`], every other a [`Reply`].
+    /// Reads a message: a [`Request`] if it has the flag `NLM_F_REQUEST`, and otherwise a
+    /// [`Reply`].
     fn deserialize(header: &NetlinkHeader, payload: &[u8]) -> Result<Self, DecodeError> {
         let read = Self::read(header, payload);
         let read = read.map_err(|it| DecodeError::from(it.to_string()))?;
         read.ok_or_else(|| {
             let kind = header.message_type;
-            DecodeError::from(format!("{kind:#06x} is no type of ipset's messages"))
+            DecodeError::from(format!("{kind:#06x} is not the type of an ipset message"))
         })
     }
 }

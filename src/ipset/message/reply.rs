@@ -8,38 +8,39 @@ use crate::ipset::model::options::number;
 use crate::ipset::{Family, SetInfo, SetName};
 use crate::wire::{Attributes, Buffer, Malformed, Writer};
 
-/// What the kernel answers to a [`Request`](super::Request), one message of it. Commands are
-/// answered by an ACK or an error, which are not ipset's.
+/// One message of the kernel's reply to a [`Request`](super::Request).
+///
+/// The kernel answers commands with an ACK or an error, which are not ipset messages.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Reply {
     /// The versions of the protocol that the kernel speaks.
     Protocol {
-        /// The lowest.
+        /// The lowest version.
         least: u8,
-        /// The highest.
+        /// The highest version.
         most: u8,
     },
-    /// A set, or a part of one: of a large set there are several messages.
+    /// A set, or a part of one. A large set takes several messages.
     Set {
-        /// Its name.
+        /// The name of the set.
         name: SetName,
-        /// What the kernel says of it, in the first message. A list of names has none.
+        /// What the kernel reports of the set, in its first message. A listing of names has none.
         info: Option<Box<SetInfo>>,
-        /// Entries.
+        /// The entries in this message.
         entries: EncodedEntries,
     },
     /// A set's type, family and revision.
     Header(Box<SetInfo>),
-    /// The revisions of a type that the kernel has.
+    /// The revisions of a type that the kernel supports.
     Type {
         /// The type's name.
         type_name: String,
-        /// The family, where the type has one.
+        /// The family, if the type has one.
         family: Option<Family>,
-        /// The lowest.
+        /// The lowest revision.
         least: u8,
-        /// The highest.
+        /// The highest revision.
         most: u8,
     },
     /// The number by which rules refer to a set.
@@ -67,7 +68,7 @@ impl Reply {
     }
 
     pub(super) fn write(&self, writer: &mut Writer<impl Buffer>) {
-        // The version that a message begins with is the one that is asked for.
+        // In this reply, the version at the beginning is the highest one.
         let version = match self {
             Self::Protocol { most, .. } => *most,
             _ => PROTOCOL,
@@ -112,7 +113,7 @@ impl Reply {
         }
     }
 
-    /// `None` for a command that no answer has.
+    /// Reads a reply. Returns `None` for a command that no reply has.
     pub(super) fn read(command: u8, message: Attributes<'_>) -> Result<Option<Self>, Malformed> {
         Ok(Some(match command {
             command::PROTOCOL => {

@@ -10,7 +10,7 @@ use crate::ipset::{AnySet, AnyType, Entry, Family, IpSet, SetName, SetType};
 use crate::netlink::{Failure, Rejection, flag};
 use crate::{Error, Result};
 
-/// What a [`Request::List`] asks for.
+/// How much a [`Request::List`] returns of each set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Part {
@@ -43,102 +43,104 @@ impl Part {
     }
 }
 
-/// Something to be done or told. It is sent in an [`IpsetMessage`](super::IpsetMessage).
+/// A request to the kernel, sent in an [`IpsetMessage`](super::IpsetMessage).
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Request {
-    /// Tells the versions of the protocol that the kernel speaks.
+    /// Reads the versions of the protocol that the kernel speaks.
     Protocol,
     /// Creates a set.
     Create {
-        /// Name, type and options.
+        /// The name, type and options of the set.
         set: Box<AnySet>,
-        /// The revision of the type, see [`Revision`](crate::ipset::Revision).
+        /// The revision of the type. See [`Revision`](crate::ipset::Revision).
         revision: u8,
-        /// It must not exist; otherwise, the same set may.
+        /// Whether it is an error if the same set exists.
         exclusive: bool,
     },
-    /// Destroys a set, or all of them if one is not named.
+    /// Destroys a set, or all sets if `set` is `None`.
     Destroy {
         /// The set.
         set: Option<SetName>,
-        /// It has to exist.
+        /// Whether it is an error if the set does not exist.
         exclusive: bool,
     },
-    /// Empties a set, or all of them if one is not named.
+    /// Removes all entries of a set, or of all sets if `set` is `None`.
     Flush {
         /// The set.
         set: Option<SetName>,
     },
     /// Renames a set.
     Rename {
-        /// Its name.
+        /// The old name.
         from: SetName,
-        /// Its name afterwards.
+        /// The new name.
         to: SetName,
     },
-    /// Exchanges the content of two sets.
+    /// Swaps the contents of two sets.
     Swap {
-        /// One.
+        /// One of the sets.
         one: SetName,
-        /// The other.
+        /// The other set.
         other: SetName,
     },
-    /// Tells of a set, or of all of them if one is not named. The answer is a dump.
+    /// Lists a set, or all sets if `set` is `None`. The reply is a dump.
     List {
         /// The set.
         set: Option<SetName>,
-        /// How much of it.
+        /// How much of each set is listed.
         part: Part,
     },
-    /// The same as [`Request::List`] with everything; what the tool's `save` sends.
+    /// Lists a set with its entries, as [`Request::List`] with [`Part::Everything`] does. The
+    /// tool's `save` sends it.
     Save {
         /// The set.
         set: Option<SetName>,
     },
-    /// Adds entries. [`Request::add`] and [`Request::add_all`] make it.
+    /// Adds entries. Made by [`Request::add`] and [`Request::add_all`].
     Add {
         /// The set.
         set: SetName,
         /// The entries.
         entries: EncodedEntries,
-        /// They must not be in the set; otherwise, they get the new options.
+        /// Whether it is an error if an entry is in the set. Otherwise, it gets the new options.
         exclusive: bool,
     },
-    /// Removes entries. [`Request::remove`] and [`Request::remove_all`] make it.
+    /// Removes entries. Made by [`Request::remove`] and [`Request::remove_all`].
     Remove {
         /// The set.
         set: SetName,
         /// The entries.
         entries: EncodedEntries,
-        /// They have to be in the set.
+        /// Whether it is an error if an entry is not in the set.
         exclusive: bool,
     },
-    /// Tells whether an entry is in a set: an ACK says that it is. [`Request::test`] makes it.
+    /// Tests whether an entry is in a set. The reply is an ACK if it is. Made by
+    /// [`Request::test`].
     Test {
         /// The set.
         set: SetName,
         /// The entry.
         entry: EncodedEntries,
     },
-    /// Tells a set's type, family and revision.
+    /// Reads a set's type, family and revision.
     Header {
         /// The set.
         set: SetName,
     },
-    /// Tells the revisions of a type that the kernel has. [`Request::revisions`] makes it.
+    /// Reads the revisions of a type that the kernel supports. Made by [`Request::revisions`].
     Type {
         /// The type's name.
         type_name: String,
-        /// The family, where the type has one.
+        /// The family, if the type has one.
         family: Option<Family>,
     },
-    /// Tells the number by which rules refer to a set (Linux 4.20 or later).
+    /// Reads the number by which rules refer to a set (Linux 4.20 or later).
     Index {
         /// The set.
         set: SetName,
     },
-    /// Tells the set that rules refer to by a number (Linux 4.20 or later).
+    /// Reads the name of the set that rules refer to by a number (Linux 4.20 or later).
     Name {
         /// The number.
         index: u16,
@@ -146,12 +148,14 @@ pub enum Request {
 }
 
 impl Request {
-    /// Creates a set, which must not exist. `revision`: at least
-    /// [`IpSet::lowest_revision`], of those that [`Request::revisions`] tells; see
-    /// [`Revision`](crate::ipset::Revision).
+    /// Makes a request that creates a set, which must not exist.
+    ///
+    /// `revision` has to be one that the kernel supports ([`Request::revisions`] reads them), and
+    /// should be at least [`IpSet::lowest_revision`]. See [`Revision`](crate::ipset::Revision).
     ///
     /// # Errors
-    /// `InvalidInput` for options that the type does not take, see [`IpSet::validate`].
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for options that the type does not take.
+    /// See [`IpSet::validate`].
     pub fn create<T: SetType>(set: &IpSet<T>, revision: u8) -> Result<Self> {
         set.validate()?;
         Ok(Self::Create {
@@ -161,10 +165,11 @@ impl Request {
         })
     }
 
-    /// Adds an entry, which must not be in the set.
+    /// Makes a request that adds an entry, which must not be in the set.
     ///
     /// # Errors
-    /// `InvalidInput` for an entry that the type of set does not take.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an entry that the set type does not
+    /// take.
     pub fn add<T: SetType>(set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<Self> {
         Ok(Self::Add {
             set: *set.name(),
@@ -173,10 +178,10 @@ impl Request {
         })
     }
 
-    /// Removes an entry, which has to be in the set.
+    /// Makes a request that removes an entry, which has to be in the set.
     ///
     /// # Errors
-    /// As [`Request::add`].
+    /// Those of [`Request::add`].
     pub fn remove<T: SetType>(set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<Self> {
         Ok(Self::Remove {
             set: *set.name(),
@@ -185,10 +190,10 @@ impl Request {
         })
     }
 
-    /// Asks for an entry.
+    /// Makes a request that tests whether an entry is in a set.
     ///
     /// # Errors
-    /// As [`Request::add`].
+    /// Those of [`Request::add`].
     pub fn test<T: SetType>(set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<Self> {
         Ok(Self::Test {
             set: *set.name(),
@@ -196,11 +201,14 @@ impl Request {
         })
     }
 
-    /// Adds many entries, with as few requests as can be. The kernel carries a request out
-    /// entry by entry and ends it at the first that it refuses, which
-    /// [`Request::refused_entry`] tells.
+    /// Makes the requests that add many entries, as few as possible.
     ///
-    /// An entry that the type of set does not take is an error in its place, and the end.
+    /// The kernel carries out a request entry by entry and stops at the first one that it refuses.
+    /// [`Request::refused_entry`] returns its index.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an entry that the set type does not
+    /// take, after the request with the entries before it. Then the iterator ends.
     pub fn add_all<'a, T: SetType, E: Into<Entry<T>>>(
         set: &'a IpSet<T>,
         entries: impl IntoIterator<Item = E> + 'a,
@@ -208,7 +216,7 @@ impl Request {
         Requests::new(set, Purpose::Add, entries.into_iter())
     }
 
-    /// Removes many entries, see [`Request::add_all`].
+    /// Makes the requests that remove many entries, as [`Request::add_all`] does.
     pub fn remove_all<'a, T: SetType, E: Into<Entry<T>>>(
         set: &'a IpSet<T>,
         entries: impl IntoIterator<Item = E> + 'a,
@@ -216,7 +224,7 @@ impl Request {
         Requests::new(set, Purpose::Remove, entries.into_iter())
     }
 
-    /// Asks for the revisions of a type.
+    /// Makes a request that reads the revisions of a type.
     pub fn revisions(kind: AnyType) -> Self {
         let definition = kind.definition();
         Self::Type {
@@ -225,12 +233,12 @@ impl Request {
         }
     }
 
-    /// Creating a set that exists, destroying one that does not, adding entries that are there
-    /// and removing those that are not is fine.
+    /// Allows creating a set that exists, destroying one that does not, adding entries that are in
+    /// the set, and removing entries that are not.
     ///
-    /// An entry that is there keeps the counters that are not given. A new one may go on with
-    /// those of an entry that was removed before: where that matters, send the request as it is
-    /// first, and this one for what is refused because it is there.
+    /// An entry in the set keeps the counters that are not given. A new entry may inherit the
+    /// counters of an entry that was removed before. If that matters, send the original request
+    /// first, and this one only for entries that are refused because they exist.
     #[must_use]
     pub fn tolerant(mut self) -> Self {
         if let Self::Add { entries, .. } = &mut self {
@@ -246,8 +254,8 @@ impl Request {
         self
     }
 
-    /// The flags of the netlink header: `NLM_F_REQUEST`, and `NLM_F_DUMP`, `NLM_F_ACK`,
-    /// `NLM_F_EXCL` as the request is.
+    /// Returns the flags of the netlink header: `NLM_F_REQUEST`, and those of `NLM_F_DUMP`,
+    /// `NLM_F_ACK` and `NLM_F_EXCL` that the request needs.
     pub fn flags(&self) -> u16 {
         let exclusive = |exclusive: &bool| if *exclusive { flag::EXCL } else { 0 };
         flag::REQUEST
@@ -266,14 +274,17 @@ impl Request {
             }
     }
 
-    /// Which entry an error is about, if it is about one of many: the first is 0. Those before
-    /// it were added or removed, those after it were not tried.
+    /// Returns the index of the refused entry, from 0, if the error is about one of many entries.
+    ///
+    /// The entries before it were added or removed. Those after it were not tried.
     pub fn refused_entry(error: &ErrorMessage) -> Option<usize> {
         encoded::refused(error)
     }
 
-    /// The error that the kernel answered, in words; `None` if it is an ACK. Some codes mean
-    /// something else for each type of set: where `set` is given, they are told.
+    /// Returns the kernel's answer as an [`Error`], or `None` if it is an ACK.
+    ///
+    /// Some error codes have another meaning for each set type. They are only explained if `set` is
+    /// given.
     pub fn error(&self, error: &ErrorMessage, set: Option<&AnySet>) -> Option<Error> {
         let command = self.command();
         let about = About {
@@ -296,7 +307,7 @@ impl Request {
         })
     }
 
-    /// The set that it is about.
+    /// Returns the set that the request is about.
     fn set(&self) -> Option<&SetName> {
         match self {
             Self::Create { set, .. } => Some(set.name()),
