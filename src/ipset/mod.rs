@@ -17,7 +17,7 @@
 //!     let scanner = Entry::<HashIp>::new(Ipv4Addr::new(192, 0, 2, 9));
 //!     sets.add(&blocked, scanner.timeout(3600).comment("scans ports"))?;
 //!     for entry in sets.list(&blocked)? {
-//!         println!("{}", entry?); // 192.0.2.9 timeout 3599 comment "scans ports"
+//!         println!("{}", entry?); // 192.0.2.9 timeout 3600 comment "scans ports"
 //!     }
 //!     Ok(())
 //! }

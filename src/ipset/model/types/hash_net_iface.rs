@@ -11,7 +11,7 @@ set_type! {
     Definition {
         revision: 8,
         since: Since {
-            // Revision 7 brought interfaces with a wildcard.
+            // Revision 7 introduced interfaces with a wildcard.
             entries: 7,
             ..Since::after(2)
         },
