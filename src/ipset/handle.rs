@@ -50,6 +50,7 @@ pub struct IpSets {
     client: Client<Socket>,
 }
 
+/// # Connecting
 impl IpSets {
     /// Connects in the calling thread's network namespace.
     ///

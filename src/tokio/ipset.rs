@@ -50,6 +50,7 @@ pub struct IpSets {
     client: Client<AsyncSocket>,
 }
 
+/// # Connecting
 impl IpSets {
     /// Connects in the network namespace of the thread that first polls this future.
     ///

@@ -49,6 +49,7 @@ pub struct Ipvs {
     client: Client<AsyncSocket>,
 }
 
+/// # Connecting
 impl Ipvs {
     /// Opens a handle in the network namespace of the thread that first polls this future.
     ///
@@ -331,17 +332,8 @@ impl Ipvs {
     }
 }
 
-/// # Many at once
+/// # Many changes at once
 impl Ipvs {
-    /// Starts a batch: operations that are carried out together, in few system calls.
-    pub fn batch(&mut self) -> Batch<'_> {
-        Batch {
-            client: &mut self.client,
-            operations: Operations::new(),
-            on_failure: OnFailure::default(),
-        }
-    }
-
     /// Carries out one operation.
     ///
     /// # Errors
@@ -364,9 +356,18 @@ impl Ipvs {
     ) -> Result<Outcome> {
         self.client.execute_all(operations, on_failure).await
     }
+
+    /// Starts a batch: operations that are carried out together, in few system calls.
+    pub fn batch(&mut self) -> Batch<'_> {
+        Batch {
+            client: &mut self.client,
+            operations: Operations::new(),
+            on_failure: OnFailure::default(),
+        }
+    }
 }
 
-/// # Reading
+/// # Reading the table
 impl Ipvs {
     /// Reads a service.
     ///
@@ -452,30 +453,6 @@ impl Ipvs {
     pub async fn verified_table(&mut self) -> Result<Vec<TableEntry>> {
         self.client.verified_table().await
     }
-
-    /// Reads the version of IPVS and the size of its connection table.
-    ///
-    /// # Errors
-    /// Only those that [every method](Self#errors) can return.
-    pub async fn info(&mut self) -> Result<Info> {
-        self.client.info().await
-    }
-
-    /// Reads the timeouts.
-    ///
-    /// # Errors
-    /// Only those that [every method](Self#errors) can return.
-    pub async fn timeouts(&mut self) -> Result<Timeouts> {
-        self.client.timeouts().await
-    }
-
-    /// Reads which sync daemons run: none, one, or a master and a backup.
-    ///
-    /// # Errors
-    /// Only those that [every method](Self#errors) can return.
-    pub async fn daemons(&mut self) -> Result<Vec<SyncDaemon>> {
-        self.client.daemons().await
-    }
 }
 
 /// # The rest
@@ -504,6 +481,22 @@ impl Ipvs {
         self.execute(&Operation::ZeroService(service.into())).await
     }
 
+    /// Reads the version of IPVS and the size of its connection table.
+    ///
+    /// # Errors
+    /// Only those that [every method](Self#errors) can return.
+    pub async fn info(&mut self) -> Result<Info> {
+        self.client.info().await
+    }
+
+    /// Reads the timeouts.
+    ///
+    /// # Errors
+    /// Only those that [every method](Self#errors) can return.
+    pub async fn timeouts(&mut self) -> Result<Timeouts> {
+        self.client.timeouts().await
+    }
+
     /// Changes the timeouts that are given. The others stay.
     ///
     /// # Errors
@@ -511,6 +504,14 @@ impl Ipvs {
     /// seconds from 1 on, or that the kernel refuses. Every kernel takes [`Timeouts::MAX`].
     pub async fn set_timeouts(&mut self, timeouts: &Timeouts) -> Result<()> {
         self.execute(&Operation::SetTimeouts(*timeouts)).await
+    }
+
+    /// Reads which sync daemons run: none, one, or a master and a backup.
+    ///
+    /// # Errors
+    /// Only those that [every method](Self#errors) can return.
+    pub async fn daemons(&mut self) -> Result<Vec<SyncDaemon>> {
+        self.client.daemons().await
     }
 
     /// Starts a sync daemon.

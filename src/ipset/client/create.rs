@@ -60,7 +60,7 @@ impl<T: Transport> Client<T> {
         if least > definition.revision {
             let known = definition.revision;
             return unavailable(format!(
-                "the kernel's revisions of {} begin with {least}, this crate's end with {known}",
+                "the kernel's revisions of {} start at {least}, but this crate's end at {known}",
                 definition.name
             ));
         }

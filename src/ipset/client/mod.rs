@@ -60,7 +60,7 @@ impl<T: Transport> Client<T> {
         client.protocol = most.min(*PROTOCOLS.end());
         if !PROTOCOLS.contains(&client.protocol) || client.protocol < least {
             let why = format!(
-                "the kernel speaks versions {least} to {most} of the protocol, this crate 6 and 7"
+                "the kernel supports versions {least} to {most} of the protocol, this crate 6 and 7"
             );
             return Err(unavailable(why));
         }

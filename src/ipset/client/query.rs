@@ -131,7 +131,7 @@ impl<T: Transport> Client<T> {
 
     fn needs_indices(&self) -> Result<()> {
         if self.protocol < 7 {
-            let why = "the kernel tells the number of a set from Linux 4.20 on";
+            let why = "numbers of sets need Linux 4.20 or later";
             let cause = Cause::Unavailable(why.into());
             return Err(Error::new(Command::Name.operation(), cause));
         }

@@ -148,14 +148,14 @@ fn errno(command: Command, about: About<'_>, code: i32) -> Meaning {
              namespace",
         ),
         (libc::EINVAL, Command::Add | Command::Remove) if about.refuses_zero() => {
-            Meaning::invalid("Linux 6.2 and later take no zero address in this type of set")
+            Meaning::invalid("Linux 6.2 and later do not take a zero address in this set type")
         }
         (libc::EINVAL, Command::Add | Command::Remove) => ErrorKind::InvalidInput.into(),
         // nfnetlink answers this if the subsystem is not registered.
         (libc::EINVAL, _) => Meaning::unavailable(GONE),
         (libc::EMSGSIZE, _) => Meaning::new(
             ErrorKind::Other,
-            "the entry does not fit the kernel's reply",
+            "the entry does not fit into the kernel's reply",
         ),
         _ => ErrorKind::Other.into(),
     }
@@ -177,13 +177,13 @@ fn private(command: Command, code: i32) -> Meaning {
         (4101, Command::Swap) => Meaning::missing(Missing::Set, "the second set does not exist"),
         (4101, _) => Meaning::exists("a set of the new name exists"),
         (4102, _) => {
-            Meaning::invalid("the two sets' entries are not made alike or differ in family")
+            Meaning::invalid("the sets differ in family or in the elements of their entries")
         }
         (EXIST, Command::Add) => Meaning::exists("the entry is in the set"),
         (EXIST, _) => Meaning::missing(Missing::Entry, "the entry is not in the set"),
-        (4104, _) => Meaning::invalid("no prefix length that the kernel takes"),
-        (4105, _) => Meaning::invalid("no netmask or bitmask that the kernel takes"),
-        (4106, _) => Meaning::invalid("no address family that the type has"),
+        (4104, _) => Meaning::invalid("the kernel does not take this prefix length"),
+        (4105, _) => Meaning::invalid("the kernel does not take this netmask or bitmask"),
+        (4106, _) => Meaning::invalid("the type does not have this address family"),
         (4107, _) => Meaning::invalid("the set was created without timeout"),
         (4108, _) => Meaning::busy("a rule or a list uses the set, or it is being listed"),
         (4109, _) => Meaning::invalid("the set needs an IPv4 address"),
@@ -226,21 +226,23 @@ fn type_specific(about: About<'_>, code: i32) -> Meaning {
             Meaning::new(ErrorKind::Full, full + bucket)
         }
         ("hash", 1) => Meaning::invalid("the set does not take a zero element"),
-        ("hash", 2) => Meaning::invalid("no protocol that the set takes"),
+        ("hash", 2) => Meaning::invalid("the set does not take this protocol"),
         ("hash", 3) => Meaning::invalid("the protocol is missing"),
-        ("hash", 4) => Meaning::invalid("the set takes no ranges of IPv6 addresses"),
+        ("hash", 4) => Meaning::invalid("the set does not take ranges of IPv6 addresses"),
         ("hash", 5) => Meaning::invalid("the range covers all addresses"),
-        ("list", 0) => Meaning::missing(Missing::Member, "the set to be a member does not exist"),
+        ("list", 0) => {
+            Meaning::missing(Missing::Member, "the set to add as a member does not exist")
+        }
         ("list", 1) => Meaning::invalid("a list cannot be a member of a list"),
-        ("list", 2) => Meaning::invalid("the member to stand before is missing"),
+        ("list", 2) => Meaning::invalid("the set given as 'before' is missing"),
         ("list", 3) => Meaning::missing(
             Missing::Neighbor,
-            "the set to stand before or after does not exist",
+            "the set given as 'before' or 'after' does not exist",
         ),
         ("list", 4) => Meaning::new(ErrorKind::Full, "the list is full"),
         ("list", 5) => Meaning::missing(
             Missing::Neighbor,
-            "the set to stand before or after is no member",
+            "the set given as 'before' or 'after' is not a member",
         ),
         _ => ErrorKind::Other.into(),
     }

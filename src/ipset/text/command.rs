@@ -1,4 +1,4 @@
-//! Commands: what a line of a restore file says.
+//! The commands in the lines of a restore file.
 
 use std::path::PathBuf;
 
@@ -7,56 +7,56 @@ use super::set::read_name;
 use super::switches::{Output, Switches};
 use crate::ipset::{AnyEntry, AnySet, SetName};
 
-/// What a line of a restore file tells to do.
+/// The command in a line of a restore file.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Command {
-    /// `create`: create this set.
+    /// `create`: creates a set.
     Create(AnySet),
-    /// `add`: add the entry to the set of this name.
+    /// `add`: adds an entry to the set with this name.
     Add(SetName, AnyEntry),
-    /// `del`: remove the entry from the set of this name.
+    /// `del`: removes an entry from the set with this name.
     Remove(SetName, AnyEntry),
-    /// `test`: test whether the entry is in the set of this name.
+    /// `test`: tests whether an entry is in the set with this name.
     Test(SetName, AnyEntry),
-    /// `destroy`: destroy a set, or all of them.
+    /// `destroy`: destroys a set, or all sets.
     Destroy(Option<SetName>),
-    /// `flush`: remove all entries of a set, or of all of them.
+    /// `flush`: removes all entries of a set, or of all sets.
     Flush(Option<SetName>),
-    /// `rename`: give the first set the second name.
+    /// `rename`: renames a set from the first name to the second.
     Rename(SetName, SetName),
-    /// `swap`: exchange the contents of two sets.
+    /// `swap`: swaps the contents of two sets.
     Swap(SetName, SetName),
-    /// `list`: print sets for a person to read.
+    /// `list`: prints sets for a person to read.
     List(Listing),
-    /// `save`: print sets as commands.
+    /// `save`: prints sets as commands.
     Save(Listing),
 }
 
-/// A [`Command`], with the line on which it stands and the options that any command can have.
+/// A [`Command`] with its line number and the options that any command can have.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct CommandLine {
     /// The number of the line, from 1.
     pub line: usize,
-    /// What is to be done.
+    /// The command.
     pub command: Command,
-    /// `-exist`: it is no error if what is created or added is there already, or what is
-    /// removed is missing already. It counts for this line only.
+    /// `-exist`: it is not an error if the set or entry to be created or added exists, or the one
+    /// to be destroyed or removed does not. It applies only to this line.
     pub exist: bool,
     /// `-quiet`: nothing is printed.
     pub quiet: bool,
 }
 
-/// Which sets are listed, and how.
+/// The arguments of `list` and `save`: which sets are printed, and how.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Listing {
-    /// The only set that is listed; all of them if there is none.
+    /// The set that is listed, or `None` for all sets.
     pub set: Option<SetName>,
-    /// `-output`: the format, if it is not that of the command.
+    /// `-output`: the format, or `None` for that of the command.
     pub output: Option<Output>,
-    /// `-file`: where to write.
+    /// `-file`: the file to which the output is written.
     pub file: Option<PathBuf>,
     /// `-sorted`: the entries are sorted.
     pub sorted: bool,
@@ -64,7 +64,7 @@ pub struct Listing {
     pub names: bool,
     /// `-terse`: the sets are listed without their entries.
     pub terse: bool,
-    /// `-resolve`: addresses are listed as names of hosts.
+    /// `-resolve`: addresses are printed as names of hosts.
     pub resolve: bool,
 }
 
@@ -106,8 +106,8 @@ pub(super) enum Verb {
     Quit,
 }
 
-/// The names of the commands, new and old. Of those that begin as a word does, the first one is
-/// meant.
+/// The names of the commands, new and old. An abbreviation stands for the first command with a
+/// name that begins with it.
 static VERBS: &[(Verb, [&str; 3])] = &[
     (Verb::Create, ["create", "-N", "new"]),
     (Verb::Add, ["add", "-A", ""]),
@@ -136,7 +136,7 @@ impl Verb {
         }
     }
 
-    /// By its name or the beginning of it.
+    /// Finds a command by its name or the beginning of its name.
     fn named(word: &[u8]) -> Option<Self> {
         let name = word.strip_prefix(b"--").unwrap_or(word);
         if matches!(name, b"" | b"-") {
@@ -149,7 +149,7 @@ impl Verb {
             .map(|(verb, _)| *verb)
     }
 
-    /// Reads the words of a command that is about sets as a whole; `None` for the other ones.
+    /// Reads the words of a command about whole sets. Returns `None` for other commands.
     pub(super) fn of_sets(self, words: &mut Words<'_>) -> Result<Option<Command>, Flaw> {
         let mut one = || words.next()?.map(read_name).transpose();
         let command = match self {
@@ -179,7 +179,7 @@ impl Verb {
     }
 }
 
-/// Refuses a word where all were read.
+/// Refuses words after the end of a command.
 pub(super) fn end(words: &mut Words<'_>) -> Result<(), Flaw> {
     match words.next()? {
         Some(word) => Err(word.flaw(format!("unknown argument '{}'", word.shown()))),
@@ -191,7 +191,7 @@ pub(super) fn end(words: &mut Words<'_>) -> Result<(), Flaw> {
 mod tests {
     use super::*;
 
-    /// As version 7.17 of the tool takes them.
+    /// The names are those that version 7.17 of the tool accepts.
     #[test]
     fn commands_have_names_and_shorter_names() {
         let verb = |word: &str| Verb::named(word.as_bytes());

@@ -15,11 +15,13 @@ use crate::ipset::{AnySet, SetName};
 use crate::wire;
 use crate::{Error, Result};
 
-/// Finds a set that the file does not create.
+/// A function that finds a set that the file does not create.
 type Find<'a> = dyn FnMut(&SetName) -> Result<Option<AnySet>> + Send + 'a;
 
-/// Reads a restore file command by command: all that `ipset restore` takes, in every spelling
-/// (`create`, `-N`, `n` …) and with the options that stand anywhere (`-exist`, `-!` …).
+/// Reads a restore file command by command.
+///
+/// It reads all commands that `ipset restore` accepts, in every spelling (`create`, `-N`, `n` …),
+/// with options such as `-exist` and `-!` anywhere in the line.
 ///
 /// ```
 /// use ipvset::ipset::text::{Command, Commands};
@@ -39,34 +41,43 @@ type Find<'a> = dyn FnMut(&SetName) -> Result<Option<AnySet>> + Send + 'a;
 /// # Ok::<(), ipvset::Error>(())
 /// ```
 ///
-/// Lines are bytes, since names and comments need not be UTF-8. A wrong line is an error with the
-/// position of what is wrong, and the next line is read, so that a caller may go on. Empty lines,
-/// `COMMIT`, and lines that begin with `#` say nothing; `quit` ends the file.
+/// Lines consist of bytes, since names and comments need not be UTF-8. A malformed line is an error
+/// with the position of the mistake. The iterator goes on with the next line. Empty lines,
+/// `COMMIT`, and lines that begin with `#` are skipped. `quit` ends the file.
 ///
-/// An entry can only be read if the type of its set is known. Commands keep in mind which sets the
-/// file creates, renames, swaps and destroys; of other sets they have to be told before
-/// ([`with_set`](Self::with_set)), or when the first entry comes ([`with_sets`](Self::with_sets)).
+/// An entry can only be read if the type of its set is known. `Commands` keeps track of the sets
+/// that the file creates, renames, swaps and destroys. Other sets have to be given in advance
+/// ([`with_set`](Self::with_set)), or when their first entry is read
+/// ([`with_sets`](Self::with_sets)).
 ///
-/// It differs from the tool in this: a word in quotes is never an option, a quote may only stand
-/// around a whole word, `-exist` counts for its own line only, and lines may be longer than 1,024
-/// bytes.
+/// It differs from the tool in these points:
+///
+/// - A word in quotes is never an option.
+/// - A quote is only accepted around a whole word.
+/// - `-exist` applies only to its own line.
+/// - Lines may be longer than 1,024 bytes.
+///
+/// # Errors
+/// The iterator returns [`InvalidInput`](crate::ErrorKind::InvalidInput) for a malformed line,
+/// [`Io`](crate::ErrorKind::Io) if reading fails, and the errors of the function given to
+/// [`with_sets`](Self::with_sets).
 pub struct Commands<'a, R> {
     lines: Lines<R>,
     operation: &'static str,
-    /// Only what `ipset save` writes.
+    /// Whether only the commands that `ipset save` writes are accepted.
     saved: bool,
     names: &'a (dyn Names + Sync),
     find: Option<Box<Find<'a>>>,
     sets: HashMap<SetName, AnySet>,
-    /// The set of the last line: nearly every line is about the same set as the one before it.
+    /// The set of the last line, since most lines are about the same set as the line before.
     current: Option<AnySet>,
     scratch: wire::Writer,
 }
 
-/// Why a line says nothing that can be done.
+/// The reason why a line is not a command.
 enum Wrong {
     Flaw(Flaw),
-    /// What the caller's function says, which finds sets.
+    /// An error of the caller's function that finds sets.
     Error(Error),
 }
 
@@ -77,7 +88,7 @@ impl From<Flaw> for Wrong {
 }
 
 impl<'a, R: BufRead> Commands<'a, R> {
-    /// Reads from a file, a pipe, or bytes.
+    /// Reads from a file, a pipe or a byte slice.
     pub fn new(input: R) -> Self {
         Self {
             lines: Lines::new(input),
@@ -91,7 +102,7 @@ impl<'a, R: BufRead> Commands<'a, R> {
         }
     }
 
-    /// Reads what `ipset save` writes: other commands are refused.
+    /// Reads a file of `ipset save`, and refuses other commands than those that it writes.
     pub(super) fn of_saved(input: R) -> Self {
         Self {
             operation: "read save file",
@@ -100,18 +111,18 @@ impl<'a, R: BufRead> Commands<'a, R> {
         }
     }
 
-    /// Tells of a set that exists already, so that its entries can be read without a `create`
-    /// line before them.
+    /// Adds a set that already exists, so that its entries can be read without a `create` line
+    /// before them.
     #[must_use]
     pub fn with_set(mut self, set: AnySet) -> Self {
         self.sets.insert(*set.name(), set);
         self
     }
 
-    /// Asks a function for a set that is not known, when the first of its entries comes.
+    /// Sets a function that is called for an unknown set when its first entry is read.
     ///
-    /// A program that carries out each command before it takes the next one can ask the kernel
-    /// there. The function's errors are those of the line.
+    /// If a program carries out each command before it reads the next one, the function can ask
+    /// the kernel. An error of the function becomes the error of the line.
     #[must_use]
     pub fn with_sets(
         mut self,
@@ -121,24 +132,24 @@ impl<'a, R: BufRead> Commands<'a, R> {
         self
     }
 
-    /// Reads names of hosts, services and protocols, too.
+    /// Also reads names of hosts, services and protocols.
     #[must_use]
     pub fn with_names(mut self, names: &'a (dyn Names + Sync)) -> Self {
         self.names = names;
         self
     }
 
-    /// The number of the line that was read last, from 1.
+    /// Returns the number of the last line that was read, from 1.
     pub fn line_number(&self) -> usize {
         self.lines.number()
     }
 
-    /// The line that was read last, without its end.
+    /// Returns the last line that was read, without its line ending.
     pub fn line_bytes(&self) -> &[u8] {
         self.lines.line()
     }
 
-    /// The next command.
+    /// Reads the next command.
     fn read(&mut self) -> Result<Option<CommandLine>> {
         loop {
             let read = self.lines.advance();
@@ -222,7 +233,7 @@ impl<'a, R: BufRead> Commands<'a, R> {
         Ok(Some(make(*set.name(), entry)))
     }
 
-    /// Makes the set of a name the current one, if it is known.
+    /// Makes the set with this name the current one, or none if the set is unknown.
     #[inline]
     fn find(&mut self, word: Piece<'_>) -> Result<(), Wrong> {
         let current = self.current.as_ref();
@@ -261,7 +272,7 @@ impl<'a, R: BufRead> Commands<'a, R> {
         Ok(Some(command))
     }
 
-    /// Keeps in mind which sets there are when the command was carried out.
+    /// Updates the known sets as if the command was carried out.
     fn keep_in_mind(&mut self, command: &Command) {
         let sets = &mut self.sets;
         let renamed = |sets: &mut HashMap<_, _>, set: Option<AnySet>, name: &SetName| {
@@ -300,7 +311,7 @@ impl<R: BufRead> Iterator for Commands<'_, R> {
     }
 }
 
-// Neither the input nor the sets, which may be many, say anything to a reader.
+// The input and the sets, of which there may be many, would not help a reader.
 impl<R> fmt::Debug for Commands<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Commands")

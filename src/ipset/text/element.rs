@@ -17,18 +17,18 @@ use crate::ipset::{
     OptionalMac, Port, PortRange, Protocol, SetName,
 };
 
-/// What an element has to know beside its own text.
+/// What the text of an element depends on beside itself.
 pub(crate) struct Context<'a> {
     pub(crate) names: &'a dyn Names,
     /// The set's family, if the set is known.
     pub(crate) family: Option<Family>,
-    /// The entry has the option `wildcard`.
+    /// Whether the entry has the option `wildcard`.
     pub(crate) wildcard: bool,
-    /// The entry has the option `before` or `after`.
+    /// The neighbor, if the entry has the option `before` or `after`.
     pub(crate) place: Option<Neighbor>,
 }
 
-/// The elements of an entry, which commas part.
+/// The elements of an entry, separated by commas.
 pub(crate) struct Parts<'a> {
     whole: Piece<'a>,
     rest: Option<Piece<'a>>,
@@ -46,7 +46,7 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// The next element, unless there is none.
+    /// Returns the next element, if there is one.
     #[inline]
     fn next(&mut self) -> Option<Piece<'a>> {
         self.taken += 1;
@@ -59,18 +59,18 @@ impl<'a> Parts<'a> {
         (!part.text.is_empty()).then_some(part)
     }
 
-    /// All that is left, with its commas.
+    /// Returns the whole rest, with its commas.
     fn all(&mut self) -> Option<Piece<'a>> {
         self.taken += 1;
         self.rest.take()
     }
 
-    /// Whether nothing is left, not even a comma.
+    /// Returns whether nothing is left, not even a comma.
     fn at_end(&self) -> bool {
         self.rest.is_none()
     }
 
-    /// The next element, which has to be there.
+    /// Returns the next element, or an error if there is none.
     #[inline]
     pub(crate) fn expect(&mut self) -> Result<Piece<'a>, Flaw> {
         self.next().ok_or_else(|| {
@@ -87,14 +87,14 @@ impl<'a> Parts<'a> {
         })
     }
 
-    /// Where a type has another number of elements than its definition says.
+    /// Returns the error for a type with another number of elements than its definition.
     #[cold]
     pub(crate) fn miscounted(&self) -> Flaw {
         self.whole
             .flaw("this type of set has another number of elements")
     }
 
-    /// To be called when everything that is meant to be there was taken.
+    /// Refuses further elements. Has to be called after the last element was read.
     pub(crate) fn finish(&self, definition: &Definition) -> Result<(), Flaw> {
         let Some(rest) = self.rest else {
             return Ok(());
@@ -108,7 +108,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// An element in the syntax of the tool.
+/// An element that has a text in the tool's syntax.
 pub(crate) trait Text {
     fn print(&self, out: &mut dyn Sink) -> fmt::Result;
 
@@ -116,29 +116,29 @@ pub(crate) trait Text {
     where
         Self: Sized;
 
-    /// Whether there is something to see of it.
+    /// Returns whether the element has any text.
     fn is_present(&self) -> bool {
         true
     }
 
-    /// Whether the text says just what the element is. What other programs gave to the kernel
-    /// need not have one that does.
+    /// Returns how the text represents the element. The syntax may not be able to represent an
+    /// element that another program gave to the kernel.
     fn carried(&self, _: Medium) -> Carried {
         Carried::Plain
     }
 
-    /// Whether the option `wildcard` belongs to it.
+    /// Returns whether the element has the option `wildcard`.
     fn is_wildcard(&self) -> bool {
         false
     }
 
-    /// The only family in whose sets the tool takes it.
+    /// Returns the family, if the tool accepts the element only in sets of one family.
     fn family(&self) -> Option<Family> {
         None
     }
 }
 
-/// As C's `inet_ntop` writes it: ::1.2.3.4 where Rust has ::102:304.
+/// Writes an address as C's `inet_ntop` does: ::1.2.3.4, where Rust writes ::102:304.
 pub(crate) fn print_address(address: IpAddr, out: &mut (impl fmt::Write + ?Sized)) -> fmt::Result {
     if let IpAddr::V6(address) = address {
         if (0x1_0000..=u32::MAX.into()).contains(&address.to_bits()) {
@@ -158,7 +158,7 @@ pub(crate) fn read_address(piece: Piece<'_>, context: &Context<'_>) -> Result<Ip
     }
 }
 
-/// What stands for an address although it is none as it is written today.
+/// Reads a name of a host, or an address in an older form.
 #[cold]
 fn read_odd_address(piece: Piece<'_>, context: &Context<'_>) -> Option<IpAddr> {
     let host = str::from_utf8(piece.text).ok()?;
@@ -166,7 +166,7 @@ fn read_odd_address(piece: Piece<'_>, context: &Context<'_>) -> Option<IpAddr> {
     asked.then(|| context.names.address(host, context.family))?
 }
 
-/// Whether it can be the name of a host, rather than an address that is wrong.
+/// Returns whether the text can be the name of a host, rather than a malformed address.
 fn is_host_name(host: &str) -> bool {
     let is_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     let last = host.rsplit('.').next().unwrap_or_default();
@@ -175,8 +175,8 @@ fn is_host_name(host: &str) -> bool {
     !host.is_empty() && host.chars().all(is_name) && !is_number
 }
 
-/// Whether C's `inet_aton` reads it: numbers that are octal behind a zero, the last of which
-/// stands for all bytes that are left. The tool takes no hexadecimal ones.
+/// Returns whether C's `inet_aton` reads the text: numbers that are octal after a zero, the last of
+/// which stands for all remaining bytes. The tool does not accept hexadecimal numbers.
 fn is_old_address(piece: Piece<'_>) -> bool {
     let mut rest = piece;
     for place in 0..4 {
@@ -247,7 +247,7 @@ impl Text for Addresses {
     }
 }
 
-/// An address, a network or a range.
+/// Reads an address, a network or a range.
 #[inline]
 pub(crate) fn read_addresses(part: Piece<'_>, context: &Context<'_>) -> Result<Addresses, Flaw> {
     if let Some((address, prefix)) = part.split(b'/') {
@@ -308,7 +308,7 @@ impl Text for Port {
     }
 }
 
-/// Why ICMP is refused in a set of the other family than the one that it needs.
+/// Returns the reason why ICMP is refused in a set of another family than the one that it needs.
 #[cold]
 pub(crate) fn only_in(family: Family) -> &'static str {
     match family {
@@ -327,12 +327,12 @@ fn protocol(piece: Piece<'_>, context: &Context<'_>) -> Result<Protocol, Flaw> {
     }
 }
 
-/// A protocol's name or number.
+/// Reads a protocol's name or number.
 pub(crate) fn read_protocol(name: &str) -> Option<Protocol> {
     read_other_protocol(Piece::line(name.as_bytes()), &())
 }
 
-/// By name or number.
+/// Reads the name or number of a protocol. The name may be one that only `names` knows.
 fn read_other_protocol(piece: Piece<'_>, names: &dyn Names) -> Option<Protocol> {
     let name = str::from_utf8(piece.text).ok()?;
     let named = names.protocol(name).or_else(|| protocol_number(name));
@@ -358,7 +358,7 @@ fn read_icmp(piece: Piece<'_>, version6: bool) -> Result<PortRange, Flaw> {
     Ok(u16::from_be_bytes([kind, code]).into())
 }
 
-/// A port, or one and another with a dash between them.
+/// Reads a port, or two ports with a dash between them.
 #[inline]
 fn read_ports(
     piece: Piece<'_>,
@@ -366,7 +366,7 @@ fn read_ports(
     context: &Context<'_>,
 ) -> Result<PortRange, Flaw> {
     match piece.split(b'-') {
-        // A negative number is to be called out of range.
+        // This reports a negative number as out of range.
         Some((first, _)) if first.text.is_empty() => read_port(piece, protocol, context),
         None => read_port(piece, protocol, context),
         Some((first, last)) => {
@@ -400,7 +400,8 @@ impl Text for PortRange {
     }
 }
 
-/// Ports of a set that does not store the protocol: it only says what a service's name means.
+/// Reads ports of a set that does not store the protocol. A protocol only selects the meaning of a
+/// service's name.
 pub(crate) fn read_plain_ports(part: Piece<'_>, context: &Context<'_>) -> Result<PortRange, Flaw> {
     let (protocol, ports) = match part.split(b':') {
         None => (Protocol::TCP, part),
@@ -457,7 +458,7 @@ impl Text for Mark {
     }
 }
 
-/// What stands before the name of a bridge's port.
+/// The prefix of the name of a bridge's port.
 const PHYSDEV: &[u8] = b"physdev:";
 
 impl Text for Interface {
@@ -502,8 +503,8 @@ fn read_member(piece: Piece<'_>) -> Result<SetName, Flaw> {
     SetName::existing(piece.text).map_err(|error| piece.flaw(error.reason()))
 }
 
-/// Whether commas are part of a name, as they are to the tool where one is the first or the last
-/// character.
+/// Returns whether commas are part of a name. For the tool, they are if one is the first or the
+/// last character.
 fn is_one_name(text: &[u8]) -> bool {
     text.starts_with(b",") || text.ends_with(b",") || !text.contains(&b',')
 }
@@ -540,7 +541,7 @@ impl Text for Member {
         Ok(member.with_neighbor(Some(place(other))))
     }
 
-    /// Each name has quotes of its own.
+    /// Each name has its own quotes.
     fn carried(&self, medium: Medium) -> Carried {
         let name = self.name().as_bytes();
         let other = self
@@ -604,7 +605,7 @@ impl Text for AnyElement {
     }
 }
 
-/// A port as it is displayed.
+/// Reads a port in the form in which it is displayed.
 #[cfg(feature = "serde")]
 pub(crate) fn read_whole_port(text: &str) -> Option<Port> {
     let context = Context {

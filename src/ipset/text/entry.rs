@@ -23,30 +23,32 @@ use crate::{Error, Result};
 const READ: &str = "read entry";
 
 impl<T: SetType> fmt::Display for Entry<T> {
-    /// As it is added with the tool: the elements, then the options that are there.
+    /// Writes the entry in the tool's syntax: the elements, then the options that it has.
     ///
-    /// What a `String` cannot carry in this syntax (names and comments that are not UTF-8, a
-    /// comment with a double quote) is escaped so that it is refused when it is read, never taken
-    /// for something else. [`Entry::to_text`] has the bytes.
+    /// A `String` cannot represent names and comments that are not UTF-8, or a comment with a
+    /// double quote. They are escaped in a form that is refused when it is read.
+    /// [`Entry::to_text`] returns the bytes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.print(f)
     }
 }
 
 impl<T: SetType> Entry<T> {
-    /// As it is added with the tool, with the bytes of names and comments as they are: they need
-    /// not be UTF-8.
+    /// Returns the entry in the tool's syntax, with the unchanged bytes of names and comments.
+    ///
+    /// The bytes need not be UTF-8.
     pub fn to_text(&self) -> Vec<u8> {
         text_of(|out| self.print(out))
     }
 
-    /// The elements alone, as [`Entry::to_text`] has them.
+    /// Returns only the elements, in the form of [`Entry::to_text`].
     pub fn value_to_text(&self) -> Vec<u8> {
         text_of(|out| print(self.value(), out))
     }
 
-    /// The options that the entry has and their values, in the order in which the tool lists
-    /// them. A comment has its quotes.
+    /// Returns the entry's options and their values, in the order in which the tool prints them.
+    ///
+    /// The value of a comment includes its quotes.
     pub fn option_texts(&self) -> Vec<OptionText> {
         let mut texts = Vec::new();
         let _ = self.each_option(&mut |name, value| {
@@ -57,7 +59,7 @@ impl<T: SetType> Entry<T> {
         texts
     }
 
-    /// Writes what [`super::Writer`] has behind the set's name.
+    /// Writes the part of an `add` line after the set's name.
     pub(super) fn print(&self, out: &mut dyn Sink) -> fmt::Result {
         print(self.value(), out)?;
         self.each_option(&mut |name, value| match value {
@@ -67,7 +69,7 @@ impl<T: SetType> Entry<T> {
         })
     }
 
-    /// Why no line of text carries the entry.
+    /// Returns the reason why a line of text cannot represent the entry, if there is one.
     pub(super) fn uncarried(&self) -> Option<&'static str> {
         if carried(self.value(), Medium::Bytes) == Carried::Not {
             return Some("a line of text cannot carry the name in it");
@@ -108,19 +110,19 @@ impl<T: SetType> Entry<T> {
 
 fn text_of(print: impl FnOnce(&mut dyn Sink) -> fmt::Result) -> Vec<u8> {
     let mut text = Vec::new();
-    // A vector takes whatever is written to it.
+    // Writing to a vector does not fail.
     let _ = Out::write(&mut text, |out| print(out));
     text
 }
 
-/// The value of an entry in the tool's syntax, with what belongs to it although the tool writes
-/// it among the options.
+/// Displays the value of an entry in the tool's syntax, including `wildcard`, which the tool writes
+/// among the options.
 #[cfg(feature = "serde")]
 pub(crate) struct WholeValueText<'a, T: SetType>(&'a Entry<T>);
 
 #[cfg(feature = "serde")]
 impl<T: SetType> Entry<T> {
-    /// `None` if a `String` cannot carry it.
+    /// Returns the text of the value, or `None` if a `String` cannot represent it.
     pub(crate) fn whole_value_text(&self) -> Option<WholeValueText<'_, T>> {
         let carried = carried(self.value(), Medium::Utf8) != Carried::Not;
         carried.then_some(WholeValueText(self))
@@ -139,19 +141,19 @@ impl<T: SetType> fmt::Display for WholeValueText<'_, T> {
     }
 }
 
-/// A mark as [`SkbMark`] is displayed.
+/// Reads a mark in the form in which [`SkbMark`] is displayed.
 #[cfg(feature = "serde")]
 pub(crate) fn read_skb_mark(text: &str) -> Option<SkbMark> {
     read_mark(Piece::line(text.as_bytes())).ok()
 }
 
-/// A priority as [`SkbPriority`] is displayed.
+/// Reads a priority in the form in which [`SkbPriority`] is displayed.
 #[cfg(feature = "serde")]
 pub(crate) fn read_skb_priority(text: &str) -> Option<SkbPriority> {
     read_priority(Piece::line(text.as_bytes())).ok()
 }
 
-/// Is told an option's name and its value, if it has one.
+/// A function that is called with an option's name, and its value if it has one.
 type Each<'a> = dyn FnMut(&'static str, Option<Value<'_>>) -> fmt::Result + 'a;
 
 /// The value of an option.
@@ -175,7 +177,7 @@ impl fmt::Display for Value<'_> {
 
 fn print_comment(comment: &[u8], out: &mut dyn Sink) -> fmt::Result {
     match out.medium() {
-        // The tool does not read a comment of no letters. The kernel takes it for none.
+        // The tool does not read an empty comment. The kernel takes it for none.
         Medium::Bytes if comment.is_empty() => Ok(()),
         Medium::Bytes if is_plain_comment(comment) => {
             out.write_str(" comment \"")?;
@@ -186,13 +188,14 @@ fn print_comment(comment: &[u8], out: &mut dyn Sink) -> fmt::Result {
     }
 }
 
-/// Whether text can carry a comment.
+/// Returns whether text can represent a comment.
 fn is_plain_comment(comment: &[u8]) -> bool {
     !comment.iter().any(|byte| matches!(byte, b'"' | b'\n'))
 }
 
 impl fmt::Display for SkbMark {
-    /// `0x10/0xff`, without the mask if it has all bits.
+    /// Writes the mark and the mask, such as `0x10/0xff`. The mask is omitted if all its bits are
+    /// set.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:#x}", self.mark)?;
         if self.mask != u32::MAX {
@@ -203,13 +206,13 @@ impl fmt::Display for SkbMark {
 }
 
 impl fmt::Display for SkbPriority {
-    /// `1:a0`, both in hexadecimal digits.
+    /// Writes the major and the minor number in hexadecimal, such as `1:a0`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:x}:{:x}", self.major, self.minor)
     }
 }
 
-/// Hexadecimal digits, at most as many as `most`.
+/// Reads at most `most` hexadecimal digits.
 fn hexadecimal(text: &[u8], most: usize) -> Option<u32> {
     let digits = text.iter().all(u8::is_ascii_hexdigit);
     let digits = digits && (1..=most).contains(&text.len());
@@ -244,7 +247,7 @@ fn read_priority(piece: Piece<'_>) -> Result<SkbPriority, Flaw> {
         })
 }
 
-/// What stands behind the elements of an entry.
+/// The options after the elements of an entry.
 #[derive(Default)]
 struct Rest {
     options: EntryOptions,
@@ -304,7 +307,7 @@ impl Rest {
                 let queue = words.expect("the queue")?.number(0, u16::MAX.into())?;
                 options.skbqueue.replace(queue as u16).is_some()
             }
-            // Flags may be there twice.
+            // The tool accepts flags twice.
             b"nomatch" => {
                 options.nomatch = true;
                 false
@@ -331,7 +334,7 @@ impl Rest {
     }
 }
 
-/// Whether an option says something where an entry is removed or tested, too.
+/// Returns whether an option is accepted for an entry with this purpose.
 fn is_for(name: &str, purpose: Purpose) -> bool {
     match purpose {
         Purpose::Add | Purpose::Put => true,
@@ -353,7 +356,7 @@ fn read_comment(word: Piece<'_>) -> Result<&[u8], Flaw> {
     Ok(word.text)
 }
 
-/// An entry of a type.
+/// Reads an entry of a type.
 fn read<T: SetType>(
     kind: &T,
     words: &mut Words<'_>,
@@ -370,7 +373,7 @@ fn read<T: SetType>(
     Ok(Entry::from_parts(value, rest.options))
 }
 
-/// An entry of a set, refused if it is none that the set can have. `scratch` is overwritten.
+/// Reads an entry of a set, and refuses one that the set cannot have. `scratch` is overwritten.
 pub(super) fn read_for<T: SetType>(
     set: &IpSet<T>,
     words: &mut Words<'_>,
@@ -394,19 +397,20 @@ pub(super) fn read_for<T: SetType>(
 }
 
 impl<T: SetType> IpSet<T> {
-    /// An entry of this set, from the tool's syntax.
+    /// Reads an entry of this set in the tool's syntax.
     ///
     /// # Errors
-    /// `InvalidInput` says where in the text what is wrong: [`Error::position`] has the column.
-    /// What no set of this type and family can have is wrong too.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the text is malformed, or if no set of
+    /// this type and family can have the entry. [`Error::position`] returns the column of the
+    /// mistake.
     pub fn parse_entry(&self, text: impl AsRef<[u8]>) -> Result<Entry<T>> {
         self.parse_entry_with(text, &())
     }
 
-    /// As [`parse_entry`](Self::parse_entry), with names of hosts, services and protocols.
+    /// Reads an entry of this set, with names of hosts, services and protocols.
     ///
     /// # Errors
-    /// As [`parse_entry`](Self::parse_entry).
+    /// Those of [`parse_entry`](Self::parse_entry).
     pub fn parse_entry_with(&self, text: impl AsRef<[u8]>, names: &dyn Names) -> Result<Entry<T>> {
         let text = text.as_ref();
         let mut scratch = wire::Writer::default();
@@ -424,7 +428,7 @@ impl<T: SetType> IpSet<T> {
 impl<T: SetType + Default> FromStr for Entry<T> {
     type Err = Error;
 
-    /// From the tool's syntax. [`IpSet::parse_entry`] knows the family, too.
+    /// Reads an entry in the tool's syntax. [`IpSet::parse_entry`] also checks the family.
     fn from_str(text: &str) -> Result<Self> {
         let context = Context {
             names: &(),

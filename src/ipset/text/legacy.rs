@@ -1,20 +1,20 @@
-//! Options of `create` from the tool's older versions, which it still takes.
+//! Options of `create` from older versions of the tool, which it still accepts.
 
 use super::piece::{Flaw, Piece, Words};
 use crate::ipset::model::types::{Definition, Takes};
 
-/// Such an option. Each has a value.
+/// An option of an older version. Each one has a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Legacy {
-    /// Has no meaning any more.
+    /// An option without a meaning today.
     Ignored,
     /// `network`: a range as a network.
     Network,
-    /// `from`: the start of a range, behind which stand `to` and its end.
+    /// `from`: the start of a range, followed by `to` and its end.
     From,
 }
 
-/// The two words of a range, or the only one.
+/// The one or two words of a range.
 pub(super) struct RangeWords<'a> {
     pub(super) first: Piece<'a>,
     pub(super) last: Option<Piece<'a>>,
@@ -42,7 +42,7 @@ impl Legacy {
         }
     }
 
-    /// Takes the option's value, and the words of the range that it is.
+    /// Reads the option's value, and returns the words of the range if it is one.
     pub(super) fn range<'a>(self, words: &mut Words<'a>) -> Result<Option<RangeWords<'a>>, Flaw> {
         let first = words.expect("the value")?;
         let last = match self {
@@ -64,7 +64,7 @@ impl Legacy {
 mod tests {
     use crate::ipset::{AnySet, AnyType};
 
-    /// As version 7.17 of the tool takes them.
+    /// The options are those that version 7.17 of the tool accepts.
     #[test]
     fn each_type_has_its_old_options() {
         for kind in AnyType::all() {

@@ -2,10 +2,10 @@
 
 use std::io::{self, BufRead, Read};
 
-/// The longest line that is kept. What a command can say takes a fraction of it.
+/// The length of the longest line that is kept. Every command is much shorter.
 const LONGEST: usize = 1 << 16;
 
-/// Reads a file line by line, in constant memory however long the lines are.
+/// Reads a file line by line, in constant memory regardless of the length of the lines.
 pub(super) struct Lines<R> {
     input: R,
     line: Vec<u8>,
@@ -15,12 +15,12 @@ pub(super) struct Lines<R> {
 }
 
 impl<R> Lines<R> {
-    /// The number of the line that was read last, from 1.
+    /// Returns the number of the last line that was read, from 1.
     pub(super) fn number(&self) -> usize {
         self.number
     }
 
-    /// The line that was read last, without its end.
+    /// Returns the last line that was read, without its line ending.
     pub(super) fn line(&self) -> &[u8] {
         &self.line
     }
@@ -37,17 +37,17 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
-    /// Whether the end of the line was left out, because it is longer than any command.
+    /// Returns whether the line was cut off, because it is longer than any command.
     pub(super) fn is_too_long(&self) -> bool {
         self.too_long
     }
 
-    /// Reads nothing more.
+    /// Ends the file: no further line is read.
     pub(super) fn end(&mut self) {
         self.ended = true;
     }
 
-    /// Reads the next line, if there is one. After an error there is none.
+    /// Reads the next line. Returns false at the end of the file and after an error.
     pub(super) fn advance(&mut self) -> io::Result<bool> {
         if self.ended {
             return Ok(false);
@@ -70,8 +70,8 @@ impl<R: BufRead> Lines<R> {
         Ok(length > 0)
     }
 
-    /// Takes the line out without its end, for as long as something else is to be changed by what
-    /// it says.
+    /// Takes the line out, without its line ending, so that its text can be used while `self`
+    /// is borrowed mutably.
     pub(super) fn take(&mut self) -> Vec<u8> {
         while let Some(b'\n' | b'\r') = self.line.last() {
             self.line.pop();
@@ -79,7 +79,7 @@ impl<R: BufRead> Lines<R> {
         std::mem::take(&mut self.line)
     }
 
-    /// Gives the line back, so that its memory is used again.
+    /// Gives the line back, so that its memory is reused.
     pub(super) fn give_back(&mut self, line: Vec<u8>) {
         self.line = line;
     }

@@ -1,7 +1,7 @@
-//! Sets and entries in the syntax of the `ipset` tool, and whole files of `ipset save`. No
-//! kernel is asked for anything.
+//! Reads and writes sets, entries and save files in the syntax of the `ipset` tool.
 //!
-//! A set is written as it is created, an entry as it is added:
+//! This module does not access the kernel. A set has the text with which the tool creates it, and
+//! an entry the text with which the tool adds it:
 //!
 //! ```
 //! use ipvset::ipset::{AnySet, Entry, HashNetPort, IpSet, udp};
@@ -21,17 +21,19 @@
 //! # Ok::<(), ipvset::Error>(())
 //! ```
 //!
-//! [`Reader`] and [`Writer`] do so with the files of `ipset save`, [`Commands`] reads every file
-//! that `ipset restore` takes.
+//! [`Reader`] and [`Writer`] read and write the files of `ipset save`. [`Commands`] reads every
+//! file that `ipset restore` accepts.
 //!
-//! The text is the tool's own (version 7.17): every line that `ipset save` prints is read, and
-//! written again as it was. Beside what that prints, ranges, names of ICMP messages, numbers in
-//! the bases of C (`0x10`, `010`), options in any order and those of older versions are read. Two
-//! things differ from the tool: `forceadd` is written, which the tool forgets, and a quote may only
-//! stand around a whole word. Names of hosts and services are read where [`Names`] knows them.
+//! The syntax is that of version 7.17 of the tool. Every line that `ipset save` prints can be read,
+//! and is written again unchanged. Other text that the tool accepts can be read too: ranges, names
+//! of ICMP messages, numbers in the bases of C (`0x10`, `010`), options in any order, and options
+//! of older versions. Names of hosts and services are read with the help of [`Names`].
 //!
-//! A line is bytes: names and comments need not be UTF-8. What a `String` cannot carry is escaped
-//! by `Display`, so that it is never taken for something else.
+//! Two things differ from the tool. `forceadd` is written, which the tool omits. A quote is only
+//! accepted around a whole word.
+//!
+//! A line consists of bytes, since names and comments need not be UTF-8. `Display` escapes what a
+//! `String` cannot represent, in a form that cannot be mistaken for something else.
 
 mod command;
 mod commands;
@@ -70,11 +72,14 @@ pub use reader::{Line, Reader};
 pub use switches::Output;
 pub use writer::Writer;
 
-/// The words of a line: separated by blanks, or in double quotes, which are taken off. Blanks are
-/// the space, the tab and the ends of lines.
+/// Splits a line into words.
+///
+/// Words are separated by blanks, or enclosed in double quotes, which are removed. Blanks are the
+/// space, the tab, `\r` and `\n`.
 ///
 /// # Errors
-/// `InvalidInput` for a quote that is not closed, or does not stand around a whole word.
+/// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a quote that is not closed, or that does
+/// not enclose a whole word.
 pub fn words(line: &[u8]) -> Result<Vec<&[u8]>> {
     let mut words = Words::of(line);
     let mut all = Vec::new();

@@ -1,33 +1,33 @@
-//! Names that stand for numbers.
+//! Names of hosts, services, protocols and ICMP messages.
 
 use std::net::IpAddr;
 
 use crate::ipset::Family;
 
-/// Finds what a name stands for, where the text has the name of a host, a service or a protocol in
-/// place of an address, a port or a number.
+/// Resolves names of hosts, services and protocols in text to addresses, ports and numbers.
 ///
-/// Without one, names of hosts and services are refused: this crate opens no files and asks no
-/// resolver on its own. `()` knows no names.
+/// This crate does not open files or ask a resolver for names. So names of hosts and services are
+/// refused unless a program implements this trait. `()` resolves no names.
 pub trait Names {
-    /// The address of a host, of this family if one is needed.
+    /// Returns the address of a host. If a family is given, the address has to be of that family.
     ///
-    /// It is asked for older forms of addresses, too, which C's `getaddrinfo` reads: `10.1` is
-    /// 10.0.0.1, and `010.0.0.1` is 8.0.0.1. It is not asked for what is meant to be an address and
-    /// is wrong, such as `10.0.0.256`.
+    /// This is also called for older forms of addresses that C's `getaddrinfo` reads: `10.1` is
+    /// 10.0.0.1, and `010.0.0.1` is 8.0.0.1. It is not called for malformed addresses, such as
+    /// `10.0.0.256`.
     fn address(&self, host: &str, family: Option<Family>) -> Option<IpAddr> {
         let _ = (host, family);
         None
     }
 
-    /// The port of a service, such as `domain` of the protocol `udp`.
+    /// Returns the port of a service, such as `domain` of the protocol `udp`.
     fn port(&self, service: &str, protocol: &str) -> Option<u16> {
         let _ = (service, protocol);
         None
     }
 
-    /// The number of a protocol, such as 50 of `IPSEC-ESP`. Those that Debian has in
-    /// /etc/protocols are known without.
+    /// Returns the number of a protocol, such as 50 for `IPSEC-ESP`.
+    ///
+    /// The names that Debian has in /etc/protocols are known without this.
     fn protocol(&self, name: &str) -> Option<u8> {
         let _ = name;
         None
@@ -108,7 +108,7 @@ static PROTOCOLS: &[(u8, &str)] = &[
     (143, "ethernet"),
 ];
 
-/// Other names that are there, but for those that differ in small and capital letters only.
+/// Other names in that file, without those that differ only in case.
 static ALIASES: &[(u8, &str)] = &[
     (4, "IP-ENCAP"),
     (50, "IPSEC-ESP"),
@@ -118,20 +118,20 @@ static ALIASES: &[(u8, &str)] = &[
     (89, "OSPFIGP"),
 ];
 
-/// The name of a protocol.
+/// Returns the name of a protocol.
 pub(crate) fn protocol_name(number: u8) -> Option<&'static str> {
     let place = PROTOCOLS.binary_search_by_key(&number, |(it, _)| *it);
     PROTOCOLS.get(place.ok()?).map(|(_, name)| *name)
 }
 
-/// The protocol of a name.
+/// Returns the number of the protocol with a name.
 pub(crate) fn protocol_number(name: &str) -> Option<u8> {
     let mut all = PROTOCOLS.iter().chain(ALIASES);
     all.find(|(_, it)| it.eq_ignore_ascii_case(name))
         .map(|(number, _)| *number)
 }
 
-/// Type, code, name. Of several names for one message the first is the one that is written.
+/// The type, code and name of a message. If a message has several names, the first is written.
 type Message = (u8, u8, &'static str);
 
 static ICMP: &[Message] = &[
@@ -189,7 +189,7 @@ static ICMPV6: &[Message] = &[
     (133, 0, "router-solicitation"),
     (134, 0, "router-advertisement"),
     (135, 0, "neighbour-solicitation"),
-    // As the tool spells it, too.
+    // The tool's spelling.
     (135, 0, "neigbour-solicitation"),
     (136, 0, "neighbour-advertisement"),
     (136, 0, "neigbour-advertisement"),
@@ -200,7 +200,7 @@ fn messages(version6: bool) -> &'static [Message] {
     if version6 { ICMPV6 } else { ICMP }
 }
 
-/// The name of an ICMP message.
+/// Returns the name of an ICMP message.
 pub(crate) fn icmp_name(version6: bool, kind: u8, code: u8) -> Option<&'static str> {
     messages(version6)
         .iter()
@@ -208,7 +208,7 @@ pub(crate) fn icmp_name(version6: bool, kind: u8, code: u8) -> Option<&'static s
         .map(|(.., name)| *name)
 }
 
-/// Type and code of a named ICMP message.
+/// Returns the type and code of the ICMP message with a name.
 pub(crate) fn icmp_message(version6: bool, name: &str) -> Option<(u8, u8)> {
     messages(version6)
         .iter()

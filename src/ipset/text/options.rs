@@ -1,14 +1,14 @@
-//! The options that text can have, by type of set.
+//! The options that text can have, by set type.
 
 use super::piece::{Flaw, Piece};
 use crate::ipset::AnyType;
 use crate::ipset::model::types::{Definition, Families, SetType, Takes};
 
-/// An option and its value as the tool writes them.
+/// An option with its value, as the tool writes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OptionText {
-    /// Such as `maxelem`.
+    /// The name, such as `maxelem`.
     pub name: &'static str,
     /// The value, if the option has one.
     pub value: Option<String>,
@@ -18,9 +18,9 @@ pub struct OptionText {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OptionName {
-    /// Such as `maxelem`.
+    /// The name, such as `maxelem`.
     pub name: &'static str,
-    /// A value follows it.
+    /// Whether a value follows the name.
     pub has_value: bool,
 }
 
@@ -38,10 +38,11 @@ const fn flag(name: &'static str) -> OptionName {
     }
 }
 
-/// Says whether sets of a type take an option.
+/// Returns whether sets of a type take an option.
 type TakenBy = fn(&Definition) -> bool;
 
-/// In the order in which the tool lists them, but for the masks of types that got theirs late.
+/// The options of sets, in the order in which the tool lists them, except for the masks of types
+/// that got them later.
 static CREATE: &[(OptionName, TakenBy)] = &[
     (value("range"), |it| {
         let range = Takes::ADDRESS_RANGE.union(Takes::PORT_RANGE);
@@ -107,24 +108,25 @@ impl OptionName {
 }
 
 impl AnyType {
-    /// The options with which sets of the type can be created.
+    /// Returns the options with which sets of the type can be created.
     pub fn create_options(&self) -> impl Iterator<Item = OptionName> + use<> {
         OptionName::of_sets(self.definition())
     }
 
-    /// The options that entries of the type can have. Which of them a set takes depends on how it
-    /// was created, too.
+    /// Returns the options that entries of the type can have.
+    ///
+    /// Which of them a set accepts also depends on the options with which it was created.
     pub fn entry_options(&self) -> impl Iterator<Item = OptionName> + use<> {
         OptionName::of_entries(self.definition())
     }
 }
 
-/// An option's name, which may have two dashes before it.
+/// Removes the two dashes that may precede an option's name.
 pub(super) fn without_dashes(word: &[u8]) -> &[u8] {
     word.strip_prefix(b"--").unwrap_or(word)
 }
 
-/// A word that is no option of the type.
+/// Returns the error for a word that is not an option of the type.
 #[cold]
 pub(super) fn unknown(word: Piece<'_>, definition: &Definition) -> Flaw {
     let (name, word_shown) = (definition.name, word.shown());

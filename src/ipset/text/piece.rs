@@ -1,6 +1,6 @@
-//! Pieces of a line that know where in it they stand.
+//! Pieces of a line that know their position in it.
 //!
-//! A line is bytes: names and comments need not be UTF-8.
+//! A line consists of bytes, since names and comments need not be UTF-8.
 
 use std::borrow::Cow;
 use std::str;
@@ -14,11 +14,11 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Piece<'a> {
     pub(crate) text: &'a [u8],
-    /// The byte of the line at which it begins.
+    /// The index of its first byte in the line.
     pub(crate) at: usize,
 }
 
-/// What is wrong with a line, and where.
+/// A mistake in a line, with its position.
 #[derive(Debug)]
 pub(crate) struct Flaw {
     at: usize,
@@ -26,7 +26,7 @@ pub(crate) struct Flaw {
 }
 
 impl Flaw {
-    /// As an error about a line, of which this is the number.
+    /// Makes an error about a line with this number.
     #[cold]
     pub(crate) fn error(self, operation: &'static str, line: &[u8], number: usize) -> Error {
         let before = line.get(..self.at).unwrap_or(line);
@@ -44,12 +44,12 @@ impl<'a> Piece<'a> {
         Self { text, at: 0 }
     }
 
-    /// The text, for a message.
+    /// Returns the text in a form for messages.
     pub(crate) fn shown(&self) -> Shown<'a> {
         Shown(self.text)
     }
 
-    /// As a value that has a text of its own, such as an address.
+    /// Parses the text with `FromStr`, for example as an address.
     #[inline]
     pub(crate) fn parse<T: str::FromStr>(&self) -> Option<T> {
         str::from_utf8(self.text).ok()?.parse().ok()
@@ -63,8 +63,8 @@ impl<'a> Piece<'a> {
         }
     }
 
-    /// What stands before and behind the first of a character that is not in square brackets,
-    /// which is how names with dashes, colons or commas are written.
+    /// Splits the text at the first separator outside of square brackets, in which names with
+    /// dashes, colons or commas are written.
     #[inline]
     pub(crate) fn split(&self, separator: u8) -> Option<(Self, Self)> {
         let mut inside = false;
@@ -90,7 +90,7 @@ impl<'a> Piece<'a> {
         ))
     }
 
-    /// Without the square brackets around it.
+    /// Removes the square brackets around the text.
     pub(crate) fn bare(&self) -> Self {
         match self.text {
             [b'[', text @ .., b']'] => Self {
@@ -101,7 +101,7 @@ impl<'a> Piece<'a> {
         }
     }
 
-    /// A number as the tool reads them: decimal, hexadecimal after `0x`, octal after `0`.
+    /// Reads a number as the tool does: decimal, hexadecimal after `0x`, or octal after `0`.
     #[inline]
     pub(crate) fn number(&self, least: u64, most: u64) -> Result<u64, Flaw> {
         let number = match self.text {
@@ -128,7 +128,7 @@ enum Digits {
     None,
 }
 
-/// Digits in the base that their beginning says.
+/// Reads digits in the base that their prefix indicates.
 #[inline]
 fn digits(text: &[u8]) -> Digits {
     let (text, base) = match text {
@@ -151,11 +151,11 @@ fn digits(text: &[u8]) -> Digits {
     number.map_or(Digits::TooLarge, Digits::Number)
 }
 
-/// The words of a line: separated by blanks, or in double quotes.
+/// The words of a line, separated by blanks or enclosed in double quotes.
 #[derive(Debug, Clone)]
 pub(crate) struct Words<'a> {
     rest: Piece<'a>,
-    /// The options of the command that were among the words so far, if the line is a command.
+    /// The options of the command among the words read so far, if the line is a command.
     switches: Option<Switches<'a>>,
 }
 
@@ -167,7 +167,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// The words of a command, among which options such as `-exist` stand anywhere.
+    /// Splits a command, in which options such as `-exist` may be anywhere.
     pub(crate) fn of_command(line: &'a [u8]) -> Self {
         Self {
             switches: Some(Switches::default()),
@@ -175,12 +175,12 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// Where the line ends.
+    /// Returns the rest of the line.
     pub(crate) fn rest(&self) -> Piece<'a> {
         self.rest
     }
 
-    /// The options of the command, when every word was read.
+    /// Returns the options of the command. All words have to be read before.
     pub(crate) fn switches(&self) -> Switches<'a> {
         self.switches.unwrap_or_default()
     }
@@ -192,7 +192,7 @@ impl<'a> Words<'a> {
         };
     }
 
-    /// The next word, without its quotes.
+    /// Returns the next word, without its quotes.
     #[inline]
     pub(crate) fn next(&mut self) -> Result<Option<Piece<'a>>, Flaw> {
         loop {
@@ -201,14 +201,14 @@ impl<'a> Words<'a> {
                 Some(Word::Quoted(word)) => return Ok(Some(word)),
                 None => return Ok(None),
             };
-            // What is in quotes is never an option.
+            // A word in quotes is never an option.
             if word.text.first() != Some(&b'-') || !self.switch(word)? {
                 return Ok(Some(word));
             }
         }
     }
 
-    /// Takes an option of the command, if the word is one.
+    /// Reads an option of the command, if the word is one.
     #[cold]
     fn switch(&mut self, word: Piece<'a>) -> Result<bool, Flaw> {
         let (Some(mut switches), Some(switch)) = (self.switches, Switch::named(word.text)) else {
@@ -257,7 +257,7 @@ impl<'a> Words<'a> {
         };
         self.advance(length + 2);
         if self.rest.text.first().is_some_and(|it| !is_blank(it)) {
-            return Err(self.rest.flaw("a blank is missing behind the quote"));
+            return Err(self.rest.flaw("a blank is missing after the quote"));
         }
         Ok(Piece {
             text: inside.get(..length).unwrap_or_default(),
@@ -265,7 +265,7 @@ impl<'a> Words<'a> {
         })
     }
 
-    /// The next word, which has to be there.
+    /// Returns the next word, or an error if there is none.
     pub(crate) fn expect(&mut self, what: &'static str) -> Result<Piece<'a>, Flaw> {
         match self.next()? {
             Some(word) => Ok(word),
@@ -279,7 +279,7 @@ enum Word<'a> {
     Quoted(Piece<'a>),
 }
 
-/// Whether a byte separates words: the tool knows no other blanks.
+/// Returns whether a byte separates words. The tool has no other blanks.
 pub(crate) fn is_blank(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }

@@ -1,4 +1,4 @@
-//! Reads what `ipset save` writes.
+//! Reads the files of `ipset save`.
 
 use std::fmt;
 use std::io::BufRead;
@@ -13,13 +13,13 @@ use crate::ipset::{AnyEntry, AnySet, SetName};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Line {
-    /// `create`: the set is created.
+    /// `create`: creates a set.
     Create(AnySet),
-    /// `add`: the entry is added to the set of this name.
+    /// `add`: adds an entry to the set with this name.
     Add(SetName, AnyEntry),
 }
 
-/// Reads a save file line by line. Empty lines and those that begin with `#` are passed over.
+/// Reads a save file line by line. Empty lines and lines that begin with `#` are skipped.
 ///
 /// ```
 /// use ipvset::ipset::text::{Line, Reader};
@@ -37,8 +37,12 @@ pub enum Line {
 /// # Ok::<(), ipvset::Error>(())
 /// ```
 ///
-/// After an error the next line is read, so that a caller may go on. [`Commands`] reads files with
-/// other commands, too.
+/// After an error, the iterator goes on with the next line. [`Commands`] also reads files with
+/// other commands.
+///
+/// # Errors
+/// The iterator returns [`InvalidInput`](crate::ErrorKind::InvalidInput) for a malformed line, and
+/// [`Io`](crate::ErrorKind::Io) if reading fails.
 pub struct Reader<R> {
     commands: Commands<'static, R>,
 }
@@ -50,15 +54,15 @@ impl<R> fmt::Debug for Reader<R> {
 }
 
 impl<R: BufRead> Reader<R> {
-    /// Reads from a file, a pipe, or bytes.
+    /// Reads from a file, a pipe or a byte slice.
     pub fn new(input: R) -> Self {
         Self {
             commands: Commands::of_saved(input),
         }
     }
 
-    /// Tells of a set that exists already, so that entries can be added to it without a `create`
-    /// line before them.
+    /// Adds a set that already exists, so that its entries can be read without a `create` line
+    /// before them.
     #[must_use]
     pub fn with_set(self, set: AnySet) -> Self {
         Self {
@@ -66,7 +70,7 @@ impl<R: BufRead> Reader<R> {
         }
     }
 
-    /// The number of the line that was read last, from 1.
+    /// Returns the number of the last line that was read, from 1.
     pub fn line_number(&self) -> usize {
         self.commands.line_number()
     }
@@ -81,7 +85,7 @@ impl<R: BufRead> Iterator for Reader<R> {
             Ok(CommandLine { command, .. }) => match command {
                 Command::Create(set) => Some(Ok(Line::Create(set))),
                 Command::Add(name, entry) => Some(Ok(Line::Add(name, entry))),
-                // Refused where it is read.
+                // Other commands were refused when they were read.
                 _ => None,
             },
         })

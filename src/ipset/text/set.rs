@@ -19,7 +19,7 @@ use crate::{Error, Result};
 
 const READ: &str = "read set";
 
-/// A set's name as a word of a line.
+/// Displays a set's name as a word of a line.
 pub(super) struct Quoted<'a>(pub(super) &'a SetName);
 
 impl fmt::Display for Quoted<'_> {
@@ -33,14 +33,14 @@ pub(super) fn read_name(word: Piece<'_>) -> Result<SetName, Flaw> {
 }
 
 impl<T: SetType> fmt::Display for IpSet<T> {
-    /// As it is created with the tool: name, type, and the options that are given.
+    /// Writes the set in the tool's syntax: the name, the type, and the options that are given.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.print(f)
     }
 }
 
 impl<T: SetType> IpSet<T> {
-    /// Writes what stands behind `create`.
+    /// Writes the part of a `create` line after the command.
     pub(super) fn print(&self, out: &mut dyn Sink) -> fmt::Result {
         print_name(self.name().as_bytes(), out)?;
         write!(out, " {}", self.type_name())?;
@@ -53,8 +53,8 @@ impl<T: SetType> IpSet<T> {
         Ok(())
     }
 
-    /// The create options that are given and their values, in the order in which the tool lists
-    /// them for sets of the type.
+    /// Returns the create options that are given and their values, in the order in which the tool
+    /// prints them for the set type.
     pub fn option_texts(&self) -> impl Iterator<Item = OptionText> + use<T> {
         options(self.options(), self.definition())
     }
@@ -79,7 +79,7 @@ fn options(
     options: &CreateOptions,
     definition: &Definition,
 ) -> impl Iterator<Item = OptionText> + use<> {
-    // The types that have had a netmask from the start list it elsewhere.
+    // The types that always had a netmask list it at another place.
     let late = definition.options.contains(Takes::NETMASK_LATE);
     let family = (definition.families == Families::Both).then(|| family_text(options.family));
     let text = |name, value: Option<String>| {
@@ -121,7 +121,7 @@ fn options(
     .flatten()
 }
 
-/// Reads the words behind the type.
+/// Reads the words after the type.
 struct OptionReader<'a, 'n> {
     definition: &'static Definition,
     options: CreateOptions,
@@ -154,7 +154,7 @@ impl<'a> OptionReader<'a, '_> {
                 let value = number(0, crate::ipset::MAX_TIMEOUT.into())? as u32;
                 options.timeout.replace(value).is_some()
             }
-            // Flags may be there twice.
+            // The tool accepts flags twice.
             b"counters" => {
                 options.counters = true;
                 false
@@ -192,7 +192,7 @@ impl<'a> OptionReader<'a, '_> {
                 options.netmask.replace(value).is_some()
             }
             b"bitmask" => {
-                // The family may come later.
+                // It is read at the end, since the family may follow it.
                 self.bitmask.replace(words.expect("the mask")?).is_some()
             }
             b"markmask" => {
@@ -252,7 +252,7 @@ impl<'a> OptionReader<'a, '_> {
         }
     }
 
-    /// What can only be read when all words are.
+    /// Reads what depends on later words.
     fn finish(mut self) -> Result<CreateOptions, Flaw> {
         self.options.family = self.family.unwrap_or_default();
         if let Some(word) = self.bitmask {
@@ -286,7 +286,7 @@ fn read_address_range(word: Piece<'_>, context: &Context<'_>) -> Result<SetRange
     let range = match read_addresses(word, context)? {
         Addresses::Range(range) => Some(range),
         Addresses::Network(ipnet::IpNet::V4(net)) => Some(net.into()),
-        // A range or network of a single address became that address.
+        // A range or network of a single address was read as that address.
         Addresses::One(IpAddr::V4(one))
             if word.text.contains(&b'-') || word.text.contains(&b'/') =>
         {
@@ -314,7 +314,7 @@ fn read_family(name: &[u8], words: &mut Words<'_>) -> Result<Family, Flaw> {
     }
 }
 
-/// A set: name, type, options.
+/// Reads a set: its name, type and options.
 pub(super) fn read(words: &mut Words<'_>, names: &dyn Names) -> Result<AnySet, Flaw> {
     let name = read_name(words.expect("the set's name")?)?;
     let type_name = words.expect("the set's type")?;
@@ -341,21 +341,23 @@ pub(super) fn read(words: &mut Words<'_>, names: &dyn Names) -> Result<AnySet, F
 impl FromStr for AnySet {
     type Err = Error;
 
-    /// From the tool's syntax: name, type, options, as behind `create`.
+    /// Reads a set in the tool's syntax: name, type and options, as after `create`.
     fn from_str(text: &str) -> Result<Self> {
         Self::parse_with(text, &())
     }
 }
 
 impl AnySet {
-    /// From the tool's syntax, with names of hosts, services and protocols.
+    /// Reads a set in the tool's syntax, with names of hosts, services and protocols.
     ///
-    /// Values that the kernel rounds are rounded: `hashsize 0` is 64, `bucketsize 14` is 12, `size 2`
-    /// is 4, and the range of a `bitmap:ip` with a netmask is made of whole networks.
+    /// Values are rounded as the kernel does: `hashsize 0` becomes 64, `bucketsize 14` becomes 12,
+    /// `size 2` becomes 4, and the range of a `bitmap:ip` with a netmask is extended to whole
+    /// networks.
     ///
     /// # Errors
-    /// `InvalidInput` says where in the text what is wrong; what the type does not take and what
-    /// is beyond its limits is wrong too.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the text is malformed, or for an option
+    /// that the type does not take or a value beyond its limit. [`Error::position`] returns the
+    /// column of the mistake.
     pub fn parse_with(text: impl AsRef<[u8]>, names: &dyn Names) -> Result<Self> {
         let text = text.as_ref();
         read(&mut Words::of(text), names).map_err(|flaw| flaw.error(READ, text, 1))
@@ -365,7 +367,7 @@ impl AnySet {
 impl<T: SetType + Default> FromStr for IpSet<T> {
     type Err = Error;
 
-    /// From the tool's syntax: name, type, options, as behind `create`.
+    /// Reads a set in the tool's syntax: name, type and options, as after `create`.
     fn from_str(text: &str) -> Result<Self> {
         let set: AnySet = text.parse()?;
         set.typed().ok_or_else(|| {

@@ -1,8 +1,8 @@
-//! Bytes in messages.
+//! Displays bytes in messages.
 
 use std::fmt::{self, Write};
 
-/// Bytes as they are where they are UTF-8, and `\xe9` where they are not.
+/// Displays bytes unchanged if they are UTF-8, and otherwise in the form `\xe9`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shown<'a>(pub(crate) &'a [u8]);
 
@@ -20,8 +20,8 @@ fn escape(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(f, "{}", bytes.escape_ascii())
 }
 
-/// What the tool's syntax cannot carry, in a form that is refused when it is read: letters
-/// stand right behind a quote.
+/// Displays bytes that the tool's syntax cannot represent, in a form that is refused when it is
+/// read: text directly after a quote.
 pub(crate) struct Escaped<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Display for Escaped<'_> {

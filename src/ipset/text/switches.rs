@@ -1,8 +1,8 @@
-//! The options of a command that stand anywhere among its words.
+//! The options that may be anywhere among the words of a command.
 
 use super::piece::{Flaw, Piece};
 
-/// Such an option.
+/// An option that may be anywhere in a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Switch {
     Exist,
@@ -27,7 +27,7 @@ static SWITCHES: &[(Switch, [&str; 2])] = &[
 ];
 
 impl Switch {
-    /// The option that a word is: its name behind one dash or two.
+    /// Returns the option whose name the word is, after one or two dashes.
     pub(crate) fn named(word: &[u8]) -> Option<Self> {
         let (b"-", name) = word.split_at_checked(1)? else {
             return None;
@@ -42,7 +42,7 @@ impl Switch {
     }
 }
 
-/// How a command lists sets.
+/// The format in which a command prints sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Output {

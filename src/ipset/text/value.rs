@@ -1,4 +1,4 @@
-//! The text of values: the elements of an entry, in quotes where they have blanks.
+//! The text of values: the elements of an entry, in quotes if they contain blanks.
 
 use std::fmt;
 use std::{io, str};
@@ -10,16 +10,16 @@ use super::switches::Switch;
 use crate::ipset::Family;
 use crate::ipset::model::value::Elements;
 
-/// What text is written to. Names and comments are bytes, which need not be UTF-8.
+/// The destination of text. Names and comments are bytes, which need not be UTF-8.
 pub(crate) trait Sink: fmt::Write {
-    /// Which bytes it takes.
+    /// Returns which bytes it accepts.
     fn medium(&self) -> Medium;
 
-    /// Writes bytes that the medium takes.
+    /// Writes bytes that the medium accepts.
     fn bytes(&mut self, bytes: &[u8]) -> fmt::Result;
 }
 
-/// What is written: any bytes, or UTF-8 only.
+/// The bytes that can be written: any bytes, or only UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Medium {
     Bytes,
@@ -42,14 +42,14 @@ impl Sink for fmt::Formatter<'_> {
     }
 }
 
-/// Writes to a file.
+/// A [`Sink`] that writes to a file, and keeps the error.
 pub(crate) struct Out<W> {
     out: W,
     result: io::Result<()>,
 }
 
 impl<W: io::Write> Out<W> {
-    /// Writes what a function writes.
+    /// Writes the text that a function produces.
     pub(crate) fn write(out: W, text: impl FnOnce(&mut Self) -> fmt::Result) -> io::Result<()> {
         let mut out = Self {
             out,
@@ -57,7 +57,7 @@ impl<W: io::Write> Out<W> {
         };
         let written = text(&mut out);
         out.result?;
-        written.map_err(|_| io::Error::other("the text could not be made"))
+        written.map_err(|_| io::Error::other("the text could not be written"))
     }
 }
 
@@ -78,19 +78,19 @@ impl<W: io::Write> Sink for Out<W> {
     }
 }
 
-/// How the tool's syntax carries something.
+/// How the tool's syntax can represent something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Carried {
-    /// As it is.
+    /// Unchanged.
     Plain,
     /// In quotes.
     Quoted,
-    /// Not at all: what would be written is read as something else.
+    /// Not at all: the text would be read as something else.
     Not,
 }
 
 impl Carried {
-    /// A word of a line.
+    /// Returns how a word of a line is represented.
     pub(crate) fn word(word: &[u8], medium: Medium) -> Self {
         if word.is_empty() || word.contains(&b'"') || word.contains(&b'\n') || !medium.takes(word) {
             return Self::Not;
@@ -101,7 +101,8 @@ impl Carried {
         }
     }
 
-    /// A set's name. The tool takes some for options, even in quotes.
+    /// Returns how a set's name is represented. The tool takes some names for options, even in
+    /// quotes.
     pub(crate) fn name(name: &[u8], medium: Medium) -> Self {
         match Switch::named(name) {
             Some(_) => Self::Not,
@@ -125,15 +126,15 @@ fn in_quotes(out: &mut dyn Sink, text: impl FnOnce(&mut dyn Sink) -> fmt::Result
     out.write_char('"')
 }
 
-/// Whether and how the syntax carries a value.
+/// Returns whether and how the syntax represents a value.
 pub(crate) fn carried<V: Elements>(value: &V, medium: Medium) -> Carried {
     let mut carried = Carried::Plain;
     value.each(&mut |element| carried = carried.max(element.carried(medium)));
     carried
 }
 
-/// Whether all elements belong to one family: the kernel stores ICMP in sets of IPv6 addresses
-/// and the other way round, which the tool refuses.
+/// Returns whether all elements belong to one family. The kernel also stores ICMP in sets of IPv6
+/// addresses, and ICMPv6 in sets of IPv4 addresses, which the tool refuses.
 pub(crate) fn has_one_family<V: Elements>(value: &V) -> bool {
     let mut family: Option<Family> = None;
     let mut one = true;
@@ -146,14 +147,14 @@ pub(crate) fn has_one_family<V: Elements>(value: &V) -> bool {
     one
 }
 
-/// Whether the option `wildcard` belongs to a value.
+/// Returns whether a value has the option `wildcard`.
 pub(crate) fn has_wildcard<V: Elements>(value: &V) -> bool {
     let mut wildcard = false;
     value.each(&mut |element| wildcard |= element.is_wildcard());
     wildcard
 }
 
-/// Writes a value, or what is refused when it is read.
+/// Writes a value. If the syntax cannot represent it, writes text that is refused when it is read.
 pub(crate) fn print<V: Elements>(value: &V, out: &mut dyn Sink) -> fmt::Result {
     match carried(value, out.medium()) {
         Carried::Plain => print_elements(value, out),
@@ -180,7 +181,7 @@ fn print_elements<V: Elements>(value: &V, out: &mut dyn Sink) -> fmt::Result {
     result
 }
 
-/// An element alone.
+/// Writes a single element.
 pub(crate) fn print_element(element: &dyn Text, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match element.carried(Medium::Utf8) {
         Carried::Plain => element.print(f),
@@ -193,7 +194,7 @@ pub(crate) fn print_element(element: &dyn Text, f: &mut fmt::Formatter<'_>) -> f
     }
 }
 
-/// The elements alone, in the syntax of the tool.
+/// Displays only the elements, in the tool's syntax.
 pub(crate) struct ValueText<'a, V>(pub(crate) &'a V);
 
 impl<V: Elements> fmt::Display for ValueText<'_, V> {

@@ -1,4 +1,4 @@
-//! Writes what `ipset restore` reads.
+//! Writes files that `ipset restore` reads.
 
 use std::fmt;
 use std::io::Write;
@@ -22,34 +22,38 @@ use crate::{Error, Result};
 /// # Ok::<(), ipvset::Error>(())
 /// ```
 ///
-/// Names and comments are written as the bytes that they are, names with blanks in quotes. What
-/// other programs gave to the kernel and a line cannot carry is refused, never written as something
-/// else: a double quote or the end of a line in a name or a comment, and names that the syntax has
-/// another meaning for.
+/// The bytes of names and comments are written unchanged. Names with blanks are written in quotes.
+/// A line cannot represent everything that other programs may have given to the kernel: a double
+/// quote or a line feed in a name or a comment, and names with another meaning in the syntax. These
+/// are refused.
 #[derive(Debug)]
 pub struct Writer<W> {
     out: W,
 }
 
 impl<W: Write> Writer<W> {
-    /// Writes to a file, a pipe or bytes; in small parts, so let it be buffered.
+    /// Writes to a file, a pipe or a vector. The output should be buffered, since it is written in
+    /// small parts.
     pub fn new(out: W) -> Self {
         Self { out }
     }
 
-    /// A `create` line.
+    /// Writes a `create` line.
     ///
     /// # Errors
-    /// `InvalidInput` for a name that a line cannot carry; `Io`.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) for a name that a line cannot represent.
+    /// - [`Io`](crate::ErrorKind::Io) if writing fails.
     pub fn create<T: SetType>(&mut self, set: &IpSet<T>) -> Result<()> {
         check_name(set.name())?;
         self.line("create ", |out| set.print(out))
     }
 
-    /// An `add` line.
+    /// Writes an `add` line.
     ///
     /// # Errors
-    /// `InvalidInput` for a name or a comment that a line cannot carry; `Io`.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) for a name or a comment that a line
+    ///   cannot represent.
+    /// - [`Io`](crate::ErrorKind::Io) if writing fails.
     pub fn add<T: SetType>(&mut self, set: &SetName, entry: &Entry<T>) -> Result<()> {
         check_name(set)?;
         if let Some(why) = entry.uncarried() {
@@ -75,7 +79,7 @@ impl<W: Write> Writer<W> {
         written.map_err(|it| Error::new("write save file", Cause::Io(it)))
     }
 
-    /// What is written to.
+    /// Returns the output.
     pub fn into_inner(self) -> W {
         self.out
     }
