@@ -1,6 +1,6 @@
-//! Messages captured from a tool and the kernel, as files have them: what was run, and below it,
-//! line by line, what the tool sent (`> `) and what the kernel answered (`< `), both in
-//! hexadecimal, and what the tool printed (`= `).
+//! Reads files of messages between a tool and the kernel. For each run of the tool, a file
+//! contains the tool's arguments, followed by lines with what the tool sent (`> `) and what the
+//! kernel answered (`< `), both in hexadecimal, and what the tool printed (`= `).
 
 /// One run of a tool.
 pub(crate) struct Run {
@@ -10,7 +10,7 @@ pub(crate) struct Run {
     pub(crate) printed: Vec<&'static str>,
 }
 
-/// The runs of `tool` that a file has.
+/// Returns the runs of `tool` in a file.
 pub(crate) fn runs(tool: &str, captured: &'static str) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for line in captured.lines() {

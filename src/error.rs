@@ -46,7 +46,7 @@ pub enum ErrorKind {
     NotFound,
     /// The object to be added exists already.
     AlreadyExists,
-    /// The program lacks a capability in the network namespace.
+    /// The program lacks a capability in the network namespace, or may not open a file.
     PermissionDenied,
     /// The kernel lacks a feature, such as IPVS, ipset, a set type or an option.
     Unavailable,
@@ -142,11 +142,11 @@ pub(crate) enum Cause {
     #[error("the kernel dropped replies (ENOBUFS); read back what it did")]
     RepliesLost,
     #[error(
-        "the kernel's reply is not there; read back what it did. A handle can't be shared with \
-         another process: after a fork, open one there"
+        "the kernel's reply is missing; read back what it did. Processes can't share a handle: \
+         after a fork, open a new one"
     )]
     Unanswered,
-    #[error("it changed while it was read; read it again")]
+    #[error("the data changed while it was read; read it again")]
     Inconsistent,
     #[error("the reply does not fit the receive buffer")]
     CutOff,
@@ -301,10 +301,9 @@ impl Error {
         }
     }
 
-    /// Returns true if something that the operation needs does not exist
-    /// ([`ErrorKind::NotFound`]).
+    /// Returns true if a needed object does not exist ([`ErrorKind::NotFound`]).
     ///
-    /// [`Error::missing`] returns what.
+    /// [`Error::missing`] returns which.
     pub fn is_not_found(&self) -> bool {
         self.kind() == ErrorKind::NotFound
     }
@@ -323,7 +322,7 @@ impl Error {
         self.kind() == ErrorKind::AlreadyExists
     }
 
-    /// Returns true if the program lacks a capability ([`ErrorKind::PermissionDenied`]).
+    /// Returns true if the program lacks a permission ([`ErrorKind::PermissionDenied`]).
     pub fn is_permission_denied(&self) -> bool {
         self.kind() == ErrorKind::PermissionDenied
     }
@@ -333,8 +332,9 @@ impl Error {
         self.kind() == ErrorKind::Unavailable
     }
 
-    /// Returns true if this crate or the kernel refused a value as invalid
-    /// ([`ErrorKind::InvalidInput`]).
+    /// Returns true if a value is invalid ([`ErrorKind::InvalidInput`]).
+    ///
+    /// This crate or the kernel refused it.
     pub fn is_invalid_input(&self) -> bool {
         self.kind() == ErrorKind::InvalidInput
     }

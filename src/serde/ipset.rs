@@ -1,4 +1,4 @@
-//! Those of ipset that do not derive it.
+//! The serialized form of ipset's types that do not derive it.
 
 use std::any::Any;
 use std::net::{IpAddr, Ipv4Addr};
@@ -19,7 +19,8 @@ use crate::wire::{Attributes, Writer};
 
 as_text!(AnyType, MacAddress);
 
-/// Makes types their texts, which a function reads; and what a text is that it can't read.
+/// Serializes types as their text, which a function reads. The literal completes the error for a
+/// text that the function can't read.
 macro_rules! as_text_by {
     ($($type:ty => $read:expr, $not:literal;)+) => {$(
         impl Serialize for $type {
@@ -39,13 +40,13 @@ macro_rules! as_text_by {
 }
 
 as_text_by! {
-    Ipv4Range => read_range, "no range of IPv4 addresses";
-    Addresses => read_addresses, "no address, range of IPv4 addresses or network";
-    PortRange => read_whole_ports, "no port or range of ports";
-    Port => read_whole_port, "no port with its protocol";
-    SetRange => read_set_range, "no range of IPv4 addresses or ports";
-    SkbMark => read_skb_mark, "no mark in hexadecimal with 0x, nor two with a slash";
-    SkbPriority => read_skb_priority, "no class as MAJOR:MINOR in hexadecimal";
+    Ipv4Range => read_range, "not a range of IPv4 addresses";
+    Addresses => read_addresses, "not an address, a range of IPv4 addresses or a network";
+    PortRange => read_whole_ports, "not a port or a range of ports";
+    Port => read_whole_port, "not a port with its protocol";
+    SetRange => read_set_range, "not a range of IPv4 addresses or ports";
+    SkbMark => read_skb_mark, "not one or two hexadecimal marks such as 0x10/0xff";
+    SkbPriority => read_skb_priority, "not a class such as 1:a0, in hexadecimal";
 }
 
 fn read_range(text: &str) -> Option<Ipv4Range> {
@@ -73,7 +74,7 @@ fn read_set_range(text: &str) -> Option<SetRange> {
     addresses.or_else(|| read_whole_ports(text).map(SetRange::from))
 }
 
-/// The number: the names of protocols are those of one system.
+/// Serialized as the number, because the names of protocols depend on the system.
 impl Serialize for Protocol {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u8(self.0)
@@ -86,7 +87,7 @@ impl<'de> Deserialize<'de> for Protocol {
     }
 }
 
-/// A text, or a sequence of bytes if it is not UTF-8.
+/// Serialized as a text, or as a sequence of bytes if the name is not UTF-8.
 impl Serialize for SetName {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         text_or_bytes::serialize(self.as_bytes(), serializer)
@@ -139,7 +140,7 @@ impl Serialize for AnyValue {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.is_too_long() {
             return Err(serde::ser::Error::custom(
-                "an entry has three elements at most",
+                "an entry has at most three elements",
             ));
         }
         serializer.collect_seq(self.elements())
@@ -151,7 +152,7 @@ impl<'de> Deserialize<'de> for AnyValue {
         let elements = Vec::<AnyElement>::deserialize(deserializer)?;
         let value: Self = elements.into_iter().collect();
         match value.is_too_long() {
-            true => Err(wrong("an entry has three elements at most")),
+            true => Err(wrong("an entry has at most three elements")),
             false => Ok(value),
         }
     }
@@ -165,9 +166,9 @@ struct EntryForm<V, O> {
     options: O,
 }
 
-/// The value as text, with `before`, `after` and `wildcard`, which the tool counts to the
-/// options. A list of its elements is what it is where no text carries it, and where nobody could
-/// tell without the type at hand what the text is made of.
+/// The value of an entry. It is a text, including `before`, `after` and `wildcard`, which are
+/// options in the tool's syntax. It is a list of elements if no text can express it, or if the
+/// text can't be read without knowing the type.
 struct Value<'a, T: SetType>(&'a Entry<T>);
 
 impl<T: SetType> Serialize for Value<'_, T> {
@@ -181,7 +182,7 @@ impl<T: SetType> Serialize for Value<'_, T> {
     }
 }
 
-/// A value whose type is known, in either form.
+/// A value of known type, in either form.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum ValueForm {
@@ -189,7 +190,7 @@ enum ValueForm {
     Elements(AnyValue),
 }
 
-/// Elements as a value of a type, by way of the bytes that the kernel has for it.
+/// Converts elements to a value of a type, by writing and reading the kernel's bytes for it.
 fn typed<T: SetType + Default>(elements: AnyValue) -> Result<T::Value, String> {
     let kind = T::default();
     let mut options = CreateOptions::default();
@@ -228,7 +229,7 @@ impl<'de, T: SetType + Default> Deserialize<'de> for Entry<T> {
         };
         let entry: Self = text.parse().map_err(wrong)?;
         if *entry.options() != EntryOptions::default() {
-            let why = format!("{text:?} has options, which are fields");
+            let why = format!("{text:?} has options; they are fields of their own");
             return Err(wrong(why));
         }
         Ok(Self::from_parts(entry.into_value(), form.options))

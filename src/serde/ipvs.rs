@@ -1,4 +1,4 @@
-//! Those of IPVS that do not derive it.
+//! The serialized form of IPVS's types that do not derive it.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -12,7 +12,7 @@ use crate::ipvs::{
 as_text!(ServiceKey, Scheduler, PersistenceEngine);
 as_flags!(SchedulerFlags, TunnelFlags, ConnectionReuse);
 
-/// `"tcp"`, `"udp"` and `"sctp"`; the others are their numbers.
+/// Serialized as `"tcp"`, `"udp"` or `"sctp"`, or as the number of any other protocol.
 impl Serialize for Protocol {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match *self {
@@ -41,7 +41,7 @@ impl<'de> Deserialize<'de> for Protocol {
     }
 }
 
-/// `"1.2.1"`.
+/// Serialized as a text such as `"1.2.1"`.
 impl Serialize for Version {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -63,7 +63,7 @@ impl<'de> Deserialize<'de> for Version {
                     minor,
                     patch,
                 }),
-                _ => Err(format!("{text:?} is no version of three numbers")),
+                _ => Err(format!("{text:?} is not a version of three numbers")),
             }
         })
     }

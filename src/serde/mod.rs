@@ -1,8 +1,9 @@
-//! How values look when they are serialized (feature `serde`): what has a text of its own is
-//! that text, durations are whole seconds, flags have their names.
+//! The serialized form of values (feature `serde`). A type with a text form is serialized as that
+//! text, a duration as whole seconds, and flags as their names.
 //!
-//! Most types derive it, with the modules here for their fields. What is held to something when
-//! it is made is held to the same when it is read; the rest is checked when it is used.
+//! Most types derive their implementations, and use the modules here for their fields. A type
+//! whose constructor checks its value checks a deserialized value too. Other values are checked
+//! when they are used.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,7 +18,7 @@ mod ipvs;
 #[cfg(test)]
 mod tests;
 
-/// Makes a type its text.
+/// Serializes types as their text.
 macro_rules! as_text {
     ($($type:ty),+ $(,)?) => {$(
         impl serde::Serialize for $type {
@@ -35,7 +36,7 @@ macro_rules! as_text {
 }
 pub(crate) use as_text;
 
-/// Makes flags their names, as `bitflags` writes them.
+/// Serializes flags as their names, in the form of `bitflags`.
 macro_rules! as_flags {
     ($($type:ty),+ $(,)?) => {$(
         impl serde::Serialize for $type {
@@ -53,7 +54,7 @@ macro_rules! as_flags {
 }
 pub(crate) use as_flags;
 
-/// Makes the marker of a type of set the type's name.
+/// Serializes the marker of a set type as the type's name.
 macro_rules! as_type_name {
     ($marker:ty) => {
         impl serde::Serialize for $marker {
@@ -75,7 +76,7 @@ macro_rules! as_type_name {
 }
 pub(crate) use as_type_name;
 
-/// Reads a text and makes a value of it.
+/// Reads a text and converts it with `parse`.
 pub(crate) fn from_text<'de, D: Deserializer<'de>, T, E: fmt::Display>(
     deserializer: D,
     parse: impl FnOnce(&str) -> Result<T, E>,
@@ -106,7 +107,7 @@ pub(crate) mod seconds {
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         if duration.subsec_nanos() != 0 {
-            let why = format!("{duration:?} are not whole seconds");
+            let why = format!("{duration:?} is not a number of whole seconds");
             return Err(S::Error::custom(why));
         }
         serializer.serialize_u64(duration.as_secs())
@@ -119,7 +120,7 @@ pub(crate) mod seconds {
     }
 }
 
-/// The same where there may be none.
+/// An optional duration as whole seconds.
 pub(crate) mod optional_seconds {
     use super::*;
 
@@ -141,8 +142,7 @@ pub(crate) mod optional_seconds {
     }
 }
 
-/// Bytes that are text unless somebody made them something else: a text if they are one, else
-/// a sequence of numbers.
+/// Bytes that usually are text: a text if they are UTF-8, otherwise a sequence of numbers.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum TextOrBytes<'a> {
@@ -201,12 +201,12 @@ pub(crate) mod optional_text_or_bytes {
     }
 }
 
-/// A server's weight where none is given.
+/// Returns the weight of a server for which none is given.
 pub(crate) fn one() -> u32 {
     1
 }
 
-/// An error for a deserializer.
+/// Returns an error of a deserializer.
 fn wrong<E: serde::de::Error>(why: impl fmt::Display) -> E {
     E::custom(why)
 }

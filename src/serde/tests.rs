@@ -1,4 +1,4 @@
-//! The exact form of some values, and that every value comes back from it.
+//! Tests the exact form of some values, and that reading it returns the same value.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -67,7 +67,7 @@ fn what_no_constructor_makes_is_refused() {
     refused::<SetName>(json!("x".repeat(32)), "31 is the limit");
     refused::<Interface>(json!({"name": "sixteen-letters-"}), "15 is the limit");
     refused::<Entry<HashIp>>(json!({"value": "10.0.0.1,tcp:80"}), "separator");
-    refused::<Entry<HashIp>>(json!({"value": "10.0.0.1 timeout 5"}), "are fields");
+    refused::<Entry<HashIp>>(json!({"value": "10.0.0.1 timeout 5"}), "they are fields");
     refused::<IpSet<HashIp>>(json!({"name": "a", "type": "hash:net"}), "not hash:ip");
     let form = json!({"name": "a", "type": "hash:ip", "markmask": 1});
     refused::<IpSet<HashIp>>(form, "has no markmask");
@@ -346,7 +346,7 @@ FWM  00000007 wlc
     same(snapshot, form);
 }
 
-/// Nothing that is written in JSON is passed over.
+/// Unknown fields are an error.
 #[test]
 fn misspelt_fields_are_refused() {
     refused::<Entry<HashIp>>(json!({"value": "10.0.0.1", "timout": 5}), "timout");
@@ -375,7 +375,7 @@ fn a_fourth_element_is_refused() {
     assert!(error.contains("three elements"), "{error}");
 }
 
-/// Names that other programs gave: with blanks, commas, or bytes that are not UTF-8.
+/// Other programs may use names with blanks, commas, or bytes that are not UTF-8.
 #[test]
 fn odd_names_come_back_as_they_were() {
     let address: std::net::Ipv4Addr = ip("10.0.0.1");

@@ -1,19 +1,19 @@
-//! Where a [`Writer`] puts bytes.
+//! The buffers into which a [`Writer`] writes.
 
 use super::writer::{Oversized, Writer};
 
-/// Bytes that are appended and, now and then, changed.
+/// A buffer to which bytes are appended.
 pub(crate) trait Buffer {
-    /// What was written.
+    /// Returns the written bytes.
     fn bytes(&self) -> &[u8];
     fn bytes_mut(&mut self) -> &mut [u8];
     fn len(&self) -> usize;
     fn append(&mut self, bytes: &[u8]);
-    /// Takes back what was appended last.
+    /// Removes the last `bytes` bytes.
     fn retract(&mut self, bytes: usize);
 }
 
-/// A buffer that grows. What is behind `length` is room that was made, or what was taken back.
+/// A buffer that grows. The bytes from `length` on are spare room.
 #[derive(Debug, Default)]
 pub(crate) struct Growing {
     bytes: Vec<u8>,
@@ -33,13 +33,13 @@ impl Growing {
         self.length = self.length.min(length);
     }
 
-    /// Takes so many bytes behind what was written for written too.
+    /// Counts `more` bytes of the spare room as written.
     #[inline]
     pub(super) fn extend(&mut self, more: usize) {
         self.length = (self.length + more).min(self.bytes.len());
     }
 
-    /// At least `more` bytes behind what was written.
+    /// Returns the spare room behind the written bytes, of at least `more` bytes.
     #[inline]
     pub(super) fn room(&mut self, more: usize) -> &mut [u8] {
         if self.bytes.len() - self.length < more {
@@ -81,7 +81,7 @@ impl Buffer for Growing {
     }
 }
 
-/// Bytes of a length that is given. What is too much is counted but not written.
+/// A buffer of fixed length. Bytes beyond it are counted but not written.
 #[derive(Debug)]
 pub(crate) struct Fixed<'a, T: ?Sized> {
     bytes: &'a mut T,
@@ -127,17 +127,18 @@ impl<T: AsRef<[u8]> + AsMut<[u8]> + ?Sized> Buffer for Fixed<'_, T> {
     }
 }
 
-/// Bytes in a [`Room`].
+/// The size of a [`Room`] in bytes.
 pub(crate) const ROOM: usize = 1024;
 
-/// Room for something small whose parts are appended one by one. Its place is known and its
-/// length a local variable, so that the compiler can keep it in a register and see that the
-/// parts fit; in a growing buffer each part would wait for the length that the one before it
-/// wrote to memory.
+/// A small buffer for something whose parts are appended one by one.
+///
+/// It does not move, and its length is a local variable. So the compiler can keep the length in a
+/// register and prove that the parts fit. In a growing buffer, each part would wait for the length
+/// that the part before wrote to memory.
 pub(crate) type Room<'a> = Fixed<'a, [u8; ROOM]>;
 
 impl Room<'_> {
-    /// How many bytes were written, unless they were too many.
+    /// Returns the number of written bytes, or an error if they did not fit.
     #[inline(always)]
     pub(super) fn written(&self) -> Result<usize, Oversized> {
         match self.length {
@@ -147,7 +148,7 @@ impl Room<'_> {
     }
 }
 
-/// Bytes that are only counted.
+/// A buffer that counts bytes without storing them.
 #[derive(Debug, Default)]
 pub(crate) struct Counted(usize);
 
@@ -176,9 +177,11 @@ impl Buffer for Counted {
     }
 }
 
-/// What is behind the bytes written so far, for small things one after the other, each in a
-/// [`Room`]. Like a room it is a local variable of whoever writes: where the next thing begins
-/// stays in a register.
+/// The spare room behind the written bytes, to which small things are appended, each in a
+/// [`Room`].
+///
+/// Like a room, it is a local variable of its user, so the start of the next thing stays in a
+/// register.
 #[derive(Debug)]
 pub(crate) struct Tail<'a> {
     rest: &'a mut [u8],
@@ -189,18 +192,18 @@ impl<'a> Tail<'a> {
         Self { rest }
     }
 
-    /// Whether there is room for one more.
+    /// Returns true if there is room for one more thing.
     #[inline(always)]
     pub(crate) fn has_room(&self) -> bool {
         self.rest.len() >= ROOM
     }
 
-    /// Bytes that nothing was written to.
+    /// Returns the number of bytes that are left.
     pub(crate) fn left(&self) -> usize {
         self.rest.len()
     }
 
-    /// Appends what `content` writes, or nothing where it fails.
+    /// Appends what `content` writes, or nothing if it fails.
     #[inline(always)]
     pub(crate) fn append<E: From<Oversized>>(
         &mut self,
@@ -217,7 +220,7 @@ impl<'a> Tail<'a> {
     }
 }
 
-/// What `content` writes into a room, on its own.
+/// Returns what `content` writes into a room.
 #[inline(always)]
 pub(crate) fn in_room<E: From<Oversized>>(
     content: impl for<'b> FnOnce(Writer<Room<'b>>) -> Result<Writer<Room<'b>>, E>,

@@ -1,8 +1,9 @@
-//! Bytes and attributes: the netlink type-length-value format, with no protocol's meaning.
+//! Netlink attributes as bytes, independent of any protocol.
 //!
-//! An attribute is a 4-byte header (length including the header, and a type whose two top bits
-//! are flags), the payload, and padding to the next multiple of four (`struct nlattr`,
-//! include/uapi/linux/netlink.h). A nest is an attribute whose payload is attributes.
+//! An attribute consists of a 4-byte header, the payload, and padding to the next multiple of four
+//! bytes (`struct nlattr`, include/uapi/linux/netlink.h). The header contains the length including
+//! the header, and a type whose two highest bits are flags. A nest is an attribute whose payload
+//! is attributes.
 
 mod buffer;
 mod reader;
@@ -12,13 +13,13 @@ pub(crate) use buffer::{Buffer, ROOM, Room, in_room};
 pub(crate) use reader::{Attribute, Attributes, Malformed};
 pub(crate) use writer::{Oversized, Writer, fill, length_of};
 
-/// Bytes before an attribute's payload: `NLA_HDRLEN`.
+/// The length of an attribute's header in bytes: `NLA_HDRLEN`.
 pub(crate) const ATTRIBUTE_HEADER: usize = 4;
-/// The payload is nested attributes. Optional on most families, required by ipset.
+/// The flag of a nest. ipset requires it; most other families ignore it.
 pub(crate) const NESTED: u16 = 0x8000;
-/// The payload is in network byte order. Only ipset looks at it.
+/// The flag of a payload in network byte order. Only ipset uses it.
 pub(crate) const NET_BYTE_ORDER: u16 = 0x4000;
-/// What is left of an attribute's type field when both flags are masked off.
+/// The mask of the type without both flags.
 const TYPE_MASK: u16 = 0x3fff;
 
 /// Rounds a length up to netlink's alignment of four bytes.

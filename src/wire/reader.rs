@@ -2,16 +2,16 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{ATTRIBUTE_HEADER, NET_BYTE_ORDER, TYPE_MASK, align};
 
-/// Bytes that are not what the protocol says they must be.
+/// Bytes that violate the protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Malformed {
-    #[error("a {what} says it is {length} bytes long where {available} are left")]
+    #[error("the length of a {what} is {length} bytes, but {available} bytes are left")]
     Length {
         what: &'static str,
         length: usize,
         available: usize,
     },
-    #[error("attribute {kind} holds {length} bytes where {expected} are meant")]
+    #[error("attribute {kind} has {length} bytes instead of {expected}")]
     Payload {
         kind: u16,
         length: usize,
@@ -23,15 +23,15 @@ pub(crate) enum Malformed {
     Value { what: &'static str, value: u64 },
 }
 
-/// One attribute, its payload borrowed.
+/// An attribute with a borrowed payload.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attribute<'a> {
     kind: u16,
     payload: &'a [u8],
 }
 
-/// The attributes in some bytes, in order. Unknown ones are the caller's to skip; an impossible
-/// length ends the walk with an error.
+/// An iterator over the attributes in a byte string. The caller skips unknown attributes. An
+/// impossible length is an error and ends the iteration.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Attributes<'a> {
     bytes: &'a [u8],
@@ -43,7 +43,7 @@ impl<'a> Attributes<'a> {
         Self { bytes }
     }
 
-    /// The bytes that were not walked yet.
+    /// Returns the bytes that were not read yet.
     #[inline]
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.bytes
@@ -55,7 +55,7 @@ impl<'a> Iterator for Attributes<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        // Fewer bytes than a header are padding after the last attribute.
+        // If fewer bytes than a header are left, they are the last attribute's padding.
         let (header, _) = self.bytes.split_first_chunk::<ATTRIBUTE_HEADER>()?;
         let length = usize::from(u16::from_ne_bytes([header[0], header[1]]));
         let kind = u16::from_ne_bytes([header[2], header[3]]);
@@ -68,14 +68,14 @@ impl<'a> Iterator for Attributes<'a> {
                 available,
             }));
         };
-        // The last attribute may come without its padding.
+        // The last attribute may lack its padding.
         self.bytes = self.bytes.get(align(length)..).unwrap_or_default();
         Some(Ok(Attribute { kind, payload }))
     }
 }
 
 impl<'a> Attribute<'a> {
-    /// The type, without the two flag bits.
+    /// Returns the type without its two flags.
     #[inline]
     pub(crate) fn kind(&self) -> u16 {
         self.kind & TYPE_MASK
@@ -86,7 +86,8 @@ impl<'a> Attribute<'a> {
         self.payload
     }
 
-    /// The attributes inside, whether or not the nest flag is set (IPVS does not set it).
+    /// Returns the attributes in a nest. The nest's flag may be missing, because IPVS does not set
+    /// it.
     #[inline]
     pub(crate) fn nested(&self) -> Attributes<'a> {
         Attributes::new(self.payload)
@@ -121,7 +122,7 @@ impl<'a> Attribute<'a> {
         self.array("4 bytes").map(u32::from_be_bytes)
     }
 
-    /// The byte order that the attribute's own flag tells: ipset's dumps mix both.
+    /// Byte order by the attribute's flag, because ipset's dumps mix both orders.
     #[inline]
     pub(crate) fn u32_flagged(&self) -> Result<u32, Malformed> {
         if self.kind & NET_BYTE_ORDER != 0 {
@@ -153,20 +154,20 @@ impl<'a> Attribute<'a> {
         self.array::<16>("16 bytes").map(Ipv6Addr::from)
     }
 
-    /// The bytes up to the first zero byte: what the kernel reads of a name. They need not be
-    /// UTF-8, since the kernel never asks.
+    /// Returns the bytes up to the first zero byte, as the kernel reads a name. They may not be
+    /// UTF-8, because the kernel does not check this.
     #[inline]
     pub(crate) fn c_string(&self) -> &'a [u8] {
         let end = self.payload.iter().position(|byte| *byte == 0);
         &self.payload[..end.unwrap_or(self.payload.len())]
     }
 
-    /// A name as text; bytes that are not UTF-8 become U+FFFD.
+    /// Returns a name as text. Bytes that are not UTF-8 become U+FFFD.
     pub(crate) fn string(&self) -> String {
         String::from_utf8_lossy(self.c_string()).into_owned()
     }
 
-    /// A payload of exactly `N` bytes.
+    /// Returns a payload of exactly `N` bytes.
     #[inline]
     pub(crate) fn array<const N: usize>(
         &self,

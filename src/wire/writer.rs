@@ -1,18 +1,18 @@
 use super::buffer::{Buffer, Counted, Fixed, Growing, Room, Tail};
 use super::{ATTRIBUTE_HEADER, NESTED, NET_BYTE_ORDER, align};
 
-/// An attribute or message that outgrew its length field, so that it must not be sent.
+/// An attribute or message whose length does not fit its length field, so it can't be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("attribute {kind} would be {length} bytes long; its length field ends at 65535")]
+#[error("attribute {kind} would be {length} bytes long; the maximum is 65535")]
 pub(crate) struct Oversized {
     pub(crate) kind: u16,
     pub(crate) length: usize,
 }
 
-/// Appends attributes to a buffer in one pass: one that grows, or a [`Room`] in it.
+/// Appends attributes to a buffer in one pass: to a growing one, or to a [`Room`].
 ///
-/// Lengths of nests are patched in when they close. A length that does not fit its field is
-/// remembered, so that the many calls of an encoder need no `?`; [`Writer::finish`] reports it.
+/// It writes the length of a nest when the nest ends. It stores the error of a length that does
+/// not fit its field, and [`Writer::finish`] returns it. So an encoder's calls need no `?`.
 #[derive(Debug, Default)]
 pub(crate) struct Writer<B = Growing> {
     buffer: B,
@@ -20,7 +20,7 @@ pub(crate) struct Writer<B = Growing> {
 }
 
 impl Writer {
-    /// A writer that need not grow for so many bytes.
+    /// Returns a writer with room for `capacity` bytes.
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         Self {
             buffer: Growing::with_capacity(capacity),
@@ -28,12 +28,12 @@ impl Writer {
         }
     }
 
-    /// What was written so far, closed or not.
+    /// Returns the bytes written so far, even if a nest has not ended.
     pub(crate) fn bytes(&self) -> &[u8] {
         self.buffer.bytes()
     }
 
-    /// The same, to be changed in place.
+    /// Returns the bytes written so far, which may be changed in place.
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         self.buffer.bytes_mut()
     }
@@ -44,7 +44,7 @@ impl Writer {
         self.oversized = None;
     }
 
-    /// The bytes, unless a length overflowed on the way.
+    /// Returns the bytes, or an error if a length did not fit its field.
     pub(crate) fn finish(&self) -> Result<&[u8], Oversized> {
         match self.oversized {
             None => Ok(self.buffer.bytes()),
@@ -52,7 +52,7 @@ impl Writer {
         }
     }
 
-    /// Appends what `content` appends to at most so many bytes behind what was written so far.
+    /// Appends what `content` appends to the next `most` bytes.
     #[inline(always)]
     pub(crate) fn tail<T>(&mut self, most: usize, content: impl FnOnce(&mut Tail<'_>) -> T) -> T {
         let mut tail = Tail::new(&mut self.buffer.room(most)[..most]);
@@ -64,7 +64,7 @@ impl Writer {
 }
 
 impl Writer<Room<'_>> {
-    /// How long it became, unless a length overflowed on the way.
+    /// Returns the number of written bytes, or an error if a length did not fit its field.
     #[inline(always)]
     pub(super) fn written(&self) -> Result<usize, Oversized> {
         match self.oversized {
@@ -74,7 +74,7 @@ impl Writer<Room<'_>> {
     }
 }
 
-/// How many bytes `write` writes.
+/// Returns the number of bytes that `write` writes.
 #[inline]
 pub(crate) fn length_of(write: impl FnOnce(&mut Writer<Counted>)) -> usize {
     let mut writer = Writer::to(Counted::default());
@@ -82,7 +82,7 @@ pub(crate) fn length_of(write: impl FnOnce(&mut Writer<Counted>)) -> usize {
     writer.len()
 }
 
-/// Puts what `write` writes into a buffer of that length.
+/// Fills a buffer with what `write` writes, which must have the same length.
 #[inline]
 pub(crate) fn fill(buffer: &mut [u8], write: impl FnOnce(&mut Writer<Fixed<'_, [u8]>>)) {
     write(&mut Writer::to(Fixed::new(buffer)));
@@ -107,7 +107,7 @@ impl<B: Buffer> Writer<B> {
         self.buffer.append(bytes);
     }
 
-    /// Overwrites bytes written before, such as a length that was not known then.
+    /// Overwrites bytes that were written before, such as a length.
     #[inline]
     pub(crate) fn patch<const N: usize>(&mut self, at: usize, bytes: [u8; N]) {
         if let Some(place) = self.buffer.bytes_mut().get_mut(at..at + N) {
@@ -115,7 +115,7 @@ impl<B: Buffer> Writer<B> {
         }
     }
 
-    /// An attribute of any payload length.
+    /// Appends an attribute with a payload of any length.
     #[inline]
     pub(crate) fn attribute(&mut self, kind: u16, payload: &[u8]) {
         self.header(kind, payload.len());
@@ -123,13 +123,13 @@ impl<B: Buffer> Writer<B> {
         self.pad(payload.len());
     }
 
-    /// A string with the terminating zero byte that the kernel's `NLA_NUL_STRING` asks for.
+    /// Appends a string with the final zero byte that the kernel's `NLA_NUL_STRING` requires.
     #[inline]
     pub(crate) fn string(&mut self, kind: u16, text: &str) {
         self.c_string(kind, text.as_bytes());
     }
 
-    /// As [`Writer::string`], for text that need not be UTF-8.
+    /// As [`Writer::string`], for text that may not be UTF-8.
     #[inline]
     pub(crate) fn c_string(&mut self, kind: u16, text: &[u8]) {
         self.header(kind, text.len() + 1);
@@ -138,8 +138,9 @@ impl<B: Buffer> Writer<B> {
         self.pad(text.len() + 1);
     }
 
-    /// The first `length` bytes of an array that has zeros behind them: all of it is copied, as
-    /// one of known length is in an instruction or two, and what is too much taken back.
+    /// Appends the first `length` bytes of an array, which has zeros after them. This copies the
+    /// whole array, because a copy of known length takes an instruction or two, and then removes
+    /// the excess.
     #[inline(always)]
     pub(crate) fn zero_padded<const N: usize>(
         &mut self,
@@ -169,7 +170,7 @@ impl<B: Buffer> Writer<B> {
         self.fixed::<8>(kind, 4, &value.to_ne_bytes());
     }
 
-    /// Network byte order, without the flag that says so (IPVS's ports and addresses).
+    /// Network byte order without [`NET_BYTE_ORDER`], as for IPVS's ports and addresses.
     #[inline(always)]
     pub(crate) fn u16_be(&mut self, kind: u16, value: u16) {
         self.fixed::<8>(kind, 2, &value.to_be_bytes());
@@ -193,7 +194,7 @@ impl<B: Buffer> Writer<B> {
         self.fixed::<12>(kind | NET_BYTE_ORDER, 8, &value.to_be_bytes());
     }
 
-    /// A nest, with the flag that says so.
+    /// Appends a nest with the flag [`NESTED`].
     #[inline]
     pub(crate) fn nest(&mut self, kind: u16, content: impl FnOnce(&mut Self)) {
         let start = self.open(kind);
@@ -201,7 +202,7 @@ impl<B: Buffer> Writer<B> {
         self.close(start);
     }
 
-    /// Opens a nest whose end is not in the same scope as its start; [`Writer::close`] ends it.
+    /// Begins a nest that [`Writer::close`] ends in another scope. Returns where it starts.
     #[inline]
     pub(crate) fn open(&mut self, kind: u16) -> usize {
         let start = self.len();
@@ -224,11 +225,12 @@ impl<B: Buffer> Writer<B> {
         self.patch(start, field.to_ne_bytes());
     }
 
-    /// Remembers a length that does not fit; gives what to write instead.
+    /// Stores the error of a length that does not fit its field. Returns the length to write
+    /// instead.
     #[inline]
     fn overflow(&mut self, kind: u16, length: usize) -> u16 {
         let kind = kind & super::TYPE_MASK;
-        // The first one is the innermost, and the cause of those around it.
+        // The first one is the innermost, and causes the others.
         self.oversized = self.oversized.or(Some(Oversized { kind, length }));
         u16::MAX
     }
@@ -245,8 +247,8 @@ impl<B: Buffer> Writer<B> {
         self.raw(&[l0, l1, k0, k1]);
     }
 
-    /// A payload of at most eight bytes, padded, appended in one step. `TOTAL` is the aligned
-    /// length with the header.
+    /// Appends an attribute with a payload of at most eight bytes in one step. `TOTAL` is the
+    /// padded length with the header.
     #[inline(always)]
     fn fixed<const TOTAL: usize>(&mut self, kind: u16, length: u16, payload: &[u8]) {
         let mut attribute = [0; TOTAL];

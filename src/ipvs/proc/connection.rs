@@ -31,7 +31,7 @@ pub struct Connection {
     /// seconds, rounded down.
     #[cfg_attr(feature = "serde", serde(with = "crate::serde::seconds"))]
     pub expires_in: Duration,
-    /// Who told the director of the connection. Only
+    /// How the director learned of the connection. Only
     /// [`Proc::synced_connections`](super::Proc::synced_connections) returns it.
     pub origin: Option<Origin>,
     /// The persistence engine's data, if the connection has any. Only
@@ -39,14 +39,14 @@ pub struct Connection {
     pub engine_data: Option<EngineData>,
 }
 
-/// The origin of a director's knowledge of a connection.
+/// How a director learned of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Origin {
-    /// The director's own traffic.
+    /// From its own traffic.
     Local,
-    /// A message of another director's sync daemon.
+    /// From a message of another director's sync daemon.
     Synced,
 }
 

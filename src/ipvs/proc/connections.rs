@@ -280,7 +280,7 @@ mod tests {
         assert_eq!(error.position(), Some((28, 14)));
         assert_eq!(
             error.to_string(),
-            "read connections: the kernel's table is malformed: line 28, column 14: not a port"
+            "read connections: the kernel's table is malformed: line 28, column 14: expected a port"
         );
         let next = connections.next().unwrap().unwrap();
         assert_eq!(next.engine_data.unwrap().data, b"a b ");

@@ -17,7 +17,7 @@ pub(super) struct Unexpected {
 
 impl fmt::Display for Unexpected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not {}", self.meant)
+        write!(f, "expected {}", self.meant)
     }
 }
 

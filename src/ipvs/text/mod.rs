@@ -1,5 +1,7 @@
-//! The text in which `ipvsadm -S -n` saves a table and `ipvsadm -R` reads it: one operation a
-//! line, written as the tool's arguments.
+//! The text that `ipvsadm -S -n` saves and `ipvsadm -R` restores.
+//!
+//! Each line is an operation, written as the arguments of `ipvsadm`. [`parse`] reads it, and the
+//! `Display` of [`Operation`] writes it.
 //!
 //! ```
 //! use ipvset::ipvs::{Operation, text};
@@ -15,21 +17,29 @@
 //! # Ok::<(), ipvset::Error>(())
 //! ```
 //!
-//! What is read is every option that the tool takes for a command which changes something, long
-//! and short, with numeric addresses and ports (what `-n` prints), and with names where [`Names`]
-//! knows them. Where an option is left out, the tool's default counts: `wlc`, `-p 360`, `-g`,
-//! `-w 1`, and the service's port for a server. A firewall mark may be negative, as the tool
-//! prints those from 2,147,483,648 on, and `ops` and `pe sip` may stand without dashes, as older
-//! versions print them. The tool's blanks separate words: the space, the tab and the ends of lines.
+//! # Reading
+//! This module reads all commands of `ipvsadm` that change something, with all their options,
+//! long and short. Addresses and ports are numbers, as `-n` prints them, or names that [`Names`]
+//! knows. An option that is left out has the tool's default: `wlc`, `-p 360`, `-g`, `-w 1`, and
+//! the service's port for a server. A firewall mark may be negative, because the tool prints the
+//! marks from 2,147,483,648 on in this way. `ops` and `pe sip` may have no dashes, because older
+//! versions print them without. Words are separated by the tool's blanks: spaces, tabs and line
+//! ends.
 //!
-//! The kernel holds a port of its own also for a server with `-g` or `-i`, though it leaves the
-//! packet's port as it is. The tool saves it and loses it when it restores; here it stays.
+//! # Differences from the tool
+//! The kernel stores a port of its own for every server, also with `-g` or `-i`, where it does not
+//! change the packets' port. The tool saves this port but does not restore it. This module keeps
+//! it.
 //!
-//! What the tool has no words for is written in words of our own, which it refuses:
-//! `--put-service`, `--put-server` and `--if-present` for the operations that the kernel does
-//! not have; `--forward local|bypass|N`, `--protocol N ADDRESS`, `--tun-type N`, `--tun-flags 0xN`
-//! and flags as `0xN` for what its netlink interface holds and the tool does not know. (It saves
-//! a local node as `-g`, and leaves out thresholds and unknown flags; here nothing is left out.)
+//! Some things can't be written in the tool's options. This module has options of its own for
+//! them, which the tool refuses:
+//! - `--put-service`, `--put-server` and `--if-present`, for operations that neither the tool nor
+//!   the kernel has;
+//! - `--forward local|bypass|N`, `--protocol N ADDRESS`, `--tun-type N`, `--tun-flags 0xN` and
+//!   scheduler flags as `0xN`, for values that only the netlink interface has.
+//!
+//! The tool saves a local node as `-g`, and omits thresholds and unknown flags. This module omits
+//! nothing.
 
 mod names;
 mod options;
@@ -52,28 +62,30 @@ use crate::ipvs::model::operation::Operation;
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Line {
-    /// Its number, from 1.
+    /// The line's number, from 1.
     pub number: usize,
-    /// What it does.
+    /// The operation.
     pub operation: Operation,
 }
 
-/// Reads a saved table line by line. Empty lines and those that begin with `#` say nothing.
+/// Reads a saved table line by line.
 ///
-/// The text may be bytes: a line that is not UTF-8 is an error of that line.
+/// It skips empty lines and lines that begin with `#`. The text may be bytes: a line that is not
+/// UTF-8 is an error of this line.
 ///
-/// Only the form is looked at; what is refused beyond that, as with
-/// [`VirtualService::validate`](crate::ipvs::VirtualService::validate), is refused when the operation
-/// is carried out.
+/// This checks only the form of a line. Values such as those that
+/// [`VirtualService::validate`](crate::ipvs::VirtualService::validate) refuses are an error when
+/// the operation is carried out.
 ///
 /// # Errors
-/// Invalid input with the line and the column of what can't be read
-/// ([`Error::position`](crate::Error::position)). The lines after it can be read all the same.
+/// The iterator returns an error for a line that can't be read
+/// ([`is_invalid_input`](crate::Error::is_invalid_input)), with its line and column
+/// ([`Error::position`](crate::Error::position)). It goes on with the next line.
 pub fn parse(text: &(impl AsRef<[u8]> + ?Sized)) -> Lines<'_> {
     parse_with(text, &())
 }
 
-/// The same with names for numbers.
+/// As [`parse`], but also reads names in place of numbers.
 ///
 /// # Errors
 /// As with [`parse`].
@@ -88,11 +100,11 @@ pub fn parse_with<'a>(
     }
 }
 
-/// The lines of a saved table: what [`parse`] gives.
+/// An iterator over the lines of a saved table, which [`parse`] returns.
 #[derive(Clone)]
 pub struct Lines<'a> {
     rest: &'a [u8],
-    /// Of the last line that was read.
+    /// The number of the last line that was read.
     number: usize,
     names: &'a (dyn Names + Sync),
 }

@@ -1,15 +1,15 @@
-//! Names that stand for numbers.
+//! Names in place of numbers.
 
 use std::net::IpAddr;
 
 use crate::ipvs::model::key::{Family, Protocol};
 
-/// Finds what a name stands for, where the text has the name of a host, a service or a protocol
-/// in place of a number: `ipvsadm -S` without `-n` writes them so, as Debian's `ipvsadm-save`
-/// does.
+/// Looks up the names of hosts, services and protocols in a text.
 ///
-/// Without one, names are refused: this crate opens no files and asks no resolver on its own.
-/// `()` knows no names.
+/// `ipvsadm -S` without `-n` writes names in place of numbers, and so does Debian's
+/// `ipvsadm-save`. A program implements this trait to read them; see [`parse_with`](super::parse_with).
+/// Without it, names are an error: this crate opens no files and asks no resolver on its own. `()`
+/// knows no names.
 ///
 /// ```
 /// use ipvset::ipvs::{Protocol, ServiceKey, text};
@@ -28,20 +28,22 @@ use crate::ipvs::model::key::{Family, Protocol};
 /// # Ok::<(), ipvset::Error>(())
 /// ```
 pub trait Names {
-    /// The address of a host: of IPv6 where the name is in brackets, else of IPv4. It is not
-    /// asked for what is meant to be an address and is wrong, such as `10.0.0.256`.
+    /// Returns the address of a host.
+    ///
+    /// The family is IPv6 if the name is in brackets, and IPv4 otherwise. This is not called for
+    /// a malformed address, such as `10.0.0.256`.
     fn address(&self, host: &str, family: Family) -> Option<IpAddr> {
         let _ = (host, family);
         None
     }
 
-    /// The port of a service, such as `domain` of UDP.
+    /// Returns the port of a service, such as `domain` of UDP.
     fn port(&self, service: &str, protocol: Protocol) -> Option<u16> {
         let _ = (service, protocol);
         None
     }
 
-    /// A protocol other than TCP, UDP and SCTP, whose names are known.
+    /// Returns the protocol of a name. This is not called for TCP, UDP and SCTP.
     fn protocol(&self, name: &str) -> Option<Protocol> {
         let _ = name;
         None
@@ -50,8 +52,8 @@ pub trait Names {
 
 impl Names for () {}
 
-/// Whether a text is meant to be an address, as no name of a host is: an IPv6 address has colons,
-/// and the last part of an IPv4 address is a number.
+/// Returns true if a text has the form of an address and so can't be the name of a host: an IPv6
+/// address contains a colon, and the last part of an IPv4 address is a number.
 pub(super) fn is_meant_as_address(text: &str) -> bool {
     let part = text.strip_suffix('.').unwrap_or(text).rsplit('.').next();
     text.contains([':', '%']) || part.is_some_and(is_number)

@@ -1,6 +1,6 @@
-//! The tool's options: their names, what value they take, and which commands they go with.
+//! The tool's options: their names, their values, and the commands that take them.
 
-/// A command: what a line does.
+/// A command, which is a line's first option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Command {
     AddService,
@@ -18,7 +18,7 @@ pub(super) enum Command {
     StopDaemon,
 }
 
-/// An option that goes with a command.
+/// An option of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Setting {
     Tcp,
@@ -56,12 +56,12 @@ pub(super) enum Setting {
     Ttl,
 }
 
-/// What follows an option.
+/// The value of an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Takes {
     Nothing,
     Value,
-    /// A value, unless an option or nothing follows.
+    /// A value, unless another option follows or the line ends.
     ValueOrNothing,
 }
 
@@ -132,7 +132,7 @@ const SETTINGS: &[(&str, &str, Setting, Takes)] = &[
     ("", "--mcast-ttl", Setting::Ttl, Takes::Value),
 ];
 
-/// The command with a name.
+/// Returns the command of this name.
 pub(super) fn command(name: &str) -> Option<Command> {
     COMMANDS
         .iter()
@@ -140,10 +140,10 @@ pub(super) fn command(name: &str) -> Option<Command> {
         .map(|(_, _, command)| *command)
 }
 
-/// What older versions of the tool print without dashes.
+/// Options that older versions of the tool print without dashes.
 const BARE: &[(&str, &str)] = &[("ops", "--ops"), ("pe", "--pe")];
 
-/// The option with a name, and what it takes.
+/// Returns the option of this name, and what value it takes.
 pub(super) fn setting(name: &str) -> Option<(Setting, Takes)> {
     let bare = BARE.iter().find(|(bare, _)| *bare == name);
     let name = bare.map_or(name, |(_, name)| name);
@@ -154,7 +154,8 @@ pub(super) fn setting(name: &str) -> Option<(Setting, Takes)> {
 }
 
 impl Setting {
-    /// The options that can't stand beside each other stand in one place: the first of them.
+    /// Returns the first option of those that exclude each other, as the name of their common
+    /// place.
     pub(super) fn place(self) -> Self {
         match self {
             Self::Tcp | Self::Udp | Self::Sctp | Self::Protocol | Self::Mark => Self::Tcp,
@@ -169,7 +170,7 @@ impl Setting {
         }
     }
 
-    /// Whether the option means something with the command.
+    /// Returns true if the command takes the option.
     pub(super) fn goes_with(self, command: Command) -> bool {
         use Command as C;
         let service = matches!(command, C::AddService | C::EditService | C::PutService);

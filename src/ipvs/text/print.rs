@@ -1,6 +1,6 @@
-//! `ipvsadm`'s words for what the types say, in the order in which `ipvsadm -S` has them. What
-//! it has no words for gets options of our own, which it refuses: better than words that say
-//! something else, as its own are for a local node.
+//! Writes values as `ipvsadm`'s options, in the order in which `ipvsadm -S` prints them. Values
+//! that `ipvsadm` can't express have options of this crate, which it refuses. `ipvsadm` itself
+//! prints some of them as something else, such as a local node.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -61,7 +61,7 @@ impl Display for VirtualService {
     }
 }
 
-/// The names of flags, those first that are the scheduler's own.
+/// Returns the names of flags, beginning with those of the scheduler's own.
 pub(super) fn flag_names(scheduler: Scheduler) -> Vec<(&'static str, SchedulerFlags)> {
     let own: &[_] = match scheduler {
         Scheduler::SourceHashing => &[
@@ -174,7 +174,7 @@ impl Display for SyncDaemon {
 
 impl Display for Timeouts {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        // Zero is how the tool says "as it is".
+        // The tool writes 0 to leave a timeout unchanged.
         let seconds = |it: Option<std::time::Duration>| it.map_or(0, |it| it.as_secs());
         let (tcp, fin, udp) = (seconds(self.tcp), seconds(self.tcp_fin), seconds(self.udp));
         write!(f, "{tcp} {fin} {udp}")
@@ -206,21 +206,21 @@ impl Display for Operation {
     }
 }
 
-/// How it is configured.
+/// Writes the configuration.
 impl Display for ServiceInfo {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.config.fmt(f)
     }
 }
 
-/// How it is configured.
+/// Writes the configuration.
 impl Display for ServerInfo {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.config.fmt(f)
     }
 }
 
-/// The lines of the save format: one that adds the service, then one for each server.
+/// Writes the lines of the saved text: one that adds the service, then one for each server.
 impl Display for TableEntry {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         writeln!(f, "-A {}", self.service)?;

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use super::*;
 use crate::ipvs::{Family, Protocol, RealServer, ServiceKey, SyncDaemon, VirtualService};
 
-/// What `ipvsadm -S -n` (1.31) printed for a table with everything in it.
+/// The output of `ipvsadm -S -n` (1.31) for a table with everything in it.
 const SAVED: &str = "\
 -A -t 10.0.0.1:0 -s rr -p 60
 -a -t 10.0.0.1:0 -r 10.1.0.2:0 -m -w 1
@@ -38,7 +38,7 @@ const SAVED: &str = "\
 -a -f 7 -6 -r [fd00::9]:80 -m -w 1
 ";
 
-/// What the format can say beyond what the tool prints, and our own words.
+/// Operations that the tool does not print, and options of this crate.
 const MORE: &str = "\
 -E -t 10.0.0.1:80 -s sh -b sh-port,flag-3
 -A -t 10.0.0.1:80 -s rr -b 0x40
@@ -138,15 +138,15 @@ fn the_tools_other_spellings_and_defaults() {
 fn what_cannot_be_read_is_named_with_line_and_column() {
     for (text, column, words) in [
         ("-A", 1, "service"),
-        ("hello", 1, "`hello` is no command"),
-        (" -A -t 10.0.0.1:80 -z", 20, "`-z` is no option"),
+        ("hello", 1, "`hello` is not a command"),
+        (" -A -t 10.0.0.1:80 -z", 20, "`-z` is not an option"),
         ("-A -t", 6, "the value of `-t` is missing"),
-        ("-A -t host:80", 7, "`host:80` is no address"),
-        ("-A -t 10.0.0.1:80 -u 10.0.0.1:80", 19, "beside `-t`"),
-        ("-A -t 10.0.0.1:80 -w 1", 19, "does not go with"),
+        ("-A -t host:80", 7, "`host:80` is not an address"),
+        ("-A -t 10.0.0.1:80 -u 10.0.0.1:80", 19, "used with `-t`"),
+        ("-A -t 10.0.0.1:80 -w 1", 19, "has no option"),
         ("-A -t 10.0.0.1:80 -s sixteen-letters.", 22, "16 bytes"),
         ("-A -t 10.0.0.1:80 -p x", 22, "4294967295"),
-        ("-A -t 10.0.0.1:80 -M 255.0.0.0", 22, "goes with `-p`"),
+        ("-A -t 10.0.0.1:80 -M 255.0.0.0", 22, "requires `-p`"),
         ("-A -t 10.0.0.1:80 -p 1 -M 24", 27, "numeric address"),
         ("-A -t [::1]:80 -p 1 -M 256", 24, "0 to 255"),
         (
@@ -154,15 +154,15 @@ fn what_cannot_be_read_is_named_with_line_and_column() {
             35,
             "no flag `sh-port`",
         ),
-        ("-A -f 0", 7, "not 0"),
+        ("-A -f 0", 7, "can't be 0"),
         ("-A -t 10.0.0.1:80 -6", 19, "IPv4"),
         ("-a -t 10.0.0.1:80", 1, "`-r`"),
         ("-a -t 10.0.0.1:80 -r 10.1.0.1 -w", 33, "missing"),
-        ("-a -t 10.0.0.1:80 -r 10.1.0.1 -m -g", 34, "beside `-m`"),
+        ("-a -t 10.0.0.1:80 -r 10.1.0.1 -m -g", 34, "used with `-m`"),
         (
             "-a -t 10.0.0.1:80 -r 10.1.0.1 -m --tun-port 1",
             34,
-            "goes with `-i`",
+            "requires `-i`",
         ),
         (
             "-a -t 10.0.0.1:80 -r 10.1.0.1 -i --tun-port 1",
@@ -175,24 +175,24 @@ fn what_cannot_be_read_is_named_with_line_and_column() {
             "--tun-port",
         ),
         ("-A -t 10.0.0.1:80 -o=1", 21, "takes no value"),
-        ("-A -t 10.0.0.1:80 oops", 19, "`oops` is no option"),
-        ("-A -t 10.0.0.1:80 ops -o", 23, "can't stand beside `ops`"),
+        ("-A -t 10.0.0.1:80 oops", 19, "`oops` is not an option"),
+        ("-A -t 10.0.0.1:80 ops -o", 23, "can't be used with `ops`"),
         ("-A -t 10.0.0.1:80 -s sh -b ,", 28, "a flag is missing"),
         ("-A -t [fe80::1%2]:80", 7, "has a zone"),
         ("-A -t fe80::1%lo -p", 7, "has a zone"),
-        ("-A -t 0x0a.1.2.3:80", 7, "is no address"),
-        ("-A -t 10.1:80", 7, "is no address"),
-        ("-A -t fd00::1]:80", 7, "is no address"),
-        ("-A -t [10.0.0.1]:80", 7, "is no address"),
-        ("-A -t 10.0.0.1:http", 7, "is no address"),
+        ("-A -t 0x0a.1.2.3:80", 7, "is not an address"),
+        ("-A -t 10.1:80", 7, "is not an address"),
+        ("-A -t fd00::1]:80", 7, "is not an address"),
+        ("-A -t [10.0.0.1]:80", 7, "is not an address"),
+        ("-A -t 10.0.0.1:http", 7, "is not an address"),
         ("-A --protocol esp 10.0.0.1:80", 15, "tcp, udp, sctp"),
-        ("-A -t 10.0.0.1:80\u{a0}-s rr", 22, "`rr` is no option"),
-        ("-A -t 10.0.0.1:80\u{b}-s rr", 22, "`rr` is no option"),
+        ("-A -t 10.0.0.1:80\u{a0}-s rr", 22, "`rr` is not an option"),
+        ("-A -t 10.0.0.1:80\u{b}-s rr", 22, "`rr` is not an option"),
         ("-A -t 10.0.0.1:80 -s rr\u{a0}", 22, "has characters"),
         ("--set 1 2", 10, "timeout is missing"),
-        ("--set 1 2 3 4", 13, "too much"),
+        ("--set 1 2 3 4", 13, "too many"),
         ("--start-daemon both", 16, "neither"),
-        ("-C x", 4, "`x` is no option"),
+        ("-C x", 4, "`x` is not an option"),
     ] {
         let whole = format!("# comment\n\n{text}\n");
         let error = parse(&whole).next().unwrap().unwrap_err();
@@ -202,7 +202,7 @@ fn what_cannot_be_read_is_named_with_line_and_column() {
     }
 }
 
-/// What another program may have set, and the tool loses or refuses.
+/// Values that another program may have set, and that the tool loses or refuses.
 const ODD: &str = "\
 -A -t 10.0.0.1:80 -s rr -b flag-1
 -A -t 10.0.0.1:80 -s sh -b flag-3,0x40
@@ -237,7 +237,7 @@ fn what_the_kernel_holds_can_be_put_back() {
     }
 }
 
-/// Some names, and what was asked for.
+/// Some names, and the hosts that were looked up.
 #[derive(Default)]
 struct Example {
     asked: Mutex<Vec<String>>,
@@ -318,7 +318,7 @@ fn names_stand_for_numbers() {
     assert_eq!(*names.asked.lock().unwrap(), [""; 0]);
 }
 
-/// So that a program can wait for something between two lines, on any thread.
+/// A program may hold the iterator across an await point on a runtime with several threads.
 #[test]
 fn lines_can_be_sent() {
     fn send<T: Send>(_: T) {}
@@ -337,7 +337,7 @@ fn a_line_that_is_not_utf8_is_an_error_of_that_line() {
     assert!(error.is_invalid_input());
 }
 
-/// A megabyte of flags takes as long as it takes to read it.
+/// Reading a megabyte of flags takes linear time.
 #[test]
 fn many_flags_are_read_in_one_go() {
     let flags = "sh-port,".repeat(1 << 17);

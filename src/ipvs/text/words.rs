@@ -1,4 +1,4 @@
-//! A line taken apart into words that know where they stand.
+//! Splits a line into words with their positions.
 
 use std::borrow::Cow;
 use std::str::Utf8Error;
@@ -6,14 +6,15 @@ use std::str::Utf8Error;
 use crate::Error;
 use crate::error::Cause;
 
-/// What separates words, as in the tool: not the form feed, nor the no-break space.
+/// Returns true if the byte separates words, as in the tool. Form feeds and no-break spaces do
+/// not.
 pub(super) fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
 
-/// The error of a line that is not UTF-8.
+/// Returns the error for a line that is not UTF-8.
 pub(super) fn not_utf8(line: &[u8], error: Utf8Error, number: usize) -> Error {
     let good = line.get(..error.valid_up_to()).unwrap_or_default();
     let column = String::from_utf8_lossy(good).chars().count() + 1;
@@ -33,7 +34,7 @@ fn failed(line: usize, column: usize, message: impl Into<Cow<'static, str>>) -> 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Word<'a> {
     pub(super) text: &'a str,
-    /// From 1, in characters.
+    /// The column, in characters from 1.
     pub(super) column: usize,
 }
 
@@ -41,13 +42,13 @@ pub(super) struct Word<'a> {
 #[derive(Debug, Clone)]
 pub(super) struct Words<'a> {
     line: &'a str,
-    /// Bytes that were read.
+    /// The number of bytes that were read.
     at: usize,
     number: usize,
 }
 
 impl<'a> Words<'a> {
-    /// `number` is the line's, from 1.
+    /// Splits a line. `number` is its number, from 1.
     pub(super) fn new(line: &'a str, number: usize) -> Self {
         Self {
             line,
@@ -56,23 +57,23 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// The next word, without taking it.
+    /// Returns the next word without taking it.
     pub(super) fn peek(&self) -> Option<Word<'a>> {
         self.clone().next()
     }
 
-    /// An error at a word.
+    /// Returns an error at a word.
     pub(super) fn wrong(&self, word: Word<'_>, message: impl Into<Cow<'static, str>>) -> Error {
         self.error(word.column, message)
     }
 
-    /// An error about the line as a whole.
+    /// Returns an error about the whole line, at its first word.
     pub(super) fn wrong_line(&self, message: impl Into<Cow<'static, str>>) -> Error {
         let start = self.line.len() - self.line.trim_start_matches(BLANKS).len();
         self.error(column(self.line, start), message)
     }
 
-    /// An error where the next word should be.
+    /// Returns an error at the line's end, where a word is missing.
     pub(super) fn wrong_end(&self, message: impl Into<Cow<'static, str>>) -> Error {
         let end = self.line.trim_end_matches(BLANKS).len();
         self.error(column(self.line, end), message)
@@ -100,7 +101,7 @@ impl<'a> Iterator for Words<'a> {
 }
 
 impl<'a> Word<'a> {
-    /// What is left of the word after the first `length` bytes.
+    /// Returns the rest of the word after the first `length` bytes.
     pub(super) fn after(self, length: usize) -> Self {
         let (before, text) = self
             .text
@@ -113,7 +114,7 @@ impl<'a> Word<'a> {
     }
 }
 
-/// The column of the byte at `at`.
+/// Returns the column of the byte at `at`.
 fn column(line: &str, at: usize) -> usize {
     line.get(..at).unwrap_or(line).chars().count() + 1
 }

@@ -1,4 +1,4 @@
-//! The options of a line, each with where it stands.
+//! The options of a line with their positions.
 
 use std::str::FromStr;
 
@@ -7,14 +7,14 @@ use super::super::options::{Command, Setting, Takes, setting};
 use super::super::words::{Word, Words};
 use crate::{Error, Result};
 
-/// An option as it stands in a line.
+/// An option in a line, with its value.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Given<'a> {
     pub(super) setting: Setting,
-    /// The option itself.
+    /// The option's name.
     pub(super) name: Word<'a>,
     pub(super) value: Option<Word<'a>>,
-    /// A second value: the address behind a protocol's number.
+    /// A second value: the address that follows a protocol's number.
     pub(super) second: Option<Word<'a>>,
 }
 
@@ -25,7 +25,7 @@ pub(super) struct Line<'a> {
     pub(super) names: &'a (dyn Names + Sync),
 }
 
-/// An option without its value, and the value in the same word: `--weight=5`, `-w5`.
+/// Splits a word into an option and its value, if the word contains both: `--weight=5`, `-w5`.
 pub(super) fn split(word: Word<'_>) -> (Word<'_>, Option<Word<'_>>) {
     let text = word.text;
     let end = if text.starts_with("--") {
@@ -56,12 +56,11 @@ impl<'a> Line<'a> {
         while let Some(word) = words.next() {
             let (name, attached) = split(word);
             let (setting, takes) = setting(name.text)
-                .ok_or_else(|| words.wrong(name, format!("`{}` is no option", name.text)))?;
+                .ok_or_else(|| words.wrong(name, format!("`{}` is not an option", name.text)))?;
             if command.is_some_and(|command| !setting.goes_with(command)) {
-                return Err(words.wrong(
-                    name,
-                    format!("`{}` does not go with this command", name.text),
-                ));
+                return Err(
+                    words.wrong(name, format!("this command has no option `{}`", name.text))
+                );
             }
             if let Some(other) = given
                 .iter()
@@ -69,7 +68,7 @@ impl<'a> Line<'a> {
             {
                 return Err(words.wrong(
                     name,
-                    format!("`{}` can't stand beside `{}`", name.text, other.name.text),
+                    format!("`{}` can't be used with `{}`", name.text, other.name.text),
                 ));
             }
             let value = match (takes, attached) {
@@ -113,7 +112,7 @@ impl<'a> Line<'a> {
         self.given.iter().find(|it| it.setting == setting)
     }
 
-    /// The option that was given of those that share a place.
+    /// Returns the option that was given, of those that exclude each other.
     pub(super) fn at(&self, place: Setting) -> Option<&Given<'a>> {
         self.given.iter().find(|it| it.setting.place() == place)
     }
@@ -128,18 +127,18 @@ impl<'a> Line<'a> {
             .transpose()
     }
 
-    /// Whether nothing stands behind the command.
+    /// Returns true if the command has no options.
     pub(super) fn is_empty(&self) -> bool {
         self.given.is_empty()
     }
 
-    /// The error of a name, in its place.
+    /// Returns the error of reading a word, with the word's position.
     pub(super) fn at_word(&self, word: Word<'_>, error: &Error) -> Error {
         self.words.wrong(word, error.reason())
     }
 }
 
-/// A number, or anything else that is read from one word.
+/// Reads a number or an address from a word.
 pub(super) fn number<N: FromStr>(words: &Words<'_>, word: Word<'_>) -> Result<N> {
     word.text.parse().map_err(|_| {
         let what = std::any::type_name::<N>();

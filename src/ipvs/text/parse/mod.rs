@@ -1,4 +1,4 @@
-//! Lines as operations.
+//! Reads lines as operations.
 
 mod line;
 mod server;
@@ -20,7 +20,7 @@ use crate::ipvs::model::service::VirtualService;
 use crate::ipvs::model::timeouts::Timeouts;
 use crate::{Error, Result};
 
-/// The operation that a line stands for.
+/// Reads the operation of a line.
 pub(super) fn operation(
     line: &str,
     number: usize,
@@ -32,7 +32,7 @@ pub(super) fn operation(
         .ok_or_else(|| words.wrong_line("a command is missing"))?;
     let (name, value) = split(first);
     let command = command(name.text)
-        .ok_or_else(|| words.wrong(first, format!("`{}` is no command", first.text)))?;
+        .ok_or_else(|| words.wrong(first, format!("`{}` is not a command", first.text)))?;
     let mut positional = Positional { words, value };
     match command {
         Command::SetTimeouts => {
@@ -58,10 +58,10 @@ pub(super) fn operation(
     }
 }
 
-/// The values that stand behind a command by their place alone.
+/// The values that follow a command and have no option.
 struct Positional<'a> {
     words: Words<'a>,
-    /// One that is in the same word as the command.
+    /// A value that is in the same word as the command.
     value: Option<Word<'a>>,
 }
 
@@ -73,7 +73,7 @@ impl<'a> Positional<'a> {
             .ok_or_else(|| self.words.wrong_end(format!("{what} is missing")))
     }
 
-    /// Zero is the tool's way to leave a timeout as it is.
+    /// Reads a timeout. The tool writes 0 to leave a timeout unchanged.
     fn seconds(&mut self) -> Result<Option<Duration>> {
         let word = self.value("a timeout")?;
         let seconds: u32 = number(&self.words, word)?;
@@ -102,7 +102,7 @@ impl<'a> Positional<'a> {
         let mut words = self.rest()?;
         match words.next() {
             None => Ok(()),
-            Some(word) => Err(words.wrong(word, format!("`{}` is too much", word.text))),
+            Some(word) => Err(words.wrong(word, format!("`{}` is one value too many", word.text))),
         }
     }
 }
@@ -188,11 +188,12 @@ impl FromStr for VirtualService {
 impl FromStr for RealServer {
     type Err = Error;
 
-    /// The port may be missing only where it is 0, since no service is known to have it from.
+    /// Reads a server without its service. A missing port is 0, because the service's port is
+    /// unknown.
     fn from_str(text: &str) -> Result<Self> {
         let line = Line::read(Words::new(text, 1), Some(Command::AddServer), &())?;
         if let Some(service) = line.at(Setting::Tcp) {
-            let why = "a server stands without its service here";
+            let why = "the text of a server does not contain its service";
             return Err(line.words.wrong(service.name, why));
         }
         line.server(None)

@@ -1,4 +1,4 @@
-//! Servers.
+//! Reads servers.
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,7 @@ use crate::ipvs::model::server::{ForwardingMethod, RealServer};
 use crate::ipvs::model::tunnel::{Tunnel, TunnelFlags};
 
 impl Line<'_> {
-    /// As the tool has it, the port is the service's where none is given.
+    /// Reads a server's address. As in the tool, a missing port is the service's.
     pub(super) fn server_address(&self, key: Option<&ServiceKey>) -> Result<SocketAddr> {
         let word = self
             .value(Setting::Server)
@@ -40,7 +40,7 @@ impl Line<'_> {
                 Setting::TunnelNoChecksum,
             ];
             if let Some(stray) = options.iter().find_map(|it| self.at(*it)) {
-                let why = format!("`{}` goes with `-i`", stray.name.text);
+                let why = format!("`{}` requires `-i`", stray.name.text);
                 return Err(self.words.wrong(stray.name, why));
             }
         }
@@ -74,7 +74,7 @@ impl Line<'_> {
                     let word = given.value.unwrap_or(given.name);
                     let bits = hexadecimal(word.text).and_then(|it| u16::try_from(it).ok());
                     let bits = bits.ok_or_else(|| {
-                        let why = format!("`{}` is no flags, as 0x3 is", word.text);
+                        let why = format!("`{}` is not a number such as 0x3", word.text);
                         self.words.wrong(word, why)
                     })?;
                     TunnelFlags::from_bits_retain(bits)
@@ -87,7 +87,7 @@ impl Line<'_> {
             return match options.iter().find_map(|it| self.at(*it)) {
                 None => Ok(Tunnel::Ipip),
                 Some(stray) => {
-                    let why = format!("`{}` goes with `--tun-type`", stray.name.text);
+                    let why = format!("`{}` requires `--tun-type`", stray.name.text);
                     Err(self.words.wrong(stray.name, why))
                 }
             };

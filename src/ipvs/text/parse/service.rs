@@ -1,4 +1,4 @@
-//! Services.
+//! Reads services.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
@@ -44,14 +44,14 @@ impl Line<'_> {
         Ok(ServiceKey::address(protocol, address))
     }
 
-    /// The tool prints a mark from 2,147,483,648 on as a negative number.
+    /// Reads a firewall mark. The tool prints the marks from 2,147,483,648 on as negative numbers.
     fn mark(&self, word: Word<'_>) -> Result<NonZeroU32> {
         let negative = word.text.parse::<i32>().ok().filter(|it| *it < 0);
         let mark = match negative {
             Some(mark) => mark as u32,
             None => number(&self.words, word)?,
         };
-        NonZeroU32::new(mark).ok_or_else(|| self.words.wrong(word, "a firewall mark is not 0"))
+        NonZeroU32::new(mark).ok_or_else(|| self.words.wrong(word, "a firewall mark can't be 0"))
     }
 
     fn protocol(&self, word: Word<'_>) -> Result<Protocol> {
@@ -62,8 +62,8 @@ impl Line<'_> {
         })
     }
 
-    /// An address with a port, or without one, which is `port` then. `protocol` is the one that
-    /// names of ports belong to.
+    /// Reads an address with a port. If the port is missing, it is `port`. A name of a port is
+    /// that of a service of `protocol`.
     pub(super) fn address(
         &self,
         word: Word<'_>,
@@ -97,15 +97,13 @@ impl Line<'_> {
             let why = if text.contains('%') {
                 format!("`{text}` has a zone, which IPVS can't keep")
             } else {
-                format!(
-                    "`{text}` is no address, with or without a port, and no name that is known here"
-                )
+                format!("`{text}` is not an address, with or without a port, nor a known name")
             };
             self.words.wrong(word, why)
         })
     }
 
-    /// An IPv6 address or name is in brackets, if a port may follow; no other is.
+    /// Reads a host's address. It is of IPv6 if and only if it is in brackets.
     fn host(&self, host: &str, bracketed: bool) -> Option<IpAddr> {
         let address = host.parse().ok();
         let address = address.or_else(|| {
@@ -134,7 +132,7 @@ impl Line<'_> {
         }
         if let Some(word) = self.value(Setting::Netmask) {
             if service.persistence.is_none() {
-                return Err(self.words.wrong(word, "a netmask goes with `-p`"));
+                return Err(self.words.wrong(word, "a netmask requires `-p`"));
             }
             service = match service.key.family() {
                 Family::Ipv4 => service.persistence_mask(self.mask(word)?),
@@ -152,15 +150,15 @@ impl Line<'_> {
         Ok(service)
     }
 
-    /// A mask in any of the forms that the tool takes, but for a single decimal number: who
-    /// writes `24` does not mean 0.0.0.24.
+    /// Reads a mask in any form that the tool takes, except a single decimal number: `24` is
+    /// hardly meant as 0.0.0.24.
     fn mask(&self, word: Word<'_>) -> Result<Ipv4Addr> {
         let single = word.text.bytes().all(|it| it.is_ascii_digit());
         let mask = any_ipv4(word.text).filter(|_| !single);
         mask.map_or_else(|| number(&self.words, word), Ok)
     }
 
-    /// Names between commas; where there is none between two, as at an end, nothing is meant.
+    /// Reads the names of flags, separated by commas. It ignores empty names.
     fn flags(&self, word: Word<'_>, scheduler: Scheduler) -> Result<SchedulerFlags> {
         let names = flag_names(scheduler);
         let mut flags = SchedulerFlags::empty();
@@ -189,8 +187,8 @@ impl Line<'_> {
     }
 }
 
-/// An IPv4 address of one to four numbers, the last of which fills what is left, each in base 10,
-/// 8 (after a `0`) or 16 (after `0x`): what `inet_aton` takes.
+/// Reads an IPv4 address in any form that `inet_aton` takes: one to four numbers, of which the
+/// last fills the remaining bytes. Each is in base 10, 8 (after `0`) or 16 (after `0x`).
 fn any_ipv4(text: &str) -> Option<Ipv4Addr> {
     let mut parts = Vec::new();
     for part in text.splitn(5, '.') {
