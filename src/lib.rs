@@ -20,6 +20,8 @@ pub mod tokio;
 mod wire;
 
 pub use error::{Error, ErrorKind, Missing, Result};
+/// The crate whose networks this crate's types hold.
+pub use ipnet;
 pub use namespace::Namespace;
 pub use netlink::ExtendedAck;
 pub use on_failure::OnFailure;

@@ -631,3 +631,39 @@ fn any_text_can_be_made_a_comment() {
     let entry = Entry::<HashIp>::new(address).comment_lossy(bytes);
     assert_eq!(entry.options().comment_bytes().unwrap().len(), 255);
 }
+
+#[test]
+fn addresses_are_read_from_their_text() {
+    use ipvset::ipset::Addresses;
+    for text in [
+        "10.0.0.1",
+        "::1",
+        "10.0.0.0/8",
+        "2001:db8::/32",
+        "10.0.0.1-10.0.0.9",
+    ] {
+        assert_eq!(text.parse::<Addresses>().unwrap().to_string(), text);
+    }
+    for text in [
+        "",
+        "10.0.0",
+        "10.0.0.1/33",
+        "::1-::2",
+        "a-b",
+        "10.0.0.1 ",
+        "010.0.0.1",
+        "fe80::1%lo",
+    ] {
+        let error = text.parse::<Addresses>().unwrap_err();
+        assert!(error.is_invalid_input(), "{text}: {error}");
+    }
+}
+
+#[test]
+fn entries_can_be_gathered_in_a_hash_set() {
+    use ipvset::ipset::{Entry, HashIp};
+    use std::collections::HashSet;
+    let entry = |last| Entry::<HashIp>::from(std::net::Ipv4Addr::new(10, 0, 0, last));
+    let all: HashSet<_> = [entry(1), entry(2), entry(1), entry(2).timeout(7)].into();
+    assert_eq!(all.len(), 3);
+}

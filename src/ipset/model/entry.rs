@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use super::element::{Dimension, Fields};
 use super::types::Definition;
@@ -517,3 +518,10 @@ impl<T: SetType> PartialEq for Entry<T> {
 }
 
 impl<T: SetType> Eq for Entry<T> {}
+
+impl<T: SetType> Hash for Entry<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.value.hash(state);
+        self.options.hash(state);
+    }
+}

@@ -1,6 +1,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv4Subnets, Ipv6Net};
 
@@ -8,6 +9,7 @@ use super::{Bits, Dimension, Element, Fields, Ipv4Range, Slot, Span, network};
 use crate::ipset::message::encode::{Encoder, Refusal};
 use crate::ipset::text::Text;
 use crate::wire::Malformed;
+use crate::{Error, Result};
 
 /// An address, a range of IPv4 addresses, or a network.
 ///
@@ -68,6 +70,39 @@ impl Addresses {
             Self::Network(network) => Some(*network),
             Self::Range(_) => None,
         }
+    }
+}
+
+impl FromStr for Addresses {
+    type Err = Error;
+
+    /// Parses an address, a network with its prefix length, or a range of IPv4 addresses.
+    ///
+    /// ```
+    /// use ipvset::ipset::Addresses;
+    ///
+    /// for text in ["10.0.0.1", "2001:db8::/32", "10.0.0.1-10.0.0.9"] {
+    ///     assert_eq!(text.parse::<Addresses>()?.to_string(), text);
+    /// }
+    /// # Ok::<(), ipvset::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for another text.
+    fn from_str(text: &str) -> Result<Self> {
+        let read = || {
+            if let Some((first, last)) = text.split_once('-') {
+                return Some(Ipv4Range::new(first.parse().ok()?, last.parse().ok()?).into());
+            }
+            if text.contains('/') {
+                return text.parse::<IpNet>().ok().map(Self::from);
+            }
+            text.parse::<IpAddr>().ok().map(Self::from)
+        };
+        read().ok_or_else(|| {
+            let expected = "expected an address, a network or a range of IPv4 addresses";
+            Error::refused("read addresses", expected).object(format_args!("{text:?}"))
+        })
     }
 }
 

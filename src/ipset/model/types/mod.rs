@@ -4,6 +4,8 @@
 
 mod any;
 
+use std::hash::Hash;
+
 use bitflags::bitflags;
 
 pub use any::AnyType;
@@ -120,7 +122,7 @@ pub(crate) use sealed::Sealed;
 pub trait SetType: Sealed + Clone + PartialEq + std::fmt::Debug + Send + Sync + 'static {
     /// The elements of an entry: one element, or a tuple of two or three.
     #[allow(private_bounds)]
-    type Value: Elements + Clone + PartialEq + Eq + Ord + std::fmt::Debug + Send + Sync + 'static;
+    type Value: Elements + Clone + Eq + Hash + Ord + std::fmt::Debug + Send + Sync + 'static;
 
     #[doc(hidden)]
     fn definition(&self) -> &'static Definition;
