@@ -12,9 +12,10 @@ const OPERATION: &str = "read connections";
 /// An iterator over the connections in `/proc/net/ip_vs_conn` or `ip_vs_conn_sync`.
 ///
 /// It holds only one line at a time, so a table of millions takes no more memory than a small
-/// one. The kernel walks its table while the file is read. A connection that begins or ends in
-/// the meantime may be missing. Up to Linux 6.1 at least, each read of some fifty lines starts by
-/// counting from the table's start, so the time grows with the square of the table's size.
+/// one. The kernel walks its table while the file is read, so the iterator may or may not return
+/// a connection that begins or ends in the meantime. Up to Linux 6.1 at least, each read of some
+/// fifty lines starts by counting from the table's start, so the time grows with the square of
+/// the table's size.
 ///
 /// # Tables that change their size
 /// From Linux 7.1 on, the table grows and shrinks in the background. If this happens while the

@@ -70,8 +70,7 @@ impl Growth {
     }
 }
 
-/// Returns true if tables may grow in this kernel's version. This serves where `/proc` is
-/// hidden.
+/// Returns true if tables may grow in this kernel's version. This decides if `/proc` is hidden.
 fn may_grow() -> bool {
     let major = || {
         let name = uname().ok()?;

@@ -1,7 +1,8 @@
 //! IPVS's files in `/proc`: connections, totals, a quick snapshot of the table, and the
 //! `net.ipv4.vs.*` sysctls.
 //!
-//! Netlink has none of these. [`Proc`] reads and writes them.
+//! IPVS's netlink interface has no connections, totals and sysctls, and takes longer to return
+//! the table. [`Proc`] reads and writes these files.
 
 mod connection;
 mod connections;
@@ -163,8 +164,8 @@ impl Proc {
     /// This reuses the snapshot's memory, so it is faster than [`Proc::snapshot`].
     ///
     /// # Errors
-    /// As for [`Proc::snapshot`]. If the file could not be opened, the snapshot may keep its old
-    /// content; otherwise it is empty afterwards.
+    /// As for [`Proc::snapshot`]. If the file could not be opened, the content of the snapshot may
+    /// be old or incomplete; otherwise the snapshot is empty.
     pub fn snapshot_into(&self, snapshot: &mut Snapshot) -> Result<()> {
         const OPERATION: &str = "read table";
         let mut before = None;

@@ -7,9 +7,9 @@ use crate::ipvs::model::key::{Family, Protocol};
 /// Looks up the names of hosts, services and protocols in a text.
 ///
 /// `ipvsadm -S` without `-n` writes names in place of numbers, and so does Debian's
-/// `ipvsadm-save`. A program implements this trait to read them; see [`parse_with`](super::parse_with).
-/// Without it, names are an error: this crate opens no files and asks no resolver on its own. `()`
-/// knows no names.
+/// `ipvsadm-save`. A program implements this trait to read them with
+/// [`parse_with`](super::parse_with). Without it, names are an error: this crate opens no files and
+/// asks no resolver on its own. `()` knows no names.
 ///
 /// ```
 /// use ipvset::ipvs::{Protocol, ServiceKey, text};
