@@ -17,12 +17,14 @@ use crate::ipvs::proc::growth::Growth;
 use crate::netlink::{Protocol, Socket, ready};
 use crate::{Namespace, Result};
 
-/// The IPVS of a network namespace.
+/// A handle to the IPVS of one network namespace.
 ///
-/// A handle keeps one socket, which stays in the namespace where it was opened, and does one
-/// thing at a time; open another for another thread, and after a fork one in the new process:
-/// two processes that share a handle receive each other's replies. Everything that IPVS does over netlink,
-/// reading too, wants `CAP_NET_ADMIN` in the initial user namespace.
+/// A handle owns one socket. The socket stays in the namespace in which it was opened. A handle
+/// carries out one call at a time, so open another one for another thread. After a fork, open
+/// another one in the new process: two processes that share a handle receive each other's
+/// replies.
+///
+/// Every request needs `CAP_NET_ADMIN` in the initial user namespace, reading included.
 ///
 /// ```no_run
 /// use ipvset::ipvs::{Ipvs, RealServer, Scheduler, VirtualService};
@@ -38,30 +40,41 @@ use crate::{Namespace, Result};
 /// ```
 ///
 /// # Errors
-/// Every method gives permission denied without that capability, unavailable when the kernel
-/// lost its IPVS meanwhile, replies lost when the kernel dropped its answer, and an I/O error
-/// when the socket fails. What else each can give stands with it.
+/// Every method can return these errors. The docs of each method list the others.
+/// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied): the program does not have that
+///   capability.
+/// - [`Unavailable`](crate::ErrorKind::Unavailable): the kernel's IPVS was unloaded meanwhile.
+/// - [`RepliesLost`](crate::ErrorKind::RepliesLost): the kernel dropped its reply, or another
+///   process received it.
+/// - [`MalformedReply`](crate::ErrorKind::MalformedReply): the kernel's reply breaks its
+///   protocol.
+/// - [`Io`](crate::ErrorKind::Io): the socket failed.
 #[derive(Debug)]
 pub struct Ipvs {
     pub(super) client: Client<Socket>,
 }
 
+/// # Connecting
 impl Ipvs {
     /// Opens a handle in the calling thread's network namespace.
     ///
+    /// Linux 6.1 and later load the module `ip_vs` now if it is not loaded. On earlier kernels,
+    /// load it beforehand.
+    ///
     /// # Errors
-    /// Unavailable if the kernel has no IPVS. Where it is a module, Linux 6.1 and later load it
-    /// now; on earlier ones it has to be loaded before.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable): the kernel has no IPVS.
     pub fn connect() -> Result<Self> {
         Self::over(Socket::open(Protocol::Generic), Growth::open)
     }
 
-    /// Opens a handle in another network namespace. The calling thread stays in its own,
-    /// whatever happens.
+    /// Opens a handle in another network namespace.
+    ///
+    /// The calling thread is in its own namespace when this returns, also after an error.
     ///
     /// # Errors
-    /// As with [`Ipvs::connect`]; permission denied without `CAP_SYS_ADMIN`, which entering a
-    /// namespace takes.
+    /// Those of [`Ipvs::connect`], and:
+    /// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied): entering the namespace needs
+    ///   `CAP_SYS_ADMIN`.
     pub fn connect_in(namespace: &Namespace) -> Result<Self> {
         let socket = namespace.socket(Protocol::Generic);
         Self::over(socket, || Growth::open_in(namespace))
@@ -75,50 +88,53 @@ impl Ipvs {
         let client = ready(Client::connect(socket, growth))?;
         Ok(Self { client })
     }
+}
 
-    /// Carries out one operation.
-    ///
-    /// # Errors
-    /// Those of the method that does the same.
-    pub fn execute(&mut self, operation: &Operation) -> Result<()> {
-        ready(self.client.execute(operation))
-    }
-
+/// # Services
+impl Ipvs {
     /// Adds a service.
     ///
     /// # Errors
-    /// Already exists; not found if the kernel has no such scheduler or persistence engine;
-    /// invalid input as with [`VirtualService::validate`]; unavailable for IPv6 on a kernel
-    /// without it.
+    /// - [`AlreadyExists`](crate::ErrorKind::AlreadyExists): there is a service with this key.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): the kernel has no such scheduler or
+    ///   persistence engine.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): see [`VirtualService::validate`].
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable): the address is IPv6 and the kernel does
+    ///   not support IPv6.
     pub fn add_service(&mut self, service: &VirtualService) -> Result<()> {
         self.execute(&Operation::AddService(service.clone()))
     }
 
-    /// Changes the service with this key to exactly this.
+    /// Replaces the whole configuration of the service with this key.
     ///
     /// # Errors
-    /// Not found if there is no such service, scheduler or persistence engine; invalid input
-    /// as with [`VirtualService::validate`].
+    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such service, scheduler or
+    ///   persistence engine.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): see [`VirtualService::validate`].
     pub fn update_service(&mut self, service: &VirtualService) -> Result<()> {
         self.execute(&Operation::UpdateService(service.clone()))
     }
 
-    /// Adds a service, or changes the one that is there to exactly this.
+    /// Adds a service, or replaces the whole configuration of the one with this key.
     ///
     /// # Errors
-    /// As with [`Ipvs::add_service`], but for what exists already; not found if another program
-    /// removes it between the two attempts.
+    /// Those of [`Ipvs::add_service`] except
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists), and:
+    /// - [`NotFound`](crate::ErrorKind::NotFound): another program removed the service after the
+    ///   kernel refused to add it and before it was changed.
     pub fn put_service(&mut self, service: &VirtualService) -> Result<()> {
         self.execute(&Operation::PutService(service.clone()))
     }
 
-    /// Reads a service, lets `change` change it, and writes it back; gives what was written.
+    /// Reads a service, passes its configuration to `change`, writes it back, and returns what
+    /// was written.
     ///
-    /// The kernel can only overwrite all of a service. So what another program changes between
-    /// the reading and the writing is lost.
+    /// The kernel can only overwrite the whole configuration of a service. A change that another
+    /// program makes between the reading and the writing is lost.
     ///
     /// # Errors
-    /// As with [`Ipvs::update_service`]; invalid input if `change` changes the key.
+    /// Those of [`Ipvs::update_service`], and:
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): `change` changed the key.
     pub fn change_service(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -127,12 +143,14 @@ impl Ipvs {
         ready(self.client.change_service(service.into(), change))
     }
 
-    /// Changes a service's scheduler and nothing else, through [`Ipvs::change_service`]. Its
-    /// flags stay, whether or not the new scheduler knows them
-    /// ([`VirtualService::warnings`] tells).
+    /// Changes the scheduler of a service and nothing else.
+    ///
+    /// This reads the service and writes it back, as [`Ipvs::change_service`] does. The
+    /// scheduler's flags stay as they are, even if the new scheduler ignores them (see
+    /// [`VirtualService::warnings`]).
     ///
     /// # Errors
-    /// Not found if there is no such service or scheduler.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such service or scheduler.
     pub fn set_scheduler(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -141,11 +159,15 @@ impl Ipvs {
         ready(self.client.set_scheduler(service.into(), scheduler))
     }
 
-    /// Changes those flags of a service's scheduler that are in `mask` to what they are in
-    /// `flags`, and nothing else.
+    /// Sets the scheduler flags of a service that are in `mask` to their values in `flags`, and
+    /// changes nothing else.
+    ///
+    /// This reads the service and writes it back, as [`Ipvs::change_service`] does.
     ///
     /// # Errors
-    /// Not found if there is no such service; invalid input for bits that are no scheduler's.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such service.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): `flags` contains bits that do not
+    ///   belong to the scheduler: see [`VirtualService::validate`].
     pub fn set_scheduler_flags(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -155,58 +177,36 @@ impl Ipvs {
         ready(self.client.set_scheduler_flags(service.into(), mask, flags))
     }
 
-    /// Removes a service with its servers. Its connections stay in the kernel's table as with
-    /// [`Ipvs::remove_server`].
+    /// Removes a service and its servers.
+    ///
+    /// The service's connections stay in the kernel's table: see [`Ipvs::remove_server`].
     ///
     /// # Errors
-    /// Not found if there is no such service.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such service.
     pub fn remove_service(&mut self, service: impl Into<ServiceKey>) -> Result<()> {
         self.execute(&Operation::RemoveService(service.into()))
     }
 
-    /// Removes a service with its servers, if it is there.
+    /// Removes a service and its servers if the service exists.
     ///
     /// # Errors
-    /// Only those of every method.
+    /// Only those that every method can return.
     pub fn remove_service_if_present(&mut self, service: impl Into<ServiceKey>) -> Result<()> {
         self.execute(&Operation::RemoveServiceIfPresent(service.into()))
     }
+}
 
-    /// Reads a service.
-    ///
-    /// # Errors
-    /// Not found if there is no such service.
-    pub fn service(&mut self, service: impl Into<ServiceKey>) -> Result<ServiceInfo> {
-        ready(self.client.service(service.into()))
-    }
-
-    /// Reads all services, each once. An empty table is an empty list.
-    ///
-    /// The kernel does not say when services come or go while it lists them, and may then skip
-    /// one that was there all the time. A repeated one is given once, as it was last.
-    ///
-    /// From Linux 7.1 on, the kernel also moves the services into a larger table by itself, some
-    /// milliseconds after many were added, and a list of more than about a hundred can miss some
-    /// then. So there the list is read again unless it has as many services as
-    /// `/proc/net/ip_vs_status` counts; where that file can't be read, which only root can, until
-    /// two readings show the same services. [`Ipvs::entries`], [`Ipvs::table`] and
-    /// [`Ipvs::verified_table`] begin with this list.
-    ///
-    /// # Errors
-    /// Inconsistent ([`Error::is_inconsistent`](crate::Error::is_inconsistent)) if none of six
-    /// readings was whole, as while another program adds and removes services all the time. That
-    /// can only be from Linux 7.1 on.
-    pub fn services(&mut self) -> Result<Vec<ServiceInfo>> {
-        ready(self.client.services())
-    }
-
+/// # Servers
+impl Ipvs {
     /// Adds a server to a service.
     ///
     /// # Errors
-    /// Not found if there is no such service; already exists if it has a server with this
-    /// address and port; invalid input as with [`RealServer::validate`], and for an address
-    /// that is neither unicast nor local by this machine's routes, or is of another family than
-    /// the service's while a sync daemon runs.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such service.
+    /// - [`AlreadyExists`](crate::ErrorKind::AlreadyExists): the service has a server with this
+    ///   address and port.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): see [`RealServer::validate`]. The
+    ///   kernel also refuses an address that by this machine's routes is neither unicast nor
+    ///   local, and, while a sync daemon runs, a server of another family than the service.
     pub fn add_server(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -215,11 +215,11 @@ impl Ipvs {
         self.execute(&Operation::AddServer(service.into(), server.clone()))
     }
 
-    /// Changes the server with this address and port to exactly this.
+    /// Replaces the whole configuration of the server with this address and port.
     ///
     /// # Errors
-    /// Not found if there is no such service or server; invalid input as with
-    /// [`RealServer::validate`].
+    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such service or server.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): see [`RealServer::validate`].
     pub fn update_server(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -228,11 +228,14 @@ impl Ipvs {
         self.execute(&Operation::UpdateServer(service.into(), server.clone()))
     }
 
-    /// Adds a server to a service, or changes the one that is there to exactly this.
+    /// Adds a server to a service, or replaces the whole configuration of the one with this
+    /// address and port.
     ///
     /// # Errors
-    /// As with [`Ipvs::add_server`], but for what exists already; not found if another program
-    /// removes it between the two attempts.
+    /// Those of [`Ipvs::add_server`] except [`AlreadyExists`](crate::ErrorKind::AlreadyExists),
+    /// and:
+    /// - [`NotFound`](crate::ErrorKind::NotFound): another program removed the server after the
+    ///   kernel refused to add it and before it was changed.
     pub fn put_server(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -241,14 +244,17 @@ impl Ipvs {
         self.execute(&Operation::PutServer(service.into(), server.clone()))
     }
 
-    /// Reads a server, lets `change` change it, and writes it back; gives what was written.
+    /// Reads a server, passes its configuration to `change`, writes it back, and returns what
+    /// was written.
     ///
-    /// The kernel can only overwrite all of a server: whoever sends it a weight alone makes
-    /// a GUE tunnel an IP-in-IP one. So what another program changes between the reading and
-    /// the writing is lost.
+    /// The kernel can only overwrite the whole configuration of a server. For example, a request
+    /// that contains only a weight turns a GUE tunnel into an IP-in-IP tunnel. A change that
+    /// another program makes between the reading and the writing is lost.
     ///
     /// # Errors
-    /// As with [`Ipvs::update_server`]; invalid input if `change` changes the address or port.
+    /// Those of [`Ipvs::update_server`], and:
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): `change` changed the address or the
+    ///   port.
     pub fn change_server(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -258,13 +264,17 @@ impl Ipvs {
         ready(self.client.change_server(service.into(), server, change))
     }
 
-    /// Changes a server's weight and nothing else, through [`Ipvs::change_server`]. With 0 the
-    /// server keeps the connections that it has; whether it gets new ones depends on persistence
-    /// and the scheduler: see [`RealServer::weight`](RealServer#structfield.weight).
+    /// Changes the weight of a server and nothing else.
+    ///
+    /// This reads the server and writes it back, as [`Ipvs::change_server`] does.
+    ///
+    /// A server with weight 0 keeps its connections. Whether it gets new ones depends on
+    /// persistence and the scheduler: see
+    /// [`RealServer::weight`](RealServer#structfield.weight).
     ///
     /// # Errors
-    /// Not found if there is no such service or server; invalid input for a weight above
-    /// 2,147,483,647.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such service or server.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): the weight is above 2,147,483,647.
     pub fn set_weight(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -274,11 +284,15 @@ impl Ipvs {
         ready(self.client.set_weight(service.into(), server, weight))
     }
 
-    /// Changes a server's thresholds and nothing else, through [`Ipvs::change_server`].
+    /// Changes the connection thresholds of a server and nothing else.
+    ///
+    /// This reads the server and writes it back, as [`Ipvs::change_server`] does. For their
+    /// meaning, see [`RealServer::upper_threshold`](RealServer#structfield.upper_threshold) and
+    /// [`RealServer::lower_threshold`](RealServer#structfield.lower_threshold).
     ///
     /// # Errors
-    /// Not found if there is no such service or server; invalid input as with
-    /// [`RealServer::validate`].
+    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such service or server.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): see [`RealServer::validate`].
     pub fn set_thresholds(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -292,14 +306,15 @@ impl Ipvs {
 
     /// Removes a server from a service.
     ///
-    /// Its connections stay in the kernel's table, and their packets are dropped until they time
-    /// out. With the sysctl
-    /// [`EXPIRE_NODEST_CONN`](crate::ipvs::proc::sysctl::EXPIRE_NODEST_CONN) on, they end at once
-    /// (Linux 5.9), and a client's next packet goes to another server. To let them end by
-    /// themselves, set the weight to 0 first: see the [guide](crate::guide::drain).
+    /// The server's connections stay in the kernel's table, and their packets are dropped until
+    /// the connections time out. If the sysctl
+    /// [`EXPIRE_NODEST_CONN`](crate::ipvs::proc::sysctl::EXPIRE_NODEST_CONN) is on (Linux 5.9 or
+    /// later), the connections end at once, and a client's next packet goes to another server.
+    /// To let connections end by themselves, set the weight to 0 first: see the
+    /// [guide](crate::guide::drain).
     ///
     /// # Errors
-    /// Not found if there is no such service or server.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such service or server.
     pub fn remove_server(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -308,10 +323,10 @@ impl Ipvs {
         self.execute(&Operation::RemoveServer(service.into(), server))
     }
 
-    /// Removes a server from a service, if both are there.
+    /// Removes a server from a service if both exist.
     ///
     /// # Errors
-    /// Only those of every method.
+    /// Only those that every method can return.
     pub fn remove_server_if_present(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -319,31 +334,24 @@ impl Ipvs {
     ) -> Result<()> {
         self.execute(&Operation::RemoveServerIfPresent(service.into(), server))
     }
+}
 
-    /// Reads the servers of a service, each once, the one added last at first.
+/// # Many changes at once
+impl Ipvs {
+    /// Carries out one operation.
     ///
     /// # Errors
-    /// Not found if there is no such service.
-    pub fn servers(&mut self, service: impl Into<ServiceKey>) -> Result<Vec<ServerInfo>> {
-        ready(self.client.servers(service.into()))
+    /// Those of the method that does the same.
+    pub fn execute(&mut self, operation: &Operation) -> Result<()> {
+        ready(self.client.execute(operation))
     }
 
-    /// Reads one server of a service. (The kernel can't be asked for one: all of the service's
-    /// are read.)
+    /// Carries out many operations in few system calls.
     ///
-    /// # Errors
-    /// Not found if there is no such service or server.
-    pub fn server(
-        &mut self,
-        service: impl Into<ServiceKey>,
-        server: SocketAddr,
-    ) -> Result<ServerInfo> {
-        ready(self.client.server(service.into(), server))
-    }
-
-    /// Carries out operations as they come, as a [`Batch`] does, but without holding more of
-    /// them than go into one datagram. So with [`OnFailure::Stop`], what comes before an
-    /// operation that is refused is carried out.
+    /// This sends the operations as a [`Batch`] does, but takes them from the iterator as it
+    /// sends them, and never holds more of them than fit into one datagram. With
+    /// [`OnFailure::Stop`], it therefore carries out the operations that come before one that is
+    /// refused.
     ///
     /// ```no_run
     /// use ipvset::OnFailure;
@@ -357,7 +365,7 @@ impl Ipvs {
     /// ```
     ///
     /// # Errors
-    /// As with [`Batch::send`].
+    /// Those of [`Batch::send`]. The [`Outcome`] contains the operations that failed.
     pub fn execute_all(
         &mut self,
         operations: impl IntoIterator<Item = Operation>,
@@ -366,11 +374,74 @@ impl Ipvs {
         ready(self.client.execute_all(operations, on_failure))
     }
 
-    /// Reads the table service by service, each with its servers: [`Ipvs::table`] without
-    /// holding more than the services and the servers of one.
+    /// Returns an empty [`Batch`], which collects operations and sends them in few system
+    /// calls.
+    pub fn batch(&mut self) -> Batch<'_> {
+        Batch::new(self)
+    }
+}
+
+/// # Reading the table
+impl Ipvs {
+    /// Reads one service.
     ///
     /// # Errors
-    /// As with [`Ipvs::services`].
+    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such service.
+    pub fn service(&mut self, service: impl Into<ServiceKey>) -> Result<ServiceInfo> {
+        ready(self.client.service(service.into()))
+    }
+
+    /// Reads all services. The list contains each service once.
+    ///
+    /// The kernel does not report that services were added or removed while it lists them, and
+    /// then it may skip a service that existed the whole time. If it lists a service twice, this
+    /// method returns the later report.
+    ///
+    /// From Linux 7.1 on, the kernel also moves the services into a larger table by itself, some
+    /// milliseconds after many were added. A list of more than about a hundred services can miss
+    /// some then. On these kernels this method reads the list again unless it contains as many
+    /// services as `/proc/net/ip_vs_status` reports. If that file can't be read, which only root
+    /// may do, the method reads until two lists in succession contain the same services.
+    /// [`Ipvs::entries`], [`Ipvs::table`] and [`Ipvs::verified_table`] begin with this list.
+    ///
+    /// # Errors
+    /// - [`Inconsistent`](crate::ErrorKind::Inconsistent): none of six lists was complete, for
+    ///   example because another program adds and removes services all the time. This happens
+    ///   only on Linux 7.1 and later.
+    pub fn services(&mut self) -> Result<Vec<ServiceInfo>> {
+        ready(self.client.services())
+    }
+
+    /// Reads one server of a service.
+    ///
+    /// The kernel has no request for a single server, so this reads all servers of the service.
+    ///
+    /// # Errors
+    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such service or server.
+    pub fn server(
+        &mut self,
+        service: impl Into<ServiceKey>,
+        server: SocketAddr,
+    ) -> Result<ServerInfo> {
+        ready(self.client.server(service.into(), server))
+    }
+
+    /// Reads the servers of a service, the most recently added first. The list contains each
+    /// server once.
+    ///
+    /// # Errors
+    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such service.
+    pub fn servers(&mut self, service: impl Into<ServiceKey>) -> Result<Vec<ServerInfo>> {
+        ready(self.client.servers(service.into()))
+    }
+
+    /// Returns an iterator over the services, each with its servers.
+    ///
+    /// The iterator yields what [`Ipvs::table`] returns, but holds only the list of services and
+    /// the servers of one service at a time.
+    ///
+    /// # Errors
+    /// Those of [`Ipvs::services`].
     pub fn entries(&mut self) -> Result<TableEntries<'_>> {
         let services = ready(self.client.services())?;
         Ok(TableEntries::new(&mut self.client, services))
@@ -378,40 +449,43 @@ impl Ipvs {
 
     /// Reads the whole table: every service with its servers.
     ///
-    /// It is read in many steps, one for the services and one for each of them, between which
-    /// other programs may change it. Nothing is given twice, but something that is there may be
-    /// missing and something that was removed may be there: see [`Ipvs::verified_table`].
+    /// This sends one request for the services and one for the servers of each service. Other
+    /// programs may change the table in between. The result contains nothing twice, but it may
+    /// lack something that exists, and may contain something that was removed meanwhile: see
+    /// [`Ipvs::verified_table`].
     ///
     /// # Errors
-    /// As with [`Ipvs::services`].
+    /// Those of [`Ipvs::services`].
     pub fn table(&mut self) -> Result<Vec<TableEntry>> {
         ready(self.client.table())
     }
 
-    /// Reads the whole table until two readings, one right after the other, show the same
-    /// services and servers with the same configuration; gives the second.
+    /// Reads the whole table until two readings in succession are the same, and returns the
+    /// second.
     ///
-    /// The kernel never says that another program changed a list while it was read, so this is
-    /// the only way to know. It costs twice as much as [`Ipvs::table`] where nothing changes. (A change that is
-    /// undone again in the same steps of both readings is not noticed.)
+    /// Two readings are the same if they contain the same services and servers with the same
+    /// configuration. The kernel never reports that another program changed a list while it was
+    /// read, so this is the only way to know. It takes twice as long as [`Ipvs::table`] if
+    /// nothing changes. It does not notice a change that is made and undone between the same
+    /// requests of both readings.
     ///
     /// # Errors
-    /// As with [`Ipvs::services`]; inconsistent
-    /// ([`Error::is_inconsistent`](crate::Error::is_inconsistent)) if no two of six readings were
-    /// the same.
+    /// Those of [`Ipvs::services`], and:
+    /// - [`Inconsistent`](crate::ErrorKind::Inconsistent): of six readings, no two in succession
+    ///   were the same.
     pub fn verified_table(&mut self) -> Result<Vec<TableEntry>> {
         ready(self.client.verified_table())
     }
+}
 
-    /// Begins a batch: operations that are carried out together, in few system calls.
-    pub fn batch(&mut self) -> Batch<'_> {
-        Batch::new(self)
-    }
-
-    /// Removes every service and server. Connections, timeouts and sync daemons stay.
+/// # The rest
+impl Ipvs {
+    /// Removes every service and server.
+    ///
+    /// Connections, timeouts and sync daemons stay.
     ///
     /// # Errors
-    /// Only those of every method.
+    /// Only those that every method can return.
     pub fn flush(&mut self) -> Result<()> {
         self.execute(&Operation::Flush)
     }
@@ -419,7 +493,7 @@ impl Ipvs {
     /// Zeroes the counters of every service and server, and the totals of the namespace.
     ///
     /// # Errors
-    /// Only those of every method.
+    /// Only those that every method can return.
     pub fn zero(&mut self) -> Result<()> {
         self.execute(&Operation::Zero)
     }
@@ -427,7 +501,7 @@ impl Ipvs {
     /// Zeroes the counters of a service and of its servers.
     ///
     /// # Errors
-    /// Not found if there is no such service.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such service.
     pub fn zero_service(&mut self, service: impl Into<ServiceKey>) -> Result<()> {
         self.execute(&Operation::ZeroService(service.into()))
     }
@@ -435,24 +509,25 @@ impl Ipvs {
     /// Reads the version of IPVS and the size of its connection table.
     ///
     /// # Errors
-    /// Only those of every method.
+    /// Only those that every method can return.
     pub fn info(&mut self) -> Result<Info> {
         ready(self.client.info())
     }
 
-    /// Reads the timeouts.
+    /// Reads the connection timeouts.
     ///
     /// # Errors
-    /// Only those of every method.
+    /// Only those that every method can return.
     pub fn timeouts(&mut self) -> Result<Timeouts> {
         ready(self.client.timeouts())
     }
 
-    /// Changes those timeouts that are given, and none of the others.
+    /// Sets the timeouts that are `Some`, and leaves the others as they are.
     ///
     /// # Errors
-    /// Invalid input for one that is not whole seconds from 1 on, or that the kernel refuses:
-    /// every kernel takes [`Timeouts::MAX`].
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): a timeout is not a whole number of
+    ///   seconds, is 0, or is longer than the kernel accepts. Every kernel accepts
+    ///   [`Timeouts::MAX`].
     pub fn set_timeouts(&mut self, timeouts: &Timeouts) -> Result<()> {
         self.execute(&Operation::SetTimeouts(*timeouts))
     }
@@ -460,7 +535,7 @@ impl Ipvs {
     /// Reads which sync daemons run: none, one, or a master and a backup.
     ///
     /// # Errors
-    /// Only those of every method.
+    /// Only those that every method can return.
     pub fn daemons(&mut self) -> Result<Vec<SyncDaemon>> {
         ready(self.client.daemons())
     }
@@ -468,25 +543,27 @@ impl Ipvs {
     /// Starts a sync daemon.
     ///
     /// # Errors
-    /// Already exists if one with the role runs; not found if there is no such interface;
-    /// invalid input for values out of bounds, and while a service has a server of another
-    /// family.
+    /// - [`AlreadyExists`](crate::ErrorKind::AlreadyExists): a daemon with this role runs.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such network interface.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): a value is out of bounds, or a service
+    ///   has a server of another family.
+    /// - [`Busy`](crate::ErrorKind::Busy): the kernel is starting or stopping a daemon.
     pub fn start_daemon(&mut self, daemon: &SyncDaemon) -> Result<()> {
         self.execute(&Operation::StartDaemon(daemon.clone()))
     }
 
     /// Stops the sync daemon with this role.
     ///
-    /// The kernel does not answer such a request at all if the daemon was started so shortly
-    /// before that its thread did not run yet: it stops the daemon, and the outcome is `EINTR`
+    /// The kernel does not answer this request if the daemon was started so recently that its
+    /// thread has not run yet. It does stop the daemon, but the result is `EINTR`
     /// (`stop_sync_thread` in net/netfilter/ipvs/ip_vs_sync.c and `kthread` in
-    /// kernel/kthread.c), of which netlink tells nobody (`netlink_rcv_skb` in
-    /// net/netlink/af_netlink.c). This method and a batch are not held up by it. A program
-    /// that sends [`Operation::StopDaemon`] over a connection of its own should not wait for an
-    /// answer to it alone.
+    /// kernel/kthread.c), for which netlink sends no reply (`netlink_rcv_skb` in
+    /// net/netlink/af_netlink.c). This method and [`Batch`] do not wait for that reply. A program
+    /// that sends [`Operation::StopDaemon`] over its own connection should not wait for a reply
+    /// to this request alone.
     ///
     /// # Errors
-    /// Not found if none runs.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): no daemon with this role runs.
     pub fn stop_daemon(&mut self, role: SyncRole) -> Result<()> {
         self.execute(&Operation::StopDaemon(role))
     }
