@@ -54,7 +54,7 @@ fn adding_a_service_that_exists() -> Result {
             "already_exists",
             "add service",
             &key.to_string(),
-            &["there is such a service already"],
+            &["the service exists already"],
         );
         assert_eq!(ipvs.service(key)?.config, service);
     }

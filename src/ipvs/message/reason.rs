@@ -1,4 +1,4 @@
-//! What an errno means: the same number stands for another thing with each request.
+//! The meaning of the kernel's error numbers, which depends on the request.
 
 use nix::errno::Errno;
 
@@ -8,18 +8,18 @@ use crate::ipvs::model::query::Query;
 use crate::netlink::Failure;
 use crate::{Error, ErrorKind, Missing};
 
-/// The error of an operation that was not carried out.
+/// Returns the error of an operation that failed.
 pub(in crate::ipvs) fn operation_failed(operation: &Operation, failure: Failure) -> Error {
     let cause = Cause::from_failure(failure, |code| of_operation(operation, code));
     named(operation, Error::new(operation.name(), cause))
 }
 
-/// The error of an operation that is refused before the kernel is asked.
+/// Returns the error of an operation that is invalid, and so was not sent to the kernel.
 pub(in crate::ipvs) fn operation_refused(operation: &Operation, why: String) -> Error {
     named(operation, Error::refused(operation.name(), why))
 }
 
-/// The error of a query that was not answered.
+/// Returns the error of a query that failed.
 pub(in crate::ipvs) fn query_failed(query: &Query, failure: Failure) -> Error {
     let cause = Cause::from_failure(failure, |code| of_query(query, code));
     let error = Error::new(query.name(), cause);
@@ -44,14 +44,14 @@ fn of_operation(operation: &Operation, code: i32) -> Meaning {
             Meaning::missing(Missing::Daemon, "no such daemon runs")
         }
         (Errno::ESRCH, O::StartDaemon(_)) => {
-            Meaning::busy("the kernel is just starting or stopping one")
+            Meaning::busy("the kernel is starting or stopping a daemon at the moment")
         }
         (Errno::ESRCH, _) => no_service(),
         (Errno::EEXIST, O::StartDaemon(_)) => Meaning::exists("such a daemon runs already"),
         (Errno::EEXIST, O::AddServer(..) | O::PutServer(..)) => {
             Meaning::exists("the service has this server already")
         }
-        (Errno::EEXIST, _) => Meaning::exists("there is such a service already"),
+        (Errno::EEXIST, _) => Meaning::exists("the service exists already"),
         (
             Errno::ENOENT,
             O::AddService(service) | O::UpdateService(service) | O::PutService(service),
@@ -82,22 +82,24 @@ fn of_operation(operation: &Operation, code: i32) -> Meaning {
             Errno::EINVAL,
             O::AddServer(_, server) | O::UpdateServer(_, server) | O::PutServer(_, server),
         ) if server.upper_threshold > i32::MAX as u32 => {
-            Meaning::invalid("this kernel takes no upper threshold above 2147483647")
+            Meaning::invalid("this kernel accepts no upper threshold above 2147483647")
         }
         (Errno::EINVAL, O::AddServer(key, server) | O::PutServer(key, server))
             if crate::ipvs::Family::of(server.address.ip()) != key.family() =>
         {
-            Meaning::invalid("a server of another family can't be while a sync daemon runs")
+            Meaning::invalid(
+                "a service can't have a server of another family while a sync daemon runs",
+            )
         }
         (Errno::EINVAL, O::AddServer(_, server) | O::PutServer(_, server)) => {
             Meaning::invalid(format!(
-                "by this machine's routes {} is neither a unicast address nor one of its own, as \
-                 a server's has to be",
+                "a server needs a unicast address or one of this machine; by this machine's \
+                 routes, {} is neither",
                 server.address.ip()
             ))
         }
         (Errno::EINVAL, O::StartDaemon(_)) => Meaning::invalid(
-            "no daemon can run like this, or not while a service has a server of another family",
+            "a value of the daemon is invalid, or a service has a server of another family",
         ),
         (Errno::ENODEV, O::StartDaemon(daemon)) => Meaning::missing(
             Missing::Interface,
@@ -118,8 +120,8 @@ fn of_any(errno: Errno) -> Meaning {
     match errno {
         Errno::EPERM => Meaning::new(
             ErrorKind::PermissionDenied,
-            "this wants CAP_NET_ADMIN in the initial user namespace; to have it in a user \
-             namespace of one's own is not enough",
+            "this needs CAP_NET_ADMIN in the initial user namespace; the capability in another \
+             user namespace is not enough",
         ),
         Errno::EAFNOSUPPORT => {
             Meaning::unavailable("the kernel has no IPv6, or it is switched off")
@@ -127,8 +129,8 @@ fn of_any(errno: Errno) -> Meaning {
         Errno::EOPNOTSUPP => {
             Meaning::unavailable("the IPVS of this kernel does not know the command")
         }
-        Errno::EINVAL => Meaning::invalid("the kernel takes a value for impossible"),
-        Errno::ERANGE => Meaning::invalid("the kernel takes a number for impossible"),
+        Errno::EINVAL => Meaning::invalid("the kernel says that a value is invalid"),
+        Errno::ERANGE => Meaning::invalid("the kernel says that a number is out of range"),
         Errno::EBUSY => ErrorKind::Busy.into(),
         _ => ErrorKind::Other.into(),
     }
