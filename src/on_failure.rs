@@ -1,14 +1,13 @@
-/// Whether to go on once one of many changes has failed.
+/// What to do after one of many changes fails: go on or stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum OnFailure {
-    /// Carries out the others.
+    /// Carries out the remaining changes.
     #[default]
     Continue,
-    /// Asks for no more changes and sends no further datagram.
+    /// Takes no more changes from the source, and sends no more datagrams.
     ///
-    /// The kernel does not stop within a datagram: operations of IPVS that stand behind the failed one in the same datagram are carried out all the
-    /// same.
+    /// The kernel does not stop within a datagram. It carries out the IPVS operations that come after the failed one in the same datagram.
     Stop,
 }

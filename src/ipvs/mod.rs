@@ -1,10 +1,9 @@
 //! IPVS: the kernel's layer-4 load balancer.
 //!
-//! A [`VirtualService`] is an address and port that clients connect to, or a firewall mark; its
-//! [`RealServer`]s answer them. [`Ipvs`] is the handle with which both are added, changed, read
-//! and removed, one at a time or many in a [`Batch`]. What is configured and what the kernel
-//! reports of it are different types: a [`ServiceInfo`] is a [`VirtualService`] with what was
-//! counted.
+//! A [`VirtualService`] is an address and port that clients connect to, or a firewall mark. Its
+//! [`RealServer`]s answer the clients. [`Ipvs`] is the handle that adds, changes, reads and
+//! removes both, one at a time or many in a [`Batch`]. The types for a configuration and for what
+//! the kernel reports are different: a [`ServiceInfo`] is a [`VirtualService`] with its counters.
 //!
 //! ```no_run
 //! use ipvset::ipvs::{Ipvs, RealServer, Scheduler, VirtualService};
@@ -22,10 +21,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Everything that can be done is an [`Operation`] too, and everything that can be asked a
-//! [`Query`]: values that can be kept, compared, written and read as text ([`text`]), and sent
-//! over a netlink connection of one's own ([`IpvsMessage`]). What IPVS tells in files,
-//! connections above all, is in [`proc`].
+//! Every change is also a value, an [`Operation`], and every request for data is a [`Query`]. A
+//! program can store and compare them, and send them over its own netlink connection as an
+//! [`IpvsMessage`]. The module [`text`] writes operations as text and reads them back. The module
+//! [`proc`] reads the files of IPVS in /proc, such as the list of connections.
 
 #[cfg(test)]
 mod arbitrary;

@@ -14,18 +14,21 @@ use crate::ipvs::model::operations::Operations;
 use crate::netlink::{Failure, Packet, Transport, ready};
 use crate::{Error, ErrorKind, Result};
 
-/// Operations to be carried out in few system calls: packed into as few datagrams as the
-/// socket's buffers allow, each answered by one ACK and the errors of what failed in it.
+/// A list of operations that a handle carries out in few system calls.
 ///
-/// They are carried out in order, and each by itself: the kernel knows no transaction, and what
+/// A batch dereferences to [`Operations`], whose methods append operations. [`Batch::send`]
+/// carries them out; a batch that is dropped does nothing. The operations are packed into as few
+/// datagrams as the socket's buffers allow. The kernel answers each datagram with one ACK and with
+/// the errors of the operations that failed.
+///
+/// The kernel carries out the operations in order, each on its own. It has no transactions: what
 /// was done before a failure stays.
 ///
-/// An operation that may be an addition or a change
-/// ([`put_service`](Operations::put_service), [`put_server`](Operations::put_server)) is sent
-/// as an addition; those that turn out to be there are changed by a second datagram right after
-/// the first. An operation that the change must come before, such as another one for the same
-/// service or server, waits for a datagram of its own, so that the outcome is that of the
-/// order in which they were given.
+/// A "put" operation ([`put_service`](Operations::put_service),
+/// [`put_server`](Operations::put_server)) is sent as an addition. If the object exists, a second
+/// datagram right after the first changes it. An operation that must come after this change, such
+/// as another one for the same service or server, waits for the next datagram. So the result is
+/// always that of the given order.
 ///
 /// ```no_run
 /// use ipvset::ipvs::{Ipvs, RealServer, VirtualService};
@@ -63,17 +66,20 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Sets what happens once an operation failed; at first the batch goes on.
+    /// Sets what to do after an operation fails. The default is [`OnFailure::Continue`].
     pub fn on_failure(&mut self, on_failure: OnFailure) -> &mut Self {
         self.on_failure = on_failure;
         self
     }
 
-    /// Carries the operations out, and empties the batch. With [`OnFailure::Stop`], none is sent if one is refused before the kernel is asked.
+    /// Carries out the operations and empties the batch.
+    ///
+    /// With [`OnFailure::Stop`], this checks all operations first, and sends none of them if one
+    /// is invalid.
     ///
     /// # Errors
-    /// Only if the socket fails before anything was sent. Otherwise the outcome says what became
-    /// of each operation.
+    /// This fails only if the socket fails before anything was sent. Otherwise the [`Outcome`]
+    /// contains the operations that failed.
     pub fn send(&mut self) -> Result<Outcome> {
         let operations = self.operations.take();
         ready(self.ipvs.client.execute_batch(operations, self.on_failure))
@@ -94,24 +100,24 @@ impl DerefMut for Batch<'_> {
     }
 }
 
-/// What is known of the operations of a batch while it runs.
+/// The state of a running batch.
 #[derive(Default)]
 struct Progress {
     failures: Vec<FailedOperation>,
-    /// Something reached the kernel.
+    /// At least one datagram reached the kernel.
     sent: bool,
-    /// The socket failed: there is no way on.
+    /// The socket failed, so nothing more can be sent.
     broken: bool,
 }
 
-/// As many operations as go into a datagram, if they are additions.
+/// The number of additions that fit into a datagram.
 const OPERATIONS: usize = 768;
 
-/// The operations of one datagram, each with its place in the batch.
+/// The operations of one datagram, each with its index in the batch.
 pub(in crate::ipvs) type Window = Vec<(usize, Operation)>;
 
 impl<T: Transport> Client<T> {
-    /// Carries out a batch.
+    /// Carries out a batch: checks all operations first if a failure stops it.
     pub(crate) async fn execute_batch(
         &mut self,
         operations: Vec<Operation>,
@@ -130,8 +136,8 @@ impl<T: Transport> Client<T> {
         self.execute_all(operations, on_failure).await
     }
 
-    /// Carries out operations as they come, of which it holds no more than go into a datagram.
-    /// Once it stops, it asks for no more of them.
+    /// Carries out operations as the iterator yields them. It holds no more of them than fit into
+    /// one datagram. After it stops, it takes no more of them.
     pub(crate) async fn execute_all(
         &mut self,
         operations: impl IntoIterator<Item = Operation>,
@@ -139,7 +145,7 @@ impl<T: Transport> Client<T> {
     ) -> Result<Outcome> {
         let mut operations = operations.into_iter();
         let stops = on_failure == OnFailure::Stop;
-        // What came but has to wait for the next datagram.
+        // An operation that was taken but has to wait for the next datagram.
         let mut waiting = None;
         let mut next = 0;
         let mut progress = Progress::default();
@@ -193,21 +199,22 @@ impl<T: Transport> Client<T> {
             }
         };
         self.road.keep(packet);
-        // The memory, not what was done.
+        // Keeps the memory for the next batch, without the operations.
         window.clear();
         window.shrink_to(OPERATIONS);
         self.window = window;
         Ok(progress.outcome((!is_over).then_some(next), waiting))
     }
 
-    /// Sends a packet, and then the changes of what was tried as an addition and is there.
+    /// Sends a packet, and then the updates of objects that could not be added because they
+    /// exist.
     async fn send_round(
         &mut self,
         packet: &mut Packet,
         window: &[(usize, Operation)],
         progress: &mut Progress,
     ) -> Result<()> {
-        // The changes, each with the place of the operation that it is for.
+        // The updates, each with the place in the window of the operation that it replaces.
         let mut updates = Vec::new();
         for (place, failure) in self.send_packet(packet, window.len(), progress).await? {
             let Some((index, operation)) = window.get(place) else {
@@ -246,8 +253,8 @@ impl<T: Transport> Client<T> {
         Ok(())
     }
 
-    /// Sends a packet of `count` operations; gives the place in it of each that failed or is in
-    /// doubt.
+    /// Sends a packet of `count` operations. Returns the failures, each with the place of its
+    /// operation in the packet. Operations in doubt are among them.
     async fn send_packet(
         &mut self,
         packet: &mut Packet,
@@ -276,6 +283,7 @@ impl<T: Transport> Client<T> {
     }
 }
 
+/// Returns the operations that are invalid.
 fn refusals(operations: &[Operation]) -> Vec<FailedOperation> {
     let refusal = |(index, operation): (usize, &Operation)| {
         let why = operation.check().err()?;
@@ -316,8 +324,7 @@ impl Progress {
     }
 }
 
-/// The operations of a datagram that may have to be followed up by a change, by what they are
-/// for.
+/// The objects of the "put" operations in a datagram, which an update may have to follow.
 #[derive(Default)]
 struct Pending {
     services: HashSet<ServiceKey>,
@@ -339,7 +346,7 @@ impl Pending {
         }
     }
 
-    /// Whether one of these has to be done with before `operation` is sent.
+    /// Returns whether one of these has to be finished before `operation` is sent.
     fn comes_before(&self, operation: &Operation) -> bool {
         use Operation as O;
         if self.services.is_empty() && self.servers.is_empty() {
@@ -358,7 +365,7 @@ impl Pending {
             O::RemoveServer(key, address) | O::RemoveServerIfPresent(key, address) => {
                 self.servers.contains(&(*key, *address))
             }
-            // A daemon and servers of another family keep each other out.
+            // The kernel allows a daemon and servers of another family only one at a time.
             O::Flush | O::StartDaemon(_) | O::StopDaemon(_) => true,
             O::Zero | O::ZeroService(_) | O::SetTimeouts(_) => false,
         }

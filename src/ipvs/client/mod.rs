@@ -1,4 +1,4 @@
-//! What the handles do, written once for the blocking and the tokio one.
+//! The client behind the blocking handle and the tokio handle, generic over the transport.
 
 pub(crate) mod batch;
 pub(crate) mod outcome;
@@ -31,7 +31,7 @@ use table::distinct;
 
 const CONNECT: &str = "connect to IPVS";
 
-/// The error of a socket that could not be opened.
+/// Returns the error of a socket that could not be opened.
 pub(crate) fn connect_failed(failure: Failure) -> Error {
     Error::new(
         CONNECT,
@@ -42,14 +42,16 @@ pub(crate) fn connect_failed(failure: Failure) -> Error {
 #[derive(Debug)]
 pub(crate) struct Client<T> {
     pub(in crate::ipvs) road: Netlink<T>,
-    /// Where a batch keeps what it sent, empty in between: its memory serves the next one.
+    /// The operations of the current datagram of a batch. It is empty between batches, and its
+    /// memory is used again.
     pub(in crate::ipvs) window: Window,
-    /// How it is known whether a list of services is whole.
+    /// Says whether a list of services can be incomplete, and how many services there are.
     pub(in crate::ipvs) growth: Growth,
 }
 
 impl<T: Transport> Client<T> {
-    /// `growth` is asked once the kernel has IPVS.
+    /// Connects to the kernel's IPVS. `growth` is called after it is known that the kernel has
+    /// IPVS.
     pub(crate) async fn connect(transport: T, growth: impl FnOnce() -> Growth) -> Result<Self> {
         let road = Netlink::connect(transport).await.map_err(connect_failed)?;
         let road = road.ok_or_else(|| {
@@ -64,7 +66,7 @@ impl<T: Transport> Client<T> {
         })
     }
 
-    /// Carries out one operation, after it was looked at.
+    /// Checks one operation and carries it out.
     pub(crate) async fn execute(&mut self, operation: &Operation) -> Result<()> {
         operation
             .check()
@@ -95,7 +97,7 @@ impl<T: Transport> Client<T> {
             .map_err(|failure| query_failed(query, failure))
     }
 
-    /// The one report that a query has.
+    /// Sends a query that has a single report, and returns what `pick` selects from it.
     async fn ask_one<R>(&mut self, query: &Query, pick: impl Fn(Report) -> Option<R>) -> Result<R> {
         let mut answer = None;
         self.ask(query, |report| answer = pick(report)).await?;
@@ -116,7 +118,7 @@ impl<T: Transport> Client<T> {
     pub(crate) async fn servers(&mut self, key: ServiceKey) -> Result<Vec<ServerInfo>> {
         let servers = self.servers_if_any(key).await?;
         if servers.is_empty() {
-            // Of a service that is not there, the kernel gives an empty list too.
+            // The kernel also returns an empty list if the service does not exist.
             self.service(key).await?;
         }
         Ok(servers)
@@ -131,7 +133,7 @@ impl<T: Transport> Client<T> {
         })
         .await?;
         let mut servers = distinct(servers, |it: &ServerInfo| it.config.address);
-        // A thousand lists of ten servers are half as large without the room to grow.
+        // A thousand lists of ten servers take half the memory without spare capacity.
         servers.shrink_to_fit();
         Ok(servers)
     }
@@ -152,7 +154,7 @@ impl<T: Transport> Client<T> {
             })
     }
 
-    /// Reads the service, changes it, and writes all of it, since the kernel overwrites all.
+    /// Reads the service, changes it, and writes all of it, since the kernel overwrites all of it.
     pub(crate) async fn change_service(
         &mut self,
         key: ServiceKey,
@@ -163,7 +165,7 @@ impl<T: Transport> Client<T> {
         change(&mut after);
         let operation = Operation::UpdateService(after.clone());
         if after.key != before.key {
-            let why = format!("its key can't be changed, as to {}", after.key);
+            let why = format!("a service's key can't be changed, here to {}", after.key);
             return Err(Error::refused(operation.name(), why).object(before.key));
         }
         self.execute(&operation).await?;
@@ -175,7 +177,7 @@ impl<T: Transport> Client<T> {
         key: ServiceKey,
         scheduler: Scheduler,
     ) -> Result<()> {
-        // The flags stay as they are, whether or not the new scheduler has them.
+        // The flags stay as they are, even if the new scheduler ignores them.
         let after = self.service(key).await?.config.scheduler(scheduler);
         self.execute_unchecked(&Operation::UpdateService(after))
             .await
@@ -196,7 +198,7 @@ impl<T: Transport> Client<T> {
         self.execute_unchecked(&operation).await
     }
 
-    /// Reads the server, changes it, and writes all of it, since the kernel overwrites all.
+    /// Reads the server, changes it, and writes all of it, since the kernel overwrites all of it.
     pub(crate) async fn change_server(
         &mut self,
         key: ServiceKey,
@@ -208,7 +210,10 @@ impl<T: Transport> Client<T> {
         change(&mut after);
         let operation = Operation::UpdateServer(key, after.clone());
         if after.address != before.address {
-            let why = format!("its address can't be changed, as to {}", after.address);
+            let why = format!(
+                "a server's address can't be changed, here to {}",
+                after.address
+            );
             let object = format!("{key} -r {}", before.address);
             return Err(Error::refused(operation.name(), why).object(object));
         }
@@ -268,7 +273,7 @@ impl<T: Transport> Client<T> {
     }
 }
 
-/// Whether a removal is done because there was nothing to remove.
+/// Returns whether the operation is a removal "if present" that found nothing to remove.
 pub(in crate::ipvs) fn is_settled(operation: &Operation, failure: &Failure) -> bool {
     let Failure::Rejected(rejection) = failure else {
         return false;
@@ -283,7 +288,8 @@ pub(in crate::ipvs) fn is_settled(operation: &Operation, failure: &Failure) -> b
     )
 }
 
-/// Whether what was tried as an addition is to be tried as a change.
+/// Returns whether the operation is a "put" that was sent as an addition and has to be sent as an
+/// update, since the object exists.
 pub(in crate::ipvs) fn wants_update(operation: &Operation, failure: &Failure) -> bool {
     matches!(
         operation,

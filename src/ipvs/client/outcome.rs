@@ -1,7 +1,7 @@
 use crate::ipvs::model::operation::Operation;
 use crate::{Error, Result};
 
-/// What became of a batch.
+/// The result of many operations: those that failed, and those that were not tried.
 ///
 /// ```no_run
 /// # use ipvset::OnFailure;
@@ -16,7 +16,7 @@ use crate::{Error, Result};
 ///     eprintln!("operation {}: {}", failure.index, failure.error);
 /// }
 /// if outcome.in_doubt().next().is_some() {
-///     eprintln!("replies were lost: this is what is there now: {:?}", ipvs.table()?);
+///     eprintln!("replies were lost; the table is now {:?}", ipvs.table()?);
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -28,60 +28,60 @@ pub struct Outcome {
     pub(in crate::ipvs) untried: Option<Operation>,
 }
 
-/// An operation of a batch that was not carried out, or of which that is not known.
+/// An operation that failed, or of which it is unknown whether it was carried out.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct FailedOperation {
-    /// Where it stands in the batch, from 0.
+    /// The index of the operation among those that were given, from 0.
     pub index: usize,
     /// The operation.
     pub operation: Operation,
-    /// Why. With [`Error::is_replies_lost`] the operation is in doubt: the kernel's answer to it
-    /// was lost, if there was one.
+    /// The reason. If [`Error::is_replies_lost`] is true, the kernel's reply was lost, and the
+    /// operation may have been carried out.
     pub error: Error,
 }
 
 impl Outcome {
-    /// The operations that failed, in order. Every other that was sent was carried out.
+    /// Returns the operations that failed, in order. All others that were sent were carried out.
     pub fn failures(&self) -> &[FailedOperation] {
         &self.failures
     }
 
-    /// The failures, owned.
+    /// Returns the operations that failed, in order, by value.
     pub fn into_failures(self) -> Vec<FailedOperation> {
         self.failures
     }
 
-    /// Those of the failures of which it is not known whether they were carried out, since the
-    /// kernel dropped replies. Read back what is there.
+    /// Returns the failures whose operations may have been carried out, because the kernel's
+    /// reply was lost. To find out, read the table.
     pub fn in_doubt(&self) -> impl Iterator<Item = &FailedOperation> {
         self.failures.iter().filter(|it| it.error.is_replies_lost())
     }
 
-    /// From this index on nothing was sent, because it stopped before; `None` if everything was
-    /// sent.
+    /// Returns the index of the first operation that was not tried because of an earlier failure.
+    /// Those after it were not tried either. Returns `None` if all operations were tried.
     ///
-    /// [`execute_all`](crate::ipvs::Ipvs::execute_all) does not find out whether its source has any
-    /// more, once it stops.
+    /// After [`execute_all`](crate::ipvs::Ipvs::execute_all) stops, it does not check whether the
+    /// iterator yields another operation, so there may be none at this index.
     pub fn untried_from(&self) -> Option<usize> {
         self.untried_from
     }
 
-    /// The operation at [`untried_from`](Self::untried_from), if it was taken from the source
-    /// before it was known that it would not be sent. No other was.
+    /// Returns the operation at [`untried_from`](Self::untried_from) if it was already taken from
+    /// the iterator. No later one was taken.
     pub fn untried(&self) -> Option<&Operation> {
         self.untried.as_ref()
     }
 
-    /// Whether every operation was carried out.
+    /// Returns whether every operation was carried out.
     pub fn is_success(&self) -> bool {
         self.failures.is_empty() && self.untried_from.is_none()
     }
 
-    /// The first failure, for whom one is as bad as many.
+    /// Converts the outcome into a `Result`.
     ///
     /// # Errors
-    /// The error of the first operation that failed.
+    /// Returns the error of the first operation that failed.
     pub fn into_result(self) -> Result<()> {
         match self.failures.into_iter().next() {
             None => Ok(()),

@@ -1,5 +1,5 @@
-//! The way to the kernel's IPVS over generic netlink. What is above it speaks in operations,
-//! queries and reports, and would not notice another way.
+//! The exchange with the kernel's IPVS over generic netlink. The code that uses it deals only
+//! with operations, queries and reports, so that another way to the kernel could replace it.
 
 use nix::errno::Errno;
 
@@ -15,7 +15,7 @@ use crate::netlink::{
 };
 use crate::wire::{Malformed, Oversized};
 
-/// What is said when IPVS was there and is not any more.
+/// The reason in the error if IPVS was unloaded since the handle was opened.
 const GONE: &str = "the kernel has no IPVS any more; load its module ip_vs, and connect again";
 
 /// A connection to the family `IPVS`.
@@ -27,7 +27,7 @@ pub(in crate::ipvs) struct Netlink<T> {
 }
 
 impl<T: Transport> Netlink<T> {
-    /// `None` if the kernel has no IPVS.
+    /// Asks the kernel for the message type of the family. Returns `None` if it has no IPVS.
     pub(in crate::ipvs) async fn connect(transport: T) -> Result<Option<Self>, Failure> {
         let mut connection = Connection::new(transport);
         let family = generic::resolve(&mut connection, FAMILY).await?;
@@ -53,7 +53,8 @@ impl<T: Transport> Netlink<T> {
         }
     }
 
-    /// A failure, after it was found out whether the kernel's IPVS is still there.
+    /// Returns [`Failure::Gone`] if the failure was caused by IPVS being unloaded, otherwise the
+    /// failure itself.
     async fn or_gone(&mut self, failure: Failure) -> Failure {
         if may_be_gone(&failure) && self.is_gone().await {
             return Failure::Gone(GONE);
@@ -65,9 +66,9 @@ impl<T: Transport> Netlink<T> {
         generic::is_gone(&mut self.connection, self.family, FAMILY).await
     }
 
-    /// Carries out an operation that the kernel may carry out without a word: see
-    /// [`Ipvs::stop_daemon`](crate::ipvs::Ipvs::stop_daemon). A packet does not wait for the answers
-    /// to what is in it.
+    /// Carries out an operation that the kernel may not answer: see
+    /// [`Ipvs::stop_daemon`](crate::ipvs::Ipvs::stop_daemon). Sending a packet does not wait for
+    /// an answer to each operation in it.
     async fn execute_unanswered(&mut self, operation: &Operation) -> Result<(), Failure> {
         let mut packet = self.packet();
         self.push(&mut packet, operation)?;
@@ -80,8 +81,8 @@ impl<T: Transport> Netlink<T> {
         }
     }
 
-    /// Asks, and gives each report to `each` as it comes. Returns how many pieces the reports
-    /// came in: between two pieces of a list, the kernel may change it.
+    /// Sends a query and passes each report to `each` as it arrives. Returns the number of
+    /// datagrams in which the reports arrived: the kernel may change a list between two of them.
     pub(in crate::ipvs) async fn ask(
         &mut self,
         query: &Query,
@@ -119,17 +120,17 @@ impl<T: Transport> Netlink<T> {
         Ok(pieces)
     }
 
-    /// An empty packet for operations.
+    /// Returns an empty packet for operations.
     pub(in crate::ipvs) fn packet(&mut self) -> Packet {
         self.connection.packet()
     }
 
-    /// Takes a packet back that is not needed any more.
+    /// Takes back a packet so that its memory can be used again.
     pub(in crate::ipvs) fn keep(&mut self, packet: Packet) {
         self.connection.keep(packet);
     }
 
-    /// Puts an operation into the packet; false if it has no room left.
+    /// Appends an operation to the packet. Returns `false` if the packet is full.
     pub(in crate::ipvs) fn push(
         &self,
         packet: &mut Packet,
@@ -141,12 +142,12 @@ impl<T: Transport> Netlink<T> {
         })
     }
 
-    /// Sends what was put into the packet and waits until all of it is done.
+    /// Sends the packet and waits until the kernel has carried out everything in it.
     pub(in crate::ipvs) async fn send(&mut self, packet: &mut Packet) -> Result<Outcome, Failure> {
         self.connection.send_packet(packet).await
     }
 
-    /// The failures of a packet's `count` operations, each with its place in the packet.
+    /// Returns the failures of a packet's `count` operations, each with its place in the packet.
     pub(in crate::ipvs) async fn failures(
         &mut self,
         count: usize,
@@ -155,7 +156,7 @@ impl<T: Transport> Netlink<T> {
         let rejections = rejections.into_iter();
         let rejections = rejections.map(|(place, it)| (place as usize, Failure::Rejected(it)));
         let mut failures: Vec<_> = rejections.collect();
-        // Once IPVS is gone, it is for all that follow.
+        // After IPVS is unloaded, all operations that follow fail, and so does the last.
         let last = failures.last();
         let last_fails = last.is_some_and(|(place, it)| place + 1 == count && may_be_gone(it));
         if last_fails && self.is_gone().await {
@@ -169,8 +170,8 @@ impl<T: Transport> Netlink<T> {
     }
 }
 
-/// Whether a failure says that the kernel's IPVS is gone, or that a server or a scheduler is
-/// missing.
+/// Returns whether the failure can mean that the kernel's IPVS was unloaded. The same error number
+/// also means that a server or a scheduler does not exist.
 fn may_be_gone(failure: &Failure) -> bool {
     matches!(failure, Failure::Rejected(rejection) if rejection.code == Errno::ENOENT as i32)
 }

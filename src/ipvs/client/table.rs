@@ -1,4 +1,4 @@
-//! Whole tables out of dumps that can repeat or skip things.
+//! Complete tables from dumps that can repeat or skip objects.
 
 use std::collections::HashMap;
 
@@ -10,16 +10,16 @@ use crate::ipvs::model::report::{ServiceInfo, TableEntry};
 use crate::netlink::{Socket, Transport, ready};
 use crate::{Error, Result};
 
-/// How often something is read before it is given up to get it whole.
+/// The number of times that a list or table is read before it is reported as inconsistent.
 const ATTEMPTS: usize = 6;
 
 impl<T: Transport> Client<T> {
-    /// Each service once, however often the dump has it, and all of them.
+    /// Reads all services. The list contains each of them once, however often the dump does.
     ///
-    /// A list that comes in one piece is whole. In one of several pieces, services can be
-    /// missing if the kernel moved them into another table in between, and then their number is
-    /// not the one that the kernel counts. Where that number can't be read, two readings one
-    /// after the other have to show the same.
+    /// A list that arrives in one datagram is complete. If it arrives in several, the kernel may
+    /// have moved the services into another table in between, and then some are missing. In this
+    /// case their number differs from the kernel's count. If that count can't be read, two lists in
+    /// succession have to contain the same services.
     pub(crate) async fn services(&mut self) -> Result<Vec<ServiceInfo>> {
         let mut before = None;
         for _ in 0..ATTEMPTS {
@@ -72,7 +72,10 @@ impl<T: Transport> Client<T> {
     }
 }
 
-/// The table, service by service: [`Ipvs::entries`](crate::ipvs::Ipvs::entries).
+/// An iterator over the services of a table, each with its servers.
+///
+/// [`Ipvs::entries`](crate::ipvs::Ipvs::entries) returns it. It reads the servers of a service when
+/// it yields the service.
 #[derive(Debug)]
 pub struct TableEntries<'a> {
     client: &'a mut Client<Socket>,
@@ -96,8 +99,8 @@ impl Iterator for TableEntries<'_> {
     }
 }
 
-/// Whether two tables have the same services and servers with the same configuration. Counters
-/// differ from one moment to the next, and so may the order.
+/// Returns whether two tables contain the same services and servers with the same configuration.
+/// The counters and the order may differ.
 fn same(one: &[TableEntry], other: &[TableEntry]) -> bool {
     let others: HashMap<_, _> = other.iter().map(|it| (it.service.key(), it)).collect();
     one.len() == other.len()
@@ -122,11 +125,13 @@ fn same_entry(one: &TableEntry, other: &TableEntry) -> bool {
             .all(|it| servers.get(&it.config.address) == Some(&&it.config))
 }
 
-/// Each thing once: of those with the same key the last. A dump repeats things only where the
-/// table changes while it is read, so that looking for them must take little time and memory.
+/// Removes all but the last of the values with the same key.
+///
+/// A dump repeats objects only if the table changes while it is read, so the search for them has
+/// to take little time and memory.
 pub(in crate::ipvs) fn distinct<K: Ord, V>(mut values: Vec<V>, key: impl Fn(&V) -> K) -> Vec<V> {
     let mut order: Vec<usize> = (0..values.len()).collect();
-    // Stable: what came last stays last among those with its key.
+    // The sort is stable, so among the values with the same key the last stays last.
     order.sort_by_key(|place| key(&values[*place]));
     let pairs = order.windows(2);
     let earlier = pairs.filter(|pair| key(&values[pair[0]]) == key(&values[pair[1]]));

@@ -1,4 +1,4 @@
-//! Messages as bytes: the command, and the attributes that say what it is for.
+//! Encodes messages: the number of the command and its attributes.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -16,8 +16,7 @@ use crate::ipvs::model::timeouts::Timeouts;
 use crate::ipvs::model::tunnel::Tunnel;
 use crate::wire::{Buffer, Writer};
 
-/// The command that carries out an operation. What may be an addition or a change is tried as
-/// an addition.
+/// Returns the command that carries out an operation. A "put" operation is sent as an addition.
 pub(in crate::ipvs) fn operation_command(operation: &Operation) -> u8 {
     match operation {
         Operation::AddService(_) | Operation::PutService(_) => command::NEW_SERVICE,
@@ -34,7 +33,7 @@ pub(in crate::ipvs) fn operation_command(operation: &Operation) -> u8 {
     }
 }
 
-/// The attributes of an operation's request.
+/// Writes the attributes of an operation.
 pub(in crate::ipvs) fn operation(writer: &mut Writer<impl Buffer>, operation: &Operation) {
     match operation {
         Operation::AddService(it) | Operation::UpdateService(it) | Operation::PutService(it) => {
@@ -66,7 +65,7 @@ pub(in crate::ipvs) fn operation(writer: &mut Writer<impl Buffer>, operation: &O
     }
 }
 
-/// The command that asks a question.
+/// Returns the command of a query.
 pub(in crate::ipvs) fn query_command(query: &Query) -> u8 {
     match query {
         Query::Service(_) | Query::Services => command::GET_SERVICE,
@@ -77,7 +76,7 @@ pub(in crate::ipvs) fn query_command(query: &Query) -> u8 {
     }
 }
 
-/// The attributes of a question.
+/// Writes the attributes of a query.
 pub(in crate::ipvs) fn query(writer: &mut Writer<impl Buffer>, query: &Query) {
     match query {
         Query::Service(key) | Query::Servers(key) => named_service(writer, key),
@@ -121,7 +120,8 @@ fn service_config(writer: &mut Writer<impl Buffer>, it: &VirtualService) {
     }
 }
 
-/// `struct ip_vs_flags`: the flags, and a mask of those that are meant, here all of them.
+/// Returns a `struct ip_vs_flags`: the flags, and a mask of the bits that the kernel is to set,
+/// here all of them.
 fn flags(it: &VirtualService) -> [u8; 8] {
     let mut flags = it.scheduler_flags.bits();
     if it.persistence.is_some() {
@@ -141,14 +141,15 @@ fn server_address(writer: &mut Writer<impl Buffer>, address: SocketAddr) {
     writer.u16_be(server::PORT, address.port());
 }
 
-/// Everything, since the kernel overwrites everything and takes what is missing for zero.
+/// Writes the whole configuration. The kernel overwrites all of it, and takes attributes that are
+/// missing as zero.
 fn server_config(writer: &mut Writer<impl Buffer>, it: &RealServer) {
     writer.u32(server::FORWARDING, it.forwarding.number());
     writer.u32(server::WEIGHT, it.weight);
     writer.u32(server::UPPER_THRESHOLD, it.upper_threshold);
     writer.u32(server::LOWER_THRESHOLD, it.lower_threshold);
     match it.forwarding {
-        // What the kernel assumes without the attributes, which Linux before 5.2 does not know.
+        // The kernel's default without the attributes. Linux before 5.2 does not know them.
         ForwardingMethod::Tunnel(Tunnel::Ipip) => {}
         ForwardingMethod::Tunnel(tunnel) => {
             let (kind, port, flags) = tunnel.parts();
@@ -186,7 +187,7 @@ fn daemon(writer: &mut Writer<impl Buffer>, it: &SyncDaemon) {
         None => {}
     }
     if let Some(port) = it.port {
-        // In host byte order, unlike every other port.
+        // This port is in host byte order, unlike all others.
         writer.u16(daemon::PORT, port);
     }
     if let Some(ttl) = it.ttl {
@@ -216,7 +217,7 @@ fn ip(writer: &mut Writer<impl Buffer>, kind: u16, address: IpAddr) {
     }
 }
 
-/// The command that a report comes as.
+/// Returns the command of a report.
 pub(in crate::ipvs) fn report_command(report: &Report) -> u8 {
     match report {
         Report::Service(_) => command::NEW_SERVICE,
@@ -227,7 +228,7 @@ pub(in crate::ipvs) fn report_command(report: &Report) -> u8 {
     }
 }
 
-/// A report as the kernel would write it.
+/// Writes the attributes of a report as the kernel does.
 pub(in crate::ipvs) fn report(writer: &mut Writer<impl Buffer>, report: &Report) {
     match report {
         Report::Service(it) => writer.nest(top::SERVICE, |writer| {
@@ -262,8 +263,8 @@ pub(in crate::ipvs) fn report(writer: &mut Writer<impl Buffer>, report: &Report)
     }
 }
 
-/// Both forms: what does not fit 32 bits loses its upper bits in the older one, as in the
-/// kernel.
+/// Writes both forms of statistics. In the 32-bit form, larger values lose their upper bits, as
+/// they do in the kernel.
 fn statistics(writer: &mut Writer<impl Buffer>, it: &Statistics, kind: u16, kind_64: u16) {
     let counters = [
         (statistics::CONNECTIONS, it.connections),

@@ -10,13 +10,14 @@ use crate::ipvs::model::query::Query;
 use crate::ipvs::model::report::Report;
 use crate::wire::{self, Attributes, Buffer, Writer};
 
-/// A message of the generic netlink family `IPVS`, for programs that have a netlink connection
-/// of their own, such as one of `genetlink` or `netlink-proto`. [`Ipvs`](crate::ipvs::Ipvs) does not
-/// need it.
+/// A message of the generic netlink family `IPVS`, for programs that have their own netlink
+/// connection, such as one of `genetlink` or `netlink-proto`.
 ///
-/// It is the payload of a `GenlMessage`. A [`Query`] that asks for a list
-/// ([`IpvsMessage::is_dump`]) wants the flag `NLM_F_DUMP`; an [`Operation`] wants `NLM_F_ACK`.
-/// Operations that are an addition or a change are sent as an addition.
+/// Programs that use [`Ipvs`](crate::ipvs::Ipvs) do not need it.
+///
+/// The message is the payload of a `GenlMessage`. Set the flag `NLM_F_ACK` for an [`Operation`],
+/// and `NLM_F_DUMP` for a [`Query`] that asks for a list ([`IpvsMessage::is_dump`]). A "put"
+/// operation is sent as an addition only.
 ///
 /// ```
 /// use ipvset::ipvs::{IpvsMessage, Operation, VirtualService};
@@ -33,24 +34,24 @@ use crate::wire::{self, Attributes, Buffer, Writer};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// As IPVS has it, a message does not say whether it asks or answers, and three commands do
-/// both. What is read is taken for an answer where it can be one: a service with counters, a
-/// server without its service, timeouts, a sync daemon.
+/// The bytes of a message do not say whether it is a request or a reply, and the kernel replies
+/// with the same commands that set things. If a message that is read can be a reply, it is taken
+/// as one: a service with counters, a server without its service, timeouts, a sync daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum IpvsMessage {
-    /// Something to be done.
+    /// A request that changes something.
     Operation(Operation),
-    /// A question.
+    /// A request that reads something.
     Query(Query),
-    /// An answer, or one of several.
+    /// A reply to a query, or one of several.
     Report(Report),
 }
 
 impl IpvsMessage {
-    /// Whether it asks for a list, and so wants the flag `NLM_F_DUMP`.
+    /// Returns whether the message asks for a list, and so needs the flag `NLM_F_DUMP`.
     pub fn is_dump(&self) -> bool {
         matches!(self, Self::Query(query) if query.is_dump())
     }
@@ -106,8 +107,8 @@ impl Emitable for IpvsMessage {
     }
 
     fn emit(&self, buffer: &mut [u8]) {
-        // The trait leaves no room for an error: what a buffer that is too short does not hold is
-        // left out.
+        // The trait has no way to return an error. If the buffer is too short, the rest of the
+        // message is left out.
         wire::fill(buffer, |writer| self.write(writer));
     }
 }

@@ -1,5 +1,5 @@
-//! Requests read back: what a program on a connection of its own, or a capture of another's,
-//! says to the kernel.
+//! Decodes requests, such as those that a program sends over its own connection, or those in a
+//! capture.
 
 use super::decode::{self, nest};
 use super::ipvs_message::IpvsMessage;
@@ -8,7 +8,7 @@ use crate::ipvs::model::operation::Operation;
 use crate::ipvs::model::query::Query;
 use crate::wire::{Attributes, Malformed};
 
-/// The request in a message; `None` for what only the kernel sends, or either.
+/// Decodes a request. Returns `None` for a message that is or can be a reply of the kernel.
 pub(in crate::ipvs) fn read(
     number: u8,
     message: Attributes<'_>,
@@ -22,7 +22,7 @@ pub(in crate::ipvs) fn read(
         command::NEW_SERVICE => Operation::AddService(decode::service_config(of_service()?)?),
         command::SET_SERVICE => Operation::UpdateService(decode::service_config(of_service()?)?),
         command::DEL_SERVICE => Operation::RemoveService(key()?),
-        // The kernel's reports of servers do not say whose they are.
+        // The kernel's reports of servers do not contain the service.
         command::NEW_SERVER if !named => return Ok(None),
         command::NEW_SERVER => {
             let key = key()?;
@@ -61,7 +61,7 @@ fn query(query: Query) -> Result<Option<IpvsMessage>, Malformed> {
     Ok(Some(IpvsMessage::Query(query)))
 }
 
-/// Whether there is an attribute with this number.
+/// Returns whether there is an attribute with this number.
 fn has(attributes: Attributes<'_>, kind: u16) -> Result<bool, Malformed> {
     for attribute in attributes {
         if attribute?.kind() == kind {

@@ -5,8 +5,8 @@ pub(in crate::ipvs) const FAMILY: &str = "IPVS";
 /// The version of its protocol.
 pub(in crate::ipvs) const VERSION: u8 = 1;
 
-/// Commands: `IPVS_CMD_*`. The kernel answers a query with the command that would set what was
-/// asked for.
+/// Commands: `IPVS_CMD_*`. The kernel answers a query with the command that sets the same
+/// values.
 pub(in crate::ipvs) mod command {
     pub(crate) const NEW_SERVICE: u8 = 1;
     pub(crate) const SET_SERVICE: u8 = 2;
@@ -60,11 +60,11 @@ pub(in crate::ipvs) mod service {
 
     /// `IP_VS_SVC_F_PERSISTENT`.
     pub(crate) const FLAG_PERSISTENT: u32 = 0x1;
-    /// `IP_VS_SVC_F_HASHED`: the kernel's own.
+    /// `IP_VS_SVC_F_HASHED`: only the kernel sets it.
     pub(crate) const FLAG_HASHED: u32 = 0x2;
     /// `IP_VS_SVC_F_ONEPACKET`.
     pub(crate) const FLAG_ONE_PACKET: u32 = 0x4;
-    /// Those above: all others are the scheduler's.
+    /// The flags above, which belong to the service. All others belong to the scheduler.
     pub(crate) const OWN_FLAGS: u32 = FLAG_PERSISTENT | FLAG_HASHED | FLAG_ONE_PACKET;
 }
 

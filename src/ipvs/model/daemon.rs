@@ -1,14 +1,16 @@
 use std::fmt;
 use std::net::IpAddr;
 
-/// What a sync daemon does: the kernel has at most one of each in a network namespace.
+/// The role of a sync daemon.
+///
+/// In a network namespace, at most one daemon of each role runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum SyncRole {
-    /// Tells other directors about this one's connections.
+    /// Sends this director's connections to other directors.
     Master,
-    /// Takes over what a master tells.
+    /// Receives the connections that a master sends.
     Backup,
 }
 
@@ -21,11 +23,12 @@ impl fmt::Display for SyncRole {
     }
 }
 
-/// A connection synchronisation daemon, which runs in the kernel and multicasts connections to
-/// other directors, or hears them.
+/// A connection synchronisation daemon, which runs in the kernel and sends connections to other
+/// directors by multicast, or receives them.
 ///
-/// What is `None` is left to the kernel when the daemon is started; as reported, everything
-/// that the kernel knows is there. All but role, interface and id need Linux 4.3.
+/// When a daemon is started, the kernel chooses the values that are `None`. A daemon that the
+/// kernel reports contains every value that the kernel supports. Linux 4.3 introduced all
+/// values except the role, the interface and the id.
 ///
 /// ```
 /// use ipvset::ipvs::SyncDaemon;
@@ -42,37 +45,41 @@ impl fmt::Display for SyncRole {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct SyncDaemon {
-    /// What it does.
+    /// Whether the daemon sends or receives.
     pub role: SyncRole,
-    /// The network interface that it multicasts on or listens on; at most 15 bytes.
+    /// The network interface on which the daemon sends or receives: 1 to 15 bytes.
     pub interface: String,
-    /// Which connections it exchanges, 0 to 255: a backup takes those of masters with the same
-    /// id, and with 0 those of all. At first 0.
+    /// The id of the group of directors, 0 to 255. A backup accepts connections from masters with
+    /// the same id; a backup with id 0 accepts them from all masters. The default is 0.
     #[cfg_attr(feature = "serde", serde(default))]
     pub sync_id: u8,
-    /// The most bytes that a message may have. If not given, what a packet on the interface
-    /// holds: 1500 less the headers for a master, the interface's MTU (1500 to 65,535) less
-    /// the headers for a backup. The kernel clamps what is given: a master's to what a UDP
-    /// packet can have, a backup's to 1024 at least. Not 0.
+    /// The maximum length of a message, in bytes. It can't be 0.
+    ///
+    /// If it is `None`, the kernel uses the length of a packet less the headers. For a master the
+    /// packet has 1500 bytes; for a backup it has the interface's MTU (1500 to 65,535). The
+    /// kernel adjusts the given value: for a master to the maximum of a UDP packet, for a backup
+    /// to at least 1024.
     #[cfg_attr(
         feature = "serde",
         serde(default, skip_serializing_if = "Option::is_none")
     )]
     pub max_length: Option<u16>,
-    /// The multicast group. If not given, 224.0.0.81.
+    /// The multicast group. If it is `None`, the kernel uses 224.0.0.81.
     #[cfg_attr(
         feature = "serde",
         serde(default, skip_serializing_if = "Option::is_none")
     )]
     pub group: Option<IpAddr>,
-    /// The UDP port, and the first of as many as the sysctl `net.ipv4.vs.sync_ports` says. If
-    /// not given, 8848. Not 0.
+    /// The first UDP port. It can't be 0. If it is `None`, the kernel uses 8848.
+    ///
+    /// The sysctl `net.ipv4.vs.sync_ports` sets the number of ports.
     #[cfg_attr(
         feature = "serde",
         serde(default, skip_serializing_if = "Option::is_none")
     )]
     pub port: Option<u16>,
-    /// How many routers a message may pass. If not given, 1. Not 0.
+    /// The time to live of a message: the number of routers that it may pass. It can't be 0. If it
+    /// is `None`, the kernel uses 1.
     #[cfg_attr(
         feature = "serde",
         serde(default, skip_serializing_if = "Option::is_none")
@@ -81,20 +88,20 @@ pub struct SyncDaemon {
 }
 
 impl SyncDaemon {
-    /// The interface that `ipvsadm` takes where none is named.
+    /// The interface that `ipvsadm` uses if none is given.
     pub const DEFAULT_INTERFACE: &'static str = "eth0";
 
-    /// A master that multicasts on an interface.
+    /// Returns a master that sends on an interface.
     pub fn master(interface: impl Into<String>) -> Self {
         Self::new(SyncRole::Master, interface)
     }
 
-    /// A backup that listens on an interface.
+    /// Returns a backup that receives on an interface.
     pub fn backup(interface: impl Into<String>) -> Self {
         Self::new(SyncRole::Backup, interface)
     }
 
-    /// A daemon of either role.
+    /// Returns a daemon of the given role.
     pub fn new(role: SyncRole, interface: impl Into<String>) -> Self {
         Self {
             role,
@@ -107,14 +114,14 @@ impl SyncDaemon {
         }
     }
 
-    /// Sets which connections it exchanges.
+    /// Sets the [id](SyncDaemon#structfield.sync_id) of the group of directors.
     #[must_use]
     pub fn sync_id(mut self, id: u8) -> Self {
         self.sync_id = id;
         self
     }
 
-    /// Sets the most bytes that a message may have.
+    /// Sets the [maximum length of a message](SyncDaemon#structfield.max_length), in bytes.
     #[must_use]
     pub fn max_length(mut self, bytes: u16) -> Self {
         self.max_length = Some(bytes);
@@ -128,20 +135,21 @@ impl SyncDaemon {
         self
     }
 
-    /// Sets the UDP port.
+    /// Sets the first [UDP port](SyncDaemon#structfield.port).
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
         self.port = Some(port);
         self
     }
 
-    /// Sets how many routers a message may pass.
+    /// Sets the time to live of messages: the number of routers that they may pass.
     #[must_use]
     pub fn ttl(mut self, ttl: u8) -> Self {
         self.ttl = Some(ttl);
         self
     }
 
+    /// Checks the values. The error says why one of them is invalid.
     pub(in crate::ipvs) fn check(&self) -> Result<(), String> {
         /// `IFNAMSIZ` less the terminating zero byte.
         const MAX_INTERFACE: usize = 15;
@@ -153,9 +161,9 @@ impl SyncDaemon {
             ));
         }
         if let Some(group) = self.group.filter(|group| !group.is_multicast()) {
-            return Err(format!("{group} is no multicast group"));
+            return Err(format!("{group} is not a multicast group"));
         }
-        // The kernel takes zero for "not given".
+        // To the kernel, zero means that the value is not given.
         for (what, zero) in [
             ("the longest message", self.max_length == Some(0)),
             ("the port", self.port == Some(0)),

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::{Error, Result};
 
-/// The family of an address: IPv4 or IPv6.
+/// An address family: IPv4 or IPv6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
@@ -17,7 +17,7 @@ pub enum Family {
 }
 
 impl Family {
-    /// The family of an address. An IPv4-mapped IPv6 address is an IPv6 address.
+    /// Returns the family of an address. An IPv4-mapped IPv6 address is an IPv6 address.
     pub fn of(address: IpAddr) -> Self {
         match address {
             IpAddr::V4(_) => Self::Ipv4,
@@ -35,13 +35,13 @@ impl fmt::Display for Family {
     }
 }
 
-/// The transport protocol of a virtual service, by its number.
+/// A transport protocol, identified by its number.
 ///
-/// IPVS balances TCP, UDP and SCTP. Its netlink interface takes and reports other numbers too,
-/// though no packet ever matches such a service, of which
-/// [`VirtualService::warnings`](crate::ipvs::VirtualService::warnings) tells.
+/// IPVS balances TCP, UDP and SCTP. Its netlink interface also accepts and reports services of
+/// other protocols, but no packet ever matches them:
+/// [`VirtualService::warnings`](crate::ipvs::VirtualService::warnings) reports this.
 ///
-/// It is read from its name, in capitals or not, or its number:
+/// `FromStr` accepts a name, in upper or lower case, or a number:
 ///
 /// ```
 /// use ipvset::ipvs::Protocol;
@@ -62,12 +62,12 @@ impl Protocol {
     /// SCTP.
     pub const SCTP: Self = Self(132);
 
-    /// The protocol with this number; IPVS has 16 bits for it.
+    /// Returns the protocol with this number. IPVS uses 16 bits for it.
     pub const fn from_number(number: u16) -> Self {
         Self(number)
     }
 
-    /// The protocol's number.
+    /// Returns the protocol's number.
     pub const fn number(self) -> u16 {
         self.0
     }
@@ -105,10 +105,10 @@ impl fmt::Debug for Protocol {
     }
 }
 
-/// What makes a virtual service the one it is; everything else about it can be changed.
+/// The identity of a virtual service: the part of its configuration that can't be changed.
 ///
-/// A key stands for its service wherever one is named: to remove it, to ask for it, to add a
-/// server to it. It is written as in `ipvsadm`'s options:
+/// Methods that need to know only which service is meant, for example to remove it or to add a
+/// server to it, take a key. As text, a key has the form of `ipvsadm`'s options:
 ///
 /// ```
 /// use ipvset::ipvs::{ServiceKey, VirtualService};
@@ -123,8 +123,8 @@ impl fmt::Debug for Protocol {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ServiceKey {
-    /// A protocol, an address and a port. Port 0 means every port of the address that has no
-    /// service of its own, and needs persistence.
+    /// A protocol, an address and a port. Port 0 stands for every port of the address that has no
+    /// service of its own. A service with port 0 needs persistence.
     #[non_exhaustive]
     Address {
         /// The transport protocol.
@@ -132,8 +132,8 @@ pub enum ServiceKey {
         /// The virtual address and port.
         address: SocketAddr,
     },
-    /// The mark that a firewall rule puts on packets. One mark is two services, one for each
-    /// family.
+    /// A mark that a firewall rule puts on packets. The same mark can have two services, one for
+    /// each family.
     #[non_exhaustive]
     FirewallMark {
         /// The mark.
@@ -144,32 +144,32 @@ pub enum ServiceKey {
 }
 
 impl ServiceKey {
-    /// A TCP service.
+    /// Returns the key of a TCP service.
     pub const fn tcp(address: SocketAddr) -> Self {
         Self::address(Protocol::TCP, address)
     }
 
-    /// A UDP service.
+    /// Returns the key of a UDP service.
     pub const fn udp(address: SocketAddr) -> Self {
         Self::address(Protocol::UDP, address)
     }
 
-    /// An SCTP service.
+    /// Returns the key of an SCTP service.
     pub const fn sctp(address: SocketAddr) -> Self {
         Self::address(Protocol::SCTP, address)
     }
 
-    /// A service of any protocol.
+    /// Returns the key of a service of any protocol.
     pub const fn address(protocol: Protocol, address: SocketAddr) -> Self {
         Self::Address { protocol, address }
     }
 
-    /// The service for the packets of a family that carry a firewall mark.
+    /// Returns the key of the service for packets of a family that carry a firewall mark.
     pub const fn firewall_mark(mark: NonZeroU32, family: Family) -> Self {
         Self::FirewallMark { mark, family }
     }
 
-    /// The family of the packets that the service is for.
+    /// Returns the family of the packets that the service handles.
     pub fn family(&self) -> Family {
         match self {
             Self::Address { address, .. } => Family::of(address.ip()),
@@ -177,7 +177,7 @@ impl ServiceKey {
         }
     }
 
-    /// The virtual address and port; a firewall mark has none.
+    /// Returns the virtual address and port, or `None` for a firewall mark.
     pub fn socket_address(&self) -> Option<SocketAddr> {
         match self {
             Self::Address { address, .. } => Some(*address),
@@ -185,7 +185,7 @@ impl ServiceKey {
         }
     }
 
-    /// The transport protocol; a firewall mark has none of its own.
+    /// Returns the transport protocol, or `None` for a firewall mark.
     pub fn protocol(&self) -> Option<Protocol> {
         match self {
             Self::Address { protocol, .. } => Some(*protocol),
@@ -193,6 +193,7 @@ impl ServiceKey {
         }
     }
 
+    /// Checks the address. The error says why it is invalid.
     pub(in crate::ipvs) fn check(&self) -> Result<(), String> {
         match self {
             Self::Address { address, .. } => check_scope(address),
@@ -207,7 +208,8 @@ impl From<&ServiceKey> for ServiceKey {
     }
 }
 
-/// IPVS has no field for an IPv6 address's scope, so one that was given would be lost.
+/// Refuses an IPv6 address with a scope or flow. IPVS has no field for them, so they would be
+/// lost.
 pub(in crate::ipvs) fn check_scope(address: &SocketAddr) -> Result<(), String> {
     match address {
         SocketAddr::V6(v6) if v6.scope_id() != 0 || v6.flowinfo() != 0 => Err(format!(

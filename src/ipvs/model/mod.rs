@@ -1,4 +1,5 @@
-//! What a user builds and what the kernel reports, as plain data: values, their validation, and operations and queries on them. No bytes.
+//! Plain data: the values that a user builds and the kernel reports, their validation, and the operations and queries on them. Nothing here
+//! handles bytes of messages.
 
 pub(crate) mod daemon;
 pub(crate) mod key;

@@ -1,4 +1,4 @@
-//! Short names of the kernel's, kept where they are used instead of on the heap.
+//! Short names that the kernel uses, stored inline instead of on the heap.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::wire::Malformed;
 pub(in crate::ipvs) struct Name<const N: usize>([u8; N]);
 
 impl<const N: usize> Name<N> {
-    /// A name known when the crate is compiled, where one that is too long does not compile.
+    /// Returns a name for a constant. A name that is too long does not compile.
     pub(in crate::ipvs) const fn literal(text: &str) -> Self {
         let text = text.as_bytes();
         let mut bytes = [0; N];
@@ -21,27 +21,27 @@ impl<const N: usize> Name<N> {
         Self(bytes)
     }
 
-    /// A name that a user gives, or why it can't be one.
+    /// Returns a name that a user gives, or the reason why it is invalid.
     pub(in crate::ipvs) fn new(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             return Err("a name may not be empty".into());
         }
         if text.len() > N {
             return Err(format!(
-                "`{text}` has {} bytes, a name there has at most {N}",
+                "`{text}` has {} bytes; such a name has at most {N}",
                 text.len()
             ));
         }
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(format!(
-                "`{}` has characters that no name there has: only visible ASCII ones",
+                "`{}` has characters other than visible ASCII ones",
                 text.escape_debug()
             ));
         }
         Ok(Self::padded(text.as_bytes()))
     }
 
-    /// A name that the kernel reports.
+    /// Returns a name that the kernel reports. `what` describes the length in the error.
     pub(in crate::ipvs) fn reported(text: &[u8], what: &'static str) -> Result<Self, Malformed> {
         if text.len() > N || std::str::from_utf8(text).is_err() {
             return Err(Malformed::Value {

@@ -6,11 +6,13 @@ use super::server::RealServer;
 use super::service::VirtualService;
 use super::timeouts::Timeouts;
 
-/// Something to be done to the IPVS of a network namespace, as a value: what a
-/// [`Batch`](crate::ipvs::Batch) carries, what a line of `ipvsadm`'s save format says, and what each
-/// changing method of [`Ipvs`](crate::ipvs::Ipvs) does.
+/// A change to the IPVS of a network namespace, as a value.
 ///
-/// It is written as the arguments of `ipvsadm` that do the same:
+/// There is an operation for each method of [`Ipvs`](crate::ipvs::Ipvs) that changes something
+/// without reading it first, and for each line of `ipvsadm`'s save format. A
+/// [`Batch`](crate::ipvs::Batch) contains operations.
+///
+/// As text, an operation has the form of the arguments of `ipvsadm` that do the same:
 ///
 /// ```
 /// use ipvset::ipvs::{Operation, RealServer, VirtualService};
@@ -29,43 +31,44 @@ use super::timeouts::Timeouts;
     serde(rename_all = "snake_case", deny_unknown_fields)
 )]
 pub enum Operation {
-    /// Adds a service; it must not be there.
+    /// Adds a service. Fails if it exists.
     AddService(VirtualService),
-    /// Changes a service to exactly this; it must be there.
+    /// Replaces the whole configuration of a service. Fails if it does not exist.
     UpdateService(VirtualService),
-    /// Adds a service, or changes the one that is there to exactly this.
+    /// Adds a service, or replaces the whole configuration of the one with this key.
     PutService(VirtualService),
-    /// Removes a service with its servers; it must be there.
+    /// Removes a service and its servers. Fails if it does not exist.
     RemoveService(ServiceKey),
-    /// Removes a service with its servers if it is there.
+    /// Removes a service and its servers if the service exists.
     RemoveServiceIfPresent(ServiceKey),
-    /// Adds a server to a service; it must not be there, the service must.
+    /// Adds a server to a service. Fails if the server exists or the service does not.
     AddServer(ServiceKey, RealServer),
-    /// Changes a server to exactly this; it must be there.
+    /// Replaces the whole configuration of a server. Fails if it does not exist.
     UpdateServer(ServiceKey, RealServer),
-    /// Adds a server to a service, or changes the one that is there to exactly this.
+    /// Adds a server to a service, or replaces the whole configuration of the one with this
+    /// address and port.
     PutServer(ServiceKey, RealServer),
-    /// Removes a server from a service; both must be there.
+    /// Removes a server from a service. Fails if either does not exist.
     RemoveServer(ServiceKey, SocketAddr),
-    /// Removes a server from a service if both are there.
+    /// Removes a server from a service if both exist.
     RemoveServerIfPresent(ServiceKey, SocketAddr),
     /// Removes every service and server.
     Flush,
-    /// Zeroes the counters of every service and server, and the totals.
+    /// Zeroes the counters of every service and server, and the totals of the namespace.
     Zero,
-    /// Zeroes the counters of a service and its servers.
+    /// Zeroes the counters of a service and of its servers.
     ZeroService(ServiceKey),
-    /// Changes those timeouts that are given.
+    /// Sets the timeouts that are `Some`, and leaves the others as they are.
     SetTimeouts(Timeouts),
     /// Starts a sync daemon.
     StartDaemon(SyncDaemon),
-    /// Stops the sync daemon with this role. The kernel may do so without an answer: see
+    /// Stops the sync daemon with this role. The kernel may do so without a reply: see
     /// [`Ipvs::stop_daemon`](crate::ipvs::Ipvs::stop_daemon).
     StopDaemon(SyncRole),
 }
 
 impl Operation {
-    /// What it does, in the words that errors use.
+    /// Returns the name of the operation as error texts use it, such as `add service`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::AddService(_) => "add service",
@@ -87,7 +90,8 @@ impl Operation {
         }
     }
 
-    /// What it is done to, in `ipvsadm`'s syntax.
+    /// Returns the object of the operation in `ipvsadm`'s syntax, such as
+    /// `-t 10.0.0.1:80 -r 10.1.0.1:80`.
     pub(in crate::ipvs) fn object(&self) -> Option<String> {
         let server = |key: &ServiceKey, address: SocketAddr| Some(format!("{key} -r {address}"));
         match self {
@@ -107,7 +111,7 @@ impl Operation {
         }
     }
 
-    /// The change that an addition becomes where the thing is there already.
+    /// Returns the update that follows a "put" operation if the object exists already.
     pub(in crate::ipvs) fn as_update(&self) -> Option<Self> {
         match self {
             Self::PutService(service) => Some(Self::UpdateService(service.clone())),
@@ -116,7 +120,7 @@ impl Operation {
         }
     }
 
-    /// Refuses what the kernel would refuse or ignore.
+    /// Checks the values. The error says why the kernel would refuse or ignore one of them.
     pub(in crate::ipvs) fn check(&self) -> Result<(), String> {
         match self {
             Self::AddService(service)

@@ -7,8 +7,9 @@ use super::server::RealServer;
 use super::service::VirtualService;
 use super::timeouts::Timeouts;
 
-/// Operations in order, gathered to be carried out together. A [`Batch`](crate::ipvs::Batch) is one
-/// with a handle to carry it out.
+/// A list of [`Operation`]s to be carried out in order.
+///
+/// A [`Batch`](crate::ipvs::Batch) is such a list with a handle that can send it.
 ///
 /// ```no_run
 /// use ipvset::ipvs::{Ipvs, Operations, RealServer, VirtualService};
@@ -32,7 +33,7 @@ use super::timeouts::Timeouts;
 pub struct Operations(Vec<Operation>);
 
 impl Operations {
-    /// None yet.
+    /// Returns an empty list.
     pub fn new() -> Self {
         Self::default()
     }
@@ -43,37 +44,37 @@ impl Operations {
         self
     }
 
-    /// Appends [`Operation::AddService`].
+    /// Appends [`Operation::AddService`]: adds a service that does not exist.
     pub fn add_service(&mut self, service: &VirtualService) -> &mut Self {
         self.push(Operation::AddService(service.clone()))
     }
 
-    /// Appends [`Operation::UpdateService`].
+    /// Appends [`Operation::UpdateService`]: changes a service that exists.
     pub fn update_service(&mut self, service: &VirtualService) -> &mut Self {
         self.push(Operation::UpdateService(service.clone()))
     }
 
-    /// Appends [`Operation::PutService`]: adds the service or changes the one that is there.
+    /// Appends [`Operation::PutService`]: adds a service, or changes it if it exists.
     pub fn put_service(&mut self, service: &VirtualService) -> &mut Self {
         self.push(Operation::PutService(service.clone()))
     }
 
-    /// Appends [`Operation::RemoveService`].
+    /// Appends [`Operation::RemoveService`]: removes a service that exists.
     pub fn remove_service(&mut self, service: impl Into<ServiceKey>) -> &mut Self {
         self.push(Operation::RemoveService(service.into()))
     }
 
-    /// Appends [`Operation::RemoveServiceIfPresent`].
+    /// Appends [`Operation::RemoveServiceIfPresent`]: removes a service if it exists.
     pub fn remove_service_if_present(&mut self, service: impl Into<ServiceKey>) -> &mut Self {
         self.push(Operation::RemoveServiceIfPresent(service.into()))
     }
 
-    /// Appends [`Operation::AddServer`].
+    /// Appends [`Operation::AddServer`]: adds a server that does not exist.
     pub fn add_server(&mut self, service: impl Into<ServiceKey>, server: &RealServer) -> &mut Self {
         self.push(Operation::AddServer(service.into(), server.clone()))
     }
 
-    /// Appends [`Operation::UpdateServer`].
+    /// Appends [`Operation::UpdateServer`]: changes a server that exists.
     pub fn update_server(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -82,12 +83,12 @@ impl Operations {
         self.push(Operation::UpdateServer(service.into(), server.clone()))
     }
 
-    /// Appends [`Operation::PutServer`]: adds the server or changes the one that is there.
+    /// Appends [`Operation::PutServer`]: adds a server, or changes it if it exists.
     pub fn put_server(&mut self, service: impl Into<ServiceKey>, server: &RealServer) -> &mut Self {
         self.push(Operation::PutServer(service.into(), server.clone()))
     }
 
-    /// Appends [`Operation::RemoveServer`].
+    /// Appends [`Operation::RemoveServer`]: removes a server that exists.
     pub fn remove_server(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -96,7 +97,7 @@ impl Operations {
         self.push(Operation::RemoveServer(service.into(), server))
     }
 
-    /// Appends [`Operation::RemoveServerIfPresent`].
+    /// Appends [`Operation::RemoveServerIfPresent`]: removes a server if it exists.
     pub fn remove_server_if_present(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -110,46 +111,47 @@ impl Operations {
         self.push(Operation::Flush)
     }
 
-    /// Appends [`Operation::Zero`]: zeroes all counters.
+    /// Appends [`Operation::Zero`]: zeroes the counters of every service and server.
     pub fn zero(&mut self) -> &mut Self {
         self.push(Operation::Zero)
     }
 
-    /// Appends [`Operation::ZeroService`]: zeroes the counters of a service and its servers.
+    /// Appends [`Operation::ZeroService`]: zeroes the counters of a service and of its servers.
     pub fn zero_service(&mut self, service: impl Into<ServiceKey>) -> &mut Self {
         self.push(Operation::ZeroService(service.into()))
     }
 
-    /// Appends [`Operation::SetTimeouts`]: changes those timeouts that are given.
+    /// Appends [`Operation::SetTimeouts`]: sets the timeouts that are `Some`.
     pub fn set_timeouts(&mut self, timeouts: &Timeouts) -> &mut Self {
         self.push(Operation::SetTimeouts(*timeouts))
     }
 
-    /// Appends [`Operation::StartDaemon`].
+    /// Appends [`Operation::StartDaemon`]: starts a sync daemon.
     pub fn start_daemon(&mut self, daemon: &SyncDaemon) -> &mut Self {
         self.push(Operation::StartDaemon(daemon.clone()))
     }
 
-    /// Appends [`Operation::StopDaemon`].
+    /// Appends [`Operation::StopDaemon`]: stops a sync daemon.
     pub fn stop_daemon(&mut self, role: SyncRole) -> &mut Self {
         self.push(Operation::StopDaemon(role))
     }
 
-    /// The operations, in order.
+    /// Returns the operations, in order.
     pub fn as_slice(&self) -> &[Operation] {
         &self.0
     }
 
-    /// How many there are.
+    /// Returns the number of operations.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
+    /// Removes all operations and returns them.
     pub(crate) fn take(&mut self) -> Vec<Operation> {
         std::mem::take(&mut self.0)
     }

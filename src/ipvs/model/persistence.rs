@@ -4,8 +4,12 @@ use std::time::Duration;
 use super::key::Family;
 use crate::wire::Malformed;
 
-/// How long, and for which clients together, connections stay with one server. Set through
-/// [`VirtualService::persistent`](crate::ipvs::VirtualService::persistent) and its neighbours.
+/// The persistence of a virtual service: how long a client stays with one server, and which
+/// clients count as one.
+///
+/// [`VirtualService::persistent`](crate::ipvs::VirtualService::persistent),
+/// [`persistence_granularity`](crate::ipvs::VirtualService::persistence_granularity) and
+/// [`persistence_mask`](crate::ipvs::VirtualService::persistence_mask) set it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -29,28 +33,30 @@ pub struct Persistence {
     granularity: Granularity,
 }
 
-/// The part of a client's address that counts.
+/// The part of a client's address that identifies the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(untagged))]
 enum Granularity {
-    /// The kernel takes any mask for IPv4.
+    /// A mask. The kernel accepts any mask for IPv4.
     Ipv4(Ipv4Addr),
     /// A prefix length.
     Ipv6(u8),
-    /// A prefix length that IPv4 has not, kept for [`Persistence::check`] to name.
+    /// A prefix length above 32 for IPv4. [`Persistence::check`] refuses it.
     #[cfg_attr(feature = "serde", serde(skip))]
     Impossible(u8),
 }
 
 impl Persistence {
-    /// What `ipvsadm -p` takes when no timeout is named.
+    /// The timeout that `ipvsadm -p` uses if none is given: 360 seconds.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(360);
 
-    /// The longest timeout that every kernel keeps: it counts in ticks of at most 1/1000 second
-    /// in 32 bits, and does not notice when they overflow (`ip_vs_add_service` in
-    /// net/netfilter/ipvs/ip_vs_ctl.c). About 49 days. A longer one is sent, and is a warning of
-    /// [`VirtualService::warnings`](crate::ipvs::VirtualService::warnings).
+    /// The longest timeout that works on every kernel: 4,294,967 seconds, about 49 days.
+    ///
+    /// The kernel counts ticks in 32 bits and does not notice an overflow (`ip_vs_add_service` in
+    /// net/netfilter/ipvs/ip_vs_ctl.c). A tick is 1/1000 second or longer. The crate sends a
+    /// longer timeout, and
+    /// [`VirtualService::warnings`](crate::ipvs::VirtualService::warnings) reports it.
     pub const MAX_TIMEOUT: Duration = Duration::from_secs(4_294_967);
 
     pub(in crate::ipvs) fn new(timeout: Duration, family: Family) -> Self {
@@ -88,13 +94,15 @@ impl Persistence {
         }
     }
 
-    /// How long a client stays at a server after its last connection there.
+    /// Returns how long a client stays with a server after its last connection to it.
     pub fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// The length of the prefix in which clients count as one: 32 or 128 for each on its own.
-    /// `None` if an IPv4 mask is no prefix's.
+    /// Returns the length of the prefix that clients have in common if they count as one.
+    ///
+    /// The length is 32 (IPv4) or 128 (IPv6) if each address is a client of its own. The result
+    /// is `None` for an IPv4 mask that is not a prefix.
     pub fn prefix_length(&self) -> Option<u8> {
         match self.granularity {
             Granularity::Ipv4(mask) => {
@@ -105,7 +113,7 @@ impl Persistence {
         }
     }
 
-    /// The mask that tells IPv4 clients apart; `None` for IPv6.
+    /// Returns the mask that is applied to the addresses of IPv4 clients, or `None` for IPv6.
     pub fn mask(&self) -> Option<Ipv4Addr> {
         match self.granularity {
             Granularity::Ipv4(mask) => Some(mask),
@@ -113,13 +121,14 @@ impl Persistence {
         }
     }
 
-    /// Whether each address is a client of its own.
+    /// Returns whether each address is a client of its own.
     pub fn is_per_client(&self) -> bool {
         [Family::Ipv4, Family::Ipv6]
             .map(Granularity::host)
             .contains(&self.granularity)
     }
 
+    /// Checks the values for a service of this family. The error says why one is invalid.
     pub(in crate::ipvs) fn check(&self, family: Family) -> Result<(), String> {
         let most = u32::MAX;
         if self.timeout > Duration::from_secs(most.into()) || self.timeout.subsec_nanos() != 0 {
@@ -143,7 +152,7 @@ impl Persistence {
         }
     }
 
-    /// What is wrong with it although the kernel takes it.
+    /// Returns a warning about values that the kernel accepts although they are not useful.
     pub(in crate::ipvs) fn warning(&self) -> Option<String> {
         if self.timeout.is_zero() {
             return Some("a persistence timeout of 0 s keeps no client at its server".into());
@@ -157,22 +166,24 @@ impl Persistence {
         })
     }
 
-    /// Seconds, as the kernel counts.
+    /// Returns the timeout in seconds, as the kernel expects it.
     pub(in crate::ipvs) fn seconds(&self) -> u32 {
         u32::try_from(self.timeout.as_secs()).unwrap_or(u32::MAX)
     }
 
-    /// The bytes of the kernel's netmask field for it: a mask in network byte order for IPv4, a
+    /// Returns the bytes of the kernel's netmask field: a mask in network byte order for IPv4, a
     /// prefix length in host byte order for IPv6.
     pub(in crate::ipvs) fn netmask(&self) -> [u8; 4] {
         self.granularity.bytes()
     }
 
-    /// The same for a service that is not persistent: the kernel insists on a sensible one.
+    /// Returns the bytes of the netmask field for a service without persistence. The kernel
+    /// requires a valid value there too.
     pub(in crate::ipvs) fn no_netmask(family: Family) -> [u8; 4] {
         Granularity::host(family).bytes()
     }
 
+    /// Returns the persistence that the kernel reports.
     pub(in crate::ipvs) fn reported(
         seconds: u32,
         netmask: [u8; 4],
@@ -201,6 +212,7 @@ impl Persistence {
 }
 
 impl Granularity {
+    /// Returns the granularity in which each address is a client of its own.
     fn host(family: Family) -> Self {
         match family {
             Family::Ipv4 => Self::Ipv4(Ipv4Addr::BROADCAST),

@@ -1,15 +1,16 @@
 use super::key::ServiceKey;
 
-/// A question about the IPVS of a network namespace, which changes nothing. The methods of
-/// [`Ipvs`](crate::ipvs::Ipvs) ask it and give the answer; as a value it is for programs with a netlink
-/// connection of their own:
+/// A request that reads from the IPVS of a network namespace, as a value.
+///
+/// The methods of [`Ipvs`](crate::ipvs::Ipvs) send queries and return the results. A program that
+/// has its own netlink connection sends a query as an [`IpvsMessage`](crate::ipvs::IpvsMessage):
 ///
 /// ```
 /// use ipvset::ipvs::{IpvsMessage, Query, ServiceKey};
 ///
 /// let web = ServiceKey::tcp("10.0.0.1:80".parse()?);
 /// let message = IpvsMessage::from(Query::Servers(web));
-/// assert!(message.is_dump()); // so it wants NLM_F_DUMP, and several answers may come
+/// assert!(message.is_dump()); // set NLM_F_DUMP, and expect any number of replies
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,22 +23,22 @@ use super::key::ServiceKey;
 pub enum Query {
     /// One service.
     Service(ServiceKey),
-    /// All services. From Linux 7.1 on the answers can miss some: see
+    /// All services. On Linux 7.1 and later the replies can lack some: see
     /// [`Ipvs::services`](crate::ipvs::Ipvs::services).
     Services,
-    /// The servers of a service. Of one that does not exist, the kernel gives none, and no
-    /// error.
+    /// The servers of a service. For a service that does not exist, the kernel returns an empty
+    /// list and no error.
     Servers(ServiceKey),
-    /// The timeouts.
+    /// The connection timeouts.
     Timeouts,
     /// The sync daemons that run.
     Daemons,
-    /// The version, and the size of the connection table.
+    /// The version and the size of the connection table.
     Info,
 }
 
 impl Query {
-    /// What it asks, in the words that errors use.
+    /// Returns the name of the query as error texts use it.
     pub(in crate::ipvs) fn name(&self) -> &'static str {
         match self {
             Self::Service(_) => "read service",
@@ -49,6 +50,7 @@ impl Query {
         }
     }
 
+    /// Returns the service that the query is about, if it is about one.
     pub(in crate::ipvs) fn key(&self) -> Option<&ServiceKey> {
         match self {
             Self::Service(key) | Self::Servers(key) => Some(key),
@@ -56,7 +58,7 @@ impl Query {
         }
     }
 
-    /// Whether the kernel answers with any number of messages.
+    /// Returns whether the kernel answers with any number of messages.
     pub(in crate::ipvs) fn is_dump(&self) -> bool {
         matches!(self, Self::Services | Self::Servers(_) | Self::Daemons)
     }

@@ -6,7 +6,7 @@ use super::server::RealServer;
 use super::service::VirtualService;
 use super::timeouts::Timeouts;
 
-/// What the kernel answers to a [`Query`](super::query::Query), one message of it.
+/// A message in which the kernel answers a [`Query`](super::query::Query).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -14,29 +14,29 @@ use super::timeouts::Timeouts;
 pub enum Report {
     /// A service.
     Service(ServiceInfo),
-    /// A server of the service that was asked about.
+    /// A server of the service in the query.
     Server(ServerInfo),
     /// A sync daemon that runs.
     Daemon(SyncDaemon),
-    /// The timeouts.
+    /// The connection timeouts.
     Timeouts(Timeouts),
-    /// The version, and the size of the connection table.
+    /// The version and the size of the connection table.
     Info(Info),
 }
 
-/// A virtual service as the kernel reports it: what is configured and what was counted.
+/// A virtual service as the kernel reports it: its configuration and its counters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ServiceInfo {
-    /// What is configured.
+    /// The configuration.
     pub config: VirtualService,
-    /// What was counted since the service was added or its counters were last zeroed.
+    /// The counters since the service was added or its counters were last zeroed.
     pub statistics: Statistics,
 }
 
 impl ServiceInfo {
-    /// Which service it is.
+    /// Returns the key of the service.
     pub fn key(&self) -> ServiceKey {
         self.config.key
     }
@@ -48,21 +48,21 @@ impl From<&ServiceInfo> for ServiceKey {
     }
 }
 
-/// A real server as the kernel reports it: what is configured and what was counted.
+/// A real server as the kernel reports it: its configuration, connections and counters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ServerInfo {
-    /// What is configured.
+    /// The configuration.
     pub config: RealServer,
-    /// Connections that are established (or whatever the protocol has for it).
+    /// The number of connections that are established, or in the protocol's equivalent state.
     pub active_connections: u32,
-    /// Connections that are opening, closing or idle.
+    /// The number of connections that are opening, closing or idle.
     pub inactive_connections: u32,
-    /// Persistence templates: clients that are bound to the server.
+    /// The number of persistence templates. Each binds a client to the server.
     pub persistent_connections: u32,
-    /// What was counted since the server was added or its counters were last zeroed. A server
-    /// that is added again soon after it was removed goes on counting where it was.
+    /// The counters since the server was added or its counters were last zeroed. If a server is
+    /// removed and soon added again, the kernel keeps its counters.
     pub statistics: Statistics,
 }
 
@@ -85,35 +85,37 @@ pub struct ServerInfo {
 pub struct TableEntry {
     /// The service.
     pub service: ServiceInfo,
-    /// Its servers, the one added last at first.
+    /// Its servers, the most recently added first.
     pub servers: Vec<ServerInfo>,
 }
 
-/// What the kernel counts for a service or a server.
+/// The counters of a service or a server.
 ///
-/// Kernels before 4.1 report connections and packets in 32 bits, which wrap; later ones report
-/// all of it in 64 bits. All of it, not only the rates, is what the kernel gathered last, up to
-/// two seconds ago: a timer gathers it every two seconds, and from Linux 6.2 on a kernel thread,
-/// which a busy machine can hold up. With the sysctl `net.ipv4.vs.run_estimation` at 0, nothing is counted.
+/// Linux 4.1 and later report all counters in 64 bits. Earlier kernels report connections and
+/// packets in 32 bits, which wrap.
+///
+/// The kernel updates all counters, not only the rates, every two seconds, so they are up to two
+/// seconds old. A timer updates them, and from Linux 6.2 on a kernel thread, which a busy machine
+/// can delay. If the sysctl `net.ipv4.vs.run_estimation` is 0, the counters stay as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Statistics {
-    /// Connections scheduled.
+    /// The number of connections scheduled.
     pub connections: u64,
-    /// Packets from clients.
+    /// The number of packets from clients.
     pub incoming_packets: u64,
-    /// Packets to clients, as far as they pass this machine.
+    /// The number of packets to clients that passed this machine.
     pub outgoing_packets: u64,
-    /// Bytes from clients.
+    /// The number of bytes from clients.
     pub incoming_bytes: u64,
-    /// Bytes to clients, as far as they pass this machine.
+    /// The number of bytes to clients that passed this machine.
     pub outgoing_bytes: u64,
-    /// How fast these grow at the moment.
+    /// The current rates of these counters.
     pub rates: Rates,
 }
 
-/// How fast [`Statistics`] grow: averages that the kernel renews every two seconds.
+/// The rates at which [`Statistics`] grow: averages that the kernel updates every two seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -130,15 +132,16 @@ pub struct Rates {
     pub outgoing_bytes: u64,
 }
 
-/// What IPVS says about itself.
+/// The version of IPVS and the size of its connection table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Info {
-    /// Its version, 1.2.1 for many years now. It says nothing about what this kernel can do.
+    /// The version. It has been 1.2.1 for many years and does not tell which features the kernel
+    /// has.
     pub version: Version,
-    /// The number of buckets in the table of connections. From Linux 7.1 on it is the present one:
-    /// the table grows and shrinks.
+    /// The number of buckets in the connection table. On Linux 7.1 and later it is the current
+    /// number, since the table grows and shrinks.
     pub connection_table_size: u32,
 }
 
@@ -155,11 +158,13 @@ pub struct Version {
 }
 
 impl Version {
-    /// As the kernel writes it: a byte for each part, the last the lowest.
+    /// Returns the version as the kernel encodes it: one byte for each part, `patch` in the
+    /// lowest byte.
     pub(in crate::ipvs) fn number(self) -> u32 {
         u32::from_be_bytes([0, self.major, self.minor, self.patch])
     }
 
+    /// Returns the version with this number in the kernel's encoding.
     pub(in crate::ipvs) fn from_number(number: u32) -> Self {
         let [_, major, minor, patch] = number.to_be_bytes();
         Self {

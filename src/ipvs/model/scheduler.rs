@@ -4,10 +4,10 @@ use std::str::FromStr;
 use super::name::Name;
 use crate::{Error, Result};
 
-/// How a virtual service chooses the server for a new connection, by the kernel's name for it.
+/// A scheduler, which chooses the server for a new connection. The kernel identifies it by name.
 ///
-/// The kernel loads the module `ip_vs_NAME` when a service asks for a scheduler that is not
-/// there yet, and knows more of them as it grows: a name that has no constant here works too.
+/// When a service needs a scheduler that is not loaded, the kernel loads the module
+/// `ip_vs_NAME`. Newer kernels have more schedulers. A name without a constant here works too.
 ///
 /// ```
 /// use ipvset::ipvs::Scheduler;
@@ -20,76 +20,81 @@ use crate::{Error, Result};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scheduler(Name<15>);
 
-// They read like the variants of an enum, and are matched like them.
+// The constants are written and matched like the variants of an enum.
 #[allow(non_upper_case_globals)]
 impl Scheduler {
     /// `rr`: one server after the other.
     pub const RoundRobin: Self = Self(Name::literal("rr"));
-    /// `wrr`: one after the other, in proportion to their weights.
+    /// `wrr`: one server after the other, in proportion to their weights.
     pub const WeightedRoundRobin: Self = Self(Name::literal("wrr"));
     /// `lc`: the server with the fewest connections.
     pub const LeastConnection: Self = Self(Name::literal("lc"));
-    /// `wlc`: the server with the fewest connections for its weight. What `ipvsadm` takes when
-    /// none is named, and this crate too.
+    /// `wlc`: the server with the fewest connections in relation to its weight. This is the
+    /// default of this crate and of `ipvsadm`.
     pub const WeightedLeastConnection: Self = Self(Name::literal("wlc"));
     /// `lblc`: the server that the destination address had before, unless it is overloaded.
     ///
-    /// The kernel loads a scheduler's module when a service first asks for it. With this one and
-    /// the next, Linux (seen on 6.1) can come to a stand at that moment if a network namespace is
-    /// being removed: IPVS waits for the module, the module for the namespace, and the namespace
-    /// for IPVS. Programs on machines where namespaces come and go load `ip_vs_lblc` and
-    /// `ip_vs_lblcr` beforehand.
+    /// The kernel loads the module of this scheduler, or of `lblcr`, when a service first needs
+    /// it. If a network namespace is being removed at that moment, the kernel can deadlock
+    /// (observed on Linux 6.1): IPVS waits for the module, the module waits for the namespace,
+    /// and the namespace waits for IPVS. On machines where namespaces are removed, load
+    /// `ip_vs_lblc` and `ip_vs_lblcr` beforehand.
     pub const LocalityBasedLeastConnection: Self = Self(Name::literal("lblc"));
-    /// `lblcr`: the same with a set of servers for each destination address.
+    /// `lblcr`: like `lblc`, with a set of servers for each destination address.
     pub const LocalityBasedLeastConnectionWithReplication: Self = Self(Name::literal("lblcr"));
-    /// `dh`: by a hash of the destination address.
+    /// `dh`: the server that a hash of the destination address selects.
     pub const DestinationHashing: Self = Self(Name::literal("dh"));
-    /// `sh`: by a hash of the source address; see [`SchedulerFlags::SH_FALLBACK`] and
-    /// [`SchedulerFlags::SH_PORT`].
+    /// `sh`: the server that a hash of the source address selects. See
+    /// [`SchedulerFlags::SH_FALLBACK`] and [`SchedulerFlags::SH_PORT`].
     pub const SourceHashing: Self = Self(Name::literal("sh"));
-    /// `mh`: Maglev hashing of the source address, which moves few connections when servers
-    /// change (Linux 4.18); see [`SchedulerFlags::MH_FALLBACK`] and
+    /// `mh`: the server that Maglev hashing of the source address selects. Few connections move
+    /// when servers change. Linux 4.18 or later. See [`SchedulerFlags::MH_FALLBACK`] and
     /// [`SchedulerFlags::MH_PORT`].
     pub const MaglevHashing: Self = Self(Name::literal("mh"));
     /// `sed`: the server with the shortest expected delay.
     pub const ShortestExpectedDelay: Self = Self(Name::literal("sed"));
-    /// `nq`: an idle server, else the one with the shortest expected delay.
+    /// `nq`: an idle server, or else the server with the shortest expected delay.
     pub const NeverQueue: Self = Self(Name::literal("nq"));
-    /// `fo`: the available server with the highest weight (Linux 3.18).
+    /// `fo`: the available server with the highest weight. Linux 3.18 or later.
     pub const WeightedFailover: Self = Self(Name::literal("fo"));
-    /// `ovf`: the server with the highest weight that has no more active connections than its
-    /// weight (Linux 4.3). UDP's are never active, so that it never overflows for them.
+    /// `ovf`: the server with the highest weight among those whose active connections do not
+    /// exceed their weight. Linux 4.3 or later. UDP connections are never active, so with UDP no
+    /// server overflows.
     pub const WeightedOverflow: Self = Self(Name::literal("ovf"));
-    /// `twos`: the better of two random servers (Linux 5.12).
+    /// `twos`: the better of two random servers. Linux 5.12 or later.
     pub const PowerOfTwoChoices: Self = Self(Name::literal("twos"));
-    /// `none`: no scheduler; only connections that a sync daemon or a persistence template
-    /// knows are served.
+    /// `none`: no scheduler. The service handles only connections that a sync daemon or a
+    /// persistence template assigns to a server.
     pub const None: Self = Self(Name::literal("none"));
 }
 
 impl Scheduler {
-    /// The scheduler with this name.
+    /// Returns the scheduler with this name.
+    ///
+    /// This does not check whether the kernel has the scheduler. The kernel does when a service
+    /// is added.
     ///
     /// # Errors
-    /// Invalid input for a name that the kernel can't take: an empty one, one of more than 15
-    /// bytes (`IP_VS_SCHEDNAME_MAXLEN`), or one with other characters than visible ASCII ones.
-    /// Whether the kernel has it shows when a service is added.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): the name is empty, has more than 15
+    ///   bytes (`IP_VS_SCHEDNAME_MAXLEN`), or contains characters other than visible ASCII ones.
     pub fn new(name: &str) -> Result<Self> {
         Name::new(name)
             .map(Self)
             .map_err(|why| Error::refused("name scheduler", why))
     }
 
-    /// The kernel's name.
+    /// Returns the kernel's name of the scheduler.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
 
+    /// Returns the scheduler with a name that the kernel reports.
     pub(in crate::ipvs) fn reported(name: &[u8]) -> Result<Self, crate::wire::Malformed> {
         Name::reported(name, "length of a scheduler's name").map(Self)
     }
 
-    /// The flags that it knows, if it is one whose flags are known.
+    /// Returns the flags that the scheduler uses, or `None` if this crate does not know the
+    /// scheduler.
     pub(in crate::ipvs) fn flags(self) -> Option<SchedulerFlags> {
         match self {
             Self::SourceHashing => Some(SchedulerFlags::SH_FALLBACK | SchedulerFlags::SH_PORT),
@@ -113,7 +118,7 @@ impl Scheduler {
 }
 
 impl Default for Scheduler {
-    /// [`Scheduler::WeightedLeastConnection`], as in `ipvsadm`.
+    /// Returns [`Scheduler::WeightedLeastConnection`], the default of `ipvsadm`.
     fn default() -> Self {
         Self::WeightedLeastConnection
     }
@@ -140,10 +145,10 @@ impl fmt::Debug for Scheduler {
 }
 
 bitflags::bitflags! {
-    /// What a scheduler is told beside its name. Each scheduler has its own meaning for the
-    /// same three bits, and ignores those that it does not know.
+    /// Flags for a scheduler.
     ///
-    /// Bits that the kernel reports and that have no name here are kept.
+    /// There are three bits. Each scheduler has its own meaning for them, and ignores the bits
+    /// that it does not use. Bits without a name here are kept if the kernel reports them.
     ///
     /// ```
     /// use ipvset::ipvs::{Scheduler, SchedulerFlags, VirtualService};
@@ -151,34 +156,36 @@ bitflags::bitflags! {
     /// let web = VirtualService::tcp("10.0.0.1:80".parse()?).scheduler(Scheduler::MaglevHashing);
     /// let web = web.scheduler_flags(SchedulerFlags::MH_PORT | SchedulerFlags::MH_FALLBACK);
     /// assert_eq!(web.to_string(), "-t 10.0.0.1:80 -s mh -b mh-fallback,mh-port");
-    /// let wrong = web.scheduler(Scheduler::RoundRobin); // which would ignore them
+    /// let wrong = web.scheduler(Scheduler::RoundRobin); // it ignores these flags
     /// assert!(wrong.warnings()[0].contains("ignores"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
     pub struct SchedulerFlags: u32 {
-        /// `flag-1`: the first flag, whatever the scheduler takes it for.
+        /// `flag-1`: the first flag. Its meaning depends on the scheduler.
         const FLAG_1 = 0x08;
-        /// `flag-2`: the second flag, whatever the scheduler takes it for.
+        /// `flag-2`: the second flag. Its meaning depends on the scheduler.
         const FLAG_2 = 0x10;
-        /// `flag-3`: the third flag, whatever the scheduler takes it for.
+        /// `flag-3`: the third flag. Its meaning depends on the scheduler.
         const FLAG_3 = 0x20;
-        /// `sh-fallback`: source hashing goes on to another server when the one that the hash
-        /// gives is not available. The first flag.
+        /// `sh-fallback`: source hashing uses another server if the selected one is not
+        /// available. It is the first flag.
         const SH_FALLBACK = 0x08;
-        /// `sh-port`: source hashing counts the source port in. The second flag.
+        /// `sh-port`: source hashing includes the source port. It is the second flag.
         const SH_PORT = 0x10;
-        /// `mh-fallback`: Maglev hashing goes on to another server when the one that the hash
-        /// gives is not available. The first flag.
+        /// `mh-fallback`: Maglev hashing uses another server if the selected one is not
+        /// available. It is the first flag.
         const MH_FALLBACK = 0x08;
-        /// `mh-port`: Maglev hashing counts the source port in. The second flag.
+        /// `mh-port`: Maglev hashing includes the source port. It is the second flag.
         const MH_PORT = 0x10;
         const _ = !0;
     }
 }
 
-/// Who tells connections apart where address and port do not suffice, by the kernel's name.
-/// The kernel has one, `sip`, which looks at the Call-ID of SIP over UDP.
+/// A persistence engine, which identifies clients by the content of their packets instead of
+/// their address. The kernel identifies it by name.
+///
+/// The kernel has one engine, `sip`, which uses the Call-ID of SIP over UDP.
 ///
 /// ```
 /// use std::time::Duration;
@@ -196,27 +203,31 @@ pub struct PersistenceEngine(Name<16>);
 // As in `Scheduler`.
 #[allow(non_upper_case_globals)]
 impl PersistenceEngine {
-    /// `sip`: by the Call-ID of SIP.
+    /// `sip`: packets with the same Call-ID of SIP belong together.
     pub const Sip: Self = Self(Name::literal("sip"));
 }
 
 impl PersistenceEngine {
-    /// The engine with this name.
+    /// Returns the persistence engine with this name.
+    ///
+    /// This does not check whether the kernel has the engine. The kernel does when a service is
+    /// added.
     ///
     /// # Errors
-    /// Invalid input for a name that the kernel can't take: an empty one, one of more than 16
-    /// bytes (`IP_VS_PENAME_MAXLEN`), or one with other characters than visible ASCII ones.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): the name is empty, has more than 16
+    ///   bytes (`IP_VS_PENAME_MAXLEN`), or contains characters other than visible ASCII ones.
     pub fn new(name: &str) -> Result<Self> {
         Name::new(name)
             .map(Self)
             .map_err(|why| Error::refused("name persistence engine", why))
     }
 
-    /// The kernel's name.
+    /// Returns the kernel's name of the engine.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
 
+    /// Returns the engine with a name that the kernel reports.
     pub(in crate::ipvs) fn reported(name: &[u8]) -> Result<Self, crate::wire::Malformed> {
         Name::reported(name, "length of a persistence engine's name").map(Self)
     }

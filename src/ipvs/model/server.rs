@@ -4,7 +4,7 @@ use super::key::{Family, ServiceKey, check_scope};
 use super::tunnel::Tunnel;
 use crate::{Error, Result};
 
-/// How packets get from the director to a real server.
+/// The method by which packets get from the director to a real server.
 ///
 /// ```
 /// use ipvset::ipvs::{ForwardingMethod, RealServer, Tunnel};
@@ -12,7 +12,7 @@ use crate::{Error, Result};
 /// let server = RealServer::new("10.0.0.11:80".parse()?);
 /// assert_eq!(server.forwarding, ForwardingMethod::Masquerade);
 /// assert_eq!(server.clone().direct_routing().to_string(), "-r 10.0.0.11:80 -g -w 1");
-/// let far = server.tunnel(Tunnel::Ipip); // the one that may lead to another family
+/// let far = server.tunnel(Tunnel::Ipip); // only a tunnel can lead to another family
 /// assert_eq!(far.to_string(), "-r 10.0.0.11:80 -i -w 1 --tun-type ipip");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -21,28 +21,30 @@ use crate::{Error, Result};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum ForwardingMethod {
-    /// Network address translation, `ipvsadm -m`: the destination becomes the server's address
-    /// and port, and the answers come back through the director.
+    /// Network address translation: `ipvsadm -m`. The director changes the destination to the
+    /// server's address and port, and the answers come back through the director.
     #[default]
     Masquerade,
-    /// The connection ends on this machine. `ipvsadm` has no option for it and shows `Local`:
-    /// the kernel delivers locally whatever the method when the server's address is its own.
+    /// The connection ends on this machine. `ipvsadm` shows `Local` and has no option for this
+    /// method. The kernel delivers to a server with an address of this machine locally, whatever
+    /// the method.
     LocalNode,
-    /// The packet is wrapped and sent to the server, which has the virtual address too and
-    /// answers the client itself: `ipvsadm -i`.
+    /// The director encapsulates the packet and sends it to the server: `ipvsadm -i`. The server
+    /// also has the virtual address and answers the client itself.
     Tunnel(Tunnel),
-    /// The packet is sent to the server's link-layer address unchanged; the server has the
-    /// virtual address too and answers the client itself: `ipvsadm -g`.
+    /// The director sends the packet unchanged to the server's link-layer address: `ipvsadm -g`.
+    /// The server also has the virtual address and answers the client itself.
     DirectRouting,
-    /// The packet goes to its original destination past IPVS. The kernel uses it for its own
-    /// connections. It takes a server with it too, and that gets no packets.
+    /// The packet bypasses IPVS and goes to its original destination. The kernel uses this method
+    /// for connections of its own. It accepts a server with this method, but sends it no packets.
     Bypass,
-    /// A number that has no name here, as the kernel reported it.
+    /// A number without a name here, as the kernel reported it.
     Other(u8),
 }
 
 impl ForwardingMethod {
-    /// The kernel's number for it (`IP_VS_CONN_F_*`, include/uapi/linux/ip_vs.h).
+    /// Returns the kernel's number of the method (`IP_VS_CONN_F_*`,
+    /// include/uapi/linux/ip_vs.h).
     pub(in crate::ipvs) fn number(self) -> u32 {
         match self {
             Self::Masquerade => 0,
@@ -54,7 +56,7 @@ impl ForwardingMethod {
         }
     }
 
-    /// Its name in sentences.
+    /// Returns the name of the method as error texts use it.
     fn name(self) -> &'static str {
         match self {
             Self::Masquerade => "masquerading",
@@ -66,9 +68,10 @@ impl ForwardingMethod {
         }
     }
 
-    /// `tunnel` is what the kernel says beside the number; it means something for tunnels only.
+    /// Returns the method with the kernel's number. `tunnel` is used only if the method is a
+    /// tunnel.
     pub(in crate::ipvs) fn from_number(number: u32, tunnel: Tunnel) -> Self {
-        /// `IP_VS_CONN_F_FWD_MASK`: the other bits are not the method's.
+        /// `IP_VS_CONN_F_FWD_MASK`: the bits that contain the method.
         const MASK: u32 = 0x7;
         match number & MASK {
             0 => Self::Masquerade,
@@ -81,10 +84,10 @@ impl ForwardingMethod {
     }
 }
 
-/// A real server as it is configured: an address and port behind a virtual service.
+/// The configuration of a real server: an address and port behind a virtual service.
 ///
-/// What the kernel reports of one, with its connections and counters, is a
-/// [`ServerInfo`](crate::ipvs::ServerInfo).
+/// The kernel reports a server with its connections and counters as a
+/// [`ServerInfo`](crate::ipvs::ServerInfo). Its `config` equals the `RealServer` that was added.
 ///
 /// ```
 /// use ipvset::ipvs::RealServer;
@@ -98,39 +101,43 @@ impl ForwardingMethod {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct RealServer {
-    /// The server's address and port: which server of its service it is.
+    /// The server's address and port, which identify it within its service.
     pub address: SocketAddr,
-    /// How packets get there. At first [`ForwardingMethod::Masquerade`].
+    /// The method by which packets get to the server. The default is
+    /// [`ForwardingMethod::Masquerade`].
     #[cfg_attr(feature = "serde", serde(default))]
     pub forwarding: ForwardingMethod,
-    /// The server's share of new connections, 0 to 2,147,483,647. At first 1.
+    /// The server's share of new connections, 0 to 2,147,483,647. The default is 1.
     ///
-    /// With 0, a server keeps the connections that it has and gets no new ones, with exceptions:
-    /// clients that a persistent service bound to it come back, unless the sysctl
-    /// [`EXPIRE_QUIESCENT_TEMPLATE`](crate::ipvs::proc::sysctl::EXPIRE_QUIESCENT_TEMPLATE) is on; and
-    /// `sh`, `mh` and `dh` choose it all the same and then refuse the client, unless a fallback
-    /// flag leads `sh` and `mh` to another server. The [guide](crate::guide::drain) shows how to
-    /// drain a server.
+    /// A server with weight 0 keeps its connections and gets no new ones, with two exceptions:
+    /// - Clients that a persistent service bound to the server come back to it, unless the sysctl
+    ///   [`EXPIRE_QUIESCENT_TEMPLATE`](crate::ipvs::proc::sysctl::EXPIRE_QUIESCENT_TEMPLATE) is
+    ///   on.
+    /// - The schedulers `sh`, `mh` and `dh` still select the server, and then the client is
+    ///   refused. A fallback flag makes `sh` and `mh` use another server.
+    ///
+    /// The [guide](crate::guide::drain) shows how to drain a server.
     #[cfg_attr(feature = "serde", serde(default = "crate::serde::one"))]
     pub weight: u32,
-    /// The server gets no new connection once it has as many; 0 is no limit. Up to Linux 6.1 the
-    /// kernel compares only when a connection begins or ends, so that after a change one more may
-    /// come. Newer kernels (6.12.107, 7.1) compare at once, and refuse more than 2,147,483,647.
+    /// The number of connections at which the server stops getting new ones. 0 means no limit.
+    ///
+    /// Up to Linux 6.1 the kernel compares only when a connection begins or ends, so the server
+    /// may get one more connection after the threshold was changed. Newer kernels (6.12.107,
+    /// 7.1) compare at once, and refuse a threshold above 2,147,483,647.
     #[cfg_attr(feature = "serde", serde(default))]
     pub upper_threshold: u32,
-    /// It gets new ones again once it has fewer than this; 0 is three quarters of the upper
-    /// threshold, without which it means nothing.
+    /// The number of connections below which the server gets new ones again. 0 means three
+    /// quarters of the upper threshold. Without an upper threshold it must be 0.
     #[cfg_attr(feature = "serde", serde(default))]
     pub lower_threshold: u32,
 }
 
 impl RealServer {
-    /// A server with weight 1 that packets are masqueraded to.
+    /// Returns a server with weight 1 and the method [`ForwardingMethod::Masquerade`].
     ///
-    /// Masquerading is the kernel's method number 0 and the one that works wherever answers
-    /// come back through the director; the others need the virtual address on the server.
-    /// `ipvsadm` takes direct routing where none is named, and so does the text that this crate
-    /// reads for it.
+    /// Masquerading works wherever answers come back through the director, while direct routing
+    /// and tunnels need the virtual address on the server. The default of `ipvsadm` is direct
+    /// routing, also in the text that this crate reads.
     pub fn new(address: SocketAddr) -> Self {
         Self {
             address,
@@ -141,74 +148,75 @@ impl RealServer {
         }
     }
 
-    /// Sets how packets get to the server.
+    /// Sets the method by which packets get to the server.
     #[must_use]
     pub fn forwarding(mut self, forwarding: ForwardingMethod) -> Self {
         self.forwarding = forwarding;
         self
     }
 
-    /// Forwards by [`ForwardingMethod::Masquerade`].
+    /// Sets the method [`ForwardingMethod::Masquerade`].
     #[must_use]
     pub fn masquerade(self) -> Self {
         self.forwarding(ForwardingMethod::Masquerade)
     }
 
-    /// Forwards by [`ForwardingMethod::DirectRouting`].
+    /// Sets the method [`ForwardingMethod::DirectRouting`].
     #[must_use]
     pub fn direct_routing(self) -> Self {
         self.forwarding(ForwardingMethod::DirectRouting)
     }
 
-    /// Forwards by [`ForwardingMethod::Tunnel`].
+    /// Sets the method [`ForwardingMethod::Tunnel`].
     #[must_use]
     pub fn tunnel(self, tunnel: Tunnel) -> Self {
         self.forwarding(ForwardingMethod::Tunnel(tunnel))
     }
 
-    /// Forwards by [`ForwardingMethod::LocalNode`].
+    /// Sets the method [`ForwardingMethod::LocalNode`].
     #[must_use]
     pub fn local_node(self) -> Self {
         self.forwarding(ForwardingMethod::LocalNode)
     }
 
     /// Sets the server's share of new connections, 0 to 2,147,483,647. See
-    /// [`RealServer::weight`](RealServer#structfield.weight) for what 0 does.
+    /// [`RealServer::weight`](RealServer#structfield.weight) for the effect of 0.
     #[must_use]
     pub fn weight(mut self, weight: u32) -> Self {
         self.weight = weight;
         self
     }
 
-    /// Sets the number of connections above which the server gets no new one; 0 is no limit.
+    /// Sets the number of connections at which the server stops getting new ones. 0 means no
+    /// limit.
     #[must_use]
     pub fn upper_threshold(mut self, connections: u32) -> Self {
         self.upper_threshold = connections;
         self
     }
 
-    /// Sets the number of connections below which it gets new ones again; 0 is three quarters
-    /// of the upper threshold.
+    /// Sets the number of connections below which the server gets new ones again. 0 means three
+    /// quarters of the upper threshold.
     #[must_use]
     pub fn lower_threshold(mut self, connections: u32) -> Self {
         self.lower_threshold = connections;
         self
     }
 
-    /// Whether the kernel takes the server for this service.
+    /// Checks without the kernel that the server is valid for this service.
     ///
-    /// The handles ask this before they send anything. What only the kernel can know, such as
-    /// whether a sync daemon runs, which forbids servers of another family, is not looked at.
-    /// What the kernel takes although it makes no sense is for [`RealServer::warnings`]: a server
-    /// that was read can always be written back.
+    /// The handles call this before they send anything. It does not check what only the kernel
+    /// knows, such as whether a sync daemon runs, which forbids servers of another family. It
+    /// accepts values that the kernel accepts although they are not useful, so every server that
+    /// was read can be written back. [`RealServer::warnings`] returns those.
     ///
     /// # Errors
-    /// Invalid input, with the value and its limit, for:
-    /// - an IPv4 address that is no unicast address, or an IPv6 address with a scope,
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), with the value and its limit, for:
+    /// - an IPv4 address that is not a unicast address, or an IPv6 address with a scope,
     /// - another family than the service's with any method but a tunnel,
     /// - a GUE tunnel without a port,
     /// - a weight above 2,147,483,647,
-    /// - a lower threshold above the upper one, or without one.
+    /// - a lower threshold above the upper one, or without an upper one.
     pub fn validate(&self, service: impl Into<ServiceKey>) -> Result<()> {
         let service = service.into();
         self.check(&service).map_err(|why| {
@@ -217,6 +225,7 @@ impl RealServer {
         })
     }
 
+    /// Does what [`RealServer::validate`] does. The error is only the reason.
     pub(in crate::ipvs) fn check(&self, service: &ServiceKey) -> Result<(), String> {
         check_unicast(&self.address)?;
         check_scope(&self.address)?;
@@ -242,7 +251,7 @@ impl RealServer {
 
     fn check_numbers(&self) -> Result<(), String> {
         if self.weight > MAX {
-            return Err(format!("the weight is {}; it ends at {MAX}", self.weight));
+            return Err(format!("the weight is {}; the limit is {MAX}", self.weight));
         }
         if self.lower_threshold > self.upper_threshold {
             return Err(format!(
@@ -253,10 +262,13 @@ impl RealServer {
         Ok(())
     }
 
-    /// What the kernel takes, but ignores or carries out as nobody would want it, one sentence
-    /// each:
+    /// Returns warnings about values that the kernel accepts although they have no effect or an
+    /// unexpected one.
+    ///
+    /// Each warning is a sentence. There are warnings about:
     /// - another port than the service's with direct routing or a tunnel, which leave the
-    ///   packet's port as it is (a firewall mark has no port, so any will do),
+    ///   packet's port as it is (with a firewall mark there is no such warning, since it has no
+    ///   port),
     /// - [`ForwardingMethod::Bypass`] and [`ForwardingMethod::Other`],
     /// - a kind of tunnel that the kernel does not know, and flags that a tunnel does not have,
     /// - an upper threshold above 2,147,483,647, which some kernels refuse.
@@ -270,7 +282,7 @@ impl RealServer {
                 true
             }
             ForwardingMethod::Bypass => {
-                warnings.push("bypass is the kernel's own: such a server gets no packets".into());
+                warnings.push("only the kernel uses bypass: such a server gets no packets".into());
                 false
             }
             ForwardingMethod::Other(number) => {
@@ -288,7 +300,7 @@ impl RealServer {
         }
         if self.upper_threshold > MAX {
             warnings.push(format!(
-                "the upper threshold is {}; some kernels take no more than {MAX}",
+                "the upper threshold is {}; some kernels accept no more than {MAX}",
                 self.upper_threshold
             ));
         }
@@ -296,15 +308,15 @@ impl RealServer {
     }
 }
 
-/// The kernel's weights and thresholds have a sign.
+/// The maximum of weights and thresholds, which are signed in the kernel.
 const MAX: u32 = i32::MAX as u32;
 
-/// What `ip_vs_new_dest` refuses whatever the routes are. It takes any IPv6 address that they
-/// lead back to this machine.
+/// Refuses addresses that the kernel's `ip_vs_new_dest` refuses whatever the routes are. It accepts
+/// any IPv6 address that the routes lead back to this machine.
 fn check_unicast(address: &SocketAddr) -> Result<(), String> {
     match address.ip() {
         IpAddr::V4(v4) if v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast() => {
-            Err(format!("{v4} is no unicast address"))
+            Err(format!("{v4} is not a unicast address"))
         }
         _ => Ok(()),
     }
@@ -401,9 +413,9 @@ mod tests {
         );
         for (wrong, word) in [
             (server("[fd00::1]:80"), "this is masquerading"),
-            (server("224.0.0.1:80"), "224.0.0.1 is no unicast"),
-            (server("0.0.0.0:80"), "no unicast"),
-            (server("255.255.255.255:80"), "no unicast"),
+            (server("224.0.0.1:80"), "224.0.0.1 is not a unicast"),
+            (server("0.0.0.0:80"), "not a unicast"),
+            (server("255.255.255.255:80"), "not a unicast"),
             (server("[fe80::1%3]:80").tunnel(Tunnel::Ipip), "scope"),
             (server("10.0.0.1:80").weight(1 << 31), "2147483648"),
             (server("10.0.0.1:80").lower_threshold(1), "which is 0"),

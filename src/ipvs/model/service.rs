@@ -8,10 +8,12 @@ use super::scheduler::{PersistenceEngine, Scheduler, SchedulerFlags};
 use crate::ipvs::message::uapi::service::OWN_FLAGS;
 use crate::{Error, Result};
 
-/// A virtual service as it is configured: an address and port (or a firewall mark) that clients
-/// connect to, and how connections are spread over its servers.
+/// The configuration of a virtual service: an address and port (or a firewall mark) that clients
+/// connect to, and how IPVS distributes the connections to the servers.
 ///
-/// What the kernel reports of one, with its counters, is a [`ServiceInfo`](crate::ipvs::ServiceInfo).
+/// The kernel reports a service with its counters as a
+/// [`ServiceInfo`](crate::ipvs::ServiceInfo). Its `config` equals the `VirtualService` that was
+/// added.
 ///
 /// ```
 /// use std::time::Duration;
@@ -28,31 +30,33 @@ use crate::{Error, Result};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct VirtualService {
-    /// Which service it is.
+    /// The protocol, address and port, or the firewall mark, which identify the service.
     pub key: ServiceKey,
-    /// How it chooses a server. At first [`Scheduler::WeightedLeastConnection`].
+    /// The scheduler, which chooses a server for each new connection. The default is
+    /// [`Scheduler::WeightedLeastConnection`].
     #[cfg_attr(feature = "serde", serde(default))]
     pub scheduler: Scheduler,
-    /// What the scheduler is told beside its name. At first nothing.
+    /// The flags of the scheduler. The default is none.
     #[cfg_attr(
         feature = "serde",
         serde(default, skip_serializing_if = "SchedulerFlags::is_empty")
     )]
     pub scheduler_flags: SchedulerFlags,
-    /// Whether, how long and for whom connections stay with the server of the first. At first
-    /// they don't.
+    /// The persistence: how long new connections of a client go to the same server. The default
+    /// is `None`: each connection may go to another server.
     #[cfg_attr(
         feature = "serde",
         serde(default, skip_serializing_if = "Option::is_none")
     )]
     pub persistence: Option<Persistence>,
-    /// Who tells connections apart for persistence, if not addresses and ports alone.
+    /// The persistence engine, which identifies a client by the content of its packets. The
+    /// default is `None`: the client's address identifies it.
     #[cfg_attr(
         feature = "serde",
         serde(default, skip_serializing_if = "Option::is_none")
     )]
     pub persistence_engine: Option<PersistenceEngine>,
-    /// Each packet is scheduled on its own. At first it is not.
+    /// Whether each packet is scheduled on its own. The default is `false`.
     #[cfg_attr(
         feature = "serde",
         serde(default, skip_serializing_if = "std::ops::Not::not")
@@ -61,7 +65,7 @@ pub struct VirtualService {
 }
 
 impl VirtualService {
-    /// A service with this key, scheduled by weighted least connection.
+    /// Returns a service with this key and the default of every option.
     pub fn new(key: impl Into<ServiceKey>) -> Self {
         Self {
             key: key.into(),
@@ -73,42 +77,44 @@ impl VirtualService {
         }
     }
 
-    /// A TCP service.
+    /// Returns a TCP service.
     pub fn tcp(address: SocketAddr) -> Self {
         Self::new(ServiceKey::tcp(address))
     }
 
-    /// A UDP service.
+    /// Returns a UDP service.
     pub fn udp(address: SocketAddr) -> Self {
         Self::new(ServiceKey::udp(address))
     }
 
-    /// An SCTP service.
+    /// Returns an SCTP service.
     pub fn sctp(address: SocketAddr) -> Self {
         Self::new(ServiceKey::sctp(address))
     }
 
-    /// The service for the packets of a family that a firewall rule put this mark on.
+    /// Returns the service for packets of a family that carry a firewall mark.
     pub fn firewall_mark(mark: NonZeroU32, family: Family) -> Self {
         Self::new(ServiceKey::firewall_mark(mark, family))
     }
 
-    /// Sets how the service chooses a server.
+    /// Sets the scheduler.
     #[must_use]
     pub fn scheduler(mut self, scheduler: Scheduler) -> Self {
         self.scheduler = scheduler;
         self
     }
 
-    /// Sets what the scheduler is told beside its name.
+    /// Sets the flags of the scheduler.
     #[must_use]
     pub fn scheduler_flags(mut self, flags: SchedulerFlags) -> Self {
         self.scheduler_flags = flags;
         self
     }
 
-    /// Keeps a client at the server of its first connection until none of its connections was
-    /// there for `timeout`: whole seconds, 1 to 4,294,967
+    /// Makes the service persistent: a client stays with the server of its first connection until
+    /// it has had no connection to it for `timeout`.
+    ///
+    /// The timeout is in whole seconds, 1 to 4,294,967
     /// ([`Persistence::MAX_TIMEOUT`](crate::ipvs::Persistence::MAX_TIMEOUT)).
     #[must_use]
     pub fn persistent(mut self, timeout: Duration) -> Self {
@@ -119,11 +125,11 @@ impl VirtualService {
         self
     }
 
-    /// Treats all clients of a network as one for persistence: `prefix` is the length of their
-    /// common prefix, 0 to 32 for IPv4, 1 to 128 for IPv6. At first each address is a client of
-    /// its own (32, 128).
+    /// Makes all clients of a network count as one for persistence.
     ///
-    /// A service that is not persistent yet becomes so, with `ipvsadm`'s 360 seconds.
+    /// `prefix` is the length of their common prefix: 0 to 32 for IPv4, 1 to 128 for IPv6. The
+    /// default is 32 or 128: each address is a client of its own. A service that is not persistent
+    /// becomes persistent, with a timeout of 360 seconds, the default of `ipvsadm`.
     #[must_use]
     pub fn persistence_granularity(mut self, prefix: u8) -> Self {
         let family = self.key.family();
@@ -131,7 +137,11 @@ impl VirtualService {
         self
     }
 
-    /// The same for IPv4 as a mask, which need not be a prefix's.
+    /// Makes IPv4 clients count as one for persistence if their addresses under this mask are the
+    /// same.
+    ///
+    /// The mask need not be a prefix. A service that is not persistent becomes persistent, with a
+    /// timeout of 360 seconds, the default of `ipvsadm`.
     #[must_use]
     pub fn persistence_mask(mut self, mask: Ipv4Addr) -> Self {
         self.persistence = Some(self.persistence_or_default().with_mask(mask));
@@ -143,39 +153,41 @@ impl VirtualService {
             .unwrap_or_else(|| Persistence::new(Persistence::DEFAULT_TIMEOUT, self.key.family()))
     }
 
-    /// Sets who tells connections apart for persistence.
+    /// Sets the persistence engine, which identifies a client by the content of its packets.
     #[must_use]
     pub fn persistence_engine(mut self, engine: PersistenceEngine) -> Self {
         self.persistence_engine = Some(engine);
         self
     }
 
-    /// Schedules each packet on its own instead of remembering a connection: for UDP (and a
-    /// firewall mark on UDP packets) only.
+    /// Makes IPVS schedule each packet on its own instead of remembering connections.
+    ///
+    /// This works only for UDP, and for a firewall mark on UDP packets.
     #[must_use]
     pub fn one_packet(mut self) -> Self {
         self.one_packet = true;
         self
     }
 
-    /// Whether the kernel takes the service.
+    /// Checks without the kernel that the service is valid.
     ///
-    /// The handles ask this before they send anything. What only the kernel can know, such as
-    /// whether it has the scheduler, is not looked at. What the kernel takes although it makes
-    /// no sense is for [`VirtualService::warnings`]: a service that was read can always be
-    /// written back.
+    /// The handles call this before they send anything. It does not check what only the kernel
+    /// knows, such as whether it has the scheduler. It accepts values that the kernel accepts
+    /// although they are not useful, so every service that was read can be written back.
+    /// [`VirtualService::warnings`] returns those.
     ///
     /// # Errors
-    /// Invalid input, with the value and its limit, for:
-    /// - bits of [`SchedulerFlags`] that are the service's own and no scheduler's,
-    /// - a persistence timeout that is no whole number of seconds or has more than 32 bits, and
-    ///   a granularity that its family does not have,
-    /// - an IPv6 address with a scope, which the kernel has no field for.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), with the value and its limit, for:
+    /// - bits of [`SchedulerFlags`] that belong to the service and not to the scheduler,
+    /// - a persistence timeout that is not a whole number of seconds or needs more than 32 bits,
+    /// - a granularity that is invalid for the service's family,
+    /// - an IPv6 address with a scope, for which the kernel has no field.
     pub fn validate(&self) -> Result<()> {
         self.check()
             .map_err(|why| Error::refused("check service", why).object(self.key))
     }
 
+    /// Does what [`VirtualService::validate`] does. The error is only the reason.
     pub(in crate::ipvs) fn check(&self) -> Result<(), String> {
         self.key.check()?;
         check_flags(self.scheduler_flags)?;
@@ -185,10 +197,12 @@ impl VirtualService {
         }
     }
 
-    /// What the kernel takes, but ignores or carries out as nobody would want it, one sentence
-    /// each:
+    /// Returns warnings about values that the kernel accepts although they have no effect or an
+    /// unexpected one.
+    ///
+    /// Each warning is a sentence. There are warnings about:
     /// - a protocol other than TCP, UDP and SCTP,
-    /// - port 0 without persistence: no connection is scheduled,
+    /// - port 0 without persistence, with which no connection is scheduled,
     /// - one-packet scheduling on anything but UDP and firewall marks,
     /// - scheduler flags that the scheduler is known to ignore,
     /// - a persistence timeout of 0, or above
@@ -240,18 +254,18 @@ impl VirtualService {
     }
 }
 
-/// Refuses flags that are no scheduler's.
+/// Refuses flags that do not belong to the scheduler.
 pub(in crate::ipvs) fn check_flags(flags: SchedulerFlags) -> Result<(), String> {
     match flags.bits() & OWN_FLAGS {
         0 => Ok(()),
         others => Err(format!(
-            "the flags {others:#x} are no scheduler's but the service's own: persistence and \
-             one-packet scheduling set them"
+            "the flags {others:#x} do not belong to the scheduler: persistence and one-packet \
+             scheduling set them"
         )),
     }
 }
 
-/// Which flags the scheduler is known to ignore.
+/// Returns a warning about the flags that the scheduler is known to ignore.
 fn ignored_flags(scheduler: Scheduler, flags: SchedulerFlags) -> Option<String> {
     let known = scheduler.flags()?;
     let unknown = flags.difference(known);
@@ -293,13 +307,13 @@ mod tests {
         VirtualService::udp("[fd00::1]:53".parse().unwrap())
     }
 
-    /// What is accepted without a word.
+    /// Asserts that the service is valid and has no warnings.
     fn expect_no_warning(service: &VirtualService) {
         service.validate().unwrap();
         assert_eq!(service.warnings(), [""; 0]);
     }
 
-    /// The one warning about what is accepted.
+    /// Returns the only warning about a valid service.
     fn warning(service: &VirtualService) -> String {
         service.validate().unwrap();
         let [warning] = &service.warnings()[..] else {
@@ -355,7 +369,7 @@ mod tests {
         let flags = tcp()
             .scheduler(Scheduler::new("unheard-of").unwrap())
             .scheduler_flags(SchedulerFlags::from_bits_retain(0x1));
-        assert!(refusal(flags).contains("0x1 are no scheduler's"));
+        assert!(refusal(flags).contains("0x1 do not belong to the scheduler"));
         let scope = VirtualService::tcp("[fe80::1%2]:80".parse().unwrap());
         assert!(refusal(scope).contains("scope"));
     }

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
-/// How long IPVS remembers a connection on which nothing happens.
+/// The time after which IPVS forgets an idle connection, for each protocol.
 ///
-/// To be set, only what is `Some` is changed. As reported, `None` means that the kernel was
-/// built without the protocol.
+/// [`Ipvs::set_timeouts`](crate::ipvs::Ipvs::set_timeouts) changes only the timeouts that are
+/// `Some`. In what the kernel reports, `None` means that the kernel was built without the
+/// protocol.
 ///
 /// ```
 /// use std::time::Duration;
@@ -17,7 +18,7 @@ use std::time::Duration;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Timeouts {
-    /// Established TCP connections; 900 s in a fresh kernel.
+    /// The timeout of established TCP connections. The kernel's default is 900 seconds.
     #[cfg_attr(
         feature = "serde",
         serde(
@@ -27,7 +28,7 @@ pub struct Timeouts {
         )
     )]
     pub tcp: Option<Duration>,
-    /// TCP connections that are being closed; 120 s in a fresh kernel.
+    /// The timeout of TCP connections that are being closed. The kernel's default is 120 seconds.
     #[cfg_attr(
         feature = "serde",
         serde(
@@ -37,7 +38,7 @@ pub struct Timeouts {
         )
     )]
     pub tcp_fin: Option<Duration>,
-    /// UDP; 300 s in a fresh kernel.
+    /// The timeout of UDP. The kernel's default is 300 seconds.
     #[cfg_attr(
         feature = "serde",
         serde(
@@ -50,44 +51,47 @@ pub struct Timeouts {
 }
 
 impl Timeouts {
-    /// The longest timeout that every kernel takes: it counts in ticks of at most 1/1000
-    /// second in 31 bits. About 24 days. Kernels with longer ticks take up to ten times as much;
-    /// what one refuses is invalid input.
+    /// The longest timeout that every kernel accepts: 2,147,483 seconds, about 24 days.
+    ///
+    /// The kernel counts ticks in 31 bits. A tick is 1/1000 second or longer, so kernels with
+    /// longer ticks accept up to ten times as much. A kernel refuses a longer timeout with
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput).
     pub const MAX: Duration = Duration::from_secs(2_147_483);
 
-    /// A change of nothing.
+    /// Returns timeouts that are all `None`, and so change nothing.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets that of established TCP connections: whole seconds, from 1 on.
+    /// Sets the timeout of established TCP connections: whole seconds, at least 1.
     #[must_use]
     pub fn tcp(mut self, timeout: Duration) -> Self {
         self.tcp = Some(timeout);
         self
     }
 
-    /// Sets that of TCP connections that are being closed: whole seconds, from 1 on.
+    /// Sets the timeout of TCP connections that are being closed: whole seconds, at least 1.
     #[must_use]
     pub fn tcp_fin(mut self, timeout: Duration) -> Self {
         self.tcp_fin = Some(timeout);
         self
     }
 
-    /// Sets that of UDP: whole seconds, from 1 on.
+    /// Sets the timeout of UDP: whole seconds, at least 1.
     #[must_use]
     pub fn udp(mut self, timeout: Duration) -> Self {
         self.udp = Some(timeout);
         self
     }
 
+    /// Checks the timeouts. The error says why one is invalid.
     pub(in crate::ipvs) fn check(&self) -> Result<(), String> {
         for (what, timeout) in [
             ("TCP", self.tcp),
             ("TCP FIN", self.tcp_fin),
             ("UDP", self.udp),
         ] {
-            // The kernel takes zero for "leave it as it is".
+            // To the kernel, zero means that the timeout stays as it is.
             let most = u32::MAX;
             let good =
                 |it: Duration| (1..=most.into()).contains(&it.as_secs()) && it.subsec_nanos() == 0;

@@ -1,18 +1,18 @@
 bitflags::bitflags! {
-    /// How the packets of a GUE or GRE tunnel are checksummed. Linux 5.3.
+    /// The checksum options of a GUE or GRE tunnel. Linux 5.3 or later.
     ///
-    /// Bits that the kernel reports and that have no name here are kept.
+    /// Bits without a name here are kept if the kernel reports them.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
     pub struct TunnelFlags: u16 {
-        /// The tunnel's own packets carry a checksum.
+        /// The outer packets contain a checksum.
         const CHECKSUM = 0x1;
-        /// The inner checksum is left to the other end (GUE only).
+        /// The other end computes the inner checksum. For GUE only.
         const REMOTE_CHECKSUM = 0x2;
         const _ = !0;
     }
 }
 
-/// How packets are wrapped on their way to a server behind a tunnel.
+/// The encapsulation of packets on their way to a server behind a tunnel.
 ///
 /// ```
 /// use ipvset::ipvs::{RealServer, Tunnel};
@@ -34,22 +34,22 @@ bitflags::bitflags! {
 pub enum Tunnel {
     /// IP in IP.
     Ipip,
-    /// Generic UDP encapsulation. Linux 5.2.
+    /// Generic UDP encapsulation. Linux 5.2 or later.
     #[non_exhaustive]
     Gue {
-        /// The UDP port that the server listens on; not 0.
+        /// The UDP port on which the server listens. It can't be 0.
         port: u16,
-        /// How its packets are checksummed.
+        /// The checksum options.
         flags: TunnelFlags,
     },
-    /// Generic routing encapsulation. Linux 5.3.
+    /// Generic routing encapsulation. Linux 5.3 or later.
     #[non_exhaustive]
     Gre {
-        /// How its packets are checksummed.
+        /// The checksum options.
         flags: TunnelFlags,
     },
-    /// Reported by the kernel in a combination that has no name here, such as a port on a
-    /// tunnel that has none. Kept as it is.
+    /// A combination that the kernel reports and that no other variant can express, such as a
+    /// port on a tunnel without ports.
     #[non_exhaustive]
     Other {
         /// The number of the tunnel's type.
@@ -66,7 +66,7 @@ impl Tunnel {
     const GUE: u8 = 1;
     const GRE: u8 = 2;
 
-    /// Generic UDP encapsulation to a UDP port of the server's, without checksums.
+    /// Returns generic UDP encapsulation to a UDP port of the server, without checksums.
     pub const fn gue(port: u16) -> Self {
         Self::Gue {
             port,
@@ -74,20 +74,22 @@ impl Tunnel {
         }
     }
 
-    /// Generic routing encapsulation, without checksums.
+    /// Returns generic routing encapsulation, without checksums.
     pub const fn gre() -> Self {
         Self::Gre {
             flags: TunnelFlags::empty(),
         }
     }
 
-    /// The same tunnel with checksums; IP in IP has none, and stays as it is.
+    /// Adds [`TunnelFlags::CHECKSUM`]. This does not change an IP-in-IP tunnel, which has no
+    /// flags.
     #[must_use]
     pub fn checksum(self) -> Self {
         self.with(TunnelFlags::CHECKSUM)
     }
 
-    /// The same tunnel with the inner checksum left to the other end: for GUE.
+    /// Adds [`TunnelFlags::REMOTE_CHECKSUM`], for GUE. This does not change an IP-in-IP tunnel,
+    /// which has no flags.
     #[must_use]
     pub fn remote_checksum(self) -> Self {
         self.with(TunnelFlags::REMOTE_CHECKSUM)
@@ -103,7 +105,7 @@ impl Tunnel {
         self
     }
 
-    /// The kernel's type, port and flags for it.
+    /// Returns the kernel's type, port and flags.
     pub(in crate::ipvs) fn parts(self) -> (u8, u16, TunnelFlags) {
         match self {
             Self::Ipip => (Self::IPIP, 0, TunnelFlags::empty()),
@@ -113,6 +115,7 @@ impl Tunnel {
         }
     }
 
+    /// Returns the tunnel with the kernel's type, port and flags.
     pub(in crate::ipvs) fn from_parts(kind: u8, port: u16, flags: TunnelFlags) -> Self {
         match (kind, port) {
             (Self::IPIP, 0) if flags.is_empty() => Self::Ipip,
@@ -122,6 +125,7 @@ impl Tunnel {
         }
     }
 
+    /// Checks the port. The error says why it is invalid.
     pub(in crate::ipvs) fn check(self) -> Result<(), String> {
         match self {
             Self::Gue { port: 0, .. } => {
@@ -131,7 +135,7 @@ impl Tunnel {
         }
     }
 
-    /// What is wrong with it although the kernel takes it.
+    /// Returns a warning about values that the kernel accepts although they have no effect.
     pub(in crate::ipvs) fn warning(self) -> Option<String> {
         match self {
             Self::Ipip => None,
@@ -143,8 +147,8 @@ impl Tunnel {
             }
             Self::Gre { flags } => unknown(flags, TunnelFlags::CHECKSUM),
             Self::Other { kind, port, flags } => Some(format!(
-                "a tunnel of type {kind} with port {port} and flags {:#x} is none that the \
-                 kernel knows",
+                "the kernel does not know a tunnel of type {kind} with port {port} and flags \
+                 {:#x}",
                 flags.bits()
             )),
         }

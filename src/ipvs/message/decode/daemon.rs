@@ -4,7 +4,7 @@ use crate::ipvs::message::uapi::daemon;
 use crate::ipvs::model::daemon::{SyncDaemon, SyncRole};
 use crate::wire::{Attributes, Malformed};
 
-/// What the kernel reports of a sync daemon, or what a request says of one.
+/// Decodes a sync daemon from a report or a request.
 pub(in crate::ipvs) fn daemon(attributes: Attributes<'_>) -> Result<SyncDaemon, Malformed> {
     let role = role(attributes)?;
     let mut all = SyncDaemon::new(role, String::new());
@@ -13,7 +13,7 @@ pub(in crate::ipvs) fn daemon(attributes: Attributes<'_>) -> Result<SyncDaemon, 
         let attribute = attribute?;
         match attribute.kind() {
             daemon::INTERFACE => all.interface = attribute.string(),
-            // Only these bits are sent to others.
+            // Messages between directors contain only the lowest 8 bits.
             daemon::SYNC_ID => all.sync_id = attribute.u32()? as u8,
             daemon::MAX_LENGTH => all.max_length = Some(attribute.u16()?),
             daemon::GROUP => group = Some(IpAddr::V4(attribute.ipv4()?)),
@@ -23,12 +23,12 @@ pub(in crate::ipvs) fn daemon(attributes: Attributes<'_>) -> Result<SyncDaemon, 
             _ => {}
         }
     }
-    // The kernel takes the first of the two.
+    // If there are both, the kernel uses the IPv4 group.
     all.group = group.or(group_6);
     Ok(all)
 }
 
-/// The role of a sync daemon.
+/// Decodes the role of a sync daemon.
 pub(in crate::ipvs) fn role(attributes: Attributes<'_>) -> Result<SyncRole, Malformed> {
     for attribute in attributes {
         let attribute = attribute?;

@@ -1,5 +1,5 @@
-//! The kernel's reports. What a later kernel adds is passed over; what is missing or impossible
-//! is an error.
+//! Decodes the kernel's reports. Attributes that a later kernel adds are ignored. A missing
+//! attribute or an invalid value is an error.
 
 mod daemon;
 mod server;
@@ -20,8 +20,8 @@ use crate::ipvs::model::report::{Info, Version};
 use crate::ipvs::model::timeouts::Timeouts;
 use crate::wire::{Attributes, Malformed};
 
-/// What the kernel reports in a message. `service` is the family of the service whose servers
-/// were asked for.
+/// Decodes a report. `service_family` is the family of the service whose servers the query asked
+/// for.
 pub(in crate::ipvs) fn report(
     command: u8,
     message: Attributes<'_>,
@@ -49,7 +49,7 @@ pub(in crate::ipvs) fn report(
     })
 }
 
-/// The nest with this number, from which most reports are read.
+/// Returns the nested attributes in the attribute with this number.
 pub(in crate::ipvs) fn nest<'a>(
     message: Attributes<'a>,
     kind: u16,
@@ -64,7 +64,7 @@ pub(in crate::ipvs) fn nest<'a>(
     Err(Malformed::Missing(what))
 }
 
-/// The timeouts in a message.
+/// Decodes the timeouts.
 pub(in crate::ipvs) fn timeouts(message: Attributes<'_>) -> Result<Timeouts, Malformed> {
     let mut all = Timeouts::new();
     for attribute in message {
@@ -80,7 +80,7 @@ pub(in crate::ipvs) fn timeouts(message: Attributes<'_>) -> Result<Timeouts, Mal
     Ok(all)
 }
 
-/// The version and the size of the connection table.
+/// Decodes the version and the size of the connection table.
 pub(in crate::ipvs) fn info(message: Attributes<'_>) -> Result<Info, Malformed> {
     let (mut version, mut size) = (None, None);
     for attribute in message {
@@ -108,7 +108,8 @@ fn family(number: u16) -> Result<Family, Malformed> {
     }
 }
 
-/// The kernel gives sixteen bytes for either family, an IPv4 address in the first four.
+/// Decodes an address. The kernel sends sixteen bytes for both families, and an IPv4 address is in
+/// the first four.
 fn ip(payload: &[u8], family: Family) -> Result<IpAddr, Malformed> {
     let short = |expected| Malformed::Length {
         what: "network address",

@@ -9,7 +9,7 @@ use crate::ipvs::model::server::{ForwardingMethod, RealServer};
 use crate::ipvs::model::tunnel::{Tunnel, TunnelFlags};
 use crate::wire::{Attributes, Malformed};
 
-/// What the attributes of a server say, before they are put together.
+/// The values of a server's attributes.
 #[derive(Default)]
 struct ServerParts<'a> {
     family: Option<Family>,
@@ -33,7 +33,7 @@ impl<'a> ServerParts<'a> {
         for attribute in attributes {
             let attribute = attribute?;
             match attribute.kind() {
-                // Zero is no family at all: that of the service.
+                // Zero stands for the family of the service.
                 server::FAMILY => match attribute.u16()? {
                     0 => {}
                     number => parts.family = Some(family(number)?),
@@ -62,7 +62,8 @@ impl<'a> ServerParts<'a> {
         Ok(parts)
     }
 
-    /// `service` is the family of the service, which Linux before 3.18 does not repeat.
+    /// Returns the server's address. `service` is the family of the service: Linux before 3.18
+    /// does not send the server's own.
     fn address(&self, service: Option<Family>) -> Result<SocketAddr, Malformed> {
         let address = self
             .address
@@ -89,7 +90,7 @@ impl<'a> ServerParts<'a> {
     }
 }
 
-/// Which server a message is about.
+/// Decodes the address of a server.
 pub(in crate::ipvs) fn server_address(
     attributes: Attributes<'_>,
     service: Option<Family>,
@@ -97,7 +98,7 @@ pub(in crate::ipvs) fn server_address(
     ServerParts::read(attributes)?.address(service)
 }
 
-/// What a message says about how a server is configured.
+/// Decodes the configuration of a server.
 pub(in crate::ipvs) fn server_config(
     attributes: Attributes<'_>,
     service: Option<Family>,
@@ -105,7 +106,7 @@ pub(in crate::ipvs) fn server_config(
     ServerParts::read(attributes)?.config(service)
 }
 
-/// What the kernel reports of a server; `service` is the family of its service.
+/// Decodes the kernel's report of a server. `service` is the family of its service.
 pub(in crate::ipvs) fn server(
     attributes: Attributes<'_>,
     service: Option<Family>,

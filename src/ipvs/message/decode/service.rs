@@ -11,7 +11,7 @@ use crate::ipvs::model::scheduler::{PersistenceEngine, Scheduler, SchedulerFlags
 use crate::ipvs::model::service::VirtualService;
 use crate::wire::{Attribute, Attributes, Malformed};
 
-/// What the attributes of a service say, before they are put together.
+/// The values of a service's attributes.
 #[derive(Default)]
 struct ServiceParts<'a> {
     family: Option<Family>,
@@ -106,19 +106,19 @@ impl<'a> ServiceParts<'a> {
     }
 }
 
-/// Which service a message is about.
+/// Decodes the key of a service.
 pub(in crate::ipvs) fn key(attributes: Attributes<'_>) -> Result<ServiceKey, Malformed> {
     ServiceParts::read(attributes)?.key()
 }
 
-/// What a message says about how a service is configured.
+/// Decodes the configuration of a service.
 pub(in crate::ipvs) fn service_config(
     attributes: Attributes<'_>,
 ) -> Result<VirtualService, Malformed> {
     ServiceParts::read(attributes)?.config()
 }
 
-/// What the kernel reports of a service.
+/// Decodes the kernel's report of a service.
 pub(in crate::ipvs) fn service(attributes: Attributes<'_>) -> Result<ServiceInfo, Malformed> {
     let parts = ServiceParts::read(attributes)?;
     Ok(ServiceInfo {
@@ -127,7 +127,7 @@ pub(in crate::ipvs) fn service(attributes: Attributes<'_>) -> Result<ServiceInfo
     })
 }
 
-/// The flags in `struct ip_vs_flags`; the mask behind them says nothing in a report.
+/// Returns the flags in a `struct ip_vs_flags`. The mask after them has no meaning in a report.
 fn first_word(attribute: &Attribute<'_>) -> Result<u32, Malformed> {
     attribute
         .payload()

@@ -2,17 +2,18 @@ use crate::ipvs::message::uapi::statistics;
 use crate::ipvs::model::report::{Rates, Statistics};
 use crate::wire::{Attribute, Attributes, Malformed};
 
-/// The older form, in which all but bytes has 32 bits.
+/// Decodes the older form, in which all values but bytes have 32 bits.
 pub(super) fn statistics_32(attributes: Attributes<'_>) -> Result<Statistics, Malformed> {
     read_statistics(attributes, |attribute| attribute.u32().map(u64::from))
 }
 
-/// The form of Linux 4.1, in which everything has 64 bits.
+/// Decodes the form of Linux 4.1 and later, in which all values have 64 bits.
 pub(super) fn statistics_64(attributes: Attributes<'_>) -> Result<Statistics, Malformed> {
     read_statistics(attributes, |attribute| attribute.u64())
 }
 
-/// `word` reads what is as wide as the form; the bytes have 64 bits in both.
+/// Decodes either form. `word` reads a value whose width depends on the form. Bytes have 64 bits
+/// in both.
 fn read_statistics(
     attributes: Attributes<'_>,
     word: impl Fn(&Attribute<'_>) -> Result<u64, Malformed>,
