@@ -281,7 +281,10 @@ impl IpSets {
         self.add_all_with(set, entries, Bulk::new()).into_result()
     }
 
-    /// Adds many entries and reports the result for each.
+    /// Adds many entries. The [`Outcome`] reports which ones failed.
+    ///
+    /// A failure does not make the whole call fail. [`Bulk`] selects what happens after it, and
+    /// whether entries may already be in the set.
     pub fn add_all_with<T: SetType, E: Into<Entry<T>>>(
         &mut self,
         set: &IpSet<T>,
@@ -304,7 +307,10 @@ impl IpSets {
             .into_result()
     }
 
-    /// Removes many entries and reports the result for each.
+    /// Removes many entries. The [`Outcome`] reports which ones failed.
+    ///
+    /// A failure does not make the whole call fail. [`Bulk`] selects what happens after it, and
+    /// whether entries have to be in the set.
     pub fn remove_all_with<T: SetType, E: Into<Entry<T>>>(
         &mut self,
         set: &IpSet<T>,
@@ -404,8 +410,8 @@ impl IpSets {
 
     /// Returns the type, family and revision of a set.
     ///
-    /// This is cheap, since the kernel does not look at the entries. The other fields of
-    /// [`SetInfo`] are not filled in: [`info`](Self::info) returns them.
+    /// This is cheap, since the kernel does not look at the entries. The result lacks the options,
+    /// references, memory and number of entries, which [`info`](Self::info) returns.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such set.

@@ -302,7 +302,10 @@ impl IpSets {
             .into_result()
     }
 
-    /// Adds many entries and reports the result for each.
+    /// Adds many entries. The [`Outcome`] reports which ones failed.
+    ///
+    /// A failure does not make the whole call fail. [`Bulk`] selects what happens after it, and
+    /// whether entries may already be in the set.
     pub async fn add_all_with<T: SetType, E: Into<Entry<T>>>(
         &mut self,
         set: &IpSet<T>,
@@ -326,7 +329,10 @@ impl IpSets {
             .into_result()
     }
 
-    /// Removes many entries and reports the result for each.
+    /// Removes many entries. The [`Outcome`] reports which ones failed.
+    ///
+    /// A failure does not make the whole call fail. [`Bulk`] selects what happens after it, and
+    /// whether entries have to be in the set.
     pub async fn remove_all_with<T: SetType, E: Into<Entry<T>>>(
         &mut self,
         set: &IpSet<T>,
@@ -417,8 +423,8 @@ impl IpSets {
 
     /// Returns the type, family and revision of a set.
     ///
-    /// This is cheap, since the kernel does not look at the entries. The other fields of
-    /// [`SetInfo`] are not filled in: [`info`](Self::info) returns them.
+    /// This is cheap, since the kernel does not look at the entries. The result lacks the options,
+    /// references, memory and number of entries, which [`info`](Self::info) returns.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such set.

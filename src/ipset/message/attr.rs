@@ -85,7 +85,7 @@ pub(crate) mod data {
     pub(crate) const SKBQUEUE: u16 = 29;
 }
 
-/// The attributes in a set's `DATA`, beside those of [`data`] up to 16.
+/// The attributes in a set's `DATA`, in addition to those of [`data`] up to 16.
 pub(crate) mod create {
     pub(crate) const MARKMASK: u16 = 11;
     pub(crate) const BITMASK: u16 = 12;

@@ -17,7 +17,7 @@ use crate::ipset::{
     OptionalMac, Port, PortRange, Protocol, SetName,
 };
 
-/// What the text of an element depends on beside itself.
+/// What reading an element depends on, in addition to its text.
 pub(crate) struct Context<'a> {
     pub(crate) names: &'a dyn Names,
     /// The set's family, if the set is known.

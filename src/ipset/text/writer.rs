@@ -52,7 +52,8 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) for a name or a comment that a line
-    ///   cannot represent.
+    ///   cannot represent, and for ICMP with addresses of the other family, which the tool does
+    ///   not read.
     /// - [`Io`](crate::ErrorKind::Io) if writing fails.
     pub fn add<T: SetType>(&mut self, set: &SetName, entry: &Entry<T>) -> Result<()> {
         check_name(set)?;
