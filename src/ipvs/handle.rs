@@ -41,14 +41,14 @@ use crate::{Namespace, Result};
 ///
 /// # Errors
 /// Every method can return these errors. The docs of each method list the others.
-/// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied): the program does not have that
+/// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied) if the program does not have that
 ///   capability.
-/// - [`Unavailable`](crate::ErrorKind::Unavailable): the kernel's IPVS was unloaded meanwhile.
-/// - [`RepliesLost`](crate::ErrorKind::RepliesLost): the kernel dropped its reply, or another
+/// - [`Unavailable`](crate::ErrorKind::Unavailable) if the kernel's IPVS was unloaded meanwhile.
+/// - [`RepliesLost`](crate::ErrorKind::RepliesLost) if the kernel dropped its reply, or another
 ///   process received it.
-/// - [`MalformedReply`](crate::ErrorKind::MalformedReply): the kernel's reply breaks its
+/// - [`MalformedReply`](crate::ErrorKind::MalformedReply) if the kernel's reply breaks its
 ///   protocol.
-/// - [`Io`](crate::ErrorKind::Io): the socket failed.
+/// - [`Io`](crate::ErrorKind::Io) if the socket failed.
 #[derive(Debug)]
 pub struct Ipvs {
     pub(super) client: Client<Socket>,
@@ -62,7 +62,7 @@ impl Ipvs {
     /// load it beforehand.
     ///
     /// # Errors
-    /// - [`Unavailable`](crate::ErrorKind::Unavailable): the kernel has no IPVS.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable) if the kernel has no IPVS.
     pub fn connect() -> Result<Self> {
         Self::over(Socket::open(Protocol::Generic), Growth::open)
     }
@@ -73,8 +73,8 @@ impl Ipvs {
     ///
     /// # Errors
     /// Those of [`Ipvs::connect`], and:
-    /// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied): entering the namespace needs
-    ///   `CAP_SYS_ADMIN`.
+    /// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied) without `CAP_SYS_ADMIN`, which
+    ///   entering a namespace needs.
     pub fn connect_in(namespace: &Namespace) -> Result<Self> {
         let socket = namespace.socket(Protocol::Generic);
         Self::over(socket, || Growth::open_in(namespace))
@@ -95,11 +95,11 @@ impl Ipvs {
     /// Adds a service.
     ///
     /// # Errors
-    /// - [`AlreadyExists`](crate::ErrorKind::AlreadyExists): there is a service with this key.
-    /// - [`NotFound`](crate::ErrorKind::NotFound): the kernel has no such scheduler or
+    /// - [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if there is a service with this key.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if the kernel has no such scheduler or
     ///   persistence engine.
-    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): see [`VirtualService::validate`].
-    /// - [`Unavailable`](crate::ErrorKind::Unavailable): the address is IPv6 and the kernel does
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) as for [`VirtualService::validate`].
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable) if the address is IPv6 and the kernel does
     ///   not support IPv6.
     pub fn add_service(&mut self, service: &VirtualService) -> Result<()> {
         self.execute(&Operation::AddService(service.clone()))
@@ -108,9 +108,9 @@ impl Ipvs {
     /// Replaces the whole configuration of the service with this key.
     ///
     /// # Errors
-    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such service, scheduler or
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service, scheduler or
     ///   persistence engine.
-    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): see [`VirtualService::validate`].
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) as for [`VirtualService::validate`].
     pub fn update_service(&mut self, service: &VirtualService) -> Result<()> {
         self.execute(&Operation::UpdateService(service.clone()))
     }
@@ -120,7 +120,7 @@ impl Ipvs {
     /// # Errors
     /// Those of [`Ipvs::add_service`] except
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists), and:
-    /// - [`NotFound`](crate::ErrorKind::NotFound): another program removed the service after the
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if another program removed the service after the
     ///   kernel refused to add it and before it was changed.
     pub fn put_service(&mut self, service: &VirtualService) -> Result<()> {
         self.execute(&Operation::PutService(service.clone()))
@@ -134,7 +134,7 @@ impl Ipvs {
     ///
     /// # Errors
     /// Those of [`Ipvs::update_service`], and:
-    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): `change` changed the key.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if `change` changed the key.
     pub fn change_service(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -150,7 +150,7 @@ impl Ipvs {
     /// [`VirtualService::warnings`]).
     ///
     /// # Errors
-    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such service or scheduler.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service or scheduler.
     pub fn set_scheduler(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -165,8 +165,8 @@ impl Ipvs {
     /// This reads the service and writes it back, as [`Ipvs::change_service`] does.
     ///
     /// # Errors
-    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such service.
-    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): `flags` contains bits that do not
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if `flags` contains bits that do not
     ///   belong to the scheduler: see [`VirtualService::validate`].
     pub fn set_scheduler_flags(
         &mut self,
@@ -182,7 +182,7 @@ impl Ipvs {
     /// The service's connections stay in the kernel's table: see [`Ipvs::remove_server`].
     ///
     /// # Errors
-    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such service.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service.
     pub fn remove_service(&mut self, service: impl Into<ServiceKey>) -> Result<()> {
         self.execute(&Operation::RemoveService(service.into()))
     }
@@ -201,12 +201,13 @@ impl Ipvs {
     /// Adds a server to a service.
     ///
     /// # Errors
-    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such service.
-    /// - [`AlreadyExists`](crate::ErrorKind::AlreadyExists): the service has a server with this
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service.
+    /// - [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the service has a server with this
     ///   address and port.
-    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): see [`RealServer::validate`]. The
-    ///   kernel also refuses an address that by this machine's routes is neither unicast nor
-    ///   local, and, while a sync daemon runs, a server of another family than the service.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) as for [`RealServer::validate`]. The
+    ///   kernel also refuses an address that is neither unicast nor local according to this
+    ///   machine's routes. While a sync daemon runs, it refuses a server of another family than the
+    ///   service.
     pub fn add_server(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -218,8 +219,8 @@ impl Ipvs {
     /// Replaces the whole configuration of the server with this address and port.
     ///
     /// # Errors
-    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such service or server.
-    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): see [`RealServer::validate`].
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service or server.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) as for [`RealServer::validate`].
     pub fn update_server(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -234,7 +235,7 @@ impl Ipvs {
     /// # Errors
     /// Those of [`Ipvs::add_server`] except [`AlreadyExists`](crate::ErrorKind::AlreadyExists),
     /// and:
-    /// - [`NotFound`](crate::ErrorKind::NotFound): another program removed the server after the
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if another program removed the server after the
     ///   kernel refused to add it and before it was changed.
     pub fn put_server(
         &mut self,
@@ -253,7 +254,7 @@ impl Ipvs {
     ///
     /// # Errors
     /// Those of [`Ipvs::update_server`], and:
-    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): `change` changed the address or the
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if `change` changed the address or the
     ///   port.
     pub fn change_server(
         &mut self,
@@ -273,8 +274,8 @@ impl Ipvs {
     /// [`RealServer::weight`](RealServer#structfield.weight).
     ///
     /// # Errors
-    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such service or server.
-    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): the weight is above 2,147,483,647.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service or server.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if the weight is above 2,147,483,647.
     pub fn set_weight(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -291,8 +292,8 @@ impl Ipvs {
     /// [`RealServer::lower_threshold`](RealServer#structfield.lower_threshold).
     ///
     /// # Errors
-    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such service or server.
-    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): see [`RealServer::validate`].
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service or server.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) as for [`RealServer::validate`].
     pub fn set_thresholds(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -314,7 +315,7 @@ impl Ipvs {
     /// [guide](crate::guide::drain).
     ///
     /// # Errors
-    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such service or server.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service or server.
     pub fn remove_server(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -386,7 +387,7 @@ impl Ipvs {
     /// Reads one service.
     ///
     /// # Errors
-    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such service.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service.
     pub fn service(&mut self, service: impl Into<ServiceKey>) -> Result<ServiceInfo> {
         ready(self.client.service(service.into()))
     }
@@ -405,9 +406,9 @@ impl Ipvs {
     /// [`Ipvs::entries`], [`Ipvs::table`] and [`Ipvs::verified_table`] begin with this list.
     ///
     /// # Errors
-    /// - [`Inconsistent`](crate::ErrorKind::Inconsistent): none of six lists was complete, for
-    ///   example because another program adds and removes services all the time. This happens
-    ///   only on Linux 7.1 and later.
+    /// - [`Inconsistent`](crate::ErrorKind::Inconsistent) if none of six lists was complete, for
+    ///   example because another program adds and removes services all the time. This happens only
+    ///   on Linux 7.1 and later.
     pub fn services(&mut self) -> Result<Vec<ServiceInfo>> {
         ready(self.client.services())
     }
@@ -417,7 +418,7 @@ impl Ipvs {
     /// The kernel has no request for a single server, so this reads all servers of the service.
     ///
     /// # Errors
-    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such service or server.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service or server.
     pub fn server(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -430,7 +431,7 @@ impl Ipvs {
     /// server once.
     ///
     /// # Errors
-    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such service.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service.
     pub fn servers(&mut self, service: impl Into<ServiceKey>) -> Result<Vec<ServerInfo>> {
         ready(self.client.servers(service.into()))
     }
@@ -471,8 +472,8 @@ impl Ipvs {
     ///
     /// # Errors
     /// Those of [`Ipvs::services`], and:
-    /// - [`Inconsistent`](crate::ErrorKind::Inconsistent): of six readings, no two in succession
-    ///   were the same.
+    /// - [`Inconsistent`](crate::ErrorKind::Inconsistent) if no two successive readings of six were
+    ///   the same.
     pub fn verified_table(&mut self) -> Result<Vec<TableEntry>> {
         ready(self.client.verified_table())
     }
@@ -501,7 +502,7 @@ impl Ipvs {
     /// Zeroes the counters of a service and of its servers.
     ///
     /// # Errors
-    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such service.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service.
     pub fn zero_service(&mut self, service: impl Into<ServiceKey>) -> Result<()> {
         self.execute(&Operation::ZeroService(service.into()))
     }
@@ -525,7 +526,7 @@ impl Ipvs {
     /// Sets the timeouts that are `Some`, and leaves the others as they are.
     ///
     /// # Errors
-    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): a timeout is not a whole number of
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if a timeout is not a whole number of
     ///   seconds, is 0, or is longer than the kernel accepts. Every kernel accepts
     ///   [`Timeouts::MAX`].
     pub fn set_timeouts(&mut self, timeouts: &Timeouts) -> Result<()> {
@@ -543,11 +544,11 @@ impl Ipvs {
     /// Starts a sync daemon.
     ///
     /// # Errors
-    /// - [`AlreadyExists`](crate::ErrorKind::AlreadyExists): a daemon with this role runs.
-    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such network interface.
-    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): a value is out of bounds, or a service
+    /// - [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if a daemon with this role runs.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such network interface.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if a value is out of bounds, or a service
     ///   has a server of another family.
-    /// - [`Busy`](crate::ErrorKind::Busy): the kernel is starting or stopping a daemon.
+    /// - [`Busy`](crate::ErrorKind::Busy) if the kernel is starting or stopping a daemon.
     pub fn start_daemon(&mut self, daemon: &SyncDaemon) -> Result<()> {
         self.execute(&Operation::StartDaemon(daemon.clone()))
     }
@@ -563,7 +564,7 @@ impl Ipvs {
     /// to this request alone.
     ///
     /// # Errors
-    /// - [`NotFound`](crate::ErrorKind::NotFound): no daemon with this role runs.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if no daemon with this role runs.
     pub fn stop_daemon(&mut self, role: SyncRole) -> Result<()> {
         self.execute(&Operation::StopDaemon(role))
     }

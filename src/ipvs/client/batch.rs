@@ -27,8 +27,8 @@ use crate::{Error, ErrorKind, Result};
 /// A "put" operation ([`put_service`](Operations::put_service),
 /// [`put_server`](Operations::put_server)) is sent as an addition. If the object exists, a second
 /// datagram right after the first changes it. An operation that must come after this change, such
-/// as another one for the same service or server, waits for the next datagram. So the result is
-/// always that of the given order.
+/// as another one for the same service or server, waits for the next datagram, so the result is the
+/// same as if each operation were sent on its own.
 ///
 /// ```no_run
 /// use ipvset::ipvs::{Ipvs, RealServer, VirtualService};

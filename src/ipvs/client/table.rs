@@ -127,8 +127,8 @@ fn same_entry(one: &TableEntry, other: &TableEntry) -> bool {
 
 /// Removes all but the last of the values with the same key.
 ///
-/// A dump repeats objects only if the table changes while it is read, so the search for them has
-/// to take little time and memory.
+/// Repetitions are rare: a dump repeats objects only if the table changes while it is read. So the
+/// search for them must take little time and memory.
 pub(in crate::ipvs) fn distinct<K: Ord, V>(mut values: Vec<V>, key: impl Fn(&V) -> K) -> Vec<V> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     // The sort is stable, so among the values with the same key the last stays last.

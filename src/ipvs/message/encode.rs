@@ -141,8 +141,8 @@ fn server_address(writer: &mut Writer<impl Buffer>, address: SocketAddr) {
     writer.u16_be(server::PORT, address.port());
 }
 
-/// Writes the whole configuration. The kernel overwrites all of it, and takes attributes that are
-/// missing as zero.
+/// Writes the whole configuration. The kernel overwrites all of it, and sets values without an
+/// attribute to zero.
 fn server_config(writer: &mut Writer<impl Buffer>, it: &RealServer) {
     writer.u32(server::FORWARDING, it.forwarding.number());
     writer.u32(server::WEIGHT, it.weight);

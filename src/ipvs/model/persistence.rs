@@ -147,7 +147,7 @@ impl Persistence {
                 "the persistence granularity of IPv6 is a prefix length from 1 to 128, not {prefix}"
             )),
             (_, family) => Err(format!(
-                "the persistence granularity is not one of {family}, as the service is"
+                "the service is {family}, and its persistence granularity is not"
             )),
         }
     }
@@ -160,8 +160,8 @@ impl Persistence {
         (self.timeout > Self::MAX_TIMEOUT).then(|| {
             let (seconds, most) = (self.timeout.as_secs(), Self::MAX_TIMEOUT.as_secs());
             format!(
-                "kernels that count 1000 ticks a second make less of a persistence timeout above \
-                 {most} s, as {seconds} s is"
+                "kernels with 1000 ticks a second shorten a persistence timeout above {most} s; it \
+                 is {seconds} s"
             )
         })
     }

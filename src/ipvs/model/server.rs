@@ -26,8 +26,8 @@ pub enum ForwardingMethod {
     #[default]
     Masquerade,
     /// The connection ends on this machine. `ipvsadm` shows `Local` and has no option for this
-    /// method. The kernel delivers to a server with an address of this machine locally, whatever
-    /// the method.
+    /// method. If a server has an address of this machine, the kernel delivers its packets locally,
+    /// whatever its method.
     LocalNode,
     /// The director encapsulates the packet and sends it to the server: `ipvsadm -i`. The server
     /// also has the virtual address and answers the client itself.
@@ -267,8 +267,7 @@ impl RealServer {
     ///
     /// Each warning is a sentence. There are warnings about:
     /// - another port than the service's with direct routing or a tunnel, which leave the
-    ///   packet's port as it is (with a firewall mark there is no such warning, since it has no
-    ///   port),
+    ///   packet's port as it is (a firewall mark has no port, so any is fine),
     /// - [`ForwardingMethod::Bypass`] and [`ForwardingMethod::Other`],
     /// - a kind of tunnel that the kernel does not know, and flags that a tunnel does not have,
     /// - an upper threshold above 2,147,483,647, which some kernels refuse.
@@ -311,8 +310,8 @@ impl RealServer {
 /// The maximum of weights and thresholds, which are signed in the kernel.
 const MAX: u32 = i32::MAX as u32;
 
-/// Refuses addresses that the kernel's `ip_vs_new_dest` refuses whatever the routes are. It accepts
-/// any IPv6 address that the routes lead back to this machine.
+/// Refuses the addresses that the kernel (`ip_vs_new_dest`) refuses, whatever the routes are. It
+/// accepts any IPv6 address that the routes lead back to this machine.
 fn check_unicast(address: &SocketAddr) -> Result<(), String> {
     match address.ip() {
         IpAddr::V4(v4) if v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast() => {
