@@ -1,11 +1,11 @@
-//! What the words of a command line or of a line of input say.
+//! Parses the words of a command line or of a line of input.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 use crate::complaint::{Complaint, said};
 
-/// A word need not be UTF-8: names and comments are bytes.
+/// A word of a command. It need not be UTF-8, because names and comments are bytes.
 pub type Word = Vec<u8>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,8 @@ pub enum Command {
     Interactive,
 }
 
-/// The names of the commands, new and old. The first one that begins as a word does is meant.
+/// The commands with their new and old names. A word stands for the first command with a name that
+/// starts with the word.
 const COMMANDS: &[(Command, &[&str])] = &[
     (Command::Create, &["create", "new", "-N"]),
     (Command::Add, &["add", "-A"]),
@@ -63,7 +64,7 @@ impl Command {
         found.map_or("-", |(_, names)| names[0])
     }
 
-    /// How many words it needs, and how many it takes; `None` is any number.
+    /// The least and the greatest number of words after the command; `None` is no limit.
     fn words(self) -> (usize, Option<usize>) {
         match self {
             Self::Create | Self::Add | Self::Del | Self::Test => (2, None),
@@ -75,7 +76,7 @@ impl Command {
     }
 }
 
-/// How listings are printed.
+/// The output format of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     Plain,
@@ -84,7 +85,7 @@ pub enum Mode {
     Json,
 }
 
-/// The options that can stand anywhere.
+/// The options that are accepted anywhere in a command.
 #[derive(Debug, Clone, Default)]
 pub struct Flags {
     pub exist: bool,
@@ -96,7 +97,7 @@ pub struct Flags {
     pub file: Option<OsString>,
 }
 
-/// A command with its options and words.
+/// A command with its flags and its other words.
 #[derive(Debug, Clone)]
 pub struct Call {
     pub command: Command,

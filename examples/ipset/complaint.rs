@@ -1,4 +1,4 @@
-//! What goes wrong: the message and the exit status.
+//! Failures: the message and the exit status.
 
 use std::io::{self, Write};
 
@@ -6,18 +6,18 @@ use ipvset::{Error, ErrorKind};
 
 use crate::arguments::{Command, Word, is_quiet};
 
-/// The version of the tool that this stands in for.
+/// The version of the tool that this program replaces.
 pub const VERSION: &str = "7.17";
 
 #[derive(Debug)]
 pub struct Complaint {
-    /// 1, or 2 if the command line is wrong.
+    /// The exit status: 1, or 2 if the command line is wrong.
     pub status: u8,
-    /// Bytes, since it may hold words of the command line.
+    /// The message in bytes, because it may contain words of the command line.
     text: Vec<u8>,
-    /// Printed as it is, without the program's name.
+    /// Whether to print the text without the program's name.
     bare: bool,
-    /// Not printed, since the command has `-quiet`.
+    /// Whether to print nothing, because the command has `-quiet`.
     silent: bool,
 }
 
@@ -31,7 +31,7 @@ impl Complaint {
         }
     }
 
-    /// Not printed if the words have `-quiet` among them.
+    /// Silences the complaint if the words contain `-quiet`.
     pub fn unless_quiet(self, words: &[Word]) -> Self {
         Self {
             silent: self.silent || is_quiet(words),
@@ -46,7 +46,7 @@ impl Complaint {
         }
     }
 
-    /// A text that is no error, such as that an element is not in a set.
+    /// A message that is not an error, for example that an element is not in a set.
     pub fn bare(text: impl Into<Vec<u8>>) -> Self {
         Self {
             bare: true,
@@ -56,17 +56,17 @@ impl Complaint {
 
     pub fn syntax(error: &Error) -> Self {
         let reason = error.reason();
-        // What follows is advice for programs.
+        // The rest is advice for programs.
         let reason = reason.split("; IpSets::").next().unwrap_or_default();
         Self::new(format!("Syntax error: {reason}"))
     }
 
-    /// Whether a word that should be a command is none.
+    /// Whether a word was found that is not a command.
     pub fn is_no_command(&self) -> bool {
         self.text.starts_with(b"No command specified")
     }
 
-    /// Names the line of `restore`'s input.
+    /// Adds the number of a line of `restore`'s input.
     pub fn in_line(self, number: usize) -> Self {
         match (self.status, self.bare) {
             (1, false) => Self {
@@ -81,7 +81,8 @@ impl Complaint {
         }
     }
 
-    /// Prints it. What cannot be printed is lost: the status says it too.
+    /// Prints the complaint. Ignores a failure to print, because the exit status reports the
+    /// complaint too.
     pub fn print(&self) {
         if self.silent {
             return;
@@ -98,7 +99,7 @@ impl Complaint {
         let _ = io::stderr().write_all(&text);
     }
 
-    /// What the crate says of a command on a set of this type.
+    /// Converts an error of the crate from a command on a set of this type.
     pub fn from_error(command: Command, type_name: Option<&str>, error: &Error) -> Self {
         if let Some(code) = error.ipset_code() {
             if let Some(text) = ipset_text(command, type_name, code) {
@@ -116,7 +117,7 @@ impl Complaint {
 }
 
 impl From<io::Error> for Complaint {
-    /// Whoever closes a pipe has read enough: that ends the command, quietly.
+    /// A pipe that its reader has closed ends the command without a message and with status 0.
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self {
@@ -129,12 +130,12 @@ impl From<io::Error> for Complaint {
     }
 }
 
-/// A message about a word.
+/// Joins a word and the text before and behind it.
 pub fn said(before: &[u8], word: &[u8], behind: &[u8]) -> Vec<u8> {
     [before, word, behind].concat()
 }
 
-/// As C's `strerror` has it.
+/// The message of C's `strerror`.
 pub fn io_text(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error")
@@ -143,7 +144,7 @@ pub fn io_text(error: &io::Error) -> String {
         .to_owned()
 }
 
-/// As libc has them; the crate has no need to name them.
+// The numbers of Linux.
 const ENOENT: i32 = 2;
 const EEXIST: i32 = 17;
 const ERANGE: i32 = 34;
@@ -165,7 +166,7 @@ fn errno_text(command: Command, errno: i32) -> String {
     text.to_owned()
 }
 
-/// Programs look for these words.
+/// The tool's text for an error code of ipset. Some programs search for these words.
 fn ipset_text(command: Command, type_name: Option<&str>, code: i32) -> Option<&'static str> {
     let method = type_name.and_then(|name| name.split(':').next());
     Some(match (code, command) {

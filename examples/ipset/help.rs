@@ -1,4 +1,4 @@
-//! What the tool says about itself.
+//! The output of `help`.
 
 use std::str;
 
@@ -26,57 +26,63 @@ Commands:
   swap FROM-SETNAME TO-SETNAME
   help [TYPENAME]
   version
-  -           read commands from standard input, up to quit
+  -           read commands from standard input until quit
 
 Options:
   -o, -output plain|save|xml|json
-                               how list and save print
+                               the output format of list and save
   -s, -sorted                  sort the elements
   -n, -name                    list only names
   -t, -terse                   list only names and headers
-  -!, -exist                   what exists already, or is missing already, is fine
-  -q, -quiet                   no messages
-  -f, -file FILE               read (restore) or write (list, save) a file
-  -r, -resolve                 accepted; addresses are printed all the same
+  -!, -exist                   ignore what exists already or is already missing
+  -q, -quiet                   print no messages
+  -f, -file FILE               read from a file (restore) or write to it (list, save)
+  -r, -resolve                 accepted, but addresses are printed
 ";
 
-/// Everything in which this is not as the tool.
+/// Every difference between this program and the tool.
 const DIFFERENCES: &str = "\
-Where this differs from the tool, because the tool loses or garbles something:
+Differences from the tool, where the tool loses or garbles something:
   save and list show forceadd.
-  save puts names with blanks in quotes, as restore reads them. It names a set or
-    an entry that a line cannot carry, saves everything else, and has status 1.
-  save and list have status 1 if their output cannot be written. A file that
-    -file names is replaced whole or not at all.
-  XML has <, > and & escaped.
-  -sorted takes a fraction of a second for 65,536 entries, and shortens none.
-  restore applies what stands before a wrong line, takes a test that fails for an
+  save puts quotes around names with blanks, and restore reads them. save reports
+    a set or an entry that a line cannot hold, saves everything else, and exits
+    with status 1.
+  save and list exit with status 1 if their output cannot be written. A file that
+    -file names is replaced completely or left as it was.
+  XML escapes <, > and &.
+  -sorted takes a fraction of a second for 65,536 entries and never cuts one off.
+  restore applies the lines before a wrong line, treats a test that fails as an
     error, and reads lines of more than 1,024 bytes.
-  -exist and -quiet in a line of restore or - hold for this line alone. A wrong
-    line of - is not carried out, and leaves nothing behind.
-  test says of a member before another that it is before it, and shows networks
-    and interfaces as the kernel has them.
-  add starts an entry with counters of zero, not with those of a removed one.
+  -exist and -quiet in a line of restore or - apply to that line only. A wrong
+    line of - is not carried out and does not affect later lines.
+  test reports that a member is before another if it is, and shows networks and
+    interfaces as the kernel stores them.
+  add sets the counters of a new entry to zero. With the tool, an entry can start
+    with the counters of a removed one.
 
-Where it is stricter:
-  What it refuses before it asks the kernel has its own words, and status 1
-    whatever else is wrong: zero addresses, networks of prefix length 0, ranges
-    that keep kernels busy or are stored one by one, ICMP of the other family, the
-    protocol 0, ranges that do not suit a netmask, names that are empty, interfaces
-    with a blank or a comma in their names, a range where one address has to be.
-  A quote stands around a whole word, and nothing stands in brackets but names.
-  Numbers have no sign. A family is inet, inet6, ipv4 or ipv6. A bitmask has no
-    prefix. skbmark and skbprio are right up to their last letter.
-  An option that the kernel is too old for is refused after all else.
+Differences where this program is stricter:
+  It checks some input before it asks the kernel, with its own message and always
+    with status 1: zero addresses, networks of prefix length 0, ranges that keep
+    kernels busy or are stored one by one, ICMP of the other family, protocol 0,
+    ranges that do not fit a netmask, empty names, interface names that contain a
+    blank or a comma, and a range where a single address is required.
+  Quotes enclose whole words. Brackets enclose only names.
+  Numbers have no sign. A family is inet, inet6, ipv4 or ipv6, not unspec or any.
+    A bitmask has no prefix length. skbmark and skbprio may not be followed by
+    other characters.
+  Options that the kernel is too old for are refused after all other checks.
 
-And:
-  A service is found however the name of its protocol is written.
-  Ranges go to the kernel with their first address or port first, and a range of
-    one address as that address.
+Other differences:
+  A service is found however the name of its protocol is spelled.
+  The prefix length 128 after a single IPv6 address may be written in hexadecimal
+    or octal.
+  The value of from or to is checked only if it becomes part of the range.
+  Ranges are sent to the kernel with the lower address or port first, and a range
+    of one address as that address.
   -resolve is accepted, but addresses are printed.
-  -output json prints a set as version 7.20 of the tool does. How that prints
-    members, names alone and sets without members is not known for certain: here
-    members are objects with elem and the options, as in XML.
+  -output json prints sets as newer versions of the tool do. How those print
+    members, names alone and sets without members is not known for certain. Here
+    a member is an object with elem and the options, as in XML.
 ";
 
 pub fn help(type_name: Option<&Word>) -> Result<(), Complaint> {

@@ -1,4 +1,4 @@
-//! `-`: commands from standard input, one after the other, whatever becomes of each.
+//! The command `-`: carries out commands from standard input and goes on after failures.
 
 use std::io::{self, BufRead};
 
@@ -7,7 +7,7 @@ use crate::complaint::Complaint;
 use crate::session::Session;
 use crate::{help, print};
 
-/// Reads commands up to `quit`. `exist` holds for all of them.
+/// Carries out commands until `quit`. `exist` applies to all of them.
 pub fn interactive(session: &mut Session, exist: bool) -> Result<(), Complaint> {
     let mut input = io::stdin().lock();
     let mut line = Vec::new();
@@ -25,7 +25,7 @@ pub fn interactive(session: &mut Session, exist: bool) -> Result<(), Complaint> 
             }
         };
         if words.first().is_none_or(|word| word.starts_with(b"#")) {
-            // As the tool does.
+            // The tool prints the prompt twice.
             print("ipset> ");
             continue;
         }
@@ -38,13 +38,13 @@ pub fn interactive(session: &mut Session, exist: bool) -> Result<(), Complaint> 
     }
 }
 
-/// The words of a line.
+/// Splits a line into words.
 pub fn words(line: &[u8]) -> Result<Vec<Word>, Complaint> {
     let words = ipvset::ipset::text::words(line).map_err(|error| Complaint::syntax(&error))?;
     Ok(words.into_iter().map(Into::into).collect())
 }
 
-/// Carries out a command; true if it ends the session.
+/// Carries out a command. Returns true if it ends the session.
 fn run(session: &mut Session, words: &[Word], exist: bool) -> Result<bool, Complaint> {
     let mut call = Call::parse(words)?;
     call.flags.exist |= exist;

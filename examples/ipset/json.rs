@@ -1,11 +1,12 @@
-//! Listings as JSON. Text is quoted and escaped, so that the result is always JSON.
+//! Listings in JSON, as newer versions of the tool print them. Text is quoted and escaped, so that
+//! the result is always valid.
 
 use std::fmt::Write;
 
 use ipvset::ipset::text::OptionText;
 use ipvset::ipset::{AnyEntry, SetInfo};
 
-/// A set up to its members, which may follow.
+/// Returns the JSON of a set up to its members.
 pub fn header(info: &SetInfo, options: &[OptionText]) -> String {
     let mut fields: Vec<String> = options.iter().map(option).collect();
     fields.push(format!("\"memsize\" : {}", info.memory));
@@ -20,7 +21,7 @@ pub fn header(info: &SetInfo, options: &[OptionText]) -> String {
     )
 }
 
-/// A member, from behind the quote that begins its element.
+/// Returns the JSON of a member, starting after the opening quote of its element.
 pub fn member(entry: &AnyEntry) -> String {
     let mut member = string(&entry.value_to_text());
     member.remove(0);
@@ -36,7 +37,7 @@ pub fn member(entry: &AnyEntry) -> String {
     member + "\n      }"
 }
 
-/// An option: a number, `true` for one without a value, or a text.
+/// Returns the JSON of an option. Its value is a number, a string, or `true` if the option has none.
 fn option(OptionText { name, value, .. }: &OptionText) -> String {
     let value = match value.as_deref() {
         None => "true".to_owned(),
@@ -46,7 +47,7 @@ fn option(OptionText { name, value, .. }: &OptionText) -> String {
     format!("\"{name}\" : {value}")
 }
 
-/// A text in quotes. What is not UTF-8 becomes U+FFFD: JSON cannot carry it.
+/// Returns a JSON string. Bytes that are not UTF-8 become U+FFFD, because JSON cannot contain them.
 pub fn string(text: &[u8]) -> String {
     let mut string = String::from("\"");
     for c in String::from_utf8_lossy(text).chars() {

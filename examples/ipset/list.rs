@@ -1,4 +1,4 @@
-//! `list` and `save`: prints sets and entries.
+//! The commands `list` and `save`: prints sets and entries.
 
 use std::io::{BufWriter, IntoInnerError, Write};
 
@@ -55,7 +55,7 @@ fn print(
 ) -> Result<(), Complaint> {
     let complain = |error: ipvset::Error| Complaint::from_error(Command::List, None, &error);
     let terse = listing.terse && listing.mode != Mode::Save;
-    // What is missing is to be said before anything is printed.
+    // Reports a missing set before anything is printed.
     let one = match name {
         None => None,
         Some(name) => Some(sets.header(set_name(name)?).map_err(complain)?),
@@ -103,9 +103,9 @@ fn print(
 /// The set whose entries are being printed.
 struct Open {
     name: SetName,
-    /// To be sorted; where the order means something it stays.
+    /// Whether to sort the entries. The order in a `list:set` has a meaning and stays.
     sorted: bool,
-    /// No entry was printed yet.
+    /// Whether no entry has been printed yet.
     first: bool,
 }
 
@@ -115,13 +115,13 @@ struct Listing {
     sorted: bool,
     quiet: bool,
     terse: bool,
-    /// No set was printed yet.
+    /// Whether no set has been printed yet.
     first: bool,
-    /// How many sets and entries could not be printed.
+    /// The number of sets and entries that could not be printed.
     missing: u64,
-    /// `None` while the entries of a set that could not be printed are passed over.
+    /// `None` while skipping the entries of a set that could not be printed.
     open: Option<Open>,
-    /// The entries to be sorted.
+    /// The entries of the open set that are still to be sorted.
     lines: Vec<Vec<u8>>,
     buffer: Vec<u8>,
 }
@@ -146,7 +146,7 @@ impl Listing {
         Ok(())
     }
 
-    /// A set or an entry that cannot be printed: everything else is.
+    /// Reports a set or an entry that cannot be printed. The listing goes on.
     fn missing(&mut self, why: impl Into<Vec<u8>>) {
         self.missing += 1;
         if !self.quiet {
@@ -174,7 +174,7 @@ impl Listing {
         Ok(())
     }
 
-    /// Parts sets in JSON.
+    /// Writes the separator before a set in JSON.
     fn separate(&mut self) -> Result<(), Complaint> {
         let first = std::mem::replace(&mut self.first, false);
         write!(self.out, "{}", if first { "\n" } else { ",\n" })?;
@@ -200,7 +200,7 @@ impl Listing {
         Ok(())
     }
 
-    /// What stands before the entries; false if a line cannot carry it.
+    /// Writes the text before the entries. Returns false if a line cannot hold it.
     fn header(&mut self, info: &SetInfo, set: &AnySet) -> Result<bool, Complaint> {
         let options: Vec<_> = set.option_texts().collect();
         match self.mode {
@@ -297,7 +297,7 @@ impl Listing {
         Ok(())
     }
 
-    /// Ends the set.
+    /// Ends the open set.
     fn close(&mut self) -> Result<(), Complaint> {
         let Some(mut open) = self.open.take() else {
             return Ok(());
@@ -317,7 +317,7 @@ impl Listing {
     }
 }
 
-/// Writes an entry, of which the text is given from its element on.
+/// Writes an entry. `text` starts with its element.
 fn write_entry(
     out: &mut impl Write,
     mode: Mode,
@@ -337,7 +337,7 @@ fn write_entry(
     out.write_all(text)
 }
 
-/// What `save` writes before an element.
+/// The text that `save` writes before an element.
 fn add(name: &SetName) -> Vec<u8> {
     let name = name.as_bytes();
     match name.iter().any(u8::is_ascii_whitespace) {

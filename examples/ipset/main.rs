@@ -1,6 +1,6 @@
-//! The commands of the `ipset` tool (version 7.17) over the crate: the same arguments, output,
-//! messages and exit status. It is meant to stand in for the tool, and to show how the crate is
-//! used; what it knows about types of sets it has from there.
+//! A replacement for the `ipset` tool (version 7.17) that uses the crate: the same arguments,
+//! output, messages and exit status. It also shows how to use the crate, which provides everything
+//! it knows about set types.
 //!
 //! ```sh
 //! cargo run --example ipset -- create web hash:ip,port
@@ -8,7 +8,7 @@
 //! cargo run --example ipset -- list
 //! ```
 //!
-//! `help` names what it does otherwise than the tool.
+//! `help` lists the differences from the tool.
 
 mod arguments;
 mod complaint;
@@ -59,13 +59,13 @@ fn run(call: Call) -> Result<(), Complaint> {
     }
 }
 
-/// Prints on standard output. What cannot be printed is lost, and the command has its status.
+/// Prints to standard output. Ignores a failure to print, so the command keeps its exit status.
 fn print(text: &str) {
     let mut out = io::stdout();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// What `version` prints.
+/// Prints the version.
 fn version() {
     print(&format!("ipset v{VERSION}, protocol version: 7\n"));
 }

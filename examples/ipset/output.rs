@@ -1,4 +1,4 @@
-//! Where listings go: standard output, or a file that is replaced whole or not at all.
+//! The output of listings: standard output, or a file that is replaced completely or not at all.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -15,7 +15,7 @@ pub enum Output {
     File(Replacement),
 }
 
-/// A file that is written beside the one whose place it takes in the end.
+/// A temporary file in the folder of the file that it replaces when it is finished.
 pub struct Replacement {
     file: File,
     temporary: PathBuf,
@@ -41,7 +41,7 @@ impl Output {
                 let file = OpenOptions::new().write(true).open(path)?;
                 Ok(Self::Special(file))
             }
-            // A link stays, and what it leads to is replaced.
+            // Keeps a symbolic link and replaces its target.
             Ok(there) => Replacement::beside(fs::canonicalize(path)?, Some(&there)).map(Self::File),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Replacement::beside(path.to_owned(), None).map(Self::File)
@@ -50,7 +50,7 @@ impl Output {
         }
     }
 
-    /// To be called when everything is written.
+    /// Completes the output after everything is written.
     pub fn finish(self) -> io::Result<()> {
         match self {
             Self::Standard(mut out) => out.flush(),
@@ -75,7 +75,8 @@ impl Write for Output {
 }
 
 impl Replacement {
-    /// Begins a file in the folder of `path`; `there` is what it will replace.
+    /// Creates a temporary file in the folder of `path`. `there` is the metadata of the file that it
+    /// will replace.
     fn beside(path: PathBuf, there: Option<&fs::Metadata>) -> io::Result<Self> {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}.new", std::process::id()));
@@ -88,7 +89,7 @@ impl Replacement {
             done: false,
         };
         if let Some(there) = there {
-            // Only root may give files away; the content matters more than the owner.
+            // Only root can change the owner. The content matters more, so a failure is ignored.
             let _ = chown(&replacement.temporary, Some(there.uid()), Some(there.gid()));
             replacement.file.set_permissions(there.permissions())?;
         }

@@ -1,4 +1,4 @@
-//! The range of a bitmap, which can be given in three ways.
+//! Options for the range of a bitmap.
 
 use crate::arguments::Word;
 use crate::complaint::{Complaint, said};
@@ -10,7 +10,7 @@ use crate::spelling::Spelled;
 pub struct Range {
     first: Option<Word>,
     last: Option<Word>,
-    /// The first was given with `from`, so that the last one has to be given too.
+    /// Whether `to` is still required, because the first address or port was given alone.
     open: bool,
 }
 
@@ -52,7 +52,8 @@ impl Range {
         Ok(())
     }
 
-    /// `other` stands in for a range that is missing, so that other values can be looked at.
+    /// Adds the range to the words. If the range is missing, it adds `other`, so that the other
+    /// values can be checked.
     pub fn finish(self, spelled: &mut Spelled, other: &str) {
         let missing = |name| Complaint::usage(format!("Mandatory option `{name}' is missing"));
         let range = match (self.first, self.last) {

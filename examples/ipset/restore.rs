@@ -1,4 +1,4 @@
-//! `restore`: commands from a file, entries in bulk.
+//! The command `restore`: carries out commands from a file and sends entries in bulk.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -13,7 +13,7 @@ use crate::interactive::words;
 use crate::session::Session;
 use crate::system::System;
 
-/// Longer than any command.
+/// The longest line in bytes. No command is longer.
 const LONGEST: usize = 1 << 15;
 
 pub fn restore(session: &mut Session, call: &Call) -> Result<(), Complaint> {
@@ -33,11 +33,11 @@ pub fn restore(session: &mut Session, call: &Call) -> Result<(), Complaint> {
             Err(error) if error.kind() == ErrorKind::Io => {
                 return Err(Complaint::new(error.reason()).in_line(number));
             }
-            // Its end was left out.
+            // The reader dropped the end of the line.
             Err(error) if lines.commands.line_bytes().len() > LONGEST => {
                 return Err(Complaint::syntax(&error).in_line(number));
             }
-            // What is wrong with a line is said in the tool's words.
+            // Parses a wrong line again for the tool's message.
             Ok(None) | Err(_) => other(session, lines.commands.line_bytes(), exist)
                 .map_err(|complaint| complaint.in_line(number))?,
         }
@@ -57,7 +57,8 @@ fn open(call: &Call) -> Result<Box<dyn BufRead>, Complaint> {
     Ok(Box::new(BufReader::with_capacity(1 << 16, file)))
 }
 
-/// A set that the file does not create. The session's own handle is in use meanwhile.
+/// Finds a set that the file does not create. It uses a separate handle, because the session's handle
+/// is in use.
 fn find(sets: &mut Option<IpSets>, name: &SetName) -> ipvset::Result<Option<AnySet>> {
     let sets = match sets {
         Some(sets) => sets,
@@ -66,13 +67,13 @@ fn find(sets: &mut Option<IpSets>, name: &SetName) -> ipvset::Result<Option<AnyS
     Ok(sets.header(name)?.set)
 }
 
-/// What the file says, line by line.
+/// The lines of the file.
 struct Lines<'a> {
     commands: Commands<'a, Box<dyn BufRead>>,
     again: Option<Read>,
 }
 
-/// A line that adds or removes an entry, which may be one of many; nothing for any other.
+/// The change of a line that adds or removes an entry, or `None` for any other line.
 type Read = Result<Option<Change>, Error>;
 
 struct Change {
@@ -107,7 +108,7 @@ impl Lines<'_> {
     }
 }
 
-/// Takes the lines from here on that add to, or remove from, the same set.
+/// Applies this line and the following ones that make the same kind of change to the same set.
 fn changes(
     session: &mut Session,
     lines: &mut Lines<'_>,
@@ -145,15 +146,15 @@ fn changes(
     }
 }
 
-/// Gives entries until a line is about something else.
+/// An iterator of entries that ends at the first line with another command, set or flag.
 struct Run<'l, 'c> {
     lines: &'l mut Lines<'c>,
     command: Command,
     set: SetName,
     exist: bool,
     first: Option<Change>,
-    /// Positions of entries, and the lines on which they stand, wherever these do not follow
-    /// one another.
+    /// The index and line number of each entry whose line does not directly follow the line of the
+    /// entry before it.
     jumps: Vec<(u64, usize)>,
     count: u64,
 }
@@ -189,7 +190,7 @@ impl Iterator for &mut Run<'_, '_> {
     }
 }
 
-/// Any other line.
+/// Carries out a line that does not add or remove an entry.
 fn other(session: &mut Session, line: &[u8], exist: bool) -> Result<(), Complaint> {
     let words = words(line)?;
     command(session, &words, exist).map_err(|complaint| complaint.unless_quiet(&words))

@@ -1,4 +1,4 @@
-//! Carries out commands.
+//! Carries out single commands.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -16,7 +16,8 @@ use crate::{list, version};
 
 pub struct Session {
     sets: Option<IpSets>,
-    /// The sets that entries were added to or removed from, so that the kernel is asked once.
+    /// The sets that were created or that entries were added to, so that the kernel is asked only once
+    /// for each.
     known: HashMap<SetName, AnySet>,
 }
 
@@ -39,7 +40,7 @@ impl Session {
         }
     }
 
-    /// Every command but those that read others.
+    /// Carries out any command except those that read other commands.
     pub fn run(&mut self, call: &Call) -> Result<(), Complaint> {
         let words = &call.words;
         let exist = call.flags.exist;
@@ -99,7 +100,7 @@ impl Session {
         let mut line = vec![name.as_slice(), kind.name().as_bytes()];
         line.extend(spelled.words.iter().map(Vec::as_slice));
         let set = parsed(&line, |line| AnySet::parse_with(line, &System));
-        // What is missing counts last.
+        // Errors in values take precedence over missing options.
         let set = match (set, spelled.flaw.take()) {
             (Err(complaint), _) | (Ok(_), Some(complaint)) => return Err(complaint),
             (Ok(set), None) => set,
@@ -107,14 +108,15 @@ impl Session {
         let sets = self.sets()?;
         let result = match call.flags.exist {
             true => create_or_alike(sets, &set),
-            // As the tool, whose listings show what only a set of the highest revision tells.
+            // Uses the highest revision, as the tool does. Its listings show properties that only sets of
+            // that revision report.
             false => sets.create_with(&set, Revision::Highest),
         };
         result.map_err(|error| {
             if !error.is_unavailable() {
                 return Complaint::from_error(Command::Create, Some(kind.name()), &error);
             }
-            // If the kernel has the type, it is older than what the options need.
+            // If the kernel has the type, it is too old for the options.
             match sets.revisions(kind) {
                 Ok(_) => Complaint::usage(error.reason()),
                 Err(_) => Complaint::new("Kernel error received: set type not supported"),
@@ -127,13 +129,13 @@ impl Session {
         Ok(())
     }
 
-    /// A set that exists.
+    /// Finds an existing set.
     pub fn known(&mut self, name: SetName, command: Command) -> Result<AnySet, Complaint> {
         if let Some(set) = self.known.get(&name) {
             return Ok(set.clone());
         }
         let sets = self.sets()?;
-        // Whether a set has counters matters to what is added.
+        // To add an entry, the full information is needed, because it says whether the set has counters.
         let info = match command {
             Command::Add => sets.info(name),
             _ => sets.header(name),
@@ -148,7 +150,7 @@ impl Session {
         Ok(set)
     }
 
-    /// The set and the entry of `add`, `del` or `test`.
+    /// Returns the set and the entry of `add`, `del` or `test`.
     fn entry(&mut self, call: &Call) -> Result<(AnySet, AnyEntry), Complaint> {
         let [name, element, rest @ ..] = &call.words[..] else {
             return Err(Complaint::usage("No command specified."));
@@ -163,7 +165,7 @@ impl Session {
         let mut line = vec![element.as_slice()];
         line.extend(spelled.words.iter().map(Vec::as_slice));
         let entry = parsed(&line, |line| set.parse_entry_with(line, &System));
-        // An element that is wrong counts before an option that is.
+        // Errors in the element take precedence over errors in the options.
         match (entry, spelled.flaw) {
             (Err(complaint), _) | (Ok(_), Some(complaint)) => Err(complaint),
             (Ok(entry), None) => Ok((set, entry)),
@@ -231,8 +233,8 @@ impl Session {
     }
 }
 
-/// Creates a set, unless there is one that the kernel takes for the same: the crate looks at the
-/// family and at forceadd too.
+/// Creates a set unless an equal one exists. Like the kernel, it ignores differences in family and
+/// forceadd, which the crate would report.
 fn create_or_alike(sets: &mut IpSets, set: &AnySet) -> ipvset::Result<()> {
     let error = match sets.create_with(set, Revision::Highest) {
         Err(error) if error.is_already_exists() => error,
@@ -245,7 +247,7 @@ fn create_or_alike(sets: &mut IpSets, set: &AnySet) -> ipvset::Result<()> {
     sets.create_if_absent(&alike).map(drop)
 }
 
-/// Reads words in the crate's text.
+/// Parses words as a line of the crate's text.
 fn parsed<T>(
     words: &[&[u8]],
     parse: impl FnOnce(&[u8]) -> ipvset::Result<T>,

@@ -1,18 +1,18 @@
 //! The order of `-sorted`.
 //!
-//! It is the tool's own: numbers are compared as numbers, in base 16 so that IPv6 and MAC
-//! addresses fall into place; where one side has none, the shorter word comes first. Behind a
-//! number, longer prefixes come first. That is no total order when names come in: then the result
-//! depends on which comparisons are made. The tool puts each element before the first that is
-//! not smaller; so does this with some thousand elements. More are merged, which is the same for
-//! everything but some names, and takes no time that grows with the square.
+//! It is the order of the tool. Numbers are compared as numbers, in base 16, which also orders IPv6
+//! and MAC addresses. If one side has no number, the shorter word comes first. Behind a number,
+//! longer prefixes come first. With names this is not a total order, and the result depends on which
+//! comparisons are made. The tool inserts each element before the first that is not smaller, and so
+//! does this module for up to 2,048 elements. It merges larger numbers of elements, which avoids
+//! quadratic time and gives the same result except for some names.
 
 use std::cmp::Ordering;
 
-/// More elements than this are merged.
+/// The most elements that are sorted by insertion. More are merged.
 const MOST_INSERTED: usize = 2048;
 
-/// Sorts lines, each of which ends with a line's end.
+/// Sorts lines. Each ends with a newline.
 pub fn sort(lines: &[Vec<u8>]) -> Vec<&[u8]> {
     if lines.len() > MOST_INSERTED {
         return merged(lines);
@@ -102,13 +102,13 @@ fn compare(mut a: &[u8], mut b: &[u8]) -> Ordering {
     }
 }
 
-/// Up to the next colon or comma.
+/// Returns the text up to the next colon or comma.
 fn word(text: &[u8]) -> &[u8] {
     let end = text.iter().position(|byte| matches!(byte, b':' | b','));
     &text[..end.unwrap_or(text.len())]
 }
 
-/// A number in base 16 at the beginning, and what is behind it.
+/// Splits off a number in base 16 at the start of a text.
 fn number(text: &[u8]) -> Option<(i32, &[u8])> {
     let digit = |byte: &u8| char::from(*byte).to_digit(16);
     let text = match text {
@@ -119,7 +119,7 @@ fn number(text: &[u8]) -> Option<(i32, &[u8])> {
     let value = text.iter().map_while(digit).fold(0u64, |value, digit| {
         value.saturating_mul(16).saturating_add(digit.into())
     });
-    // The tool keeps it in an int.
+    // The tool stores it in an int.
     (length > 0).then(|| (value as i32, &text[length..]))
 }
 

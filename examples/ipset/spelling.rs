@@ -1,4 +1,5 @@
-//! Old spellings of options, put into today's; and words into a line of the crate's text.
+//! Translates old spellings of options to the current ones, and joins words to a line of the crate's
+//! text.
 
 use ipvset::ipset::AnyType;
 use ipvset::ipset::text::OptionName;
@@ -7,18 +8,18 @@ use crate::arguments::Word;
 use crate::complaint::{Complaint, said};
 use crate::range::Range;
 
-/// The words of options in today's spelling, up to the first that the tool refuses.
+/// Options in the current spelling, up to the first that the tool refuses.
 #[derive(Debug, Default)]
 pub struct Spelled {
     pub words: Vec<Word>,
-    /// What is wrong behind the words, which may have wrong values: these count first.
+    /// The error that ended the words. Errors in the words' values take precedence.
     pub flaw: Option<Complaint>,
-    /// Options that mean nothing any more, with their values.
+    /// Obsolete options without effect, with their values.
     ignored: Vec<(&'static str, Word)>,
 }
 
 impl Spelled {
-    /// What the tool says of options that mean nothing any more, once the set is created.
+    /// Returns the warning about obsolete options that the tool prints after it has created the set.
     pub fn warning(&self) -> Option<Vec<u8>> {
         let mut text = b"Warning: ".to_vec();
         for (name, value) in &self.ignored {
@@ -29,7 +30,8 @@ impl Spelled {
         (!self.ignored.is_empty()).then_some(text)
     }
 
-    /// A flag counts once, however often it is given. A family is none.
+    /// Adds a flag once, even if it is given several times. Adds `-4` and `-6` each time, so that a
+    /// second family is refused.
     fn flag(&mut self, name: &str) {
         if name.starts_with('-') || !self.words.iter().any(|word| word == name.as_bytes()) {
             self.words.push(name.into());
@@ -43,7 +45,7 @@ impl Spelled {
     }
 }
 
-/// The old options of a type that are still taken and mean nothing.
+/// The obsolete options that a type still accepts and ignores.
 fn ignored(kind: AnyType) -> &'static [&'static str] {
     match kind.name() {
         "hash:ip" => &["gc", "probes", "resize"],
@@ -55,11 +57,11 @@ fn ignored(kind: AnyType) -> &'static [&'static str] {
     }
 }
 
-/// Brings the words behind the type of `create` into today's spelling.
+/// Translates the words behind the type of `create` to the current spelling.
 ///
 /// # Errors
-/// For a word that is no option, an option without its value, and a family that is none: the tool
-/// finds these before it looks at other values.
+/// Fails for an unknown option, an option without its value, and an unknown family. The tool checks
+/// these before other values.
 pub fn of_create(kind: AnyType, words: &[Word]) -> Result<Spelled, Complaint> {
     let has = |name| kind.create_options().any(|option| option.name == name);
     let mut spelled = Spelled::default();
@@ -92,7 +94,7 @@ fn create_option<'a>(
     let name = without_dashes(word);
     if let Some(name) = ignored(kind).iter().find(|it| it.as_bytes() == name) {
         let value = value(name.as_bytes(), words)?;
-        // The tool has one option for both.
+        // The tool treats these two as one option.
         let name = if *name == "network" { "from" } else { name };
         spelled.ignore(name, value);
         return Ok(());
@@ -105,7 +107,8 @@ fn create_option<'a>(
     }
 }
 
-/// The family is looked at before the values of other options. Its words begin at `start`.
+/// Checks the family, whose words begin at `start`. The tool checks it before the values of other
+/// options.
 fn check_family(spelled: &Spelled, start: usize) -> Result<(), Complaint> {
     const OPTIONS: [&[u8]; 3] = [b"family", b"-4", b"-6"];
     const FAMILIES: [&[u8]; 6] = [b"inet", b"inet6", b"ipv4", b"ipv6", b"-4", b"-6"];
@@ -123,8 +126,8 @@ fn check_family(spelled: &Spelled, start: usize) -> Result<(), Complaint> {
     }
 }
 
-/// Brings the words behind the element of an entry into today's spelling. `options` are those
-/// that the command takes.
+/// Translates the words behind the element of an entry to the current spelling. `options` are those
+/// that the command accepts.
 pub fn of_entry<I: Iterator<Item = OptionName>>(
     words: &[Word],
     options: impl Fn() -> I,
@@ -140,7 +143,7 @@ pub fn of_entry<I: Iterator<Item = OptionName>>(
     spelled
 }
 
-/// Takes an option's name without its dashes, and its value.
+/// Reads an option, with or without leading dashes, and its value.
 fn option<'a>(
     word: &Word,
     words: &mut impl Iterator<Item = &'a Word>,
@@ -175,7 +178,7 @@ fn without_dashes(word: &[u8]) -> &[u8] {
     word.strip_prefix(b"--").unwrap_or(word)
 }
 
-/// Words as a line in which each of them is one word again.
+/// Joins words to a line that splits into the same words again.
 pub fn line(words: &[impl AsRef<[u8]>]) -> Result<Vec<u8>, Complaint> {
     let mut line = Vec::new();
     for word in words {

@@ -1,4 +1,4 @@
-//! Names of hosts, services and protocols, as this machine knows them.
+//! Looks up names of hosts, services and protocols on this machine.
 
 use std::collections::HashMap;
 use std::iter;
@@ -12,7 +12,7 @@ pub struct System;
 
 impl Names for System {
     fn address(&self, host: &str, family: Option<Family>) -> Option<IpAddr> {
-        // An address of the other family is no name to ask a resolver for.
+        // An address of the other family is not a name that a resolver could look up.
         if host.parse::<IpAddr>().is_ok() {
             return None;
         }
@@ -34,7 +34,7 @@ impl Names for System {
     }
 }
 
-/// Name and protocol of each service.
+/// The port of each service, by name and protocol.
 static SERVICES: LazyLock<HashMap<(String, String), u16>> = LazyLock::new(|| {
     let mut services = HashMap::new();
     for (port, names) in numbers("/etc/services") {
@@ -61,7 +61,7 @@ static PROTOCOLS: LazyLock<HashMap<String, u8>> = LazyLock::new(|| {
     protocols
 });
 
-/// What a file gives numbers to: lines of a name, its number, and more names.
+/// Reads a file in which each line has a name, its number and more names.
 fn numbers(path: &str) -> Vec<(String, Vec<String>)> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let line = |line: &str| {

@@ -1,12 +1,12 @@
-//! What `test` takes: the tool asks for less than `add` takes, and of some ranges for their first
-//! address only.
+//! The element that `test` asks for. The tool accepts fewer elements in `test` than in `add`, and tests
+//! only the first address of some ranges.
 
 use ipvset::ipset::{AnySet, Family};
 
 use crate::arguments::Word;
 use crate::complaint::Complaint;
 
-/// The element that the tool asks for where `element` is given.
+/// Returns the element that the tool tests for `element`.
 pub fn tested(set: &AnySet, element: &[u8]) -> Result<Word, Complaint> {
     let kind = set.type_name();
     let names = kind.split(':').nth(1).unwrap_or_default().split(',');
@@ -19,7 +19,7 @@ pub fn tested(set: &AnySet, element: &[u8]) -> Result<Word, Complaint> {
             ("port", _) if is_port_range(part) => {
                 return Err(refused(set, "FROM-TO port"));
             }
-            // The kernel looks at the first address alone.
+            // The kernel tests only the first address.
             ("ip", Some((first, _))) if matches!(kind, "hash:ip" | "hash:ip,mark") => first,
             ("ip", Some((_, separator))) => return Err(refused(set, what(separator))),
             ("net", Some((_, b'-'))) if place == 0 => return Err(refused(set, what(b'-'))),
@@ -50,7 +50,7 @@ fn refused(set: &AnySet, what: &str) -> Complaint {
     ))
 }
 
-/// The places of a byte that is not in square brackets.
+/// Returns the indexes of wanted bytes outside square brackets.
 fn places(text: &[u8], wanted: impl Fn(u8) -> bool) -> impl Iterator<Item = usize> {
     let mut inside = false;
     text.iter().enumerate().filter_map(move |(place, byte)| {
@@ -74,12 +74,12 @@ fn parts(element: &[u8]) -> Vec<&[u8]> {
     parts
 }
 
-/// Where the first address ends, if there is more than one.
+/// Returns the index at which the first address of a range or network ends.
 fn range(part: &[u8]) -> Option<usize> {
     places(part, |byte| matches!(byte, b'/' | b'-')).next()
 }
 
-/// Names of ICMP messages have dashes, too.
+/// Whether the text is a range of ports. A dash in the name of an ICMP message makes none.
 fn is_port_range(part: &[u8]) -> bool {
     let colon = places(part, |byte| byte == b':').next();
     let (protocol, ports) = match colon {

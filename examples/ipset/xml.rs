@@ -1,18 +1,17 @@
-//! What listings in XML are made of.
+//! The parts of listings in XML.
 
 use ipvset::ipset::AnyEntry;
 use ipvset::ipset::text::OptionText;
 
 use crate::complaint::said;
 
-/// An element and its options, from behind `<elem>` on, so that lines begin with what they are
-/// sorted by.
+/// Appends a member, starting after its `<elem>`, so that sorting compares elements.
 pub fn member(entry: &AnyEntry, out: &mut Vec<u8>) {
     out.extend(escaped(&entry.value_to_text()));
     out.extend(b"</elem>");
     for option in entry.option_texts() {
         match entry.options().comment_bytes() {
-            // It need not be UTF-8.
+            // A comment need not be UTF-8.
             Some(comment) if option.name == "comment" => {
                 let comment = escaped(&said(b"\"", comment, b"\""));
                 out.extend(said(b"<comment>", &comment, b"</comment>"));

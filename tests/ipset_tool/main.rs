@@ -1,5 +1,5 @@
-//! The example `ipset` beside the real tool, on a kernel that has all types of sets: what
-//! `ipset_tool_running` leaves out.
+//! Compares the example `ipset` with the real tool for the set types that `ipset_tool_running` leaves
+//! out, on a kernel that has all types.
 
 mod common;
 mod grammar;

@@ -1,4 +1,4 @@
-//! Numbers that look random and are the same every time.
+//! Reproducible pseudo-random numbers.
 
 /// Knuth's MMIX generator.
 pub(crate) struct Random(pub(crate) u64);
@@ -10,7 +10,7 @@ impl Random {
         (self.0 >> 33) % end
     }
 
-    /// True so many times of a hundred.
+    /// Returns true with this probability.
     pub(crate) fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }

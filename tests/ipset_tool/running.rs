@@ -1,5 +1,5 @@
-//! The example `ipset` beside the real tool, with the types of sets that the running kernel is
-//! likely to have.
+//! Compares the example `ipset` with the real tool for the set types that the running kernel is likely
+//! to have.
 
 mod backups;
 mod bytes;

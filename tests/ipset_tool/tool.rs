@@ -1,4 +1,4 @@
-//! The example `ipset` beside the real tool: the same arguments on the same sets.
+//! Compares the example `ipset` with the real tool, with the same arguments on the same sets.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub(crate) fn example() -> PathBuf {
     path
 }
 
-/// What a run of a tool gives.
+/// The exit status and output of a tool.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Ended {
     pub(crate) status: Option<i32>,
@@ -37,7 +37,7 @@ pub(crate) fn run(program: &PathBuf, words: &[String], input: &str) -> Result<En
         .spawn()?;
     let mut stdin = child.stdin.take().expect("standard input is a pipe");
     let ended = std::thread::scope(|scope| {
-        // Apart, since the tool may print a lot before it has read everything.
+        // On a separate thread, because the tool may print a lot before it has read everything.
         scope.spawn(move || stdin.write_all(input.as_bytes()));
         child.wait_with_output()
     })?;
@@ -72,14 +72,14 @@ pub(crate) fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// No sets.
+/// Removes all sets.
 pub(crate) fn reset() -> Result {
     lab::tool("ipset", ["flush"])?;
     lab::tool("ipset", ["destroy"])?;
     Ok(())
 }
 
-/// What the kernel has, without what depends on time.
+/// Returns the kernel's sets without what depends on time.
 pub(crate) fn state() -> Result<String> {
     let saved = lab::tool("ipset", ["save"])?;
     let lines = saved
@@ -128,7 +128,7 @@ pub(crate) fn tests(wanted: impl Fn(&[&str]) -> bool) -> Vec<Test> {
     tests
 }
 
-/// Runs a group of commands with both.
+/// Runs a group of commands with both programs and compares the results.
 fn commands(group: &[&str]) -> Result {
     let all = |program: &PathBuf| -> Result<Vec<Ended>> {
         reset()?;
@@ -156,12 +156,12 @@ fn commands(group: &[&str]) -> Result {
     listings()
 }
 
-/// The tool does not show that a set was created with forceadd.
+/// Removes forceadd, which the tool does not print.
 fn without_forceadd(text: &str) -> String {
     text.replace(" forceadd", "").replace("<forceadd/>", "")
 }
 
-/// Lists what is there in every way with both.
+/// Compares all formats of listings between both programs.
 fn listings() -> Result {
     for arguments in [
         "list",
@@ -186,7 +186,7 @@ fn listings() -> Result {
         let (mut found, mut meant) = both()?;
         for _ in 0..3 {
             if found != meant {
-                // A second may have gone by between the two.
+                // A second may have passed between the two.
                 (found, meant) = both()?;
             }
         }
@@ -270,7 +270,7 @@ fn sorted_kinds() -> Vec<(&'static str, Make)> {
     ]
 }
 
-/// Few enough that the tool does not shorten any (it cuts off what does not fit a buffer).
+/// Compares sorted listings. The sets are small, because the tool cuts off what does not fit a buffer.
 fn sorted(kind: &str, element: Make) -> Result {
     let families = [("inet", element), ("inet6", Random::net6 as Make)];
     let families = if kind == "hash:net" {

@@ -2,7 +2,7 @@
 
 use super::lines::{Grammar, pick};
 
-/// What an element consists of.
+/// A part of an element.
 #[derive(Clone, Copy, PartialEq)]
 enum Part {
     Ip,
@@ -73,7 +73,7 @@ impl Grammar {
         }
     }
 
-    /// One of few addresses near one another, so that a range of two has not many.
+    /// Returns one of a few close addresses, so that ranges between them stay small.
     fn common_address(&mut self) -> String {
         let low = self.random.below(12);
         if self.six ^ self.random.chance(2) {
@@ -139,7 +139,7 @@ impl Grammar {
             0 | 1 => {
                 let prefix = *pick(&mut self.random, &[most - 4, most - 1, most, most + 1]);
                 let prefix = match self.six {
-                    // The tool knows no other spelling of 128 here.
+                    // The tool accepts only the decimal 128 here. The help of the example names this.
                     true => prefix.to_string(),
                     false => self.number(prefix),
                 };
@@ -211,7 +211,7 @@ impl Grammar {
                 let protocol = self
                     .random
                     .one(&["tcp", "udp", "TCP", "sctp", "udplite", "6", "017", "0x11"]);
-                // The tool knows services by the protocol as it is written.
+                // The tool finds services only for protocols in lower case. The help names this.
                 let port = match protocol {
                     "TCP" => self.number(80),
                     _ => self.port_range(),

@@ -1,25 +1,25 @@
-//! Makes random command lines: most of them right, some wrong in one or two places.
+//! Makes random command lines. Most are right, some have one or two errors.
 
 use ipvset::ipset::AnyType;
 
 use crate::random::Random;
 
-/// The words of a command line. Each character is one byte: those above 127 are no UTF-8.
+/// The words of a command line. Each character stands for one byte, so the result need not be UTF-8.
 pub(crate) type Line = Vec<String>;
 
-/// A set and what is done to it.
+/// A set and the commands on it.
 pub(crate) struct Case {
     pub(crate) lines: Vec<Line>,
 }
 
-/// How lines are made.
+/// The state of the generator.
 pub(crate) struct Grammar {
     pub(super) random: Random,
-    /// The family of the set at hand.
+    /// Whether the family of the current set is IPv6.
     pub(super) six: bool,
-    /// Whether ranges have to begin with their first address or port and have more than one: what the
-    /// kernel keeps in a set with a mask, and what it says, is something else where they don't. The
-    /// crate gives it ranges in order, and an address alone for a range of one.
+    /// Whether ranges must be ascending and contain more than one address or port. For other ranges in
+    /// a set with a mask, the kernel's result depends on how the range is sent. The crate sends ranges
+    /// in ascending order, and a range of one address as that address.
     pub(super) ordered: bool,
 }
 
@@ -32,7 +32,7 @@ impl Grammar {
         }
     }
 
-    /// A set of a type, and some commands on it.
+    /// Makes commands that create a set of this type and change it.
     pub(crate) fn case(&mut self, kind: &'static str) -> Case {
         let mut lines = Vec::new();
         if kind == "list:set" {
@@ -47,7 +47,7 @@ impl Grammar {
         self.six = self.random.chance(30);
         let six = self.six;
         for number in 0..3 {
-            // Of more attempts to create it one is more likely to do.
+            // With several attempts, one is more likely to succeed.
             if number == 0 || self.random.chance(30) {
                 self.six = six ^ self.random.chance(3);
                 let line = self.create(kind);
@@ -101,7 +101,7 @@ impl Grammar {
         }
     }
 
-    /// Commands have many names.
+    /// Returns the first name of a command, or any of them.
     fn command(&mut self, names: &[&str]) -> String {
         match self.random.chance(60) {
             true => names[0].to_owned(),
@@ -148,7 +148,7 @@ impl Grammar {
         }
     }
 
-    /// Gives an option twice, or cuts one off.
+    /// Repeats an option, cuts one off, or adds an unknown one.
     fn repeat(&mut self, options: &mut Vec<Vec<String>>) {
         if self.random.chance(6) {
             if let Some(option) = options.first().cloned() {
@@ -168,7 +168,7 @@ impl Grammar {
         }
     }
 
-    /// Flags of the whole line.
+    /// Adds a flag of the whole line.
     fn flags(&mut self, line: &mut Line) {
         if self.random.chance(15) {
             let flag = self
@@ -179,7 +179,7 @@ impl Grammar {
         }
     }
 
-    /// `add`, `del`, `test`, and what is done to whole sets now and then.
+    /// Makes an `add`, `del` or `test`, and now and then a command on a whole set.
     fn entry(&mut self, kind: &'static str) -> Line {
         let mut line = Vec::new();
         let which = self.random.below(40);

@@ -1,7 +1,8 @@
-//! Random command lines, given to the real tool and to the example: the same status, the same
-//! sets, and the same words where the example promises them.
+//! Runs random command lines with the real tool and the example, and compares exit status, sets and
+//! messages.
 //!
-//! What differs and may is what the example's help names: [`alike`] and [`same_sets`] say so.
+//! [`alike`] and [`same_sets`] allow the differences that the example's help lists. The grammar does
+//! not make input for the others.
 
 mod elements;
 mod lines;
@@ -21,10 +22,11 @@ use crate::tool::{example, real};
 use lines::{Case, Grammar};
 use outcome::{Did, Outcome, one_by_one};
 
-/// How many sets a type gets, unless the variable IPVSET_GRAMMAR says otherwise.
+/// The number of sets for each type. The variable IPVSET_GRAMMAR replaces it.
 const CASES: u64 = 2;
 
-/// The tests of those types for which `wanted` holds. IPVSET_SEED gives other lines.
+/// Returns the tests of the types for which `wanted` holds. Other values of IPVSET_SEED make other
+/// lines.
 pub(crate) fn tests(wanted: impl Fn(&[&str]) -> bool) -> Vec<Test> {
     let number = |name, or| env::var(name).map_or(or, |it| it.parse().expect("a number"));
     let (cases, seed) = (number("IPVSET_GRAMMAR", CASES), number("IPVSET_SEED", 1));
@@ -59,7 +61,7 @@ struct Differences {
 }
 
 impl Differences {
-    /// Compares a case up to the first line that is different.
+    /// Compares a case up to the first line that differs.
     fn compare(&mut self, case: &Case, found: &Outcome, meant: &Outcome) -> Result {
         self.lines += case.lines.len();
         let mut log = String::new();
@@ -94,19 +96,19 @@ impl Differences {
     }
 }
 
-/// What `save` printed, without what chance and time decide.
+/// Returns the output of `save` without what depends on chance or time.
 fn state(saved: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     for line in saved.lines() {
-        // The tool forgets it.
+        // The tool does not print forceadd.
         let mut line = line.replace(" forceadd", "");
-        // Those that the lines name have zeros in them, the kernel's own hardly ever.
+        // Removes values that the kernel chose. Those of the grammar contain many zeros or ones.
         if let Some((before, value)) = line.split_once(" initval ") {
             if !value.starts_with("0x0000") && !value.starts_with("0xffffffff") {
                 line = before.to_owned();
             }
         }
-        // Thousands of seconds are left of what the lines name.
+        // Rounds up to the thousands of seconds that the grammar uses.
         let timeout = line.split_once(" timeout ");
         if let Some((before, rest)) = timeout.filter(|_| line.starts_with("add ")) {
             let digits = rest.find(|c: char| !c.is_ascii_digit());
@@ -122,8 +124,8 @@ fn state(saved: &str) -> String {
     lines.concat()
 }
 
-/// Whether sets are the same. The kernel gives a new entry the counters of one that was removed;
-/// the example does not.
+/// Whether sets are the same. With the tool, a new entry may start with the counters of a removed one;
+/// with the example they are zero.
 fn same_sets(found: &str, meant: &str) -> bool {
     let number = |word: &str| word.parse::<u64>().ok();
     let same_word = |(found, meant): (&str, &str)| {
@@ -137,7 +139,7 @@ fn same_sets(found: &str, meant: &str) -> bool {
     lines(found) == lines(meant) && found.lines().zip(meant.lines()).all(same_line)
 }
 
-/// What the crate refuses before it looks for words that are no options.
+/// Errors that the crate reports before it looks for unknown options.
 const REFUSED: &[&str] = &[
     "is an address that this type of set does not take",
     "keeps some kernels in an endless loop",
@@ -156,11 +158,11 @@ const REFUSED: &[&str] = &[
 ];
 
 fn alike(found: &Did, meant: &Did) -> bool {
-    // The tool was killed: it reads where it may not.
+    // The tool crashed, because it accessed invalid memory.
     if meant.status.is_none() {
         return true;
     }
-    // The tool knows before it has read all words; the crate asks the kernel then.
+    // The tool reports this before it has read all words, and the crate after that.
     if meant.message.contains("Your kernel is behind") {
         return found.status != Some(0);
     }
@@ -175,15 +177,15 @@ fn alike(found: &Did, meant: &Did) -> bool {
     {
         return found.message.is_empty() == meant.message.is_empty();
     }
-    // Of hash:ip,mac some kernels answer with a number that is no error's.
+    // For hash:ip,mac, some kernels answer with an invalid error number.
     if meant.message.contains("Unknown error -1") {
         return !found.message.is_empty();
     }
-    // Networks are shown as the kernel has them, and interfaces as they are.
+    // The example shows networks as the kernel stores them, and interfaces unchanged.
     tail(&found.message) == tail(&meant.message)
 }
 
-/// What is said of an element that is tested.
+/// Returns the end of a message about a tested element, without the element.
 fn tail(message: &str) -> &str {
     let tail = message.split_once(" is ").map(|(_, tail)| tail);
     let tested = tail.filter(|tail| tail.contains("in set "));

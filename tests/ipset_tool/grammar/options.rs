@@ -10,6 +10,7 @@ impl Grammar {
             1 => vec!["family".into(), if six { "ipv6" } else { "ipv4" }.into()],
             2 => vec![
                 "family".into(),
+                // Not unspec or any, which the example does not accept, as its help says.
                 self.random.one(&["INET", "foo", "inet4"]).into(),
             ],
             _ => vec![
@@ -157,9 +158,16 @@ impl Grammar {
                 Some(self.number(value))
             }
             "netmask" => {
-                let value = *pick(&mut self.random, &[0, 24, 28, 31, 32, 33, 64, 128, 129]);
+                // From the network of a range's first address on, the kernel adds every address to a
+                // hash:ip,port. With a prefix of 1 that takes minutes.
+                let shortest = if kind == "hash:ip,port" { 8 } else { 1 };
+                let value = *pick(
+                    &mut self.random,
+                    &[0, shortest, 8, 24, 28, 31, 32, 33, 64, 128, 129],
+                );
                 Some(self.number(value))
             }
+            // No mask without leading ones in IPv4, for the same reason.
             "bitmask" => Some(
                 self.random
                     .one(&[
@@ -184,6 +192,7 @@ impl Grammar {
                 Some(self.number(value))
             }
             "probes" | "resize" | "gc" => Some(self.number(7)),
+            // The example does not check every value of these, as its help says.
             "from" | "to" if kind == "bitmap:port" => Some("5".into()),
             "from" | "to" => Some("10.0.0.0".into()),
             "network" | "range" => Some("10.0.0.0/24".into()),

@@ -1,4 +1,4 @@
-//! Gives lines to a tool, and takes what it did.
+//! Runs lines with a tool and records the outcome.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -10,7 +10,7 @@ use lab::Namespace;
 use super::lines::Case;
 use crate::common::Result;
 
-/// What a line did.
+/// The outcome of a line.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Did {
     /// `None` if the tool was killed.
@@ -18,15 +18,15 @@ pub(crate) struct Did {
     pub(crate) message: String,
 }
 
-/// What a case did.
+/// The outcome of a case.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) lines: Vec<Did>,
-    /// What the real tool saves in the end.
+    /// The sets at the end, as the real tool saves them.
     pub(crate) saved: String,
 }
 
-/// Bytes as characters, as lines have them.
+/// Converts each byte to a character, as in lines.
 fn text(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(*byte)).collect()
 }
@@ -35,10 +35,10 @@ fn bytes(text: &str) -> impl Iterator<Item = u8> {
     text.chars().map(|c| c as u8)
 }
 
-/// Every line as the arguments of a process.
+/// Runs each line as a process of its own.
 pub(crate) fn one_by_one(program: &Path, place: &Namespace, case: &Case) -> Result<Outcome> {
-    // On a thread that is in the namespace: a process that has to enter it by itself is started
-    // far slower in a guest.
+    // Starts the processes from a thread in the namespace. In a guest, a process that enters the
+    // namespace by itself starts far more slowly.
     place.run(|| {
         let mut lines = Vec::new();
         for line in &case.lines {
