@@ -1,6 +1,6 @@
-//! IPVS over a connection that a program has already: the crate's messages through `genetlink`,
-//! on tokio. It adds a service and lists all, in a network namespace of its own, on a kernel that
-//! the lab finds or brings.
+//! Sends the crate's IPVS messages over a connection of the crate `genetlink`, on tokio. It adds a
+//! service and lists all services, in a new network namespace, on a kernel that the lab finds or
+//! starts.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -46,7 +46,7 @@ fn on_tokio() -> Result<(), Box<dyn Error + Send + Sync>> {
     })
 }
 
-/// Sends a message with the flags that it wants. `genetlink` finds the family's number.
+/// Sends a message with the flags that it needs. `genetlink` resolves the number of the family.
 async fn request(
     genetlink: &mut GenetlinkHandle,
     message: IpvsMessage,
@@ -60,7 +60,7 @@ async fn request(
     Ok(genetlink.request(message).await?)
 }
 
-/// What was answered, up to the end of the list or the ACK.
+/// Collects the reports up to the end of the list or the acknowledgement.
 async fn reports(
     answers: impl Stream<Item = Answer>,
 ) -> Result<Vec<Report>, Box<dyn Error + Send + Sync>> {

@@ -1,4 +1,4 @@
-//! The shell's side of the arguments: options in one word, names for numbers, and the commands
+//! Parses command lines: options joined in one word, names instead of numbers, and the commands
 //! that do not change anything.
 
 use ipvset::ipvs::{ForwardingMethod, Operation, Protocol, VirtualService, text};
@@ -11,7 +11,7 @@ use super::names::{self, System};
 pub(crate) enum Command {
     Help,
     Version,
-    /// What changes something is the crate's to understand.
+    /// A command that changes something. The crate parses it.
     Operation(Operation),
     List(Wish),
     Save {
@@ -22,10 +22,10 @@ pub(crate) enum Command {
 
 const TRY_HELP: &str = "Try `ipvsadm --help' for the commands.";
 
-/// What separates words.
+/// The characters that separate words.
 pub(crate) const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
 
-/// Short options with a value, which may stand in the same word.
+/// The short options whose value may follow in the same word.
 const WITH_VALUE: &str = "tufsMrwxyb";
 
 pub(crate) fn parse(arguments: Vec<String>) -> Result<Command, Failure> {
@@ -65,8 +65,9 @@ pub(crate) fn parse(arguments: Vec<String>) -> Result<Command, Failure> {
     }
 }
 
-/// What the tool makes of a command that somebody types, while one that is restored says what
-/// there was: it refuses what would not work, and gives a server the port that its packets have.
+/// Applies the tool's rules for typed commands. Refuses what would not work, and gives a server with
+/// direct routing or a tunnel the port of its service, which its packets have. Restored commands
+/// describe existing configuration and are not changed.
 pub(crate) fn as_typed(mut command: Command) -> Result<Command, Failure> {
     let Command::Operation(operation) = &mut command else {
         return Ok(command);
@@ -98,11 +99,11 @@ fn works(service: &VirtualService) -> Result<(), Failure> {
     let (address, protocol) = (service.key.socket_address(), service.key.protocol());
     let no_time = service.persistence.is_some_and(|it| it.timeout().is_zero());
     let why = if address.is_some_and(|it| it.port() == 0) && service.persistence.is_none() {
-        "port 0 is every port, and that needs -p"
+        "port 0 means every port and requires -p"
     } else if service.one_packet && protocol.is_some_and(|it| it != Protocol::UDP) {
-        "one-packet scheduling is for UDP and firewall marks"
+        "one-packet scheduling requires UDP or a firewall mark"
     } else if no_time {
-        "a persistence timeout is 1 second at least"
+        "the persistence timeout must be at least 1 second"
     } else {
         return Ok(());
     };
@@ -114,10 +115,11 @@ fn is(word: &str, short: &str, long: &str) -> bool {
 }
 
 fn goes_not(option: &str, command: &str) -> Failure {
-    Failure::Usage(format!("`{option}` does not go with `{command}`"))
+    Failure::Usage(format!("`{option}` cannot be used with `{command}`"))
 }
 
-/// Options of one word each, their values behind them, and addresses in numbers.
+/// Splits the arguments into one word for each option and value, and converts addresses to their
+/// usual form.
 fn apart(arguments: Vec<String>) -> Result<Vec<String>, Failure> {
     let mut words = Vec::new();
     let mut rest = arguments.into_iter();
@@ -141,7 +143,7 @@ fn apart(arguments: Vec<String>) -> Result<Vec<String>, Failure> {
                 | "-r"
                 | "--real-server"
         );
-        // A value may begin with a dash, and is no options then.
+        // A value may begin with a dash. It is not an option then.
         let value = match is_address || takes_value(&option) {
             true => value.or_else(|| rest.next()),
             false => value,
@@ -155,7 +157,7 @@ fn apart(arguments: Vec<String>) -> Result<Vec<String>, Failure> {
     match words.iter().find(|it| it.is_empty() || it.contains(BLANKS)) {
         None => Ok(words),
         Some(wrong) => Err(Failure::Usage(format!(
-            "`{wrong}` has spaces in it, or nothing, which no option has"
+            "`{wrong}` is empty or contains blanks"
         ))),
     }
 }
@@ -165,8 +167,8 @@ fn takes_value(option: &str) -> bool {
     short.is_some_and(|it| WITH_VALUE.contains(it)) || option == "--fwmark-service"
 }
 
-/// Puts the options of a word like `-Lnt10.0.0.1:80` apart, up to the last one, which is given
-/// with its value if it has one there.
+/// Splits the options of a word like `-Lnt10.0.0.1:80`. Returns the last one, with its value if the
+/// word contains it.
 fn last_of_short(argument: &str, words: &mut Vec<String>) -> (String, Option<String>) {
     for (at, letter) in argument.char_indices().skip(1) {
         let option = format!("-{letter}");
@@ -247,7 +249,7 @@ fn list(words: &[String]) -> Result<Wish, Failure> {
             (Some(chosen), None) => what = Some((word, chosen)),
             (Some(_), Some((other, _))) => {
                 return Err(Failure::Usage(format!(
-                    "`{word}` can't stand beside `{other}`"
+                    "`{word}` cannot be combined with `{other}`"
                 )));
             }
             (None, _) => {}
@@ -257,11 +259,13 @@ fn list(words: &[String]) -> Result<Wish, Failure> {
         wish.what = what;
         let columns = wish.stats || wish.rate || wish.thresholds;
         if what != What::Services && columns {
-            return Err(Failure::Usage(format!("`{word}` has no columns to choose")));
+            return Err(Failure::Usage(format!(
+                "the columns of `{word}` cannot be chosen"
+            )));
         }
     }
     if !key.is_empty() {
-        // The command that takes a service and nothing else.
+        // Parses the service as part of -Z, which takes nothing else.
         let line = format!("-Z {}", key.join(" "));
         match text::parse_with(&line, &System).next() {
             Some(Ok(line)) => match line.operation {

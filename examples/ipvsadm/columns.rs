@@ -1,4 +1,4 @@
-//! The columns of the listings of services and servers.
+//! The columns of listings of services and servers.
 
 use std::io::Write;
 
@@ -10,7 +10,8 @@ use super::failure::Failure;
 use super::list::Wish;
 use super::names::Names;
 
-/// Which columns there are. Of several wishes the first in this order counts, as with the tool.
+/// The columns of a listing. If several are requested, the first in this order is used, as in the
+/// tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Stats,
@@ -166,10 +167,10 @@ impl Columns {
         Ok(())
     }
 
-    /// A column of nine characters, in decimal units if it would not fit otherwise.
+    /// Formats a counter in nine characters, with a decimal unit if it would not fit otherwise.
     fn counter(&self, value: u64) -> String {
         if self.exact {
-            // One that does not fit still has a space ahead.
+            // A number that does not fit still starts with a space.
             return format!(" {value:>8}");
         }
         let (unit, letter) = match value {
@@ -183,11 +184,11 @@ impl Columns {
     }
 }
 
-/// The scheduler and everything else that is configured of a service.
+/// The scheduler and the other options of a service.
 fn scheduling(service: &ServiceInfo) -> String {
     let config = &service.config;
     let mut text = config.scheduler.to_string();
-    // Their names are the crate's to know.
+    // Takes the flags' names from the crate's text.
     if let Some((_, flags)) = config.to_string().split_once(" -b ") {
         text += &format!(" ({flags})");
     }

@@ -1,4 +1,4 @@
-//! `-L -c`: the table of connections.
+//! The command `-L -c`: prints the table of connections.
 
 use std::io::Write;
 

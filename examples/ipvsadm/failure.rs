@@ -1,4 +1,4 @@
-//! What goes wrong, and the exit status that says so.
+//! Failures and their exit status.
 
 use std::fmt;
 use std::io;
@@ -6,11 +6,11 @@ use std::process::ExitCode;
 
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The arguments are not what they can be.
+    /// The arguments are wrong.
     Usage(String),
-    /// The kernel refused, or can't be asked.
+    /// The kernel refused the request or could not be asked.
     Refused(ipvset::Error),
-    /// The one service that was to be listed is not there.
+    /// The service to list does not exist.
     NotListed(ipvset::Error),
     /// Lines that could not be restored, each with its number.
     Lines(Vec<(usize, Failure)>),
@@ -18,7 +18,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Whoever reads the output has seen enough.
+    /// Whether the reader of the output closed its pipe.
     pub(crate) fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
@@ -31,7 +31,7 @@ impl Failure {
         match self {
             Self::Usage(_) => 2,
             Self::NotListed(_) => 1,
-            // What the crate refuses without asking the kernel is wrong on any machine.
+            // The crate refused it without asking the kernel, so the arguments are wrong on any machine.
             Self::Refused(error) if error.is_invalid_input() && error.errno().is_none() => 2,
             Self::Refused(_) | Self::Io(_) => 255,
             Self::Lines(lines) => lines.iter().map(|(_, it)| it.code()).max().unwrap_or(255),
@@ -69,8 +69,8 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Text that can't be read, as a mistake in the arguments: without the place in a text that
-/// nobody wrote.
+/// Converts an error in parsed text to a failure of the arguments. Drops the line and column, because
+/// the user did not write that text.
 pub(crate) fn unreadable(error: &ipvset::Error) -> Failure {
     let text = error.to_string();
     let place = error

@@ -1,4 +1,4 @@
-//! `-L`: services with their servers, timeouts, sync daemons.
+//! The command `-L`: prints services with their servers, timeouts, or sync daemons.
 
 use std::io::Write;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use super::connections;
 use super::failure::Failure;
 use super::names::Names;
 
-/// What is to be listed, and how.
+/// What to list, and in which format.
 #[derive(Debug, Default)]
 pub(crate) struct Wish {
     pub(crate) what: What,
-    /// This service alone.
+    /// The only service to list.
     pub(crate) service: Option<ServiceKey>,
     pub(crate) numeric: bool,
     pub(crate) exact: bool,
@@ -87,8 +87,8 @@ pub(crate) fn table(ipvs: &mut Ipvs) -> Result<Table, Failure> {
     Ok(entries.map(|it| (it.service, it.servers)).collect())
 }
 
-/// Services of addresses before those of firewall marks, IPv4 before IPv6, then by protocol,
-/// address and port; servers by address and port.
+/// Sorts a table. Services with addresses come before those with firewall marks, IPv4 before IPv6, and
+/// then protocol, address and port decide. Servers are sorted by address and port.
 pub(crate) fn sort(table: &mut Table) {
     table.sort_by_key(|(service, _)| order(&service.key()));
     for (_, servers) in table {
@@ -126,7 +126,7 @@ fn daemons(out: &mut impl Write) -> Result<(), Failure> {
 fn daemon_line(daemon: &SyncDaemon, out: &mut impl Write) -> Result<(), Failure> {
     let (role, interface, id) = (daemon.role, &daemon.interface, daemon.sync_id);
     write!(out, "{role} sync daemon (mcast={interface}, syncid={id}")?;
-    // Kernels before 4.3 do not say more.
+    // Kernels before 4.3 do not report the rest.
     if let Some(length) = daemon.max_length {
         write!(out, ", maxlen={length}")?;
     }

@@ -1,9 +1,8 @@
 //! `ipvsadm` over ipvset: its commands, options, listings and exit status.
 //!
-//! A thin layer. What the options mean, which go with which command and how a table is written
-//! down is known to the crate (`ipvset::ipvs::text`); here are only the shell's side of the
-//! arguments, names instead of numbers, and the columns of the listings. `--help` says where
-//! this differs from `ipvsadm` 1.31, and why.
+//! The crate (`ipvset::ipvs::text`) parses the options, checks which commands accept them, and
+//! formats saved tables. This program only splits the arguments into words, resolves names, and
+//! prints listings. `--help` lists the differences from `ipvsadm` 1.31 with their reasons.
 
 mod arguments;
 mod columns;
@@ -32,10 +31,10 @@ fn main() -> ExitCode {
     let mut out = Output::new(BufWriter::new(io::stdout().lock()));
     let command = arguments::parse(arguments).and_then(arguments::as_typed);
     let done = command.and_then(|command| run(command, &mut out));
-    // What was listed before a failure comes before it.
+    // Flushes the listing, so that it precedes the message of a failure.
     let lost = out.finish();
     if let Some(error) = lost {
-        say(format_args!("The output can't be written: {error}"));
+        say(format_args!("The output cannot be written: {error}"));
     }
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -47,7 +46,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Writes a line to standard error, if that can be done: nobody is left to be told otherwise.
+/// Writes a line to standard error. Ignores a failure, which could not be reported anywhere.
 fn say(line: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{line}");
 }

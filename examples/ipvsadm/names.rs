@@ -1,4 +1,4 @@
-//! Names of hosts and ports for addresses, and the other way round, from the system's resolver.
+//! Looks up names of hosts and ports, and addresses of names, with the system's resolver.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -10,18 +10,18 @@ use dns_lookup::{AddrInfoHints, SockType, getaddrinfo, getnameinfo};
 use ipvset::ipvs::{Family, Protocol, text};
 use nix::libc::{AF_INET, AF_INET6, AI_NUMERICHOST, NI_DGRAM, NI_NUMERICHOST, NI_NUMERICSERV};
 
-/// How long one answer is waited for. If it does not come, no other one is asked for: a
-/// listing of a thousand servers is no place to learn that the resolver is out of reach.
+/// How long to wait for one answer. After a first timeout no other names are asked for, because a
+/// listing of a thousand servers would take too long.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Writes addresses, by name if names are wanted and there are some.
+/// Formats addresses, with names if they are wanted and exist.
 pub(crate) struct Names {
     resolver: Option<Resolver>,
     hosts: HashMap<IpAddr, String>,
     ports: HashMap<(u16, bool), String>,
 }
 
-/// A thread that asks for names of hosts, so that nobody has to wait for them for long.
+/// A thread that asks for names of hosts, so that waiting for them can be limited.
 struct Resolver {
     questions: Sender<IpAddr>,
     answers: Receiver<(IpAddr, String)>,
@@ -55,7 +55,7 @@ impl Names {
         }
         let answer = self.resolver.as_ref().and_then(|it| it.ask(ip));
         if answer.is_none() && self.resolver.take().is_some() {
-            let why = "The resolver does not answer; what is left is shown in numbers.";
+            let why = "The resolver does not answer; the remaining addresses are shown in numbers.";
             super::say(format_args!("{why}"));
         }
         let host = answer.unwrap_or_else(|| ip.to_string());
@@ -63,7 +63,7 @@ impl Names {
         host
     }
 
-    /// Names of ports are in a local file, which needs no patience.
+    /// Looks up the name of a port. It comes from a local file, so no timeout is needed.
     fn port(&mut self, port: u16, protocol: Option<Protocol>) -> String {
         let datagram = match protocol {
             Some(Protocol::TCP) => false,
@@ -105,7 +105,7 @@ impl Resolver {
     }
 }
 
-/// What the system knows.
+/// The names that the system knows.
 pub(crate) struct System;
 
 impl text::Names for System {
@@ -122,8 +122,8 @@ impl text::Names for System {
     }
 
     fn port(&self, service: &str, protocol: Protocol) -> Option<u16> {
-        // The resolver takes numbers, and more of them than there are ports; and it knows the
-        // ports of TCP and UDP only.
+        // The resolver accepts numbers, even some that are not ports. It knows only the ports of TCP
+        // and UDP.
         if service.bytes().all(|it| it.is_ascii_digit()) {
             return None;
         }
@@ -145,8 +145,8 @@ fn first(host: Option<&str>, port: Option<&str>, hints: AddrInfoHints) -> Option
     Some(found.next()?.ok()?.sockaddr)
 }
 
-/// An IPv4 address in any form that the tool takes, such as `10.1` or `0x0a000001`, in the usual
-/// one: of `HOST[:PORT]`. Anything else stays as it is, and nobody is asked.
+/// Rewrites the IPv4 address of a `HOST[:PORT]` from any form that the tool accepts, such as `10.1` or
+/// `0x0a000001`, to the usual one. Returns other text unchanged, and asks no resolver.
 pub(crate) fn usual_form(text: &str) -> String {
     let (host, behind) = text.split_at(text.find(':').unwrap_or(text.len()));
     let hints = AddrInfoHints {

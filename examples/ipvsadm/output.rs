@@ -1,9 +1,9 @@
-//! Standard output, which may be full or closed.
+//! Standard output that may be full or closed.
 
 use std::io::{self, ErrorKind, Write};
 
-/// Writes as long as that can be done. What can't be written does not keep a command from doing
-/// what it does: only a pipe that nobody reads any more is an error, so that long listings end.
+/// A writer that drops everything after a failure, so that a command is carried out even if its
+/// output is lost. Only a closed pipe is an error, so that long listings end.
 pub(crate) struct Output<W> {
     inner: W,
     lost: Option<io::Error>,
@@ -14,7 +14,8 @@ impl<W: Write> Output<W> {
         Self { inner, lost: None }
     }
 
-    /// Writes what is still to be written. Returns why something was lost, if the reader wanted it.
+    /// Flushes the output. Returns the error if output was lost, except when the reader closed the
+    /// pipe.
     pub(crate) fn finish(mut self) -> Option<io::Error> {
         let _ = self.flush();
         self.lost.filter(|it| it.kind() != ErrorKind::BrokenPipe)

@@ -1,4 +1,4 @@
-//! `-R`: commands from a text, one a line.
+//! The command `-R`: carries out commands from standard input, one in each line.
 
 use std::io::{BufRead, Write};
 
@@ -7,7 +7,7 @@ use ipvset::ipvs::{Ipvs, Operation};
 use super::arguments::{BLANKS, Command, parse};
 use super::failure::Failure;
 
-/// Reads everything before it does anything: a text that can't be understood changes nothing.
+/// Reads all lines before it carries out any, so that input with a wrong line changes nothing.
 pub(crate) fn restore(text: impl BufRead, out: &mut impl Write) -> Result<(), Failure> {
     let mut commands = Vec::new();
     let mut wrong = Vec::new();
@@ -41,7 +41,7 @@ pub(crate) fn restore(text: impl BufRead, out: &mut impl Write) -> Result<(), Fa
     }
 }
 
-/// The command of a line, if it has one.
+/// Reads the command of a line. Returns `None` for an empty line or a comment.
 fn read(line: &[u8]) -> Result<Option<Command>, Failure> {
     let start = line.trim_ascii_start();
     if start.starts_with(b"#") {
@@ -60,12 +60,14 @@ fn read(line: &[u8]) -> Result<Option<Command>, Failure> {
         return Ok(None);
     }
     match parse(words)? {
-        Command::Restore => Err(Failure::Usage("a restored text restores none".into())),
+        Command::Restore => Err(Failure::Usage(
+            "--restore cannot be used in restored input".into(),
+        )),
         command => Ok(Some(command)),
     }
 }
 
-/// Carries operations out, however many fail, and empties their list.
+/// Carries out operations, goes on after failures, and empties their list.
 fn carry_out(
     operations: &mut Vec<(usize, Operation)>,
     failed: &mut Vec<(usize, Failure)>,

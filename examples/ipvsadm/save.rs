@@ -1,4 +1,4 @@
-//! `-S`: the table as the arguments that make it.
+//! The command `-S`: prints the table as commands that create it.
 
 use std::io::Write;
 
@@ -26,7 +26,7 @@ pub(crate) fn save(numeric: bool, out: &mut impl Write) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What the crate writes behind the part that may be a name here.
+/// Returns the crate's text behind `start`, which a name may replace.
 fn behind(what: &impl ToString, start: &str) -> String {
     let text = what.to_string();
     text.strip_prefix(start).unwrap_or(&text).to_owned()

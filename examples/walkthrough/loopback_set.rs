@@ -1,4 +1,4 @@
-//! Step 5: the masquerade narrowed to what a set lists.
+//! Step 5: the masquerade restricted to the entries of a set.
 
 use std::net::Ipv4Addr;
 

@@ -1,5 +1,5 @@
-//! The walkthrough: a Kubernetes-like Service by hand. Each file is a step; each example runs
-//! the steps up to its own.
+//! The walkthrough: builds a Service like that of Kubernetes by hand. Each file is a step, and each
+//! example runs the steps up to its own.
 
 mod environment;
 mod hairpin;
@@ -16,7 +16,7 @@ use lab::Needs;
 use report::Report;
 use world::World;
 
-/// What steps give: errors are told, not handled.
+/// The result of a step. Errors are reported, not handled.
 type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// The Service: its cluster IP and port.
@@ -47,29 +47,30 @@ const STEPS: [(Step, Run); 6] = [
 
 const HELP: &str = "\
 Options:
-  --shell            leave the finished environment up and open a shell in it, so that curl, ip,
-                     ipvsadm and ipset can be tried by hand; leaving it tears everything down
-  --leave-out TEXT   leave out the commands that contain TEXT, to see what they are needed for
-                     (may be given more than once)
-  --help             this text
+  --shell            keep the finished environment and open a shell in it, to try curl, ip,
+                     ipvsadm and ipset by hand; exiting the shell removes everything
+  --leave-out TEXT   skip the commands that contain TEXT, to see why they are needed (may be
+                     given more than once)
+  --help             print this text
 
-Prints for every step what it does, the command that it replaces, the request made, what should
-happen and what did. Ends with status 0 if every request went as it must, else with 1.
+Prints what each step does, the command that it replaces, the request that it sends, and the
+expected and the actual outcome. Exits with status 0 if every request had the expected outcome,
+else with 1.
 
-It runs on the running kernel if that has IPVS and you may use it, in network namespaces of its
-own, and else on User Mode Linux (Debian's package user-mode-linux), which needs no root.
-IPVSET_UML and IPVSET_UML_MODULES name another such kernel and its modules folder. The commands
-ipset and ipvsadm are not needed, but for the shell; iptables is.
+It uses the running kernel, in new network namespaces, if that kernel has IPVS and you may use it.
+Otherwise it uses User Mode Linux (Debian's package user-mode-linux), which does not need root.
+IPVSET_UML and IPVSET_UML_MODULES name another such kernel and its folder of modules. It needs the
+command iptables, and in the shell also ipset and ipvsadm.
 ";
 
-/// What the command line asks for.
+/// The options of the command line.
 #[derive(Debug, Default)]
 pub struct Options {
     shell: bool,
     leave_out: Vec<String>,
 }
 
-/// Runs the steps up to `last` on a kernel that has what they need.
+/// Runs the steps up to `last` on a kernel that meets their needs.
 pub fn main(last: Step, about: &str) -> ExitCode {
     if std::env::args()
         .skip(1)
@@ -78,8 +79,8 @@ pub fn main(last: Step, about: &str) -> ExitCode {
         print!("{about}\n\n{HELP}");
         return ExitCode::SUCCESS;
     }
-    // On User Mode Linux the program starts again as the guest's first process, with arguments
-    // that are not its own: only what comes after this may look at them closely.
+    // On User Mode Linux the program starts again as the guest's first process, with other
+    // arguments. So they are checked only inside `lab::main`.
     lab::main(&Needs::ipvs().and_rules(), || {
         match options(std::env::args().skip(1)) {
             Ok(options) => {
@@ -107,7 +108,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Strin
             "--shell" => options.shell = true,
             "--leave-out" => match arguments.next() {
                 Some(text) => options.leave_out.push(text),
-                None => return Err("--leave-out needs a text".into()),
+                None => return Err("--leave-out requires a text".into()),
             },
             other => return Err(format!("unknown option {other}")),
         }

@@ -1,4 +1,4 @@
-//! Prints each step as it runs, and judges what the requests of the table must show.
+//! Prints each step while it runs, and compares the outcome of each request with the expected one.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -8,19 +8,19 @@ use lab::http;
 use super::world::{Neighbor, World};
 use super::{Fallible, Options};
 
-/// How long an answer that must come is waited for, on however busy a machine.
+/// How long to wait for an answer that must come, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long an answer that must not come is waited for.
+/// How long to wait for an answer that must not come.
 const IMPATIENCE: Duration = Duration::from_secs(1);
 
-/// What a request must show.
+/// The expected outcome of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expect {
-    /// It succeeds, answered by this server.
+    /// This server answers.
     AnsweredBy(&'static str),
-    /// It succeeds, whichever server answers.
+    /// Any server answers.
     Answered,
-    /// Nobody answers.
+    /// No server answers.
     TimesOut,
 }
 
@@ -34,7 +34,7 @@ impl Display for Expect {
     }
 }
 
-/// The running account of a walkthrough.
+/// Prints a walkthrough and counts its requests.
 pub struct Report {
     left_out: Vec<String>,
     rows: usize,
@@ -50,7 +50,7 @@ impl Report {
         }
     }
 
-    /// The headline of a step, and what it is about.
+    /// Prints the headline and the description of a step.
     pub fn step(&self, number: u8, title: &str, about: &str) {
         println!("\n{number} {title}\n");
         for line in about.lines() {
@@ -59,14 +59,15 @@ impl Report {
         println!();
     }
 
-    /// A remark between commands.
+    /// Prints a remark between commands.
     pub fn note(&self, text: &str) {
         for line in text.lines() {
             println!("  {}", line.trim());
         }
     }
 
-    /// Does what one command of the walkthrough did. `request` says how it is asked for here.
+    /// Prints a command and carries out `work` in its place. `request` describes the request that
+    /// replaces the command.
     pub fn command<T: Default>(
         &self,
         command: &str,
@@ -87,7 +88,8 @@ impl Report {
         Ok(done?)
     }
 
-    /// Sends one HTTP request, and holds what comes of it against what must.
+    /// Sends one HTTP request and compares its outcome with the expected one. Returns the name of the
+    /// server, or an empty text if none answered as expected.
     pub fn check(&mut self, world: &World, from: Neighbor, to: &str, expect: Expect) -> String {
         self.rows += 1;
         let name = if to == super::VIP {
@@ -131,7 +133,7 @@ impl Report {
         came.unwrap_or_default()
     }
 
-    /// The last line: an error if a row differed.
+    /// Prints the last line. Fails if the outcome of a request differed.
     pub fn finish(self) -> Fallible<()> {
         if self.differing.is_empty() {
             println!("All {} requests went as they must.", self.rows);

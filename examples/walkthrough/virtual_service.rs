@@ -6,7 +6,7 @@ use super::report::Expect::AnsweredBy;
 use super::world::{Neighbor, World};
 use super::{Fallible, Report, VIP};
 
-/// The Service of the walkthrough: what the steps that add servers name it by.
+/// The Service of the walkthrough, which also identifies it when steps add servers.
 pub fn service() -> Fallible<VirtualService> {
     Ok(VirtualService::tcp(VIP.parse()?).scheduler(Scheduler::RoundRobin))
 }

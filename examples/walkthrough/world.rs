@@ -1,4 +1,4 @@
-//! What the steps build: the host's network and the pods with their servers.
+//! The environment that the steps build: the host's network and the pods with their servers.
 
 use std::fmt::Display;
 
@@ -11,7 +11,7 @@ use super::{Fallible, Report};
 /// The bridge's address on the host.
 pub const ADDRESS_OF_BRIDGE: &str = "10.0.0.1/24";
 
-/// Where a request comes from.
+/// The origin of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Neighbor {
     Host,
@@ -28,7 +28,7 @@ impl Neighbor {
         }
     }
 
-    /// The address of a pod, with the length of its network's prefix.
+    /// The address, with the prefix length of its network.
     fn address(self) -> &'static str {
         match self {
             Self::Host => ADDRESS_OF_BRIDGE,
@@ -37,7 +37,7 @@ impl Neighbor {
         }
     }
 
-    /// What the walkthrough writes before a command that runs there.
+    /// The text that the walkthrough puts before a command that runs there.
     pub fn prefix(self) -> String {
         match self {
             Self::Host => String::new(),
@@ -52,7 +52,7 @@ impl Display for Neighbor {
     }
 }
 
-/// Everything that the steps made; dropping it takes it down.
+/// Everything that the steps create. Dropping it removes all of it.
 pub struct World {
     pub host: Namespace,
     dustin: Namespace,
@@ -62,7 +62,7 @@ pub struct World {
 }
 
 impl World {
-    /// The host as the walkthrough finds it: connected to something, with a default route.
+    /// Sets up the host as the walkthrough expects it: with an uplink and a default route.
     pub fn new() -> Fallible<Self> {
         lab::link::dummy("uplink0")?;
         lab::address::add("192.0.2.2/24", "uplink0")?;
@@ -85,7 +85,7 @@ impl World {
         }
     }
 
-    /// Connects a pod to the bridge. (Its namespace was made with the world.)
+    /// Connects a pod to the bridge. `new` has created its namespace.
     pub fn add_pod(&mut self, pod: Neighbor, report: &Report) -> Fallible<()> {
         let (veth, peer) = (format!("veth_{pod}"), format!("veth_ns_{pod}"));
         let namespace = self.namespace(pod);
@@ -136,7 +136,7 @@ impl World {
         Ok(())
     }
 
-    /// One iptables rule.
+    /// Changes one iptables rule.
     pub fn firewall(&self, report: &Report, rule: Rule) -> Fallible<()> {
         let Rule {
             table,
@@ -165,7 +165,7 @@ impl World {
     }
 }
 
-/// What a firewall command does with its rule.
+/// Whether a firewall command adds or removes its rule.
 pub enum Change {
     Append,
     Delete,
@@ -180,7 +180,7 @@ pub struct Rule<'a> {
 }
 
 impl<'a> Rule<'a> {
-    /// A rule of the nat table's POSTROUTING chain.
+    /// A command on the nat table's POSTROUTING chain.
     pub fn postrouting(change: Change, what: &'a str) -> Self {
         Self {
             table: "nat",
