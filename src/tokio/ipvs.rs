@@ -97,12 +97,13 @@ impl Ipvs {
     /// - [`NotFound`](crate::ErrorKind::NotFound) if the kernel has no such scheduler or
     ///   persistence engine.
     /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) as for [`VirtualService::validate`].
-    /// - [`Unavailable`](crate::ErrorKind::Unavailable) for IPv6 on a kernel without it.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable) if the address is IPv6 and the kernel does
+    ///   not support IPv6.
     pub async fn add_service(&mut self, service: &VirtualService) -> Result<()> {
         self.execute(&Operation::AddService(service.clone())).await
     }
 
-    /// Changes the service with this key to exactly this one.
+    /// Replaces the whole configuration of the service with this key.
     ///
     /// # Errors
     /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service, scheduler or
@@ -113,25 +114,26 @@ impl Ipvs {
             .await
     }
 
-    /// Adds a service, or changes the one with this key to exactly this one.
+    /// Adds a service, or replaces the whole configuration of the one with this key.
     ///
     /// # Errors
-    /// Those of [`add_service`](Self::add_service) except
-    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists), and
-    /// [`NotFound`](crate::ErrorKind::NotFound) if another program removes the service between the
-    /// two attempts.
+    /// Those of [`Ipvs::add_service`] except
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists), and:
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if another program removed the service after the
+    ///   kernel refused to add it and before it was changed.
     pub async fn put_service(&mut self, service: &VirtualService) -> Result<()> {
         self.execute(&Operation::PutService(service.clone())).await
     }
 
-    /// Reads a service, lets `change` modify it, and writes it back. Returns what was written.
+    /// Reads a service, passes its configuration to `change`, writes it back, and returns what
+    /// was written.
     ///
-    /// The kernel can only overwrite a whole service, so a change that another program makes
-    /// between the reading and the writing is lost.
+    /// The kernel can only overwrite the whole configuration of a service. A change that another
+    /// program makes between the reading and the writing is lost.
     ///
     /// # Errors
-    /// Those of [`update_service`](Self::update_service), and
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if `change` modifies the key.
+    /// Those of [`Ipvs::update_service`], and:
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if `change` changed the key.
     pub async fn change_service(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -142,11 +144,12 @@ impl Ipvs {
 
     /// Changes the scheduler of a service and nothing else.
     ///
-    /// The flags stay, whether or not the new scheduler knows them. [`VirtualService::warnings`]
-    /// reports flags that it does not know.
+    /// This reads the service and writes it back, as [`Ipvs::change_service`] does. The
+    /// scheduler's flags stay as they are, even if the new scheduler ignores them (see
+    /// [`VirtualService::warnings`]).
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such service or scheduler.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service or scheduler.
     pub async fn set_scheduler(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -155,11 +158,15 @@ impl Ipvs {
         self.client.set_scheduler(service.into(), scheduler).await
     }
 
-    /// Changes the scheduler flags in `mask` to their values in `flags`, and nothing else.
+    /// Sets the scheduler flags of a service that are in `mask` to their values in `flags`, and
+    /// changes nothing else.
+    ///
+    /// This reads the service and writes it back, as [`Ipvs::change_service`] does.
     ///
     /// # Errors
     /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service.
-    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) for bits that are not scheduler flags.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if `flags` contains bits that do not
+    ///   belong to the scheduler: see [`VirtualService::validate`].
     pub async fn set_scheduler_flags(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -171,18 +178,18 @@ impl Ipvs {
             .await
     }
 
-    /// Removes a service with its servers.
+    /// Removes a service and its servers.
     ///
-    /// Its connections stay in the kernel's table, as with [`remove_server`](Self::remove_server).
+    /// The service's connections stay in the kernel's table: see [`Ipvs::remove_server`].
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such service.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service.
     pub async fn remove_service(&mut self, service: impl Into<ServiceKey>) -> Result<()> {
         self.execute(&Operation::RemoveService(service.into()))
             .await
     }
 
-    /// Removes a service with its servers if it exists.
+    /// Removes a service and its servers if the service exists.
     ///
     /// # Errors
     /// Only those that [every method](Self#errors) can return.
@@ -203,9 +210,10 @@ impl Ipvs {
     /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service.
     /// - [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the service has a server with this
     ///   address and port.
-    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) as for [`RealServer::validate`], for an
-    ///   address that is neither unicast nor local by this machine's routes, and for an address of
-    ///   another family than the service's while a sync daemon runs.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) as for [`RealServer::validate`]. The
+    ///   kernel also refuses an address that is neither unicast nor local according to this
+    ///   machine's routes. While a sync daemon runs, it refuses a server of another family than the
+    ///   service.
     pub async fn add_server(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -215,7 +223,7 @@ impl Ipvs {
             .await
     }
 
-    /// Changes the server with this address and port to exactly this one.
+    /// Replaces the whole configuration of the server with this address and port.
     ///
     /// # Errors
     /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service or server.
@@ -229,14 +237,14 @@ impl Ipvs {
             .await
     }
 
-    /// Adds a server to a service, or changes the one with this address and port to exactly this
-    /// one.
+    /// Adds a server to a service, or replaces the whole configuration of the one with this
+    /// address and port.
     ///
     /// # Errors
-    /// Those of [`add_server`](Self::add_server) except
-    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists), and
-    /// [`NotFound`](crate::ErrorKind::NotFound) if another program removes the server between the
-    /// two attempts.
+    /// Those of [`Ipvs::add_server`] except [`AlreadyExists`](crate::ErrorKind::AlreadyExists),
+    /// and:
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if another program removed the server after the
+    ///   kernel refused to add it and before it was changed.
     pub async fn put_server(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -246,14 +254,17 @@ impl Ipvs {
             .await
     }
 
-    /// Reads a server, lets `change` modify it, and writes it back. Returns what was written.
+    /// Reads a server, passes its configuration to `change`, writes it back, and returns what
+    /// was written.
     ///
-    /// The kernel can only overwrite a whole server, so a change that another program makes between
-    /// the reading and the writing is lost.
+    /// The kernel can only overwrite the whole configuration of a server. For example, a request
+    /// that contains only a weight turns a GUE tunnel into an IP-in-IP tunnel. A change that
+    /// another program makes between the reading and the writing is lost.
     ///
     /// # Errors
-    /// Those of [`update_server`](Self::update_server), and
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if `change` modifies the address or port.
+    /// Those of [`Ipvs::update_server`], and:
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if `change` changed the address or the
+    ///   port.
     pub async fn change_server(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -267,12 +278,15 @@ impl Ipvs {
 
     /// Changes the weight of a server and nothing else.
     ///
-    /// With weight 0, the server keeps its connections. Whether it gets new ones depends on
-    /// persistence and the scheduler: see [`RealServer::weight`](RealServer#structfield.weight).
+    /// This reads the server and writes it back, as [`Ipvs::change_server`] does.
+    ///
+    /// A server with weight 0 keeps its connections. Whether it gets new ones depends on
+    /// persistence and the scheduler: see
+    /// [`RealServer::weight`](RealServer#structfield.weight).
     ///
     /// # Errors
     /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service or server.
-    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) for a weight above 2,147,483,647.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if the weight is above 2,147,483,647.
     pub async fn set_weight(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -282,7 +296,11 @@ impl Ipvs {
         self.client.set_weight(service.into(), server, weight).await
     }
 
-    /// Changes the thresholds of a server and nothing else.
+    /// Changes the connection thresholds of a server and nothing else.
+    ///
+    /// This reads the server and writes it back, as [`Ipvs::change_server`] does. For their
+    /// meaning, see [`RealServer::upper_threshold`](RealServer#structfield.upper_threshold) and
+    /// [`RealServer::lower_threshold`](RealServer#structfield.lower_threshold).
     ///
     /// # Errors
     /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service or server.
@@ -301,14 +319,15 @@ impl Ipvs {
 
     /// Removes a server from a service.
     ///
-    /// Its connections stay in the kernel's table, and their packets are dropped until they time
-    /// out. With the sysctl [`EXPIRE_NODEST_CONN`](crate::ipvs::proc::sysctl::EXPIRE_NODEST_CONN)
-    /// on, they end at once (Linux 5.9 or later), and a client's next packet goes to another
-    /// server. To let them end by themselves, set the weight to 0 first: see the
+    /// The server's connections stay in the kernel's table, and their packets are dropped until
+    /// the connections time out. If the sysctl
+    /// [`EXPIRE_NODEST_CONN`](crate::ipvs::proc::sysctl::EXPIRE_NODEST_CONN) is on (Linux 5.9 or
+    /// later), the connections end at once, and a client's next packet goes to another server.
+    /// To let connections end by themselves, set the weight to 0 first: see the
     /// [guide](crate::guide::drain).
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such service or server.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service or server.
     pub async fn remove_server(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -342,13 +361,15 @@ impl Ipvs {
         self.client.execute(operation).await
     }
 
-    /// Carries out operations as the iterator returns them, as a [`Batch`] does.
+    /// Carries out many operations in few system calls.
     ///
-    /// It holds no more of them than fit into one datagram. So with [`OnFailure::Stop`], the
-    /// operations before a refused one are carried out.
+    /// This sends the operations as a [`Batch`] does, but takes them from the iterator as it
+    /// sends them, and never holds more of them than fit into one datagram. With
+    /// [`OnFailure::Stop`], it therefore carries out the operations that come before one that is
+    /// refused.
     ///
     /// # Errors
-    /// Those of [`Batch::send`].
+    /// Those of [`Batch::send`]. The [`Outcome`] contains the operations that failed.
     pub async fn execute_all(
         &mut self,
         operations: impl IntoIterator<Item = Operation>,
@@ -357,7 +378,8 @@ impl Ipvs {
         self.client.execute_all(operations, on_failure).await
     }
 
-    /// Starts a batch: operations that are carried out together, in few system calls.
+    /// Returns an empty [`Batch`], which collects operations and sends them in few system
+    /// calls.
     pub fn batch(&mut self) -> Batch<'_> {
         Batch {
             client: &mut self.client,
@@ -369,33 +391,41 @@ impl Ipvs {
 
 /// # Reading the table
 impl Ipvs {
-    /// Reads a service.
+    /// Reads one service.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such service.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service.
     pub async fn service(&mut self, service: impl Into<ServiceKey>) -> Result<ServiceInfo> {
         self.client.service(service.into()).await
     }
 
-    /// Reads all services, each once. Returns an empty list if there are none.
+    /// Reads all services. The list contains each service once.
     ///
-    /// The kernel does not report services that are added or removed while it lists them, and may
-    /// then skip one that existed all the time. From Linux 7.1 on, the list is read again if it may
-    /// lack some: see [`ipvs::Ipvs::services`](crate::ipvs::Ipvs::services).
+    /// The kernel does not report that services were added or removed while it lists them, and
+    /// then it may skip a service that existed the whole time. If it lists a service twice, this
+    /// method returns the later report.
+    ///
+    /// From Linux 7.1 on, the kernel also moves the services into a larger table by itself, some
+    /// milliseconds after many were added. A list of more than about a hundred services can miss
+    /// some then. On these kernels this method reads the list again unless it contains as many
+    /// services as `/proc/net/ip_vs_status` reports. If that file can't be read, which only root
+    /// may do, the method reads until two lists in succession contain the same services.
+    /// [`Ipvs::entries`], [`Ipvs::table`] and [`Ipvs::verified_table`] begin with this list.
     ///
     /// # Errors
-    /// [`Inconsistent`](crate::ErrorKind::Inconsistent), from Linux 7.1 on, if none of six readings
-    /// was complete, for example while another program keeps adding and removing services.
+    /// - [`Inconsistent`](crate::ErrorKind::Inconsistent) if none of six lists was complete, for
+    ///   example because another program adds and removes services all the time. This happens only
+    ///   on Linux 7.1 and later.
     pub async fn services(&mut self) -> Result<Vec<ServiceInfo>> {
         self.client.services().await
     }
 
     /// Reads one server of a service.
     ///
-    /// The kernel cannot be asked for a single server, so this reads all servers of the service.
+    /// The kernel has no request for a single server, so this reads all servers of the service.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such service or server.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service or server.
     pub async fn server(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -404,21 +434,22 @@ impl Ipvs {
         self.client.server(service.into(), server).await
     }
 
-    /// Reads the servers of a service, each once. The server added last comes first.
+    /// Reads the servers of a service, the most recently added first. The list contains each
+    /// server once.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such service.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service.
     pub async fn servers(&mut self, service: impl Into<ServiceKey>) -> Result<Vec<ServerInfo>> {
         self.client.servers(service.into()).await
     }
 
     /// Reads the table service by service, each with its servers.
     ///
-    /// It reads the same as [`table`](Self::table), but holds only the services and the servers of
-    /// one of them.
+    /// [`TableEntries::next`] returns what [`Ipvs::table`] returns, but only the list of services
+    /// and the servers of one service are held at a time.
     ///
     /// # Errors
-    /// Those of [`services`](Self::services).
+    /// Those of [`Ipvs::services`].
     pub async fn entries(&mut self) -> Result<TableEntries<'_>> {
         let services = self.client.services().await?.into_iter();
         Ok(TableEntries {
@@ -429,27 +460,30 @@ impl Ipvs {
 
     /// Reads the whole table: every service with its servers.
     ///
-    /// The services and the servers of each are read one after the other. If another program
-    /// changes the table in the meantime, something that exists may be missing, and something that
-    /// was removed may be included. Nothing is returned twice. See
-    /// [`verified_table`](Self::verified_table).
+    /// This sends one request for the services and one for the servers of each service. Other
+    /// programs may change the table in between. The result contains nothing twice, but it may
+    /// lack something that exists, and may contain something that was removed meanwhile: see
+    /// [`Ipvs::verified_table`].
     ///
     /// # Errors
-    /// Those of [`services`](Self::services).
+    /// Those of [`Ipvs::services`].
     pub async fn table(&mut self) -> Result<Vec<TableEntry>> {
         self.client.table().await
     }
 
-    /// Reads the whole table until two consecutive readings show the same configuration. Returns
-    /// the second.
+    /// Reads the whole table until two readings in succession are the same, and returns the
+    /// second.
     ///
-    /// The kernel does not report changes during a reading, so only a second one can show them. If
-    /// nothing changes, this takes twice as long as [`table`](Self::table). A change that is undone
-    /// at the same step of both readings is not noticed.
+    /// Two readings are the same if they contain the same services and servers with the same
+    /// configuration. The kernel never reports that another program changed a list while it was
+    /// read, so this is the only way to know. It takes twice as long as [`Ipvs::table`] if
+    /// nothing changes. It does not notice a change that is made and undone between the same
+    /// requests of both readings.
     ///
     /// # Errors
-    /// Those of [`services`](Self::services), and [`Inconsistent`](crate::ErrorKind::Inconsistent)
-    /// if no two consecutive readings of six were the same.
+    /// Those of [`Ipvs::services`], and:
+    /// - [`Inconsistent`](crate::ErrorKind::Inconsistent) if no two successive readings of six were
+    ///   the same.
     pub async fn verified_table(&mut self) -> Result<Vec<TableEntry>> {
         self.client.verified_table().await
     }
@@ -457,7 +491,9 @@ impl Ipvs {
 
 /// # The rest
 impl Ipvs {
-    /// Removes all services and servers. Connections, timeouts and sync daemons stay.
+    /// Removes every service and server.
+    ///
+    /// Connections, timeouts and sync daemons stay.
     ///
     /// # Errors
     /// Only those that [every method](Self#errors) can return.
@@ -465,7 +501,7 @@ impl Ipvs {
         self.execute(&Operation::Flush).await
     }
 
-    /// Zeroes the counters of all services and servers, and the totals of the namespace.
+    /// Zeroes the counters of every service and server, and the totals of the namespace.
     ///
     /// # Errors
     /// Only those that [every method](Self#errors) can return.
@@ -473,10 +509,10 @@ impl Ipvs {
         self.execute(&Operation::Zero).await
     }
 
-    /// Zeroes the counters of a service and its servers.
+    /// Zeroes the counters of a service and of its servers.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such service.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such service.
     pub async fn zero_service(&mut self, service: impl Into<ServiceKey>) -> Result<()> {
         self.execute(&Operation::ZeroService(service.into())).await
     }
@@ -489,7 +525,7 @@ impl Ipvs {
         self.client.info().await
     }
 
-    /// Reads the timeouts.
+    /// Reads the connection timeouts.
     ///
     /// # Errors
     /// Only those that [every method](Self#errors) can return.
@@ -497,11 +533,12 @@ impl Ipvs {
         self.client.timeouts().await
     }
 
-    /// Changes the timeouts that are given. The others stay.
+    /// Sets the timeouts that are `Some`, and leaves the others as they are.
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a timeout that is not a whole number of
-    /// seconds from 1 on, or that the kernel refuses. Every kernel takes [`Timeouts::MAX`].
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if a timeout is not a whole number of
+    ///   seconds, is 0, or is longer than the kernel accepts. Every kernel accepts
+    ///   [`Timeouts::MAX`].
     pub async fn set_timeouts(&mut self, timeouts: &Timeouts) -> Result<()> {
         self.execute(&Operation::SetTimeouts(*timeouts)).await
     }
@@ -518,17 +555,26 @@ impl Ipvs {
     ///
     /// # Errors
     /// - [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if a daemon with this role runs.
-    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such interface.
-    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) for values out of bounds, and while a
-    ///   service has a server of another family.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such network interface.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if a value is out of bounds, or a service
+    ///   has a server of another family.
+    /// - [`Busy`](crate::ErrorKind::Busy) if the kernel is starting or stopping a daemon.
     pub async fn start_daemon(&mut self, daemon: &SyncDaemon) -> Result<()> {
         self.execute(&Operation::StartDaemon(daemon.clone())).await
     }
 
     /// Stops the sync daemon with this role.
     ///
+    /// The kernel does not answer this request if the daemon was started so recently that its
+    /// thread has not run yet. It does stop the daemon, but the result is `EINTR`
+    /// (`stop_sync_thread` in net/netfilter/ipvs/ip_vs_sync.c and `kthread` in
+    /// kernel/kthread.c), for which netlink sends no reply (`netlink_rcv_skb` in
+    /// net/netlink/af_netlink.c). This method and [`Batch`] do not wait for that reply. A program
+    /// that sends [`Operation::StopDaemon`] over its own connection should not wait for a reply
+    /// to this request alone.
+    ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if none runs.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if no daemon with this role runs.
     pub async fn stop_daemon(&mut self, role: SyncRole) -> Result<()> {
         self.execute(&Operation::StopDaemon(role)).await
     }
