@@ -473,7 +473,7 @@ fn without_the_capability() -> Result {
 /// Root of a user namespace has every capability there; but IPVS asks in the initial one.
 fn in_a_user_namespace() -> Result {
     let said = Role::Unprivileged.in_user_namespace()?;
-    let start = "permission_denied: add service -t 10.0.0.1:80: this wants CAP_NET_ADMIN in the \
+    let start = "permission_denied: add service -t 10.0.0.1:80: this needs CAP_NET_ADMIN in the \
                  initial user namespace";
     assert!(said.starts_with(start), "{said}");
     Ok(())
