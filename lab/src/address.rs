@@ -11,8 +11,8 @@ use crate::error::{Error, Result, failed};
 use crate::link;
 use crate::rtnetlink::request;
 
-/// `ip address add ADDRESS dev DEVICE`, e.g. `10.0.0.1/24`. An IPv6 address can be used at once: nobody else has it, so the kernel need not look
-/// for duplicates first (`nodad`).
+/// `ip address add ADDRESS dev DEVICE`, e.g. `10.0.0.1/24`. An IPv6 address can be used at once, because the kernel does not search for
+/// duplicates (`nodad`).
 pub fn add(address: &str, device: &str) -> Result<()> {
     let added = request(
         RouteNetlinkMessage::NewAddress(message(address, device)?),
@@ -40,7 +40,7 @@ fn message(address: &str, device: &str) -> Result<AddressMessage> {
     message.header.index = link::index(device)?;
     message.header.prefix_len = net.prefix_len();
     message.header.family = family(net.addr());
-    // The device's own address; for IPv4 also the other end's, which is the same where there is none.
+    // The device's own address. For IPv4 the other end's address is the same, because there is no other end.
     message.attributes.push(AddressAttribute::Local(net.addr()));
     message
         .attributes
@@ -59,7 +59,7 @@ fn message(address: &str, device: &str) -> Result<AddressMessage> {
     Ok(message)
 }
 
-/// An address with the length of its network; a whole address if none is said.
+/// Parses an address with a prefix length, which defaults to the full length.
 pub(crate) fn network(text: &str) -> Result<IpNet> {
     let parsed = text
         .parse()

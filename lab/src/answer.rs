@@ -1,28 +1,28 @@
-//! What a request for traffic tests comes to.
+//! The outcome of a request in traffic tests.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
-/// What came back: who answered, and whom they took the client for.
+/// An answer: the server's name and the client's address as the server saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The name of the server that answered.
     pub server: String,
-    /// The client's address as the server saw it: behind a masquerade, not the client's own.
+    /// The client's address as the server saw it. Behind a masquerade, it differs from the client's own.
     pub client: SocketAddr,
 }
 
-/// Why nothing came back.
+/// The reason why no answer arrived.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unanswered {
-    /// Nobody said anything within the time.
+    /// No answer arrived within the timeout.
     #[error("timed out")]
     TimedOut,
-    /// The client's, or a router's, table has no route there, or nobody on the last network has the address.
+    /// The client or a router has no route to the address, or no host on the last network has it.
     #[error("no route")]
     NoRoute,
-    /// The host is there, but nobody listens on the port.
+    /// The host exists, but no program listens on the port.
     #[error("connection refused")]
     Refused,
     /// Anything else.
@@ -41,12 +41,12 @@ impl From<io::Error> for Unanswered {
     }
 }
 
-/// An answer on the wire: two lines, the server's name and the client's address.
+/// Encodes an answer as two lines: the server's name and the client's address.
 pub(crate) fn encode(server: &str, client: SocketAddr) -> String {
     format!("{server}\n{client}\n")
 }
 
-/// The reverse of [`encode`].
+/// Decodes an answer.
 pub(crate) fn decode(text: &str) -> Result<Answer, Unanswered> {
     let mut lines = text.lines();
     let answer = lines

@@ -1,18 +1,18 @@
-//! What can go wrong in the lab. Every error says which operation failed on which object, because a kernel test that fails with "Operation not
-//! permitted" alone sends its reader hunting.
+//! Errors of the lab. Every error names the operation that failed and its object, because "Operation not permitted" alone does not help the
+//! reader of a failed kernel test.
 
 use std::io;
 
-/// What the lab's functions give back when something failed.
+/// An error of the lab.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The kernel refused something, over a system call or over netlink.
     #[error("{operation} {object}: {source}")]
     System {
-        /// What was tried, e.g. `mount` or `add the address`.
+        /// The operation, e.g. `mount` or `add the address`.
         operation: String,
-        /// What it was tried on.
+        /// The object of the operation.
         object: String,
         /// The kernel's answer.
         source: io::Error,
@@ -36,11 +36,11 @@ pub enum Error {
         package: String,
         /// How it ended, in words.
         status: String,
-        /// What it said on standard error.
+        /// Its standard error.
         stderr: String,
     },
 
-    /// Something else, said in full.
+    /// Any other error, with its full message.
     #[error("{0}")]
     Other(String),
 }
@@ -59,7 +59,7 @@ impl Error {
 /// A `Result` of the lab.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// For `map_err`: says what was tried on what.
+/// For `map_err`: adds the operation and its object.
 pub(crate) fn failed<E: Into<io::Error>>(
     operation: impl Into<String>,
     object: impl Into<String>,

@@ -20,7 +20,7 @@ use crate::Namespace;
 pub use crate::answer::{Answer, Unanswered};
 use crate::error::{Error, Result, failed};
 
-/// Says in an answer whom the server took the client for.
+/// The header with the client's address as the server saw it.
 const CLIENT: &str = "client";
 
 /// A server that runs until it is dropped.
@@ -32,7 +32,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// How many requests it has answered.
+    /// Returns the number of requests that the server has answered.
     #[must_use]
     pub fn requests(&self) -> usize {
         self.requests.load(Ordering::Relaxed)
@@ -48,7 +48,7 @@ impl Drop for Server {
     }
 }
 
-/// Starts a server in the namespace that answers every request with `name`. It listens already when this returns.
+/// Starts a server in the namespace that answers every request with `name`. It listens when this function returns.
 pub fn serve(namespace: &Namespace, address: &str, name: &str) -> Result<Server> {
     let address: SocketAddr = address
         .parse()
@@ -132,7 +132,7 @@ async fn accept(
     }
 }
 
-/// `curl http://ADDRESS/` in the namespace, over a new connection: who answered, or why nobody did within `timeout`.
+/// Sends `GET /` from the namespace over a new connection, as `curl http://ADDRESS/` does, and waits for the answer for at most `timeout`.
 pub fn get(namespace: &Namespace, address: &str, timeout: Duration) -> Result<Answer, Unanswered> {
     namespace.run(|| request(address, timeout))
 }

@@ -1,4 +1,4 @@
-//! Firewall rules, by the iptables program that the kernel can do.
+//! Firewall rules, with the iptables program that works on the kernel.
 //!
 //! There are two: `iptables-legacy` speaks to the kernel's older tables, `iptables` (on Debian) to nf_tables. A kernel may lack either: the
 //! nf_tables of Debian's User Mode Linux does neither nat nor filtering, and its Linux 7.2 has no older tables.
@@ -13,12 +13,12 @@ pub struct Iptables {
 }
 
 impl Iptables {
-    /// The one for IPv4. The error says what the kernel or the machine lacks.
+    /// Finds the program for IPv4. The error says what the kernel or the machine lacks.
     pub fn new() -> Result<Iptables> {
         Iptables::first(&["iptables-legacy", "iptables"])
     }
 
-    /// The one for IPv6.
+    /// Finds the program for IPv6.
     pub fn v6() -> Result<Iptables> {
         Iptables::first(&["ip6tables-legacy", "ip6tables"])
     }
@@ -49,7 +49,7 @@ impl Iptables {
         self.program
     }
 
-    /// `iptables -t TABLE -A CHAIN RULE`, with the rule as one would type it: words apart by blanks.
+    /// `iptables -t TABLE -A CHAIN RULE`, with the words of the rule separated by blanks.
     pub fn append(&self, table: &str, chain: &str, rule: &str) -> Result<()> {
         self.change("--append", table, chain, rule)
     }
@@ -69,8 +69,8 @@ impl Iptables {
     }
 }
 
-/// Adds a rule that changes nothing to each table that rules are wanted in, and deletes it. Listing proves nothing: nf_tables lists tables that
-/// it cannot make.
+/// Adds a rule without effect to each table that is needed, and deletes it. Listing the tables proves nothing, because nf_tables also lists
+/// tables that it cannot create.
 fn probe(program: &'static str) -> Result<()> {
     let iptables = Iptables { program };
     for table in ["filter", "nat"] {

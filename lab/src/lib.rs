@@ -1,8 +1,8 @@
-//! The kernel, namespaces and devices that the examples, tests and benchmarks of ipvset stand on.
+//! Kernels, network namespaces and devices for the examples, tests and benchmarks of ipvset.
 //!
-//! [`main`] puts a program on a kernel that has what it [`Needs`]: the running one, or User Mode Linux. There, everything else acts in network
-//! namespaces: [`Namespace`] makes them, and the functions of [`link`], [`sysctl`] and [`tool()`] act in that of the calling
-//! thread, so that `namespace.run(|| ...)` says where.
+//! [`main`] runs a program on a kernel that has what it [`Needs`]: the running one, or User Mode Linux. [`Namespace`] creates network namespaces.
+//! Functions such as those of [`link`] and [`sysctl`], and [`tool()`], act in the namespace of the calling thread. `namespace.run(|| ...)` calls
+//! them in another one.
 
 pub mod address;
 mod answer;

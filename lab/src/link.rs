@@ -19,7 +19,7 @@ pub fn bridge(name: &str) -> Result<()> {
     add(name, "bridge", None)
 }
 
-/// `ip link add NAME type dummy`: a device that drops what is sent through it, for an address that has to be somewhere.
+/// `ip link add NAME type dummy`: a device that drops all packets and can hold an address.
 pub fn dummy(name: &str) -> Result<()> {
     add(name, "dummy", None)
 }
@@ -38,7 +38,7 @@ pub fn veth(name: &str, peer: &str) -> Result<()> {
     )
 }
 
-/// As [`veth`], with the peer in another namespace from the start.
+/// Like [`veth`], but creates the peer in another namespace.
 pub fn veth_into(name: &str, peer: &str, namespace: &Namespace) -> Result<()> {
     let mut other = named(peer);
     other
@@ -49,7 +49,7 @@ pub fn veth_into(name: &str, peer: &str, namespace: &Namespace) -> Result<()> {
 
 /// `ip link add NAME type KIND local LOCAL remote REMOTE`: a tunnel; `ipip` and `sit` between IPv4 addresses, `ip6tnl` between IPv6 addresses.
 ///
-/// A real server that only decapsulates needs none of these: the kernel's own `tunl0`, `sit0`, `ip6tnl0` are in every namespace once
+/// A real server that only decapsulates does not need such a device: the kernel's own `tunl0`, `sit0`, `ip6tnl0` are in every namespace once
 /// [`crate::module::load`] has loaded `ipip`, `sit` or `ip6_tunnel`, and only have to be set [`up`].
 pub fn tunnel(name: &str, kind: &str, local: IpAddr, remote: IpAddr) -> Result<()> {
     let ends = vec![InfoIpTunnel::Local(local), InfoIpTunnel::Remote(remote)];
@@ -102,12 +102,12 @@ pub fn delete(name: &str) -> Result<()> {
         .map_err(failed("delete the device", name))
 }
 
-/// The device's index.
+/// Returns the device's index.
 pub fn index(name: &str) -> Result<u32> {
     find(name).map_err(failed("find the device", name))
 }
 
-/// Whether there is such a device.
+/// Returns whether the device exists.
 pub fn exists(name: &str) -> Result<bool> {
     match find(name) {
         Ok(_) => Ok(true),
@@ -116,7 +116,7 @@ pub fn exists(name: &str) -> Result<bool> {
     }
 }
 
-/// Whether the kernel can make devices of this kind. It has to be asked in a namespace where one more does no harm.
+/// Checks that the kernel can create devices of this kind. It creates one in the calling thread's namespace.
 pub(crate) fn probe(kind: &str) -> Result<()> {
     add("lab-probe", kind, None)?;
     delete("lab-probe")

@@ -1,12 +1,12 @@
-//! Kernel modules that nothing loads by itself, such as `br_netfilter`.
+//! Kernel modules that are not loaded automatically, such as `br_netfilter`.
 
 use std::path::Path;
 
 use crate::error::Result;
 use crate::{sysctl, tool};
 
-/// Loads a module, by the program that the kernel itself uses: in a guest, the modules are not where modprobe looks. A module that is built into
-/// the kernel counts as loaded.
+/// Loads a module, with the program that the kernel itself uses, because a guest's modules are not where modprobe looks. A module that is built
+/// into the kernel counts as loaded.
 pub fn load(name: &str) -> Result<()> {
     if Path::new("/sys/module")
         .join(name.replace('-', "_"))

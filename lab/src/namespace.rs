@@ -18,13 +18,13 @@ use crate::link;
 /// Where `ip netns` looks for namespaces.
 const FOLDER: &str = "/run/netns";
 
-/// The calling thread's namespace. Not /proc/self, which is the main thread's.
+/// The file of the calling thread's namespace. /proc/self would be that of the main thread.
 const OWN: &str = "/proc/thread-self/ns/net";
 
-/// A network namespace: its own devices, addresses, routes, rules, IPVS services and sets.
+/// A network namespace with its own devices, addresses, routes, rules, IPVS services and sets.
 ///
-/// It lives as long as this value, a thread or a process in it, or a socket of it. A thread enters it for [`Namespace::run`] and ends there, so
-/// that no thread of the program is ever left in a namespace that it does not expect.
+/// It exists as long as this value, a thread or process in it, or one of its sockets. [`Namespace::run`] enters it with a new thread that ends
+/// there, so no other thread of the program changes its namespace.
 #[derive(Debug)]
 pub struct Namespace {
     fd: OwnedFd,
@@ -32,7 +32,7 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// A new namespace, with the loopback device up.
+    /// Creates a namespace and sets its loopback device up.
     pub fn new() -> Result<Namespace> {
         let fd = on_own_thread(|| {
             unshare(CloneFlags::CLONE_NEWNET).map_err(failed("create", "a network namespace"))?;
@@ -42,7 +42,7 @@ impl Namespace {
         Ok(Namespace { fd, name: None })
     }
 
-    /// As [`Namespace::new`], with a name under which `ip netns exec NAME` finds it. The name goes when the value is dropped.
+    /// Like [`Namespace::new`], with a name for `ip netns exec NAME`. Dropping the value removes the name.
     pub fn named(name: &str) -> Result<Namespace> {
         if name.is_empty() || name.contains('/') || name.starts_with('.') {
             return Err(Error::Other(format!(
@@ -67,7 +67,7 @@ impl Namespace {
         Ok(namespace)
     }
 
-    /// The calling thread's namespace.
+    /// Opens the calling thread's namespace.
     pub fn current() -> Result<Namespace> {
         Ok(Namespace {
             fd: open(Path::new(OWN))?,
@@ -75,13 +75,13 @@ impl Namespace {
         })
     }
 
-    /// The name, if it has one.
+    /// Returns the name, if the namespace has one.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    /// A path by which this process, while the value lives, can open the namespace.
+    /// Returns a path by which this process can open the namespace while this value exists.
     #[must_use]
     pub fn path(&self) -> PathBuf {
         use std::os::fd::AsRawFd;
@@ -92,11 +92,11 @@ impl Namespace {
         ))
     }
 
-    /// Runs `f` in the namespace, on a thread of its own, and waits for it. A panic in `f` goes on in the caller.
+    /// Runs `f` in the namespace on a new thread and waits for it. A panic in `f` continues in the caller.
     ///
     /// # Panics
     ///
-    /// If the thread may not enter the namespace. With the namespaces of this crate, in a program under [`crate::main`], it may.
+    /// If the thread may not enter the namespace. This does not happen with namespaces of this crate in a program under [`crate::main`].
     pub fn run<T: Send>(&self, f: impl FnOnce() -> T + Send) -> T {
         on_own_thread(|| {
             if let Err(error) = self.enter() {
@@ -106,7 +106,7 @@ impl Namespace {
         })
     }
 
-    /// A command that will run in the namespace, whichever thread starts it.
+    /// Returns a command that runs in the namespace, whichever thread starts it.
     pub fn command(&self, program: &str) -> Result<Command> {
         let fd = self
             .fd
@@ -120,7 +120,7 @@ impl Namespace {
         Ok(command)
     }
 
-    /// Runs a tool in the namespace and gives its standard output; as [`crate::tool()`].
+    /// Runs a tool in the namespace and returns its standard output, like [`crate::tool()`].
     pub fn tool<I>(&self, program: &str, arguments: I) -> Result<String>
     where
         I: IntoIterator<Item: AsRef<str>>,
@@ -132,7 +132,7 @@ impl Namespace {
         crate::tool::output(&mut command, "")
     }
 
-    /// Moves the calling thread into the namespace, for good.
+    /// Moves the calling thread into the namespace permanently.
     pub(crate) fn enter(&self) -> Result<()> {
         setns(&self.fd, CloneFlags::CLONE_NEWNET).map_err(failed("enter", "a network namespace"))
     }
@@ -159,7 +159,7 @@ fn open(path: &Path) -> Result<OwnedFd> {
     Ok(file.into())
 }
 
-/// Runs `f` on a thread that ends with it.
+/// Runs `f` on a new thread.
 fn on_own_thread<T: Send>(f: impl FnOnce() -> T + Send) -> T {
     let name = thread::current().name().unwrap_or("namespace").to_owned();
     thread::scope(|scope| {

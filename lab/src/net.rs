@@ -31,7 +31,7 @@ impl Drop for Server {
     }
 }
 
-/// Starts a TCP server in the namespace. It answers every line of every connection; it listens already when this returns.
+/// Starts a TCP server in the namespace that answers every line of every connection. It listens when this function returns.
 pub fn serve_tcp(namespace: &Namespace, address: &str, name: &str) -> Result<Server> {
     let listener = namespace
         .run(|| TcpListener::bind(address))
@@ -45,7 +45,7 @@ pub fn serve_tcp(namespace: &Namespace, address: &str, name: &str) -> Result<Ser
             while let Ok((stream, client)) = listener.accept() {
                 let _ = stream.set_nonblocking(false);
                 let answer = encode(&name, client);
-                // Ends with its client; the namespaces of a test end with the program at the latest.
+                // The thread ends with its client, or with the program at the latest.
                 let _ = thread::Builder::new().spawn(move || converse(stream, &answer));
             }
         }
@@ -61,7 +61,7 @@ fn converse(stream: TcpStream, answer: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Starts a UDP server in the namespace. It answers every datagram.
+/// Starts a UDP server in the namespace that answers every datagram.
 pub fn serve_udp(namespace: &Namespace, address: &str, name: &str) -> Result<Server> {
     let socket = namespace
         .run(|| UdpSocket::bind(address))
@@ -79,7 +79,7 @@ pub fn serve_udp(namespace: &Namespace, address: &str, name: &str) -> Result<Ser
     })
 }
 
-/// Runs a server's loop on a thread; what it is given waits for something to arrive, or says that the server is to stop.
+/// Runs a server's loop on a thread. The loop's argument waits for input or reports that the server is to stop.
 fn serve(
     name: String,
     run: impl FnOnce(&dyn Fn(BorrowedFd<'_>) -> bool) + Send + 'static,
@@ -103,14 +103,14 @@ fn serve(
     })
 }
 
-/// A TCP connection that stays open, so that it can be seen in the tables of IPVS.
+/// A TCP connection that stays open, so that it appears in the tables of IPVS.
 #[derive(Debug)]
 pub struct Connection {
     stream: BufReader<TcpStream>,
 }
 
 impl Connection {
-    /// Asks the server once more.
+    /// Asks the server again over this connection.
     pub fn ask(&mut self) -> Result<Answer, Unanswered> {
         self.stream.get_mut().write_all(b"who are you?\n")?;
         let mut text = String::new();
@@ -120,7 +120,7 @@ impl Connection {
         decode(&text)
     }
 
-    /// The client's end.
+    /// Returns the address of the client's end.
     pub fn local_address(&self) -> Result<SocketAddr, Unanswered> {
         Ok(self.stream.get_ref().local_addr()?)
     }
@@ -164,7 +164,7 @@ pub fn ask_udp(
     };
     let socket = namespace.run(|| UdpSocket::bind(any))?;
     socket.set_read_timeout(Some(timeout))?;
-    // Connected, so that "port unreachable" arrives.
+    // Only a connected socket receives "port unreachable".
     socket.connect(address)?;
     socket.send(b"who are you?\n")?;
     let mut bytes = [0; 2048];

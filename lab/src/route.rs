@@ -40,7 +40,7 @@ pub fn dev(destination: &str, device: &str) -> Result<()> {
     ))
 }
 
-/// `ip route add local DESTINATION dev lo`: every address in the network is this namespace's own, as IPVS with a firewall mark needs it.
+/// `ip route add local DESTINATION dev lo`: makes every address of the network local to the namespace, as IPVS with a firewall mark requires.
 pub fn local(destination: &str) -> Result<()> {
     let mut message = route(destination, AddressFamily::Inet)?;
     message.header.kind = RouteType::Local;

@@ -1,4 +1,4 @@
-//! One request to the kernel's routing subsystem (devices, addresses, routes) in the calling thread's network namespace, and its answer.
+//! Sends requests to the kernel's routing subsystem (devices, addresses, routes) in the calling thread's network namespace.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use netlink_packet_core::{
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
-/// Sends a request and waits for the kernel's acknowledgement. Gives what came before that: the object, where the request asks for one.
+/// Sends a request and waits for the kernel's acknowledgement. Returns the object, if the request asks for one.
 pub(crate) fn request(
     message: RouteNetlinkMessage,
     flags: u16,

@@ -1,4 +1,4 @@
-//! A shell in a finished environment, to try things by hand.
+//! Runs a shell in an environment, to try things by hand.
 
 use std::env;
 use std::io::{self, Read, Write};
@@ -17,7 +17,7 @@ use crate::Namespace;
 use crate::error::{Result, failed};
 use crate::kernel::{TERMINAL_SOCKET, TerminalRequest};
 
-/// Runs a shell (`$SHELL`, or `/bin/sh`) in the namespace until it ends. With standard input from a pipe or a file it runs the commands in there.
+/// Runs a shell (`$SHELL`, or `/bin/sh`) in the namespace until it ends. If standard input is a pipe or a file, the shell reads its commands from it.
 pub fn shell(namespace: &Namespace) -> Result<()> {
     let program = env::var("SHELL")
         .ok()
@@ -27,7 +27,7 @@ pub fn shell(namespace: &Namespace) -> Result<()> {
     // SAFETY: signal is async-signal-safe, and nothing is allocated between fork and exec.
     unsafe {
         command.pre_exec(|| {
-            // As before `Patience`, or nothing in the shell could be interrupted.
+            // Undoes `Patience`. Otherwise nothing in the shell could be interrupted.
             signal(Signal::SIGINT, SigHandler::SigDfl)?;
             signal(Signal::SIGQUIT, SigHandler::SigDfl)?;
             Ok(())
@@ -36,7 +36,7 @@ pub fn shell(namespace: &Namespace) -> Result<()> {
     let _patience = Patience::begin();
     match UnixStream::connect(TERMINAL_SOCKET) {
         Ok(lender) => in_guest(lender, command, &program),
-        // No guest: the terminal is the program's own.
+        // Outside a guest, the shell uses the program's own terminal.
         Err(_) => attached(command, &program),
     }
 }
@@ -45,7 +45,7 @@ fn attached(mut command: Command, program: &str) -> Result<()> {
     command.status().map(drop).map_err(failed("run", program))
 }
 
-/// Ctrl-C in a shell is for what runs in the shell, not for the program that opened it.
+/// Ignores Ctrl-C, which is meant for the commands in the shell, not for the program that opened it.
 struct Patience([(Signal, SigHandler); 2]);
 
 impl Patience {
@@ -70,8 +70,8 @@ impl Drop for Patience {
 nix::ioctl_write_ptr_bad!(set_size, libc::TIOCSWINSZ, libc::winsize);
 nix::ioctl_write_int_bad!(take_terminal, libc::TIOCSCTTY);
 
-/// In a guest the program's streams are pipes. Where they lead to a terminal in the end, the shell gets a terminal of the guest's, and this passes
-/// on what is typed and shown, while the launcher keeps the real terminal from doing anything of its own.
+/// Runs the shell in a guest, where the program's streams are pipes. If these lead to a terminal of the machine, the shell gets a terminal in the
+/// guest. This function passes on input and output, while the launcher keeps the real terminal in raw mode.
 fn in_guest(mut lender: UnixStream, mut command: Command, program: &str) -> Result<()> {
     let mut size = [0; 4];
     lender
@@ -100,7 +100,7 @@ fn in_guest(mut lender: UnixStream, mut command: Command, program: &str) -> Resu
         });
     }
     let mut child = command.spawn().map_err(failed("run", program))?;
-    // Only the shell may hold the terminal's other end, or its end is not noticed.
+    // Only the shell may hold the terminal's other end. Otherwise its end is not noticed.
     drop((slave, command));
     converse(&master, &mut lender);
     finish(&mut child, program)
@@ -148,7 +148,7 @@ fn converse(master: &OwnedFd, lender: &mut UnixStream) {
                     let mut out = io::stdout().lock();
                     let _ = out.write_all(&bytes[..length]).and_then(|()| out.flush());
                 }
-                // EIO: nobody holds the other end any more.
+                // EIO: no process holds the other end any more.
                 _ => return,
             }
         }
@@ -167,7 +167,7 @@ fn converse(master: &OwnedFd, lender: &mut UnixStream) {
     }
 }
 
-/// Passes on what has arrived; false at the end.
+/// Passes on available bytes. Returns false at the end of the input.
 fn pass(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> bool {
     let mut bytes = [0; 1024];
     match read(from, &mut bytes) {

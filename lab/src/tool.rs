@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use crate::error::{Error, Result, failed};
 
-/// Runs a tool in the calling thread's network namespace and gives its standard output.
+/// Runs a tool in the calling thread's network namespace and returns its standard output.
 pub fn tool<I>(program: &str, arguments: I) -> Result<String>
 where
     I: IntoIterator<Item: AsRef<str>>,
@@ -15,7 +15,7 @@ where
     tool_with_input(program, arguments, "")
 }
 
-/// As [`tool`], with text for the tool's standard input, e.g. for `ipset restore`.
+/// Like [`tool`], with text for the tool's standard input, e.g. for `ipset restore`.
 pub fn tool_with_input<I>(program: &str, arguments: I, input: &str) -> Result<String>
 where
     I: IntoIterator<Item: AsRef<str>>,
@@ -27,7 +27,7 @@ where
     output(&mut command, input)
 }
 
-/// Runs a command to its end and gives its standard output; an error if it failed. [`crate::Namespace::command`] makes commands for a namespace.
+/// Runs a command and returns its standard output, or an error if it failed. [`crate::Namespace::command`] makes commands for a namespace.
 pub fn output(command: &mut Command, input: &str) -> Result<String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let line = [command.get_program()]
@@ -53,7 +53,7 @@ pub fn output(command: &mut Command, input: &str) -> Result<String> {
         })?;
     let stdin = child.stdin.take();
     let ended = std::thread::scope(|scope| {
-        // Apart, because a tool that writes a lot before it has read everything would wait for us while we wait for it.
+        // On a separate thread. Otherwise a tool that writes a lot before it has read everything would wait for us while we wait for it.
         scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(input.as_bytes())));
         child.wait_with_output()
     });
@@ -69,7 +69,7 @@ pub fn output(command: &mut Command, input: &str) -> Result<String> {
     })
 }
 
-/// Where a program is, in PATH or in the folders that an ordinary user's PATH lacks.
+/// Finds a program in PATH or in the folders that an ordinary user's PATH lacks.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let usual = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"].map(PathBuf::from);
@@ -79,7 +79,7 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// The Debian package of a tool.
+/// Returns the Debian package of a tool.
 fn package(program: &str) -> &str {
     match program.rsplit('/').next().unwrap_or(program) {
         "ip" | "bridge" | "ss" | "tc" => "iproute2",

@@ -1,5 +1,4 @@
-//! Runs a command, or a shell, on the kernel that examples and tests would run on: `cargo run -p lab -- ipvsadm -Ln`. The lab's own
-//! tests use it too.
+//! Runs a command or a shell on the kernel that examples and tests use: `cargo run -p lab -- ipvsadm -Ln`. The lab's own tests use it too.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitCode};
@@ -7,14 +6,14 @@ use std::process::{Command, ExitCode};
 use lab::Needs;
 
 const HELP: &str = "\
-Runs a command (without one, a shell) on a Linux kernel that has IPVS: the running one, or User Mode Linux.
+Runs a command, or by default a shell, on a Linux kernel that has IPVS: the running one, or User Mode Linux.
 
 usage: lab-run [--sets TYPES] [--memory MIB] [COMMAND [ARGUMENT]...]
 
-  --sets TYPES   want these set types (separated by blanks) instead of IPVS; none: network namespaces will do
-  --memory MIB   how much memory a guest gets
+  --sets TYPES   require these set types (separated by blanks) instead of IPVS; an empty text requires only network namespaces
+  --memory MIB   the memory of a guest
 
-IPVSET_UML and IPVSET_UML_MODULES name a User Mode Linux kernel to use, IPVSET_KERNEL=running|uml allows only one.";
+IPVSET_UML and IPVSET_UML_MODULES name a User Mode Linux kernel to use, IPVSET_KERNEL=running|uml allows only one kind.";
 
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1).peekable();

@@ -1,4 +1,4 @@
-//! A test binary with one test of each fate, for the lab's tests of its own test runner.
+//! A test binary with one test for each outcome, for the lab's tests of its test runner.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the kernel at hand lacks, compared with the list in `lab/kernels.txt`.
+//! Compares what the kernel in use lacks with the list in `lab/kernels.txt`.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -17,10 +17,10 @@ struct Lack {
     why: &'static str,
 }
 
-/// The tests that met a lack, by what is lacking: their names, and whether each ended there.
+/// For each missing feature, the tests that need it: the name, and whether the test ended there.
 static MET: Mutex<BTreeMap<String, Vec<(String, bool)>>> = Mutex::new(BTreeMap::new());
 
-/// The payload with which a test unwinds that the kernel cannot run.
+/// The panic payload of a test that the kernel cannot run.
 struct Cannot(String);
 
 /// Returns what the probe found, or ends the test, which then counts as ignored, because the kernel lacks `what`.
@@ -36,11 +36,11 @@ pub fn need<T>(what: &str, probe: Result<T, impl Display>) -> T {
     }
 }
 
-/// Returns what the probe found, or `None` because the kernel lacks `what`. The test goes on without it, and the end of the run tells so.
+/// Returns what the probe found, or `None` because the kernel lacks `what`. The test goes on without it, and the summary of the run says so.
 ///
 /// # Panics
 ///
-/// As [`need`].
+/// Like [`need`].
 pub fn has<T>(what: &str, probe: Result<T, impl Display>) -> Option<T> {
     compare(what, probe, false).ok()
 }
@@ -71,14 +71,14 @@ fn compare<T>(what: &str, probe: Result<T, impl Display>, ends: bool) -> Result<
     }
 }
 
-/// What is lacking, if this is how a test ended that the kernel cannot run.
+/// Returns what the kernel lacks, if that ended the test.
 pub(super) fn reason(panic: &(dyn Any + Send)) -> Option<String> {
     panic
         .downcast_ref::<Cannot>()
         .map(|Cannot(reason)| reason.clone())
 }
 
-/// What the kernel lacked in this run, and which tests for want of it did not run or ran in part only.
+/// Returns what the kernel lacked in this run, and which tests therefore did not run or ran only in part.
 pub(super) fn summary() -> String {
     let met = MET.lock().unwrap_or_else(PoisonError::into_inner);
     let mut text = String::new();
@@ -98,7 +98,7 @@ pub(super) fn summary() -> String {
     text
 }
 
-/// The version of this kernel in the list's words (`6.1`), if it is one of User Mode Linux that the list knows.
+/// Returns this kernel's version as in the list (`6.1`), if it is a User Mode Linux that the list contains.
 fn kernel() -> Option<String> {
     let cpu = fs::read_to_string("/proc/cpuinfo").ok()?;
     if !cpu.contains("User Mode Linux") {
@@ -110,7 +110,7 @@ fn kernel() -> Option<String> {
     KNOWN.contains(&version.as_str()).then_some(version)
 }
 
-/// The kernels that the list is about.
+/// The kernels of the list.
 const KNOWN: [&str; 4] = ["5.10", "6.1", "6.12", "7.2"];
 
 fn lacks() -> impl Iterator<Item = Lack> {
@@ -140,7 +140,7 @@ mod tests {
         }
     }
 
-    /// An entry that no test asks for would never be compared with a kernel.
+    /// Otherwise an entry would never be compared with a kernel.
     #[test]
     fn every_entry_is_asked_for_by_a_test() {
         fn sources(folder: &Path, all: &mut String) {

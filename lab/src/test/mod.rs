@@ -1,4 +1,4 @@
-//! Kernel tests: a `harness = false` test binary whose tests all run on one kernel, booted once.
+//! Kernel tests: test binaries with `harness = false` whose tests all run on one kernel, which boots once.
 
 mod lack;
 
@@ -15,12 +15,12 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::{Namespace, Needs};
 
-/// How long a test may take. A hanging one would otherwise hang the guest, and with it the whole run.
+/// The longest duration of a test. Otherwise a hanging test would stop the whole run.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// What a test gives back: nothing, or a `Result` whose error fails it.
+/// The return type of a test: nothing, or a `Result` whose error fails it.
 pub trait Outcome {
-    /// The message of a failure.
+    /// Returns the message of a failure as an error.
     fn outcome(self) -> Result<(), String>;
 }
 
@@ -36,7 +36,7 @@ impl<E: Display> Outcome for Result<(), E> {
     }
 }
 
-/// One test: its name and what it does.
+/// A test with its name.
 pub struct Test {
     name: String,
     run: Box<dyn FnOnce() -> Result<(), String> + Send>,
@@ -45,7 +45,7 @@ pub struct Test {
 }
 
 impl Test {
-    /// A test; [`crate::tests`] makes them from functions.
+    /// Creates a test. [`crate::tests`] creates tests from functions.
     pub fn new<T: Outcome>(name: &str, run: impl FnOnce() -> T + Send + 'static) -> Test {
         Test {
             name: name.to_owned(),
@@ -55,7 +55,7 @@ impl Test {
         }
     }
 
-    /// Lets the test take longer, or makes it fail earlier, than after 120 s.
+    /// Sets the longest duration of the test, instead of 120 s.
     #[must_use]
     pub fn limit(mut self, limit: Duration) -> Test {
         self.limit = limit;
@@ -69,7 +69,7 @@ impl Test {
         self
     }
 
-    /// `prepare` is called on the test's own thread, before it.
+    /// Calls `prepare` before the test, on the same thread.
     fn trial(self, prepare: fn() -> crate::Result<()>) -> Trial {
         let Test {
             name,
@@ -82,10 +82,11 @@ impl Test {
     }
 }
 
-/// Runs the tests: `main` of a test binary. Arguments are those of any test binary: filters, `--exact`, `--skip`, `--ignored`, `--list` (which
-/// needs no kernel) and so on. Tests run one at a time if `--test-threads` does not say otherwise, each in a network namespace of its own. A
-/// panic fails a test, and so does taking too long. Where there is no kernel to run on, the binary fails. What the kernel lacks for some of them
-/// ([`need`], [`has`]) is printed at the end.
+/// Runs the tests, as the `main` of a test binary.
+///
+/// It accepts the usual arguments: filters, `--exact`, `--skip`, `--ignored`, `--list` (which needs no kernel) and so on. Each test runs in a new
+/// network namespace, one at a time unless `--test-threads` says otherwise. A test fails if it panics or takes too long. The binary fails if
+/// there is no kernel to run on. At the end it prints what the kernel lacks for some tests ([`need`], [`has`]).
 pub fn main(needs: &Needs, tests: Vec<Test>) -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = arguments.test_threads.or(Some(1));
@@ -97,9 +98,9 @@ pub fn main(needs: &Needs, tests: Vec<Test>) -> ExitCode {
     crate::main(needs, || run(&arguments, trials))
 }
 
-/// As [`main`], for tests that look at programs which the lab starts: they run on the machine itself, and in no namespace.
+/// Like [`main`], for tests of programs that the lab starts. They run on the machine itself, not in a namespace.
 pub fn on_the_machine(tests: Vec<Test>) -> ExitCode {
-    // Such a test may boot several kernels, and a hanging one hangs nothing but itself.
+    // Such a test may boot several kernels, and a hanging one stops nothing else.
     let limit = Duration::from_secs(1800);
     let trials = tests
         .into_iter()
@@ -117,7 +118,7 @@ fn own_namespace() -> crate::Result<()> {
     Namespace::new()?.enter()
 }
 
-/// Runs a test on a thread of its own, for as long as it may take.
+/// Runs a test on a new thread, until its limit.
 fn apart(
     name: &str,
     limit: Duration,
@@ -148,8 +149,7 @@ fn apart(
     }
 }
 
-/// Waits for what comes in its own time: tries until it gives no error, and gives the last one after a minute, which is long enough for the
-/// busiest of machines.
+/// Repeats an attempt until it succeeds. Returns the last error after a minute, which is long enough for any busy machine.
 pub fn eventually<T, E>(mut attempt: impl FnMut() -> Result<T, E>) -> Result<T, E> {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
@@ -161,7 +161,7 @@ pub fn eventually<T, E>(mut attempt: impl FnMut() -> Result<T, E>) -> Result<T, 
     }
 }
 
-/// What a panic said.
+/// Returns the message of a panic.
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic
         .downcast_ref::<String>()
