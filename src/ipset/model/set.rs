@@ -309,9 +309,8 @@ impl<T: NetmaskType> IpSet<T> {
     ///
     /// The kernel (seen with Linux 6.12, 6.18 and 7.2) does not cut the addresses of a range in a
     /// `HashIpPort`. It adds every address from the network of the first one on: adding
-    /// 10.8.0.0-10.8.0.3 with a netmask of 8 adds 524,292 entries. With a very short netmask, and a
-    /// large [`maxelem`](Self::maxelem) or [`forceadd`](Self::forceadd), one request can keep a core
-    /// busy for minutes.
+    /// 10.8.0.0-10.8.0.3 with a netmask of 8 adds 524,292 entries. With a very short netmask and a
+    /// large [`maxelem`](Self::maxelem), one request can keep a core busy for minutes.
     #[must_use]
     pub fn netmask(mut self, prefix: u8) -> Self {
         self.options.netmask = Some(prefix);
