@@ -1,26 +1,26 @@
 //! The frames that the launcher on the machine and init in the guest exchange over one console.
 //!
-//! One console instead of one per stream, because a console has no end-of-file, no window size and no exit status, while a frame can say all of
-//! these; and because standard output and standard error then keep their order. A frame is a kind (one byte), a length (u32, little endian)
+//! One console serves all streams, because a console has no end-of-file, no window size and no exit status, while frames can express all of these.
+//! It also keeps the order of standard output and standard error. A frame is a kind (one byte), a length (u32, little endian)
 //! and that many bytes.
 
-/// What init writes first. Whatever the kernel's console driver printed before it is no frame.
+/// The bytes that init writes first. Earlier bytes come from the kernel's console driver.
 pub(crate) const MAGIC: &[u8] = b"\x01ipvset-lab\x02";
 
-/// How much of standard input the guest accepts before it has asked for more. Without such a limit a program that does not read its input would
-/// fill the console, and a signal for it would be stuck behind.
+/// How many bytes of standard input the guest accepts before it asks for more. Without this limit, a program that does not read its input would
+/// fill the console, and no signal could pass.
 pub(crate) const WINDOW: usize = 32 * 1024;
 
 /// How many bytes may be on the way to the guest. Its console's buffer has 4096; when that is nearly full, the console's driver stops reading
 /// and, in linux.uml 6.1, does not begin again.
 pub(crate) const ON_THE_WAY: usize = 2048;
 
-/// No frame that either side sends is larger; a larger length means that bytes were lost.
+/// The greatest length of a frame. A larger one means that bytes were lost.
 const LIMIT: usize = 4 << 20;
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $number:literal,)*) => {
-        /// What a frame means.
+        /// The kind of a frame.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Kind { $($(#[$doc])* $name = $number,)* }
 
@@ -39,25 +39,25 @@ kinds! {
     Input = 2,
     /// To the guest: a signal number for the program (i32).
     Signal = 3,
-    /// To the guest: the terminal's rows and columns (two u16), both 0 where standard input and output are no terminal.
+    /// To the guest: the terminal's rows and columns (two u16), both 0 if standard input and output are not a terminal.
     Window = 4,
     /// To the machine: bytes from standard output.
     Output = 5,
     /// To the machine: bytes from standard error.
     Errors = 6,
-    /// To the machine: so many more bytes of standard input are welcome (u32).
+    /// To the machine: how many more bytes of standard input the guest accepts (u32).
     Credit = 7,
     /// To the machine: the program ended with this status (i32), and everything it wrote has been sent.
     Exit = 8,
     /// To the machine: init failed, and why.
     Failed = 9,
-    /// To the machine: so many bytes of frames have arrived (u32).
+    /// To the machine: how many bytes of frames have arrived (u32).
     Received = 11,
     /// To the machine: a shell wants the terminal (1) or gives it back (0).
     Terminal = 10,
 }
 
-/// A frame's bytes.
+/// Encodes a frame.
 pub(crate) fn encode(kind: Kind, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(5 + payload.len());
     bytes.push(kind as u8);
@@ -66,7 +66,7 @@ pub(crate) fn encode(kind: Kind, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Puts frames together from the pieces in which they arrive.
+/// Assembles frames from the pieces in which they arrive.
 #[derive(Default)]
 pub(crate) struct Decoder {
     bytes: Vec<u8>,
@@ -77,7 +77,7 @@ impl Decoder {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Skips to behind the magic bytes. Gives what came before them once they have arrived.
+    /// Skips the magic bytes, once they have arrived, and returns the bytes before them.
     pub(crate) fn magic(&mut self) -> Option<Vec<u8>> {
         let start = self
             .bytes
@@ -88,7 +88,7 @@ impl Decoder {
         Some(noise)
     }
 
-    /// The next whole frame, if it has arrived. An error says that bytes were lost on the way.
+    /// Returns the next complete frame, if it has arrived. Fails if bytes were lost.
     pub(crate) fn next(&mut self) -> Result<Option<(Kind, Vec<u8>)>, String> {
         let Some(header) = self.bytes.first_chunk::<5>() else {
             return Ok(None);

@@ -1,14 +1,14 @@
 //! A kernel to run on.
 //!
-//! Most machines that build ipvset cannot run it: no root, or no IPVS in the kernel. [`main`] finds a kernel that can: the one that
-//! `IPVSET_UML` names, or the running one, or User Mode Linux.
+//! Many machines that build ipvset cannot run it, because there is no root access or no IPVS in the kernel. [`main`] finds a kernel that can: the
+//! one that `IPVSET_UML` names, or the running one, or User Mode Linux.
 //!
 //! | variable | what it does |
 //! |--|--|
-//! | `IPVSET_UML` | a User Mode Linux executable; honoured before everything else |
+//! | `IPVSET_UML` | a User Mode Linux executable, used before any other kernel |
 //! | `IPVSET_UML_MODULES` | its modules: a folder with one sub-folder per release, or one release's folder. `/usr/lib/uml/modules` if unset |
-//! | `IPVSET_KERNEL` | `running` or `uml`: only that one, instead of the first that will do |
-//! | `IPVSET_LAB_LOG` | set: the guest kernel's log is shown as it is written |
+//! | `IPVSET_KERNEL` | `running` or `uml`: only this kind, instead of the first that is suitable |
+//! | `IPVSET_LAB_LOG` | if set, the guest kernel's log is shown while it is written |
 
 mod frame;
 mod needs;
@@ -24,23 +24,23 @@ pub(crate) use uml::{TERMINAL_SOCKET, TerminalRequest};
 
 use crate::error::{Error, Result};
 
-/// The command that installs everything the lab may want from a Debian machine.
+/// The command that installs everything the lab may need on Debian.
 pub const INSTALL: &str = "apt-get install user-mode-linux kmod iptables ipvsadm ipset";
 
 /// The exit status of a program for which no kernel was found, or whose kernel failed.
 const NO_KERNEL: u8 = 125;
 
-/// Runs `body` on a kernel that has what `needs` says, and gives the exit status that `main` is to return.
+/// Runs `body` on a kernel that has what it `needs`, and returns the exit status for `main`.
 ///
-/// It has to come first in `main`, while the process has one thread: the lab forks, and on User Mode Linux the whole program starts again in the
-/// guest, with the same arguments, environment and working folder. What stands before it would happen on the machine and again in the guest.
+/// Call it first in `main`, while the process has one thread: the lab forks, and on User Mode Linux the whole program starts again in the
+/// guest, with the same arguments, environment and working folder. Code before it would run on the machine and again in the guest.
 ///
-/// On either kernel `body` is (as far as it can tell) root, has a network namespace apart from the machine's with the loopback device
-/// up, an empty `/run/netns`, and ends when this process does. In the guest, `/tmp` and `/run` are the run's own, the target folder can be
-/// written, and the rest of the machine's files can only be read.
+/// On either kernel, `body` runs as root (or as the root of a user namespace), in a new network namespace with the loopback device up and an empty
+/// `/run/netns`, and ends when this process does. In the guest, `/tmp` and `/run` are new, the target folder is writable, and the machine's other
+/// files are read-only.
 ///
-/// Standard output, standard error and standard input are the program's. The exit status is 128 and the signal's number where a signal
-/// ended the program, and 125 where there is no kernel to run it on: the message then says what is missing and how to install it.
+/// Standard output, standard error and standard input are the program's. The exit status is 128 plus the signal's number if a
+/// signal ended the program, and 125 if there is no kernel to run it on. A message then says what is missing and how to install it.
 pub fn main(needs: &Needs, body: impl FnOnce() -> ExitCode) -> ExitCode {
     match enter(needs) {
         Ok(Entered::Inside) => body(),
@@ -52,9 +52,9 @@ pub fn main(needs: &Needs, body: impl FnOnce() -> ExitCode) -> ExitCode {
     }
 }
 
-/// Where a process stands after the lab has done its part.
+/// The role of a process after the lab has started the program.
 enum Entered {
-    /// On the kernel that was looked for: the program is to go on.
+    /// The process is on a suitable kernel and continues as the program.
     Inside,
     /// The program ran in another process, which ended with this status.
     Ended(i32),
@@ -107,7 +107,7 @@ fn enter(needs: &Needs) -> Result<Entered> {
     }
 }
 
-/// Forking is only safe, and entering a user namespace only possible, while there is one thread.
+/// Checks that the process has one thread. Otherwise forking is unsafe and entering a user namespace impossible.
 fn single_threaded() -> Result<()> {
     let threads = std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
     if threads == 1 {
@@ -118,7 +118,7 @@ fn single_threaded() -> Result<()> {
     )))
 }
 
-/// Debian leaves the folders of ip, ipset and ipvsadm out of an ordinary user's PATH.
+/// Adds the folders of ip, ipset and ipvsadm to PATH, which lacks them for an ordinary user on Debian.
 fn complete_path() {
     let mut folders: Vec<_> =
         env::var_os("PATH").map_or_else(Vec::new, |path| env::split_paths(&path).collect());

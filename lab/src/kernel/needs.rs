@@ -1,4 +1,4 @@
-//! What a program needs from a kernel, and whether the kernel at hand has it.
+//! Describes what a program needs from a kernel, and checks a kernel for it.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use netlink_sys::{Socket, SocketAddr, protocols};
 
 use crate::{Iptables, link, module};
 
-/// What a program needs from the kernel that it is to run on; for [`super::main`].
+/// What a program needs from its kernel, for [`super::main`].
 #[derive(Clone, Debug)]
 pub struct Needs {
     ipvs: bool,
@@ -22,7 +22,7 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// The set types that most kernels have. What needs no others can run on the running one.
+    /// The set types that most kernels have. A program that needs no others can use the running kernel.
     pub const COMMON_SETS: &[&str] = &[
         "bitmap:ip",
         "bitmap:ip,mac",
@@ -39,7 +39,7 @@ impl Needs {
 
     const MEMORY: u32 = 1024;
 
-    /// IPVS, usable over generic netlink: the kernel has it, and the program the capability CAP_NET_ADMIN in the initial user namespace.
+    /// Needs IPVS over generic netlink: in the kernel, and with the capability CAP_NET_ADMIN in the initial user namespace.
     #[must_use]
     pub fn ipvs() -> Needs {
         Needs {
@@ -52,7 +52,7 @@ impl Needs {
         }
     }
 
-    /// These set types of ipset, e.g. `hash:ip,port,ip`. An ordinary user may use them in a user and a network namespace of their own.
+    /// Needs these set types of ipset, e.g. `hash:ip,port,ip`. An ordinary user may use them in a new user and network namespace.
     #[must_use]
     pub fn sets(types: &[&str]) -> Needs {
         Needs {
@@ -62,41 +62,41 @@ impl Needs {
         .and_sets(types)
     }
 
-    /// Only network namespaces.
+    /// Needs only network namespaces.
     #[must_use]
     pub fn namespaces() -> Needs {
         Needs::sets(&[])
     }
 
-    /// These set types as well.
+    /// Adds set types.
     #[must_use]
     pub fn and_sets(mut self, types: &[&str]) -> Needs {
         self.sets.extend(types.iter().map(ToString::to_string));
         self
     }
 
-    /// Devices of these kinds as well, e.g. `bridge`, `veth`, `dummy`.
+    /// Adds devices of these kinds, e.g. `bridge`, `veth`, `dummy`.
     #[must_use]
     pub fn and_devices(mut self, kinds: &[&str]) -> Needs {
         self.devices.extend(kinds.iter().map(ToString::to_string));
         self
     }
 
-    /// Firewall rules by iptables as well, with nat.
+    /// Adds firewall rules by iptables, with nat.
     #[must_use]
     pub fn and_rules(mut self) -> Needs {
         self.rules = true;
         self
     }
 
-    /// How much memory a guest gets, in MiB, if there is one; 1024 if not said. The machine gives only what the guest uses.
+    /// Sets the memory of a guest in MiB, instead of 1024. A guest takes only what it uses from the machine.
     #[must_use]
     pub fn memory(mut self, mebibytes: u32) -> Needs {
         self.memory = mebibytes;
         self
     }
 
-    /// Only a guest will do: for programs that change the kernel itself, for example which modules it can load.
+    /// Requires a guest, for programs that change the kernel itself, for example which modules it can load.
     #[must_use]
     pub fn guest(mut self) -> Needs {
         self.guest = true;
@@ -115,8 +115,8 @@ impl Needs {
         self.memory
     }
 
-    /// Whether the kernel has all of it and this process may use it, asked in the network namespace of the calling thread. The kernel loads its
-    /// modules for these questions, as it would for the program.
+    /// Checks in the calling thread's network namespace that the kernel has everything and this process may use it. The kernel loads its modules for
+    /// this, as it would for the program.
     pub(crate) fn check(&self) -> Result<(), String> {
         if self.ipvs {
             let mut answer = ipvs();
@@ -152,9 +152,10 @@ impl Needs {
     }
 }
 
-/// Loads the schedulers whose modules have something to set up in each network namespace, where the kernel has them. It would load them by
-/// itself when a service first asks for one; but if a namespace goes at that moment, Linux (6.1) stands still for ever: whoever adds the service
-/// holds IPVS's mutex and waits for the module, the module waits for the namespace to be gone, and that waits for the mutex.
+/// Loads the schedulers whose modules set up something in each network namespace, if the kernel has them.
+///
+/// The kernel would load them when a service first uses them. If a namespace is removed at that moment, Linux 6.1 deadlocks: the request holds
+/// IPVS's mutex and waits for the module, the module waits for the end of the namespace, and that waits for the mutex.
 fn load_schedulers() {
     for name in ["ip_vs_lblc", "ip_vs_lblcr"] {
         let _ = module::load(name);
@@ -165,10 +166,10 @@ fn is_missing(error: &io::Error) -> bool {
     error.raw_os_error() == Some(nix::libc::ENOENT)
 }
 
-/// What the kernel says to a set type that it lacks.
+/// The kernel's error for a set type that it lacks.
 const IPSET_ERR_FIND_TYPE: i32 = 4098;
 
-/// Resolves the family, then asks for IPVS' version: a request that only who may configure IPVS gets answered.
+/// Resolves the family and asks for IPVS's version, which the kernel returns only to processes that may configure IPVS.
 fn ipvs() -> io::Result<()> {
     const GET_INFO: u8 = 15;
     let socket = connect(protocols::NETLINK_GENERIC)?;
@@ -249,7 +250,7 @@ fn connect(protocol: isize) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// One request, one reply; the kernel's errno if that is what came back.
+/// Sends a request and returns the reply, or the kernel's errno as an error.
 fn exchange(socket: &Socket, request: &[u8]) -> io::Result<Vec<u8>> {
     socket.send(request, 0)?;
     let (reply, _) = socket.recv_from_full()?;

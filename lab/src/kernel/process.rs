@@ -1,4 +1,4 @@
-//! Processes of the lab's own: forking while single-threaded, waiting, passing signals on.
+//! The lab's processes: forks, waits, and passes signals on.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
@@ -13,17 +13,17 @@ use nix::unistd::{ForkResult, Pid};
 
 use crate::error::{Result, failed};
 
-/// How long a program has to end after a signal asked it to, before it is killed.
+/// How long a program may take to end after a signal, before it is killed.
 pub(crate) const GRACE: Duration = Duration::from_secs(3);
 
-/// Forks. The caller has to be single-threaded, or the child may find a lock held by a thread that it does not have.
+/// Forks. The caller must be single-threaded. Otherwise a thread that does not exist in the child may hold a lock there.
 pub(crate) fn fork(what: &str) -> Result<ForkResult> {
     // SAFETY: `super::main` has checked that no second thread exists, and the lab starts none before its last fork.
     unsafe { nix::unistd::fork() }.map_err(failed("start", what))
 }
 
-/// The signals that end a program, those that a launcher passes on, and the one that says a child has ended. Blocked and read from a descriptor
-/// instead of handled, since a handler can do next to nothing, and since even the first process of a PID namespace receives blocked signals.
+/// The signals that end a program, those that a launcher passes on, and SIGCHLD. They are blocked and read from a descriptor, because a handler can
+/// do little, and because even the first process of a PID namespace receives blocked signals.
 pub(crate) struct Signals {
     fd: SignalFd,
     set: SigSet,
@@ -48,14 +48,14 @@ impl Signals {
         Ok(Signals { fd, set })
     }
 
-    /// Undoes `block`, in a child that is to run the program.
+    /// Undoes `block` in a child that will run the program.
     pub(crate) fn unblock(self) -> Result<()> {
         self.set
             .thread_unblock()
             .map_err(failed("unblock", "signals"))
     }
 
-    /// The next signal that arrived, if one did.
+    /// Returns the next signal, if one has arrived.
     pub(crate) fn next(&self) -> Option<siginfo> {
         self.fd.read_signal().ok().flatten()
     }
@@ -67,8 +67,8 @@ impl AsFd for Signals {
     }
 }
 
-/// The signal, where a program is to be told of it: not SIGCHLD and SIGWINCH, and not what the kernel sent to a whole foreground process group
-/// (Ctrl-C), since the program, in the same group, got that itself.
+/// Returns the signal if it must be passed on to the program. SIGCHLD and SIGWINCH are not, nor what the kernel sent to a whole foreground process
+/// group (Ctrl-C), because the program is in the same group.
 pub(crate) fn to_pass_on(info: &siginfo, same_group: bool) -> Option<Signal> {
     const SI_KERNEL: i32 = 0x80;
     let signal = Signal::try_from(info.ssi_signo as i32).ok()?;
@@ -79,7 +79,7 @@ pub(crate) fn to_pass_on(info: &siginfo, same_group: bool) -> Option<Signal> {
     }
 }
 
-/// A wait status as a shell gives it: the program's own, or 128 and the number of the signal that killed it.
+/// Converts a wait status as a shell does: the program's status, or 128 plus the number of the signal that killed it.
 pub(crate) fn status(of: WaitStatus) -> Option<(Pid, i32)> {
     match of {
         WaitStatus::Exited(pid, status) => Some((pid, status)),
@@ -88,7 +88,7 @@ pub(crate) fn status(of: WaitStatus) -> Option<(Pid, i32)> {
     }
 }
 
-/// Reaps every child that has ended; gives the status of `of`, if it was among them.
+/// Reaps every child that has ended. Returns the status of `of` if it was among them.
 pub(crate) fn reap(of: Pid) -> Option<i32> {
     let mut found = None;
     loop {
@@ -106,8 +106,8 @@ pub(crate) fn reap(of: Pid) -> Option<i32> {
     }
 }
 
-/// Waits until `child` has ended, passes signals on to it, and kills it when it does not heed them or when `life` (a pipe that whoever started
-/// this process holds open) closes. Gives the child's status.
+/// Waits until `child` has ended, passes signals on to it, and returns its status. Kills the child if it ignores them, or when `life`, a pipe that
+/// this process's starter holds open, closes.
 pub(crate) fn supervise(child: Pid, signals: &Signals, life: Option<BorrowedFd<'_>>) -> i32 {
     let mut deadline: Option<Instant> = None;
     let mut orphaned = false;
@@ -130,7 +130,7 @@ pub(crate) fn supervise(child: Pid, signals: &Signals, life: Option<BorrowedFd<'
         }
         while let Some(info) = signals.next() {
             if let Some(signal) = to_pass_on(&info, true) {
-                // Asking twice means now.
+                // A second signal ends the program at once.
                 let signal = if deadline.is_some() {
                     Signal::SIGKILL
                 } else {
@@ -150,7 +150,7 @@ pub(crate) fn supervise(child: Pid, signals: &Signals, life: Option<BorrowedFd<'
     }
 }
 
-/// The time until `deadline`, for poll.
+/// Returns the time until `deadline`, for poll.
 pub(crate) fn timeout(deadline: Option<Instant>) -> PollTimeout {
     deadline.map_or(PollTimeout::NONE, |deadline| {
         let left = deadline.saturating_duration_since(Instant::now());

@@ -1,5 +1,5 @@
-//! The running kernel: the program runs in namespaces of its own, so that the machine's network, mounts and processes stay untouched, and so that
-//! nothing is left when it ends, however it ends.
+//! Runs the program on the running kernel, in new namespaces, so that the machine's network, mounts and processes stay untouched and nothing is
+//! left after it ends.
 //!
 //! Three processes: the launcher, which was started; the keeper, which enters the namespaces; the first process of the new PID namespace, which
 //! starts the program. When any of them dies, those below it are killed, and with the first process of a PID namespace the kernel kills
@@ -27,7 +27,7 @@ pub(super) enum Attempt {
     Unsuitable(String),
 }
 
-/// Tries to run the program on the running kernel. In the process that is to be the program this gives [`Entered::Inside`].
+/// Tries to run the program on the running kernel. In the process that continues as the program, it returns [`Entered::Inside`].
 pub(super) fn enter(needs: &Needs) -> Result<Attempt> {
     if let Some(why) = hopeless(needs) {
         return Ok(Attempt::Unsuitable(why));
@@ -54,7 +54,7 @@ pub(super) fn enter(needs: &Needs) -> Result<Attempt> {
     }
 }
 
-/// What can be told without trying.
+/// Returns a reason why an attempt would fail, if it is known beforehand.
 fn hopeless(needs: &Needs) -> Option<String> {
     if needs.wants_ipvs() && !geteuid().is_root() {
         return Some(
@@ -80,7 +80,7 @@ fn keeper(needs: &Needs, signals: Signals, report: OwnedFd) -> Result<Attempt> {
 }
 
 fn first_process(needs: &Needs, signals: Signals, report: OwnedFd) -> Result<Attempt> {
-    // The name keeps `pkill PROGRAM` from killing what looks after the program.
+    // With this name, `pkill PROGRAM` does not kill the process that supervises the program.
     let _ = set_name(c"lab-keeper");
     let ready = die_with_parent()
         .and_then(|()| mounts())
@@ -114,7 +114,7 @@ fn die_with_parent() -> Result<()> {
     set_pdeathsig(Signal::SIGKILL).map_err(failed("follow", "the keeper"))
 }
 
-/// As [`die_with_parent`], and notices a parent that died before.
+/// Like [`die_with_parent`], but also detects a parent that died before the call.
 fn follow_parent() -> Result<()> {
     let parent = getppid();
     die_with_parent()?;
@@ -135,7 +135,7 @@ fn namespaces() -> Result<()> {
         return unshare(own).map_err(failed("enter", "new namespaces"));
     }
     unshare(own | CloneFlags::CLONE_NEWUSER).map_err(failed("enter", "a new user namespace"))?;
-    // A change of credentials has cleared it.
+    // The change of credentials has cleared this setting.
     die_with_parent()?;
     for (file, text) in [
         ("/proc/self/setgroups", "deny".to_owned()),
@@ -147,7 +147,7 @@ fn namespaces() -> Result<()> {
     Ok(())
 }
 
-/// An own /proc, since the old one does not show the new PID namespace; and an own /run, for the names of namespaces and for iptables' lock,
+/// Mounts a new /proc, because the old one does not show the new PID namespace, and a new /run for the names of namespaces and for iptables' lock,
 /// which an ordinary user could not open.
 fn mounts() -> Result<()> {
     const NONE: Option<&Path> = None;

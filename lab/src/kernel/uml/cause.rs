@@ -1,6 +1,6 @@
-//! What is known to keep a guest's kernel from starting.
+//! Known reasons why a guest's kernel does not start.
 
-/// What the kernel's log contains, and what that means in one sentence.
+/// A text of the kernel's log, and its meaning in one sentence.
 const KNOWN: [(&str, &str); 5] = [
     (
         "ptrace set fp regs failed",
@@ -25,7 +25,7 @@ const KNOWN: [(&str, &str); 5] = [
     ),
 ];
 
-/// What is known of a kernel that wrote this log and ended before its init ran.
+/// Returns the known reason why a kernel with this log ended before its init ran.
 pub(super) fn of(log: &str) -> &'static str {
     let known = KNOWN.iter().find(|(sign, _)| log.contains(sign));
     known.map_or(

@@ -3,11 +3,11 @@
 //!
 //! | process | where | what it does | file |
 //! |--|--|--|--|
-//! | the launcher | machine | what was started: passes streams, signals and the exit status on | launcher.rs |
-//! | the keeper | machine | ends the guest with the launcher, however that ends | keeper.rs |
+//! | the launcher | machine | the started process: passes streams, signals and the exit status on | launcher.rs |
+//! | the keeper | machine | ends the guest when the launcher ends | keeper.rs |
 //! | linux.uml | machine | the guest's kernel, and one process for each of the guest's | |
 //! | init | guest | sets the guest up, starts the program, serves the launcher | guest.rs, setup.rs |
-//! | the program | guest | what was asked for | |
+//! | the program | guest | runs the tests, example or command | |
 
 mod cause;
 pub(super) mod guest;
@@ -30,7 +30,7 @@ use crate::error::{Error, Result};
 use crate::tool::find;
 pub(crate) use terminal::{Request as TerminalRequest, SOCKET as TERMINAL_SOCKET};
 
-/// Set in the guest: what the process is to be.
+/// The variable that names a process's role in the guest.
 const STAGE: &str = "IPVSET_LAB_STAGE";
 
 /// A User Mode Linux kernel and its modules.
@@ -40,7 +40,7 @@ pub(super) struct Kernel {
 }
 
 impl Kernel {
-    /// The kernel that `IPVSET_UML` names, or the one installed here. The error says what is missing.
+    /// Finds the kernel that `IPVSET_UML` names, or the installed one. The error says what is missing.
     pub(super) fn find() -> Result<Kernel> {
         let executable = match env::var_os("IPVSET_UML") {
             Some(named) => {
@@ -81,11 +81,11 @@ impl Kernel {
         })
     }
 
-    /// The command line. `program` becomes the guest's init.
+    /// Returns the command line. `program` becomes the guest's init.
     fn arguments(&self, needs: &Needs, program: &Path) -> Vec<OsString> {
         let mut init = OsString::from("init=");
         if program.as_os_str().as_bytes().contains(&b' ') {
-            // The kernel splits its command line at blanks, but for those in quotes.
+            // The kernel splits its command line at blanks outside quotes.
             init = OsString::from("init=\"");
             init.push(program);
             init.push("\"");
@@ -97,7 +97,7 @@ impl Kernel {
             "root=/dev/root".into(),
             "rootfstype=hostfs".into(),
             "rootflags=/".into(),
-            // The machine's files are safe from the guest.
+            // The guest cannot change the machine's files.
             "ro".into(),
             init,
             // The kernel's own messages go to standard error, the frames over console 1.
@@ -106,7 +106,7 @@ impl Kernel {
             "con1=fd:0,fd:1".into(),
             "quiet".into(),
             "noreboot".into(),
-            // Where no folder can be made: the kernel then does without its control socket, and none is left behind when it is killed.
+            // No folder can be created there, so the kernel does without its control socket, which it would leave behind when killed.
             "uml_dir=/dev/null/".into(),
         ];
         arguments.push(format!("{STAGE}=init").into());
@@ -114,15 +114,15 @@ impl Kernel {
     }
 }
 
-/// Runs the program in a guest and gives its exit status.
+/// Runs the program in a guest and returns its exit status.
 pub(super) fn run(needs: &Needs, kernel: &Kernel) -> Result<i32> {
     let order = order::Order::here(&kernel.modules)?;
     let arguments = kernel.arguments(needs, &order.executable);
     launcher::run(kernel, &arguments, &memory_folder(needs), &order)
 }
 
-/// The folder for the file that is the guest's memory: the kernel unlinks it at once, but it has to have room, and to allow mapping code. In a
-/// container /dev/shm often has 64 MB only, and a guest that outgrows it dies.
+/// Returns the folder for the file that is the guest's memory. The kernel unlinks the file at once, but the folder must have room and allow
+/// mapping code. In a container, /dev/shm often has only 64 MB, and a guest that needs more dies.
 fn memory_folder(needs: &Needs) -> PathBuf {
     let wanted = u64::from(needs.mebibytes()) << 20;
     let temporary = env::var_os("TMPDIR").map(PathBuf::from);
