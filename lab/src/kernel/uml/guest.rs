@@ -1,4 +1,4 @@
-//! Init in the guest: sets the guest up, starts the program, serves the launcher until the program has ended.
+//! Init in the guest: sets the guest up, starts the program, and serves the launcher until the program has ended.
 
 use std::env;
 use std::fs::{self, File, OpenOptions};
@@ -38,17 +38,17 @@ pub(crate) fn is_program() -> bool {
     env::var_os(STAGE).is_some_and(|stage| stage == "program")
 }
 
-/// Takes back what told the process that it is the program, so that a program which it starts does not take itself for it.
+/// Removes the variable that marks this process as the program, so that its children do not inherit it.
 pub(crate) fn enter_program() {
     // SAFETY: `lab::main` comes first in `main`, with one thread.
     unsafe { env::remove_var(STAGE) };
 }
 
-/// Runs as init, to the guest's end.
+/// Runs as init until the guest ends.
 pub(crate) fn init() -> ! {
     let console = match Console::open() {
         Ok(console) => console,
-        // The kernel panics when its init ends, and shows its log, with this in it.
+        // The kernel panics when its init ends, and shows its log, which contains this error.
         Err(error) => {
             let _ = fs::write("/dev/kmsg", format!("lab: {error}\n"));
             std::process::exit(1)
@@ -67,7 +67,7 @@ pub(crate) fn init() -> ! {
         Ok(status) => (Kind::Exit, status.to_le_bytes().to_vec()),
         Err(error) => (Kind::Failed, error.to_string().into_bytes()),
     };
-    // Whatever the program left running could still write to the target folder.
+    // Processes that the program left could still write to the target folder.
     let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
     sync();
     let _ = init.console.send(kind, &report);
@@ -78,11 +78,11 @@ pub(crate) fn init() -> ! {
     }
 }
 
-/// From here on init runs as soon as it has something to do. What the program wrote is on its way before the program does the next thing, so
-/// that a panic of the kernel does not take with it the line that says what was tried.
+/// Gives init priority over all other processes. It then forwards the program's output before the program goes on, so that a panic of the kernel
+/// does not lose the line that says what the program tried.
 fn come_first() -> Result<()> {
     let lowest = libc::sched_param { sched_priority: 1 };
-    // The program and all others stay as they are.
+    // Other processes keep their priority.
     let policy = libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK;
     // SAFETY: a pointer to a parameter that is only read; 0 is the calling process.
     let changed = unsafe { libc::sched_setscheduler(0, policy, &lowest) };
@@ -91,7 +91,7 @@ fn come_first() -> Result<()> {
         .map_err(failed("set the scheduling of", "init"))
 }
 
-/// The frames' way to the launcher and back.
+/// The console that carries frames to and from the launcher.
 struct Console {
     tty: File,
     frames: Decoder,
@@ -113,7 +113,7 @@ impl Console {
             tty,
             frames: Decoder::default(),
         };
-        // Only now may the launcher send: a console drops what arrives before it was opened, and changes what arrives before it was raw.
+        // The launcher may send only from now on. A console drops bytes that arrive before it is open, and changes those before it is raw.
         console.write(MAGIC)?;
         Ok(console)
     }
@@ -160,12 +160,12 @@ impl Console {
 
 struct Init {
     console: Console,
-    /// The program's standard input, until its end.
+    /// The program's standard input, until it is closed.
     input: Option<File>,
     /// Input that the program has not taken yet, and whether it is the last.
     pending: Vec<u8>,
     input_ended: bool,
-    /// How much the program has taken since the launcher last got credit.
+    /// How many bytes the program has taken since the launcher last got credit.
     taken: usize,
     window: TerminalRequest,
     /// The shell that has the terminal.
@@ -203,7 +203,7 @@ impl Init {
         }
     }
 
-    /// The first frame.
+    /// Waits for the first frame, which is the order.
     fn order(&mut self) -> Result<Order> {
         loop {
             match self.console.receive()? {
@@ -225,7 +225,7 @@ impl Init {
         }
     }
 
-    /// Starts the program. Its streams are pipes, not the console, so that it sees no terminal where there is none, and so that they have ends.
+    /// Starts the program. Its streams are pipes, not the console, so that they have an end and are not a terminal.
     fn start(&mut self, order: &Order) -> Result<(Pid, Option<File>, Option<File>)> {
         let open = || pipe2(OFlag::O_CLOEXEC).map_err(failed("open", "a pipe"));
         let ((input, to_program), (from_output, output), (from_errors, errors)) =
@@ -240,7 +240,7 @@ impl Init {
         let child = command
             .env_clear()
             .envs(order.environment.iter().map(|(name, value)| (name, value)))
-            // What the guest itself has to offer is the kernel to use for a program which this one starts.
+            // Programs that this one starts use the guest's kernel.
             .env_remove("IPVSET_UML")
             .env_remove("IPVSET_UML_MODULES")
             .env_remove("TMPDIR")
@@ -286,7 +286,7 @@ impl Init {
         let _ = poll(&mut fds, PollTimeout::NONE);
     }
 
-    /// Passes on what the program has written by now.
+    /// Passes on the program's available output.
     fn relay(&mut self, from: &mut Option<File>, kind: Kind) -> Result<()> {
         let mut bytes = [0; 16 * 1024];
         while let Some(file) = from {
@@ -322,7 +322,7 @@ impl Init {
         Ok(())
     }
 
-    /// Gives the program its input, and the launcher credit for what the program has taken.
+    /// Writes input to the program, and credits the launcher for it.
     fn feed(&mut self) -> Result<()> {
         while let (Some(input), false) = (&mut self.input, self.pending.is_empty()) {
             match input.write(&self.pending) {
@@ -331,7 +331,7 @@ impl Init {
                     self.taken += length;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                // The program has closed its input: the rest is lost, as in any pipe.
+                // The program has closed its input, so the rest is lost, as in any pipe.
                 Err(_) => {
                     self.input = None;
                     self.pending.clear();
@@ -348,7 +348,7 @@ impl Init {
         Ok(())
     }
 
-    /// Lends the terminal to who asks for it, and takes it back when they hang up.
+    /// Lends the terminal to a shell that asks for it, and takes it back when the shell hangs up.
     fn lend(&mut self, listener: &UnixListener) -> Result<()> {
         if let Some(borrower) = &mut self.borrower {
             if matches!(borrower.read(&mut [0; 16]), Ok(0)) {

@@ -1,7 +1,7 @@
-//! The keeper: starts the guest's kernel, and ends it when the launcher ends, however that ends.
+//! The keeper: starts the guest's kernel, and ends it when the launcher ends for any reason.
 //!
-//! Killing linux.uml alone is not enough: the machine's processes in which it runs the guest's programs would go on, one of them burning a CPU.
-//! So the keeper puts all of them into a PID namespace, whose first process takes everything along when it dies, and nothing else.
+//! Killing linux.uml alone is not enough. It runs the guest's programs in processes of the machine, which would go on, and one of them would keep
+//! a CPU busy. So the keeper puts all of them in a PID namespace, which ends with its first process.
 
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
@@ -20,7 +20,7 @@ use super::terminal::Restore;
 use crate::error::{Result, failed};
 use crate::kernel::process::{Signals, fork, supervise};
 
-/// The guest's ends of what leads to the launcher.
+/// The guest's ends of the channels to the launcher.
 pub(super) struct Ends {
     pub(super) input: OwnedFd,
     pub(super) output: OwnedFd,
@@ -29,9 +29,9 @@ pub(super) struct Ends {
     pub(super) life: OwnedFd,
 }
 
-/// What the keeper's process does, from its first step to its last.
+/// Runs the keeper's process.
 pub(super) fn keep(command: Command, ends: Ends, signals: Signals) -> ! {
-    // The name keeps `pkill PROGRAM` from killing it with the launcher; the group keeps Ctrl-C away, which the launcher handles.
+    // The name prevents `pkill PROGRAM` from killing the keeper with the launcher. The group keeps Ctrl-C away, which the launcher handles.
     let _ = set_name(c"lab-keeper");
     let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
     let (launcher, terminal) = (getppid(), Restore::note());
@@ -41,7 +41,7 @@ pub(super) fn keep(command: Command, ends: Ends, signals: Signals) -> ! {
         }
     };
     if !pid_namespace() {
-        // Outside of one, a kernel that is being ended has been seen to kill every process of its user.
+        // Outside a PID namespace, a kernel that was ending has killed every process of its user.
         let complaint =
             "User Mode Linux needs a PID namespace around it, and this machine allows none\n";
         let _ = nix::unistd::write(&ends.log, complaint.as_bytes());
@@ -65,8 +65,8 @@ pub(super) fn keep(command: Command, ends: Ends, signals: Signals) -> ! {
     }
 }
 
-/// Makes this process' children live in a PID namespace of their own, if the machine allows it. An ordinary user needs a user namespace for
-/// that; this user keeps its number in it, since it is the one that opens the machine's files for the guest.
+/// Puts this process's children in a new PID namespace, if the machine allows it. An ordinary user needs a user namespace for this, and keeps its
+/// number there, because it opens the machine's files for the guest.
 fn pid_namespace() -> bool {
     let (user, group) = (geteuid(), getegid());
     if unshare(CloneFlags::CLONE_NEWPID).is_ok() {
@@ -81,7 +81,7 @@ fn pid_namespace() -> bool {
     true
 }
 
-/// Starts the kernel, waits for its end, and leaves none of its processes.
+/// Starts the kernel, waits for its end, and ends its remaining processes.
 fn run(mut command: Command, ends: Ends, signals: &Signals) -> i32 {
     let complaint = ends.log.try_clone();
     command
@@ -93,7 +93,7 @@ fn run(mut command: Command, ends: Ends, signals: &Signals) -> i32 {
     unsafe {
         command.pre_exec(|| set_pdeathsig(Signal::SIGKILL).map_err(Into::into));
     }
-    // Most machines can do without the library, so that its absence is no error here.
+    // Most machines do not need the library, so its absence is not an error.
     let library = preload::into(&mut command).ok().flatten();
     let child = match command.spawn() {
         Ok(child) => Pid::from_raw(child.id() as i32),
@@ -108,14 +108,14 @@ fn run(mut command: Command, ends: Ends, signals: &Signals) -> i32 {
             return 1;
         }
     };
-    // The ends that the command holds have to close with the kernel, not with this process.
+    // The ends that the command holds must close with the kernel, not with this process.
     drop((command, complaint, library));
     let status = supervise(child, signals, Some(ends.life.as_fd()));
     let _ = end_group(child);
     status
 }
 
-/// Kills what is left of the kernel's processes, and waits until they are gone.
+/// Kills the remaining processes of the kernel, and waits until they are gone.
 fn end_group(group: Pid) -> Result<()> {
     loop {
         match killpg(group, Signal::SIGKILL) {

@@ -1,5 +1,5 @@
-//! The launcher: the process that was started. It passes streams, signals and the exit status between the machine and the guest, in one loop and
-//! without ever blocking on one of them, so that a reader that stalls does not keep a signal from the program.
+//! The launcher: the process that the user started. It passes streams, signals and the exit status between the machine and the guest in one loop.
+//! It never blocks on one of them, so that a stalled reader does not delay a signal.
 
 use std::collections::VecDeque;
 use std::env;
@@ -27,19 +27,19 @@ use crate::error::{Error, Result, failed};
 use crate::kernel::frame::{self, Decoder, Kind, ON_THE_WAY};
 use crate::kernel::process::{GRACE, Signals, fork, reap, timeout, to_pass_on};
 
-/// A kernel that has not started its init by then, on however busy a machine, is not going to.
+/// How long the kernel may take to start its init, even on a busy machine.
 const BOOT: Duration = Duration::from_secs(90);
 
-/// How much of the kernel's log is kept, to be shown if it fails.
+/// How many bytes of the kernel's log are kept, to show them after a failure.
 const LOG: usize = 16 * 1024;
 
-/// How much output may wait for whoever reads it before the guest has to wait too.
+/// How many bytes of output may wait for their reader before the guest must wait too.
 const BACKLOG: usize = 256 * 1024;
 
-/// What can be written to a pipe without blocking once poll has said that it can be written to (PIPE_BUF).
+/// How many bytes a pipe takes without blocking once poll reports that it is writable (PIPE_BUF).
 const CHUNK: usize = 4096;
 
-/// Boots the kernel, runs the order in it, gives the exit status.
+/// Boots the kernel, runs the order in it, and returns the exit status.
 pub(super) fn run(
     kernel: &Kernel,
     arguments: &[OsString],
@@ -122,11 +122,11 @@ struct Launcher<'a> {
     guest: Guest,
     signals: &'a Signals,
     frames: Decoder,
-    /// When the magic bytes have come, until when they have to.
+    /// Whether the magic bytes have arrived, and the deadline for them.
     started: bool,
     boot: Instant,
     to_guest: VecDeque<u8>,
-    /// How many bytes the guest has not said that it received.
+    /// How many sent bytes the guest has not acknowledged.
     on_the_way: usize,
     output: VecDeque<(Stream, Vec<u8>)>,
     waiting: usize,
@@ -136,7 +136,7 @@ struct Launcher<'a> {
     raw: Option<Raw>,
     log: Vec<u8>,
     show_log: bool,
-    /// Set when the program was asked to end: the signal, and until when it may take its time.
+    /// The signal that asked the program to end, and the deadline for its end.
     ending: Option<(Signal, Instant)>,
     exit: Option<i32>,
     failure: Option<String>,
@@ -245,7 +245,7 @@ impl<'a> Launcher<'a> {
                 continue;
             };
             let interrupted_before = self.ending.is_some();
-            // Before the program has started, and when asked twice, the end is now.
+            // Ends at once before the program has started, or after a second signal.
             let wait = if self.started && !interrupted_before {
                 GRACE
             } else {
@@ -263,7 +263,7 @@ impl<'a> Launcher<'a> {
         }
     }
 
-    /// Keeps the end of the log.
+    /// Appends to the log and keeps only its end.
     fn note(&mut self, bytes: &[u8]) {
         if self.show_log {
             self.queue(Stream::Errors, bytes.to_vec());
@@ -376,7 +376,7 @@ impl<'a> Launcher<'a> {
                     self.on_the_way += length;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // The guest is gone, which is found out elsewhere.
+                // The guest is gone, which the loop detects elsewhere.
                 Err(_) => self.to_guest.clear(),
             }
         }
@@ -401,7 +401,7 @@ impl<'a> Launcher<'a> {
                     let lost = bytes.len();
                     self.waiting -= lost;
                     self.output.pop_front();
-                    // Nobody reads any more: the program is to be told as it would be on the machine.
+                    // The reader has closed the stream. The program gets the signal that it would get on the machine.
                     if error == Errno::EPIPE && self.ending.is_none() {
                         self.ending = Some((Signal::SIGPIPE, Instant::now() + GRACE));
                         self.send(Kind::Signal, &(Signal::SIGPIPE as i32).to_le_bytes());
@@ -418,7 +418,7 @@ impl<'a> Launcher<'a> {
         }
     }
 
-    /// The kernel is gone, and there is no exit status.
+    /// Returns the error for a kernel that ended without an exit status.
     fn ended_early(&self) -> Result<i32> {
         if let Some((signal, _)) = self.ending {
             return Ok(128 + signal as i32);

@@ -1,4 +1,4 @@
-//! What the guest is to run, and which folders of the machine it has to see: all that does not fit on a kernel's command line.
+//! The order to the guest: what to run, and which folders of the machine it needs. It would not fit on a kernel's command line.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -18,12 +18,12 @@ pub(crate) struct Order {
     pub(crate) modules: PathBuf,
     /// Folders that the guest may write to, at the same path: the target folder.
     pub(crate) writable: Vec<PathBuf>,
-    /// Folders that the guest has to see though it has an own /tmp and /run, under which they may lie.
+    /// Folders that the guest needs, even if they lie in /tmp or /run, which are new in the guest.
     pub(crate) visible: Vec<PathBuf>,
 }
 
 impl Order {
-    /// This very program, as it was started.
+    /// Returns the order to run this program as it was started.
     pub(super) fn here(modules: &Path) -> Result<Order> {
         let executable = env::current_exe().map_err(failed("find", "this program's executable"))?;
         if executable.as_os_str().as_bytes().contains(&b'"') {
@@ -56,7 +56,7 @@ impl Order {
         })
     }
 
-    /// All of it as strings that end in NUL, which is in none of them; before each list, its length.
+    /// Encodes the order as strings that end in NUL. Each list is preceded by its length.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut put = |text: &OsStr| {

@@ -7,10 +7,10 @@ use std::process::Command;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
-/// The shared library that `build.rs` made. Empty where the machine cannot need it.
+/// The shared library that `build.rs` made. It is empty if the machine cannot need it.
 const LIBRARY: &[u8] = include_bytes!(env!("PTRACE_LIBRARY"));
 
-/// Lets the command start with the library preloaded. The file, which lies in memory only, has to stay open until the command has been started.
+/// Makes the command preload the library. The returned file is in memory only and must stay open until the command has started.
 ///
 /// A kernel that is a script hands the library on to the program that it starts. A statically linked one ignores it.
 pub(super) fn into(command: &mut Command) -> io::Result<Option<OwnedFd>> {
@@ -22,7 +22,7 @@ pub(super) fn into(command: &mut Command) -> io::Result<Option<OwnedFd>> {
     Ok(Some(library))
 }
 
-/// The library as a file without a name, so that nothing is left of it. Programs started with it open inherit it.
+/// Returns the library as a file without a name, so that nothing is left of it. Programs that are started meanwhile inherit it.
 fn file() -> io::Result<OwnedFd> {
     let mut file = File::from(memfd_create(c"ptrace.so", MFdFlags::empty())?);
     file.write_all(LIBRARY)?;

@@ -1,4 +1,4 @@
-//! What init does to the guest before the program starts.
+//! Sets up the guest before the program starts.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -21,7 +21,7 @@ const LAB: &str = "/run/lab";
 
 pub(super) fn guest(order: &Order) -> Result<()> {
     kernel_filesystems()?;
-    // Held open, because what lies under the guest's own folders is hidden in a moment.
+    // Held open, because the guest's own folders will hide it.
     let mut hidden: Vec<(PathBuf, OwnedFd)> = order
         .writable
         .iter()
@@ -29,7 +29,7 @@ pub(super) fn guest(order: &Order) -> Result<()> {
         .chain([&order.modules, &order.executable])
         .filter_map(|path| hold(path))
         .collect();
-    // A folder before what is in it, which is shown with it then.
+    // A folder comes before its content, which is shown with it.
     hidden.sort_by(|(one, _), (other, _)| one.cmp(other));
     for folder in OWN.iter().filter(|folder| Path::new(folder).is_dir()) {
         file_system(
@@ -91,7 +91,7 @@ fn create_dir(path: impl AsRef<Path>) -> Result<()> {
     fs::create_dir_all(path).map_err(failed("create", path.display().to_string()))
 }
 
-/// Opens what is about to be hidden, without reading it.
+/// Opens a path that is about to be hidden, without reading it.
 fn hold(path: &Path) -> Option<(PathBuf, OwnedFd)> {
     let covered = OWN
         .iter()
@@ -107,7 +107,7 @@ fn hold(path: &Path) -> Option<(PathBuf, OwnedFd)> {
     Some((path.to_owned(), file.into()))
 }
 
-/// Shows a folder or file of the machine where one of the guest's own folders hides it.
+/// Shows a folder or file of the machine that one of the guest's own folders hides.
 fn show(path: &Path, held: &OwnedFd) -> Result<()> {
     if path.exists() {
         return Ok(());
@@ -170,7 +170,7 @@ fn modules(folder: &Path) -> Result<()> {
         folder.join("lib/modules").join(release),
         folder.to_owned(),
     ];
-    // A kernel with everything built in needs none.
+    // A kernel with everything built in needs no modules.
     let Some(found) = candidates
         .iter()
         .find(|candidate| candidate.join("modules.dep").is_file())

@@ -1,4 +1,4 @@
-//! The terminal: the launcher's side, which lends it to a shell in the guest, and the words in which a shell asks for it.
+//! The terminal, which the launcher lends to a shell in the guest, and the requests for it.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -7,10 +7,10 @@ use nix::libc;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 
-/// Where init listens for programs that want the terminal. A path, since a path works from every network namespace.
+/// The socket at which init listens for programs that want the terminal. It is a path, which works from every network namespace.
 pub(crate) const SOCKET: &str = "/run/lab/terminal";
 
-/// A program in the guest that wants the terminal connects to [`SOCKET`] and is sent one of these; the terminal is its until it hangs up.
+/// The size of the terminal, which a program in the guest receives when it connects to [`SOCKET`]. It has the terminal until it hangs up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) rows: u16,
@@ -30,7 +30,7 @@ impl Request {
         }
     }
 
-    /// Whether there is a terminal at all.
+    /// Whether there is a terminal.
     pub(crate) fn is_terminal(self) -> bool {
         self.rows > 0 && self.columns > 0
     }
@@ -38,7 +38,7 @@ impl Request {
 
 nix::ioctl_read_bad!(window_size, libc::TIOCGWINSZ, libc::winsize);
 
-/// The size of the terminal that standard input and output are; none if they are not one.
+/// Returns the size of the terminal of standard input and output, or zeros if they are not a terminal.
 pub(super) fn size() -> Request {
     use std::io::IsTerminal;
     if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
@@ -52,7 +52,7 @@ pub(super) fn size() -> Request {
     };
     // SAFETY: the kernel fills in the struct, which outlives the call.
     let known = unsafe { window_size(libc::STDIN_FILENO, &mut size) }.is_ok();
-    // A terminal that does not know its size (a serial line) is one nevertheless.
+    // A terminal may not know its size, for example a serial line.
     let or = |value, default| if known && value > 0 { value } else { default };
     Request {
         rows: or(size.ws_row, 24),
@@ -60,7 +60,7 @@ pub(super) fn size() -> Request {
     }
 }
 
-/// The terminal in raw mode, for as long as this lives: every key goes to the guest, and nothing that the guest writes is changed.
+/// Keeps the terminal in raw mode while this value exists: every key goes to the guest, and the guest's output is not changed.
 pub(super) struct Raw {
     before: Termios,
 }
@@ -93,7 +93,7 @@ impl Restore {
         Restore(tcgetattr(io::stdin()).ok())
     }
 
-    /// Puts them back, unless somebody else has changed the settings since.
+    /// Restores the settings, unless another program has changed them.
     pub(super) fn put_back(self) {
         let (Some(before), Ok(now)) = (self.0, tcgetattr(io::stdin())) else {
             return;
@@ -101,7 +101,7 @@ impl Restore {
         if now != raw_from(&before) {
             return;
         }
-        // The keeper is no foreground process: the kernel would stop it for what it does now.
+        // The keeper is not a foreground process, and the kernel would stop it for the next call.
         let mut stop = SigSet::empty();
         stop.add(Signal::SIGTTOU);
         let _ = stop.thread_block();
