@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use std::str;
 
 use ipvset::ipset::text::OptionName;
-use ipvset::ipset::{AnyEntry, AnySet, AnyType, Bulk, IpSets, Outcome, Revision, SetName};
+use ipvset::ipset::{
+    AnyEntry, AnySet, AnyType, Bulk, CreateOptions, IpSets, Outcome, Revision, SetName,
+};
 
 use crate::arguments::{Call, Command};
 use crate::complaint::{Complaint, said};
@@ -113,13 +115,15 @@ impl Session {
             false => sets.create_with(&set, Revision::Highest),
         };
         result.map_err(|error| {
-            if !error.is_unavailable() {
-                return Complaint::from_error(Command::Create, Some(kind.name()), &error);
-            }
-            // If the kernel has the type, it is too old for the options.
-            match sets.revisions(kind) {
-                Ok(_) => Complaint::usage(error.reason()),
-                Err(_) => Complaint::new("Kernel error received: set type not supported"),
+            // An argument that needs a newer kernel counts before one that is wrong.
+            let installed = sets.revisions(kind).map(|(_, most)| most);
+            let outdated = installed.as_ref().ok();
+            let outdated = outdated.and_then(|most| too_new(&set, &spelled.words, *most));
+            match (outdated, error.is_unavailable()) {
+                (Some(text), _) => Complaint::usage(text),
+                (None, false) => Complaint::from_error(Command::Create, Some(kind.name()), &error),
+                (None, true) if installed.is_ok() => Complaint::usage(error.reason()),
+                (None, true) => Complaint::new("Kernel error received: set type not supported"),
             }
         })?;
         if let Some(warning) = spelled.warning().filter(|_| !call.flags.quiet) {
@@ -231,6 +235,32 @@ impl Session {
             _ => sets.remove_all_with(set, entries, how),
         })
     }
+}
+
+/// Says in the tool's words which argument of `create` needs a newer revision than the kernel has.
+fn too_new(set: &AnySet, words: &[Vec<u8>], installed: u8) -> Option<String> {
+    let given = set.options();
+    words.iter().find_map(|word| {
+        let mut alone = set.clone();
+        let options = alone.options_mut();
+        *options = CreateOptions::default();
+        match &word[..] {
+            b"initval" => options.initval = given.initval,
+            b"bucketsize" => options.bucketsize = given.bucketsize,
+            b"netmask" => options.netmask = given.netmask,
+            b"bitmask" => options.bitmask = given.bitmask,
+            _ => return None,
+        }
+        let (needed, argument) = (alone.lowest_revision(), String::from_utf8_lossy(word));
+        (needed > installed).then(|| {
+            let kind = set.type_name();
+            format!(
+                "Argument `{argument}' is supported in the kernel module of the set type {kind} starting from \
+                 the revision {needed} and you have installed revision {installed} only. Your kernel is behind \
+                 your ipset utility."
+            )
+        })
+    })
 }
 
 /// Creates a set unless an equal one exists. Like the kernel, it ignores differences in family and
