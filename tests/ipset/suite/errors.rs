@@ -357,7 +357,7 @@ fn lists_and_their_members() -> Result {
     says(
         before,
         kind,
-        &["add entry one before two in list", "no member"],
+        &["add entry one before two in list", "not a member"],
     );
     let before = sets.add(&list, member("one")?.before("none")?);
     says(before, kind, &["does not exist"]);
