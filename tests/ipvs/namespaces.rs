@@ -132,7 +132,7 @@ fn what_is_no_namespace() -> Result {
         assert_eq!(error.operation(), "connect to IPVS");
         let text = error.to_string();
         assert!(
-            text.contains(wrong) && text.contains("no network namespace"),
+            text.contains(wrong) && text.contains("not a network namespace"),
             "{text}"
         );
         assert_eq!(own()?, before);
