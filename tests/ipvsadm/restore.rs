@@ -237,10 +237,11 @@ pub(crate) fn names_are_restored() -> Result {
 /// IPv4, unless the name is in brackets.
 pub(crate) fn a_name_of_two_families() -> Result {
     let both = Both::new()?;
+    // The guest of an ordinary user sees the machine's setuid programs as that user's, so that mount would not be root's.
     let with = |command: &str| {
         format!(
             "f=/dev/shm/ipvsadm-hosts-$$; printf '%s\\n' 'fd00::7 both' '10.0.0.7 both' 'fd00::8 six' >$f && \
-             mount --bind $f /etc/hosts && rm $f && exec \"$0\" {command}"
+             setpriv --no-new-privs mount --bind $f /etc/hosts && rm $f && exec \"$0\" {command}"
         )
     };
     for command in ["-A -t both:http", "-A -t six:http"] {
