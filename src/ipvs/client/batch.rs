@@ -149,7 +149,7 @@ impl<T: Transport> Client<T> {
         let mut waiting = None;
         let mut next = 0;
         let mut progress = Progress::default();
-        let mut packet = self.road.packet();
+        let mut packet = self.netlink.packet();
         let mut window = std::mem::take(&mut self.window);
         window.reserve(OPERATIONS);
         let is_over = loop {
@@ -164,7 +164,7 @@ impl<T: Transport> Client<T> {
                     break false;
                 }
                 let pushed = match operation.check() {
-                    Ok(()) => self.road.push(&mut packet, &operation),
+                    Ok(()) => self.netlink.push(&mut packet, &operation),
                     Err(why) => {
                         let error = operation_refused(&operation, why);
                         progress.refuse(next, operation, error);
@@ -198,7 +198,7 @@ impl<T: Transport> Client<T> {
                 break end;
             }
         };
-        self.road.keep(packet);
+        self.netlink.keep(packet);
         // Keeps the memory for the next batch, without the operations.
         window.clear();
         window.shrink_to(OPERATIONS);
@@ -232,7 +232,7 @@ impl<T: Transport> Client<T> {
         while updates.peek().is_some() && !progress.broken {
             let mut places = Vec::new();
             while let Some((place, update)) = updates.peek() {
-                match self.road.push(packet, update) {
+                match self.netlink.push(packet, update) {
                     Ok(true) => places.push(*place),
                     Ok(false) => break,
                     Err(oversized) => {
@@ -261,7 +261,7 @@ impl<T: Transport> Client<T> {
         count: usize,
         progress: &mut Progress,
     ) -> Result<Vec<(usize, Failure)>> {
-        let outcome = match self.road.send(packet).await {
+        let outcome = match self.netlink.send(packet).await {
             Ok(outcome) => outcome,
             Err(failure) if !progress.sent => {
                 let cause = Cause::from_failure(failure, |_| ErrorKind::Other.into());
@@ -273,7 +273,7 @@ impl<T: Transport> Client<T> {
             }
         };
         progress.sent = true;
-        let mut failed = self.road.failures(count, outcome.failures).await;
+        let mut failed = self.netlink.failures(count, outcome.failures).await;
         if outcome.is_replies_lost {
             let answered: HashSet<_> = failed.iter().map(|(place, _)| *place).collect();
             let lost = (0..count).filter(|it| !answered.contains(it));

@@ -1,8 +1,8 @@
 //! The client behind the blocking handle and the tokio handle, generic over the transport.
 
 pub(crate) mod batch;
+mod netlink;
 pub(crate) mod outcome;
-mod road;
 pub(crate) mod table;
 
 use std::net::SocketAddr;
@@ -26,7 +26,7 @@ use crate::netlink::{Failure, Transport};
 use crate::wire::Malformed;
 use crate::{Error, ErrorKind, Missing, Result};
 use batch::Window;
-use road::Netlink;
+use netlink::Netlink;
 use table::distinct;
 
 const CONNECT: &str = "connect to IPVS";
@@ -41,7 +41,7 @@ pub(crate) fn connect_failed(failure: Failure) -> Error {
 
 #[derive(Debug)]
 pub(crate) struct Client<T> {
-    pub(in crate::ipvs) road: Netlink<T>,
+    pub(in crate::ipvs) netlink: Netlink<T>,
     /// The operations of the current datagram of a batch. It is empty between batches, and its
     /// memory is used again.
     pub(in crate::ipvs) window: Window,
@@ -53,14 +53,14 @@ impl<T: Transport> Client<T> {
     /// Connects to the kernel's IPVS. `growth` is called after it is known that the kernel has
     /// IPVS.
     pub(crate) async fn connect(transport: T, growth: impl FnOnce() -> Growth) -> Result<Self> {
-        let road = Netlink::connect(transport).await.map_err(connect_failed)?;
-        let road = road.ok_or_else(|| {
+        let netlink = Netlink::connect(transport).await.map_err(connect_failed)?;
+        let netlink = netlink.ok_or_else(|| {
             let why = "this kernel has no IPVS: load it with `modprobe ip_vs`, or use a kernel \
                        that is built with CONFIG_IP_VS";
             Error::new(CONNECT, Cause::Unavailable(why.into()))
         })?;
         Ok(Self {
-            road,
+            netlink,
             window: Window::new(),
             growth: growth(),
         })
@@ -75,10 +75,10 @@ impl<T: Transport> Client<T> {
     }
 
     async fn execute_unchecked(&mut self, operation: &Operation) -> Result<()> {
-        let outcome = match self.road.execute(operation).await {
+        let outcome = match self.netlink.execute(operation).await {
             Err(failure) if is_settled(operation, &failure) => Ok(()),
             Err(failure) if wants_update(operation, &failure) => match operation.as_update() {
-                Some(update) => self.road.execute(&update).await,
+                Some(update) => self.netlink.execute(&update).await,
                 None => Err(failure),
             },
             outcome => outcome,
@@ -91,7 +91,7 @@ impl<T: Transport> Client<T> {
         query: &Query,
         mut each: impl FnMut(Report),
     ) -> Result<usize> {
-        self.road
+        self.netlink
             .ask(query, &mut each)
             .await
             .map_err(|failure| query_failed(query, failure))
