@@ -1,6 +1,8 @@
 //! Restore files, as the `ipset` tool takes them. No kernel is needed.
 
-use ipvset::ipset::text::{Command, CommandLine, Commands, Names, Output};
+use ipvset::Names;
+use ipvset::Protocol;
+use ipvset::ipset::text::{Command, CommandLine, Commands, Output};
 use ipvset::ipset::{AnySet, SetName};
 
 fn read(file: &[u8]) -> Vec<CommandLine> {
@@ -264,20 +266,16 @@ fn an_error_of_the_finder_is_that_of_the_line() {
 fn names_of_hosts_services_and_protocols_are_asked_for() {
     struct Some1;
     impl Names for Some1 {
-        fn address(
-            &self,
-            host: &str,
-            family: Option<ipvset::ipset::Family>,
-        ) -> Option<std::net::IpAddr> {
+        fn address(&self, host: &str, family: Option<ipvset::Family>) -> Option<std::net::IpAddr> {
             assert_eq!(host, "router");
             assert!(family.is_some());
             Some([10, 0, 0, 1].into())
         }
-        fn port(&self, service: &str, protocol: &str) -> Option<u16> {
-            (service == "odd" && protocol == "udp").then_some(7)
+        fn port(&self, service: &str, protocol: Protocol) -> Option<u16> {
+            (service == "odd" && protocol == Protocol::UDP).then_some(7)
         }
-        fn protocol(&self, name: &str) -> Option<u8> {
-            (name == "OURS").then_some(253)
+        fn protocol(&self, name: &str) -> Option<Protocol> {
+            (name == "OURS").then_some(Protocol::from_number(253))
         }
     }
     let set: AnySet = "p hash:ip,port".parse().unwrap();

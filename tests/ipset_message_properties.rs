@@ -5,6 +5,7 @@
 mod arbitrary;
 
 use arbitrary::{entry, network, port, set, v4};
+use ipvset::Family;
 use ipvset::ipset::*;
 use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
 use proptest::collection::vec;
@@ -147,7 +148,7 @@ proptest! {
     /// A thousand in a few messages, of which each is full but the last.
     #[test]
     fn many_are_read_as_they_were_written(
-        all in vec((v4(), port(), network(Family::Inet)), 0..2500),
+        all in vec((v4(), port(), network(Family::Ipv4)), 0..2500),
     ) {
         let set = IpSet::<HashIpPortNet>::new("many")?;
         let all = all.into_iter().map(Entry::<HashIpPortNet>::from);

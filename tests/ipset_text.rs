@@ -2,10 +2,11 @@
 
 use std::io::Write as _;
 
+use ipvset::Family;
 use ipvset::ipset::text::{Line, Reader, Writer};
 use ipvset::ipset::{AnySet, Entry, HashIp, HashIpPort, HashNetIface, HashNetPort, IpSet, ListSet};
 use ipvset::ipset::{
-    AnyType, Family, Interface, MacAddress, Member, SetName, SetType, icmp, protocol, tcp, udp,
+    AnyType, Interface, MacAddress, Member, SetName, SetType, icmp, protocol, tcp, udp,
 };
 
 /// What the tool printed, and the commands that led to it.
@@ -23,7 +24,7 @@ fn what_the_tool_prints_is_read_and_printed_back() {
             match line.unwrap() {
                 Line::Create(set) => {
                     set.validate().unwrap();
-                    types.insert((set.type_name(), set.options().family == Family::Inet6));
+                    types.insert((set.type_name(), set.options().family == Family::Ipv6));
                     writer.create(&set).unwrap();
                 }
                 Line::Add(set, entry) => writer.add(&set, &entry).unwrap(),
@@ -368,7 +369,7 @@ fn wrong_addresses_are_no_names_of_hosts() {
     use std::net::{IpAddr, Ipv4Addr};
     use std::sync::Mutex;
 
-    use ipvset::ipset::text::Names;
+    use ipvset::Names;
 
     #[derive(Default)]
     struct Asked(Mutex<Vec<String>>);

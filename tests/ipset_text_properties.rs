@@ -4,8 +4,9 @@
 mod arbitrary;
 
 use arbitrary::{entry, network, port, set, v4};
+use ipvset::Family;
 use ipvset::ipset::text::{Line, Reader, Writer};
-use ipvset::ipset::{AnySet, Entry, Family, HashIpPortNet, IpSet};
+use ipvset::ipset::{AnySet, Entry, HashIpPortNet, IpSet};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -45,7 +46,7 @@ proptest! {
 
     #[test]
     fn typed_entries_have_the_same_text(
-        address in v4(), port in port(), net in network(Family::Inet), timeout in of(0..9u32),
+        address in v4(), port in port(), net in network(Family::Ipv4), timeout in of(0..9u32),
     ) {
         let mut entry = Entry::<HashIpPortNet>::new((address, port, net));
         entry.options_mut().timeout = timeout;

@@ -4,7 +4,7 @@
 extern crate ipvset as library;
 extern crate self as ipvset;
 
-pub use library::{Error, ErrorKind, Missing, Namespace, Result};
+pub use library::*;
 
 pub mod ipset {
     pub use crate::over_tokio::{Entries, IpSets, SetsAndEntries};

@@ -11,9 +11,10 @@ use ipvset::Namespace;
 use ipvset::ipvs::proc::sysctl::{self, ConnectionReuse, DefenseMode, SyncThreshold, Sysctl};
 use ipvset::ipvs::proc::{Connection, ConnectionState, Origin, Proc, Snapshot, SnapshotKey};
 use ipvset::ipvs::{
-    Family, ForwardingMethod, Ipvs, PersistenceEngine, Protocol, RealServer, Scheduler, ServiceKey,
-    SyncDaemon, Tunnel, VirtualService,
+    ForwardingMethod, Ipvs, PersistenceEngine, RealServer, Scheduler, ServiceKey, SyncDaemon,
+    Tunnel, VirtualService,
 };
+use ipvset::{Family, Protocol};
 use lab::test::eventually;
 
 type Result<T = (), E = Box<dyn Error>> = std::result::Result<T, E>;

@@ -4,7 +4,7 @@
 extern crate ipvset as library;
 extern crate self as ipvset;
 
-pub use library::{Error, ErrorKind, Missing, Namespace, OnFailure, Result};
+pub use library::*;
 
 pub mod ipvs {
     pub use crate::over_tokio::{Batch, Ipvs};

@@ -5,8 +5,7 @@ use std::iter;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::LazyLock;
 
-use ipvset::ipset::Family;
-use ipvset::ipset::text::Names;
+use ipvset::{Family, Names, Protocol};
 
 pub struct System;
 
@@ -18,44 +17,50 @@ impl Names for System {
         }
         let found = (host, 0).to_socket_addrs().ok()?;
         found.map(|it| it.ip()).find(|address| match family {
-            Some(Family::Inet) => address.is_ipv4(),
-            Some(Family::Inet6) => address.is_ipv6(),
+            Some(Family::Ipv4) => address.is_ipv4(),
+            Some(Family::Ipv6) => address.is_ipv6(),
             None => true,
         })
     }
 
-    fn port(&self, service: &str, protocol: &str) -> Option<u16> {
-        let key = (service.to_owned(), protocol.to_owned());
-        SERVICES.get(&key).copied()
+    fn port(&self, service: &str, protocol: Protocol) -> Option<u16> {
+        SERVICES.get(&(service.to_owned(), protocol)).copied()
     }
 
-    fn protocol(&self, name: &str) -> Option<u8> {
+    fn protocol(&self, name: &str) -> Option<Protocol> {
         PROTOCOLS.get(&name.to_ascii_lowercase()).copied()
     }
 }
 
 /// The port of each service, by name and protocol.
-static SERVICES: LazyLock<HashMap<(String, String), u16>> = LazyLock::new(|| {
+static SERVICES: LazyLock<HashMap<(String, Protocol), u16>> = LazyLock::new(|| {
     let mut services = HashMap::new();
     for (port, names) in numbers("/etc/services") {
         let Some((port, protocol)) = port.split_once('/') else {
             continue;
         };
-        let Ok(port) = port.parse() else { continue };
+        let (Ok(port), Ok(protocol)) = (port.parse(), protocol.parse()) else {
+            continue;
+        };
         for name in names {
-            let key = (name, protocol.to_owned());
-            services.entry(key).or_insert(port);
+            services.entry((name, protocol)).or_insert(port);
         }
     }
     services
 });
 
-static PROTOCOLS: LazyLock<HashMap<String, u8>> = LazyLock::new(|| {
+static PROTOCOLS: LazyLock<HashMap<String, Protocol>> = LazyLock::new(|| {
     let mut protocols = HashMap::new();
     for (number, names) in numbers("/etc/protocols") {
-        let Ok(number) = number.parse() else { continue };
+        // A set contains protocols up to 255 only.
+        let Ok(number) = number.parse::<u8>() else {
+            continue;
+        };
         for name in names {
-            protocols.entry(name.to_ascii_lowercase()).or_insert(number);
+            let protocol = Protocol::from_number(number.into());
+            protocols
+                .entry(name.to_ascii_lowercase())
+                .or_insert(protocol);
         }
     }
     protocols

@@ -1,7 +1,8 @@
 //! The element that `test` asks for. The tool accepts fewer elements in `test` than in `add`, and tests
 //! only the first address of some ranges.
 
-use ipvset::ipset::{AnySet, Family};
+use ipvset::Family;
+use ipvset::ipset::AnySet;
 
 use crate::arguments::Word;
 use crate::complaint::Complaint;
@@ -42,8 +43,8 @@ fn refused(set: &AnySet, what: &str) -> Complaint {
     let kind = set.type_name();
     let family = match (kind, set.options().family) {
         ("bitmap:port" | "hash:mac" | "list:set", _) => "unspec",
-        (_, Family::Inet) => "inet",
-        (_, Family::Inet6) => "inet6",
+        (_, Family::Ipv4) => "inet",
+        (_, Family::Ipv6) => "inet6",
     };
     Complaint::new(format!(
         "{what} range is not allowed in command test with set type {kind} and family {family}"

@@ -1,7 +1,8 @@
 //! Parses command lines: options joined in one word, names instead of numbers, and the commands
 //! that do not change anything.
 
-use ipvset::ipvs::{ForwardingMethod, Operation, Protocol, VirtualService, text};
+use ipvset::Protocol;
+use ipvset::ipvs::{ForwardingMethod, Operation, VirtualService, text};
 
 use super::failure::{Failure, unreadable};
 use super::list::{What, Wish};

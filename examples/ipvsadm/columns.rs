@@ -2,13 +2,14 @@
 
 use std::io::Write;
 
+use ipvset::Family;
 use ipvset::ipvs::{
-    Family, ForwardingMethod, ServerInfo, ServiceInfo, ServiceKey, Statistics, Tunnel, TunnelFlags,
+    ForwardingMethod, ServerInfo, ServiceInfo, ServiceKey, Statistics, Tunnel, TunnelFlags,
 };
 
 use super::failure::Failure;
 use super::list::Wish;
-use super::names::Names;
+use super::names::{Names, protocol_name};
 
 /// The columns of a listing. If several are requested, the first in this order is used, as in the
 /// tool.
@@ -104,7 +105,7 @@ impl Columns {
                 protocol, address, ..
             } => {
                 let address = self.names.address(*address, Some(*protocol));
-                format!("{protocol:<4} {address}")
+                format!("{:<4} {address}", protocol_name(*protocol))
             }
             other => other.to_string(),
         }

@@ -2,12 +2,12 @@
 
 use std::io::Write;
 
-use ipvset::ipvs::Protocol;
+use ipvset::Protocol;
 use ipvset::ipvs::proc::{Connection, Proc};
 
 use super::failure::Failure;
 use super::list::Wish;
-use super::names::Names;
+use super::names::{Names, protocol_name};
 
 pub(crate) fn list(wish: &Wish, out: &mut impl Write) -> Result<(), Failure> {
     let mut names = Names::new(wish.numeric);
@@ -29,10 +29,7 @@ fn line(
     names: &mut Names,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
-    let protocol = match connection.protocol.number() {
-        0 => "IP".to_owned(),
-        _ => connection.protocol.to_string(),
-    };
+    let protocol = protocol_name(connection.protocol);
     let seconds = connection.expires_in.as_secs();
     let expires = format!("{:02}:{:02}", seconds / 60, seconds % 60);
     let state = connection.state;

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use dns_lookup::{AddrInfoHints, SockType, getaddrinfo, getnameinfo};
-use ipvset::ipvs::{Family, Protocol, text};
+use ipvset::{Family, Protocol};
 use nix::libc::{AF_INET, AF_INET6, AI_NUMERICHOST, NI_DGRAM, NI_NUMERICHOST, NI_NUMERICSERV};
 
 /// How long to wait for one answer. After a first timeout no other names are asked for, because a
@@ -105,15 +105,24 @@ impl Resolver {
     }
 }
 
+/// Returns a protocol's name as the tool writes it, or its number.
+pub(crate) fn protocol_name(protocol: Protocol) -> String {
+    match protocol {
+        Protocol::TCP | Protocol::UDP | Protocol::SCTP => protocol.to_string().to_uppercase(),
+        other if other.number() == 0 => "IP".to_owned(),
+        other => other.number().to_string(),
+    }
+}
+
 /// The names that the system knows.
 pub(crate) struct System;
 
-impl text::Names for System {
-    fn address(&self, host: &str, family: Family) -> Option<IpAddr> {
+impl ipvset::Names for System {
+    fn address(&self, host: &str, family: Option<Family>) -> Option<IpAddr> {
         let hints = AddrInfoHints {
             address: match family {
-                Family::Ipv4 => AF_INET,
-                Family::Ipv6 => AF_INET6,
+                Some(Family::Ipv6) => AF_INET6,
+                Some(Family::Ipv4) | None => AF_INET,
             },
             socktype: SockType::Stream.into(),
             ..AddrInfoHints::default()

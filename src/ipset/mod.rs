@@ -82,12 +82,12 @@ pub use message::{
 };
 pub use model::element::{
     Addresses, AnyElement, Interface, Ipv4Range, MacAddress, Mark, Member, Neighbor, OptionalMac,
-    Port, PortRange, Protocol, icmp, icmpv6, protocol, sctp, tcp, udp, udplite,
+    Port, PortRange, icmp, icmpv6, protocol, sctp, tcp, udp, udplite,
 };
 pub use model::entry::{Entry, EntryOptions, SkbMark, SkbPriority};
 pub use model::info::SetInfo;
 pub use model::name::{SetName, ToSetName};
-pub use model::options::{CreateOptions, Family, MAX_TIMEOUT, SetRange};
+pub use model::options::{CreateOptions, MAX_TIMEOUT, SetRange};
 pub use model::revision::Revision;
 pub use model::set::{AnyEntry, AnySet, IpSet};
 pub use model::types::{

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 
 use crate::ipvs::message::uapi::service::OWN_FLAGS;
 use crate::ipvs::*;
+use crate::{Family, Protocol};
 
 fn ip(family: Family) -> BoxedStrategy<IpAddr> {
     match family {

@@ -45,7 +45,7 @@ pub use client::table::TableEntries;
 pub use handle::Ipvs;
 pub use message::ipvs_message::IpvsMessage;
 pub use model::daemon::{SyncDaemon, SyncRole};
-pub use model::key::{Family, Protocol, ServiceKey};
+pub use model::key::ServiceKey;
 pub use model::operation::Operation;
 pub use model::operations::Operations;
 pub use model::persistence::Persistence;

@@ -12,8 +12,8 @@ use crate::ipset::model::value::Elements;
 use crate::ipset::text::{read_skb_mark, read_skb_priority, read_whole_port};
 use crate::ipset::{
     Addresses, AnyElement, AnyEntry, AnySet, AnyType, AnyValue, CreateOptions, Entry, EntryOptions,
-    Interface, IpSet, Ipv4Range, MacAddress, Port, PortRange, Protocol, SetName, SetRange, SetType,
-    SkbMark, SkbPriority,
+    Interface, IpSet, Ipv4Range, MacAddress, Port, PortRange, SetName, SetRange, SetType, SkbMark,
+    SkbPriority,
 };
 use crate::wire::{Attributes, Writer};
 
@@ -72,19 +72,6 @@ fn read_whole_ports(text: &str) -> Option<PortRange> {
 fn read_set_range(text: &str) -> Option<SetRange> {
     let addresses = read_range(text).map(SetRange::from);
     addresses.or_else(|| read_whole_ports(text).map(SetRange::from))
-}
-
-/// Serialized as the number, because the names of protocols depend on the system.
-impl Serialize for Protocol {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u8(self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Protocol {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        u8::deserialize(deserializer).map(Self)
-    }
 }
 
 /// Serialized as a text, or as a sequence of bytes if the name is not UTF-8.

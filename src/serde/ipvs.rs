@@ -2,44 +2,15 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{as_flags, as_text, from_text, wrong};
+use super::{as_flags, as_text, from_text};
 use crate::ipvs::proc::sysctl::ConnectionReuse;
 use crate::ipvs::proc::{ConnectionState, Snapshot, SnapshotServer, SnapshotService};
 use crate::ipvs::{
-    Info, PersistenceEngine, Protocol, Scheduler, SchedulerFlags, ServiceKey, TunnelFlags, Version,
+    Info, PersistenceEngine, Scheduler, SchedulerFlags, ServiceKey, TunnelFlags, Version,
 };
 
 as_text!(ServiceKey, Scheduler, PersistenceEngine);
 as_flags!(SchedulerFlags, TunnelFlags, ConnectionReuse);
-
-/// Serialized as `"tcp"`, `"udp"` or `"sctp"`, or as the number of any other protocol.
-impl Serialize for Protocol {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match *self {
-            Self::TCP | Self::UDP | Self::SCTP => {
-                serializer.collect_str(&self.to_string().to_ascii_lowercase())
-            }
-            _ => serializer.serialize_u16(self.number()),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Protocol {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Form {
-            Name(String),
-            Number(u16),
-        }
-        match Form::deserialize(deserializer)? {
-            Form::Number(number) => Ok(Self::from_number(number)),
-            Form::Name(name) => name
-                .parse()
-                .map_err(|error: crate::Error| wrong(error.reason())),
-        }
-    }
-}
 
 /// Serialized as a text such as `"1.2.1"`.
 impl Serialize for Version {

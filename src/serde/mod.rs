@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 mod ipset;
 mod ipvs;
+mod protocol;
 #[cfg(test)]
 mod tests;
 

@@ -49,7 +49,7 @@ fn services() {
             "one_packet": true,
         }),
     );
-    let mark = VirtualService::firewall_mark(7.try_into().unwrap(), crate::ipvs::Family::Ipv6);
+    let mark = VirtualService::firewall_mark(7.try_into().unwrap(), crate::Family::Ipv6);
     same(mark, json!({"key": "-f 7 -6", "scheduler": "wlc"}));
     let masked = VirtualService::tcp(ip("10.0.0.1:80")).persistence_granularity(24);
     let form = to_value(&masked).unwrap();
@@ -63,7 +63,7 @@ fn what_no_constructor_makes_is_refused() {
     refused::<Scheduler>(json!("longer-than-kernel-allows"), "at most 15");
     refused::<ServiceKey>(json!("10.0.0.1:80"), "");
     refused::<VirtualService>(json!({"key": "-t 10.0.0.1:80", "weight": 1}), "weight");
-    refused::<crate::ipvs::Protocol>(json!("tpc"), "tpc");
+    refused::<crate::Protocol>(json!("tpc"), "tpc");
     refused::<SetName>(json!("x".repeat(32)), "31 is the limit");
     refused::<Interface>(json!({"name": "sixteen-letters-"}), "15 is the limit");
     refused::<Entry<HashIp>>(json!({"value": "10.0.0.1,tcp:80"}), "separator");
@@ -124,10 +124,11 @@ fn operations_and_settings() {
         json!({"role": "master", "interface": "eth0", "sync_id": 3, "ttl": 2}),
     );
     same(Query::Servers(key), json!({"servers": "-t 10.0.0.1:80"}));
-    same(crate::ipvs::Protocol::from_number(50), json!(50));
-    same(crate::ipvs::Protocol::SCTP, json!("sctp"));
-    let capitals: crate::ipvs::Protocol = serde_json::from_value(json!("TCP")).unwrap();
-    assert_eq!(capitals, crate::ipvs::Protocol::TCP);
+    same(crate::Protocol::from_number(50), json!("esp"));
+    same(crate::Protocol::from_number(300), json!(300));
+    same(crate::Protocol::SCTP, json!("sctp"));
+    let capitals: crate::Protocol = serde_json::from_value(json!("TCP")).unwrap();
+    assert_eq!(capitals, crate::Protocol::TCP);
     same(ConnectionReuse::RESCHEDULE, json!("RESCHEDULE"));
     same(DefenseMode::AutomaticActive, json!("automatic_active"));
     let threshold = SyncThreshold {
@@ -190,7 +191,7 @@ fn typed_sets_and_entries() {
         json!({
             "name": "allowed",
             "type": "hash:net,port",
-            "family": "inet6",
+            "family": "ipv6",
             "timeout": 3600,
             "counters": true,
         }),
@@ -236,7 +237,7 @@ fn typed_sets_and_entries() {
         json!({"value": "a before b"}),
     );
     let bitmap = IpSet::<BitmapPort>::new("ports").unwrap().range(80..=90);
-    let form = json!({"name": "ports", "type": "bitmap:port", "family": "inet", "range": "80-90"});
+    let form = json!({"name": "ports", "type": "bitmap:port", "family": "ipv4", "range": "80-90"});
     same(bitmap, form);
 }
 
@@ -283,7 +284,7 @@ fn what_is_known_at_run_time_only() {
         json!({
             "name": "nets",
             "type": "hash:net",
-            "family": "inet6",
+            "family": "ipv6",
             "hashsize": 1024,
             "maxelem": 65536,
             "comment": true,

@@ -3,10 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipvset::Family;
 use ipvset::ipset::{
-    Addresses, AnyElement, AnyEntry, AnySet, AnyType, AnyValue, Family, Interface, Ipv4Range,
-    MacAddress, Mark, Member, OptionalMac, Port, PortRange, SetName, SetRange, SkbMark,
-    SkbPriority, icmp, icmpv6, protocol, sctp, tcp, udp, udplite,
+    Addresses, AnyElement, AnyEntry, AnySet, AnyType, AnyValue, Interface, Ipv4Range, MacAddress,
+    Mark, Member, OptionalMac, Port, PortRange, SetName, SetRange, SkbMark, SkbPriority, icmp,
+    icmpv6, protocol, sctp, tcp, udp, udplite,
 };
 use proptest::option::of;
 use proptest::prelude::*;
@@ -28,17 +29,17 @@ fn v6() -> impl Strategy<Value = Ipv6Addr> {
 
 fn address(family: Family) -> BoxedStrategy<IpAddr> {
     match family {
-        Family::Inet => v4().prop_map(IpAddr::V4).boxed(),
-        Family::Inet6 => v6().prop_map(IpAddr::V6).boxed(),
+        Family::Ipv4 => v4().prop_map(IpAddr::V4).boxed(),
+        Family::Ipv6 => v6().prop_map(IpAddr::V6).boxed(),
     }
 }
 
 pub(crate) fn network(family: Family) -> BoxedStrategy<IpNet> {
     match family {
-        Family::Inet => (v4(), 0..=32u8)
+        Family::Ipv4 => (v4(), 0..=32u8)
             .prop_map(|(address, prefix)| Ipv4Net::new(address, prefix).unwrap().into())
             .boxed(),
-        Family::Inet6 => (v6(), 0..=128u8)
+        Family::Ipv6 => (v6(), 0..=128u8)
             .prop_map(|(address, prefix)| Ipv6Net::new(address, prefix).unwrap().into())
             .boxed(),
     }
@@ -140,12 +141,12 @@ pub(crate) fn set() -> impl Strategy<Value = AnySet> {
                 (options.bucketsize, options.initval) = buckets;
                 options.forceadd = flags.3;
                 if hash.0 && word != "hash:mac" {
-                    options.family = Family::Inet6;
+                    options.family = Family::Ipv6;
                 }
             }
             let masked = ["hash:ip", "hash:ip,port", "hash:net,net"].contains(&word);
             match masks.1.filter(|mask| *mask != 0 && masked) {
-                Some(mask) if options.family == Family::Inet => {
+                Some(mask) if options.family == Family::Ipv4 => {
                     options.bitmask = Some(Ipv4Addr::from(mask).into());
                 }
                 Some(mask) => options.bitmask = Some(Ipv6Addr::from(u128::from(mask) << 40).into()),

@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use caps::{CapSet, Capability};
+use ipvset::Family;
 use ipvset::Missing;
 use ipvset::OnFailure;
 use ipvset::ipvs::{
-    Family, Ipvs, Operation, PersistenceEngine, RealServer, Scheduler, SchedulerFlags, ServiceKey,
+    Ipvs, Operation, PersistenceEngine, RealServer, Scheduler, SchedulerFlags, ServiceKey,
     SyncDaemon, SyncRole, Timeouts, Tunnel, VirtualService,
 };
 

@@ -3,9 +3,9 @@
 
 use std::net::SocketAddr;
 
+use ipvset::Family;
 use ipvset::ipvs::{
-    Family, ForwardingMethod, Ipvs, RealServer, Scheduler, ServiceKey, Tunnel, TunnelFlags,
-    VirtualService,
+    ForwardingMethod, Ipvs, RealServer, Scheduler, ServiceKey, Tunnel, TunnelFlags, VirtualService,
 };
 
 use crate::support::{

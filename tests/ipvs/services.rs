@@ -5,9 +5,9 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use ipvset::ipvs::{
-    Family, Ipvs, PersistenceEngine, Protocol, Scheduler, SchedulerFlags, ServiceKey,
-    VirtualService,
+    Ipvs, PersistenceEngine, Scheduler, SchedulerFlags, ServiceKey, VirtualService,
 };
+use ipvset::{Family, Protocol};
 
 use crate::support::{
     Result, at, ipvsadm, kinds, mark, saved, schedulers, server, sorted_lines, tests,

@@ -5,9 +5,8 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 
 use ipvset::Error;
-use ipvset::ipvs::{
-    Family, Ipvs, RealServer, Scheduler, ServerInfo, ServiceKey, SyncRole, VirtualService,
-};
+use ipvset::Family;
+use ipvset::ipvs::{Ipvs, RealServer, Scheduler, ServerInfo, ServiceKey, SyncRole, VirtualService};
 use lab::test::Test;
 
 pub(crate) type Result<T = (), E = Box<dyn std::error::Error + Send + Sync>> =

@@ -6,11 +6,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ipvset::Family;
 use ipvset::Namespace;
 use ipvset::ipvs::proc::{Proc, sysctl};
 use ipvset::ipvs::{
-    Family, ForwardingMethod, Ipvs, Operation, Operations, PersistenceEngine, RealServer,
-    Scheduler, SchedulerFlags, ServiceKey, TableEntry, Tunnel, VirtualService, text,
+    ForwardingMethod, Ipvs, Operation, Operations, PersistenceEngine, RealServer, Scheduler,
+    SchedulerFlags, ServiceKey, TableEntry, Tunnel, VirtualService, text,
 };
 
 use crate::support::{Result, equal, ipvsadm, mark, schedulers, sorted_lines, tests};

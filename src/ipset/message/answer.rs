@@ -2,8 +2,9 @@
 
 use super::attr::top;
 use super::body::NFGENMSG;
+use crate::Family;
+use crate::ipset::SetName;
 use crate::ipset::model::options::number;
-use crate::ipset::{Family, SetName};
 use crate::wire::{Attribute, Attributes, Malformed};
 
 /// Returns the attributes after a message's fixed header.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use super::attr::data;
-use crate::ipset::Family;
+use crate::Family;
 use crate::ipset::model::element::Bits;
 use crate::wire::{Oversized, Room, Writer};
 

@@ -1,11 +1,12 @@
 use super::EncodedEntries;
+use crate::Family;
 use crate::ipset::message::answer;
 use crate::ipset::message::attr::{command, create, top};
 use crate::ipset::message::body::{PROTOCOL, begin, name};
 use crate::ipset::message::code::Command;
 use crate::ipset::model::info::Listed;
 use crate::ipset::model::options::number;
-use crate::ipset::{Family, SetInfo, SetName};
+use crate::ipset::{SetInfo, SetName};
 use crate::wire::{Attributes, Buffer, Malformed, Writer};
 
 /// One message of the kernel's reply to a [`Request`](super::Request).

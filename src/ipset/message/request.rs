@@ -2,11 +2,12 @@ use netlink_packet_core::ErrorMessage;
 
 use super::EncodedEntries;
 use super::encoded::{self, Requests};
+use crate::Family;
 use crate::error::Cause;
 use crate::ipset::message::attr::list_flag;
 use crate::ipset::message::code::{self, About, Command};
 use crate::ipset::message::encode::Purpose;
-use crate::ipset::{AnySet, AnyType, Entry, Family, IpSet, SetName, SetType};
+use crate::ipset::{AnySet, AnyType, Entry, IpSet, SetName, SetType};
 use crate::netlink::{Failure, Rejection, flag};
 use crate::{Error, Result};
 

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::element::{ipv4_nest, ipv6_nest};
 use super::entry::check_timeout;
 use super::types::{Definition, Families, Takes};
+use crate::Family;
 use crate::ipset::message::attr::{cadt_flag, create, data};
 use crate::ipset::message::encode::Refusal;
 use crate::ipset::{Ipv4Range, PortRange};
@@ -18,39 +19,9 @@ pub const MAX_TIMEOUT: u32 = (u32::MAX >> 1) / 1000;
 /// The limit for the number of elements of a bitmap, `IPSET_BITMAP_MAX_RANGE`.
 const MAX_BITMAP: u64 = 0x1_0000;
 
-/// The address family of a set.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
-pub enum Family {
-    /// IPv4.
-    #[default]
-    Inet,
-    /// IPv6.
-    Inet6,
-}
-
-impl Family {
-    pub(crate) fn of(address: IpAddr) -> Self {
-        match address {
-            IpAddr::V4(_) => Self::Inet,
-            IpAddr::V6(_) => Self::Inet6,
-        }
-    }
-}
-
-impl fmt::Display for Family {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Inet => "IPv4",
-            Self::Inet6 => "IPv6",
-        })
-    }
-}
-
 /// The kernel's numbers of the families: `AF_INET`, `AF_INET6`, `AF_UNSPEC`.
 pub(crate) mod number {
-    use crate::ipset::Family;
+    use crate::Family;
 
     pub(crate) const UNSPECIFIED: u8 = 0;
     pub(crate) const INET: u8 = 2;
@@ -59,15 +30,15 @@ pub(crate) mod number {
     pub(crate) const fn of(family: Option<Family>) -> u8 {
         match family {
             None => UNSPECIFIED,
-            Some(Family::Inet) => INET,
-            Some(Family::Inet6) => INET6,
+            Some(Family::Ipv4) => INET,
+            Some(Family::Ipv6) => INET6,
         }
     }
 
     pub(crate) const fn family(number: u8) -> Option<Family> {
         match number {
-            INET => Some(Family::Inet),
-            INET6 => Some(Family::Inet6),
+            INET => Some(Family::Ipv4),
+            INET6 => Some(Family::Ipv6),
             _ => None,
         }
     }
@@ -220,9 +191,9 @@ impl CreateOptions {
         if let Some((option, ..)) = given.iter().find(|(_, given, takes)| *given && !takes) {
             return Err(Refusal::new(format!("{name} has no {option}")));
         }
-        if self.family == Family::Inet6 && definition.families != Families::Both {
+        if self.family == Family::Ipv6 && definition.families != Families::Both {
             return Err(Refusal::new(match definition.families {
-                Families::Inet => format!("{name} has only IPv4 addresses"),
+                Families::Ipv4 => format!("{name} has only IPv4 addresses"),
                 _ => format!("{name} has no family"),
             }));
         }
@@ -248,8 +219,8 @@ impl CreateOptions {
     fn check_masks(&self) -> Result<(), Refusal> {
         if let Some(netmask) = self.netmask {
             let most = match self.family {
-                Family::Inet => 32,
-                Family::Inet6 => 128,
+                Family::Ipv4 => 32,
+                Family::Ipv6 => 128,
             };
             if !(1..=most).contains(&netmask) {
                 return Err(Refusal::new(format!(
@@ -261,7 +232,7 @@ impl CreateOptions {
             if bitmask.is_unspecified() {
                 return Err(Refusal::new("the bitmask is zero"));
             }
-            if bitmask.is_ipv4() != (self.family == Family::Inet) {
+            if bitmask.is_ipv4() != (self.family == Family::Ipv4) {
                 let family = self.family;
                 return Err(Refusal::new(format!(
                     "bitmask {bitmask}: the set is one of {family} addresses"
@@ -441,11 +412,11 @@ impl CreateOptions {
     /// The kernel treats a netmask like the bitmask with the same bits.
     fn mask(&self) -> Option<IpAddr> {
         let netmask = self.netmask.map(|netmask| match self.family {
-            Family::Inet => {
+            Family::Ipv4 => {
                 let rest = 32u32.saturating_sub(netmask.into());
                 Ipv4Addr::from_bits(u32::MAX.checked_shl(rest).unwrap_or(0)).into()
             }
-            Family::Inet6 => {
+            Family::Ipv6 => {
                 let rest = 128u32.saturating_sub(netmask.into());
                 Ipv6Addr::from_bits(u128::MAX.checked_shl(rest).unwrap_or(0)).into()
             }

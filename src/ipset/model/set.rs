@@ -3,10 +3,11 @@ use std::net::IpAddr;
 
 use super::options::number;
 use super::types::{Definition, Families};
+use crate::Family;
 use crate::ipset::message::encode::Purpose;
 use crate::ipset::{
-    AnyType, BitmaskType, CreateOptions, Entry, Family, FamilyType, HashType, MarkmaskType,
-    NetmaskType, RangeType, SetName, SetType, SizeType, ToSetName,
+    AnyType, BitmaskType, CreateOptions, Entry, FamilyType, HashType, MarkmaskType, NetmaskType,
+    RangeType, SetName, SetType, SizeType, ToSetName,
 };
 use crate::wire::Writer;
 use crate::{Error, Result};
@@ -225,7 +226,7 @@ impl<T: SetType> IpSet<T> {
     pub(crate) fn family(&self) -> Family {
         match self.definition().families {
             Families::Both => self.options.family,
-            Families::Inet | Families::Unspecified => Family::Inet,
+            Families::Ipv4 | Families::Unspecified => Family::Ipv4,
         }
     }
 
@@ -248,7 +249,7 @@ impl<T: FamilyType> IpSet<T> {
     /// Sets the family of the addresses to IPv6.
     #[must_use]
     pub fn inet6(self) -> Self {
-        self.with_family(Family::Inet6)
+        self.with_family(Family::Ipv6)
     }
 }
 

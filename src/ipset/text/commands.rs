@@ -5,10 +5,11 @@ use std::fmt;
 use std::io::BufRead;
 
 use super::command::{Command, CommandLine, Verb, end};
+use super::entry;
 use super::lines::Lines;
 use super::piece::{Flaw, Piece, Words, is_blank};
 use super::set::{Quoted, read, read_name};
-use super::{Names, entry};
+use crate::Names;
 use crate::error::Cause;
 use crate::ipset::message::encode::Purpose;
 use crate::ipset::{AnySet, SetName};

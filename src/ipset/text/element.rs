@@ -6,16 +6,18 @@ use std::str;
 
 use ipnet::IpNet;
 
-use super::Names;
-use super::names::{icmp_message, icmp_name, protocol_number};
+use super::icmp::{icmp_message, icmp_name};
 use super::piece::{Flaw, Piece};
 use super::value::{Carried, Medium, Sink, print_name};
+use crate::Names;
+use crate::ipset::model::element::only_family;
 use crate::ipset::model::element::{Dimension, Span};
 use crate::ipset::model::types::Definition;
 use crate::ipset::{
-    Addresses, AnyElement, Family, Interface, Ipv4Range, MacAddress, Mark, Member, Neighbor,
-    OptionalMac, Port, PortRange, Protocol, SetName,
+    Addresses, AnyElement, Interface, Ipv4Range, MacAddress, Mark, Member, Neighbor, OptionalMac,
+    Port, PortRange, SetName,
 };
+use crate::{Family, Protocol};
 
 /// What reading an element depends on, in addition to its text.
 pub(crate) struct Context<'a> {
@@ -241,7 +243,7 @@ impl Text for Addresses {
     fn family(&self) -> Option<Family> {
         Some(match self {
             Self::One(address) => Family::of(*address),
-            Self::Range(_) => Family::Inet,
+            Self::Range(_) => Family::Ipv4,
             Self::Network(network) => Family::of(network.addr()),
         })
     }
@@ -279,7 +281,7 @@ impl Text for Port {
     }
 
     fn family(&self) -> Option<Family> {
-        self.protocol().family()
+        only_family(self.protocol())
     }
 
     #[inline]
@@ -289,7 +291,7 @@ impl Text for Port {
             Some((protocol, port)) => (self::protocol(protocol, parts.context)?, port),
             None => (Protocol::TCP, part),
         };
-        if let (Some(needed), Some(family)) = (protocol.family(), parts.context.family) {
+        if let (Some(needed), Some(family)) = (only_family(protocol), parts.context.family) {
             if needed != family {
                 return Err(part.flaw(only_in(needed)));
             }
@@ -304,7 +306,8 @@ impl Text for Port {
                 )));
             }
         };
-        Ok(Self::from_parts(protocol, ports))
+        Self::from_parts(protocol, ports)
+            .ok_or_else(|| part.flaw("a set contains protocols up to 255 only"))
     }
 }
 
@@ -312,8 +315,8 @@ impl Text for Port {
 #[cold]
 pub(crate) fn only_in(family: Family) -> &'static str {
     match family {
-        Family::Inet => "Protocol ICMP can be used with family inet only",
-        Family::Inet6 => "Protocol ICMPv6 can be used with family inet6 only",
+        Family::Ipv4 => "Protocol ICMP can be used with family inet only",
+        Family::Ipv6 => "Protocol ICMPv6 can be used with family inet6 only",
     }
 }
 
@@ -327,17 +330,12 @@ fn protocol(piece: Piece<'_>, context: &Context<'_>) -> Result<Protocol, Flaw> {
     }
 }
 
-/// Reads a protocol's name or number.
-pub(crate) fn read_protocol(name: &str) -> Option<Protocol> {
-    read_other_protocol(Piece::line(name.as_bytes()), &())
-}
-
 /// Reads the name or number of a protocol. The name may be one that only `names` knows.
 fn read_other_protocol(piece: Piece<'_>, names: &dyn Names) -> Option<Protocol> {
     let name = str::from_utf8(piece.text).ok()?;
-    let named = names.protocol(name).or_else(|| protocol_number(name));
-    let number = || piece.number(1, u8::MAX.into()).ok().map(|it| it as u8);
-    named.or_else(number).map(Protocol)
+    let named = names.protocol(name).or_else(|| Protocol::from_name(name));
+    let number = || piece.number(1, u8::MAX.into()).ok();
+    named.or_else(|| number().map(|it| Protocol::from_number(it as u16)))
 }
 
 fn read_icmp(piece: Piece<'_>, version6: bool) -> Result<PortRange, Flaw> {
@@ -386,7 +384,7 @@ fn read_port(piece: Piece<'_>, protocol: Protocol, context: &Context<'_>) -> Res
         Err(flaw) => flaw,
     };
     let service = str::from_utf8(piece.bare().text).ok();
-    let port = |service| context.names.port(service, &protocol.to_string());
+    let port = |service| context.names.port(service, protocol);
     service.and_then(port).ok_or(flaw)
 }
 

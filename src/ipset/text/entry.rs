@@ -3,13 +3,13 @@
 use std::fmt;
 use std::str::{self, FromStr};
 
-use super::Names;
 use super::element::{Context, Parts};
 use super::options::{OptionName, OptionText, unknown, without_dashes};
 use super::piece::{Flaw, Piece, Words};
 use super::set::Quoted;
 use super::shown::Escaped;
 use super::value::{Carried, Medium, Out, Sink, carried, has_one_family, has_wildcard, print};
+use crate::Names;
 use crate::ipset::message::encode::Purpose;
 use crate::ipset::model::entry::MAX_COMMENT;
 use crate::ipset::model::types::Definition;

@@ -27,7 +27,7 @@
 //! The syntax is that of version 7.17 of the tool. Every line that `ipset save` prints can be read,
 //! and is written again unchanged. Other text that the tool accepts can be read too: ranges, names
 //! of ICMP messages, numbers in the bases of C (`0x10`, `010`), options in any order, and options
-//! of older versions. Names of hosts and services are read with the help of [`Names`].
+//! of older versions. Names of hosts and services are read with the help of [`Names`](crate::Names).
 //!
 //! Two things differ from the tool. `forceadd` is written, which the tool omits. A quote is only
 //! accepted around a whole word.
@@ -39,9 +39,9 @@ mod command;
 mod commands;
 mod element;
 mod entry;
+mod icmp;
 mod legacy;
 mod lines;
-mod names;
 mod options;
 mod piece;
 mod reader;
@@ -56,17 +56,15 @@ use piece::Words;
 
 #[cfg(feature = "serde")]
 pub(crate) use element::read_whole_port;
-pub(super) use element::{Parts, Text, only_in, read_protocol};
+pub(super) use element::{Parts, Text, only_in};
 #[cfg(feature = "serde")]
 pub(crate) use entry::{read_skb_mark, read_skb_priority};
-pub(super) use names::protocol_name;
 pub(super) use piece::Flaw;
 pub(super) use shown::{Escaped, Shown};
 pub(super) use value::{ValueText, print_element};
 
 pub use command::{Command, CommandLine, Listing};
 pub use commands::Commands;
-pub use names::Names;
 pub use options::{OptionName, OptionText};
 pub use reader::{Line, Reader};
 pub use switches::Output;

@@ -4,16 +4,17 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use super::Names;
 use super::element::{Context, print_address, read_address, read_addresses, read_plain_ports};
 use super::legacy::Legacy;
 use super::options::{OptionName, OptionText, unknown, without_dashes};
 use super::piece::{Flaw, Piece, Words};
 use super::value::{Sink, print_name};
+use crate::Family;
+use crate::Names;
 use crate::ipset::model::types::{Definition, Families, Takes};
 use crate::ipset::{
-    Addresses, AnySet, AnyType, CreateOptions, Family, IpSet, Ipv4Range, PortRange, SetName,
-    SetRange, SetType,
+    Addresses, AnySet, AnyType, CreateOptions, IpSet, Ipv4Range, PortRange, SetName, SetRange,
+    SetType,
 };
 use crate::{Error, Result};
 
@@ -62,8 +63,8 @@ impl<T: SetType> IpSet<T> {
 
 fn family_text(family: Family) -> &'static str {
     match family {
-        Family::Inet => "inet",
-        Family::Inet6 => "inet6",
+        Family::Ipv4 => "inet",
+        Family::Ipv6 => "inet6",
     }
 }
 
@@ -226,7 +227,7 @@ impl<'a> OptionReader<'a, '_> {
     ) -> Result<(), Flaw> {
         let context = Context {
             names: self.names,
-            family: Some(Family::Inet),
+            family: Some(Family::Ipv4),
             wildcard: false,
             place: None,
         };
@@ -302,14 +303,14 @@ fn read_address_range(word: Piece<'_>, context: &Context<'_>) -> Result<SetRange
 
 fn read_family(name: &[u8], words: &mut Words<'_>) -> Result<Family, Flaw> {
     match name {
-        b"-4" => return Ok(Family::Inet),
-        b"-6" => return Ok(Family::Inet6),
+        b"-4" => return Ok(Family::Ipv4),
+        b"-6" => return Ok(Family::Ipv6),
         _ => {}
     }
     let family = words.expect("the family")?;
     match family.text {
-        b"inet" | b"ipv4" | b"-4" => Ok(Family::Inet),
-        b"inet6" | b"ipv6" | b"-6" => Ok(Family::Inet6),
+        b"inet" | b"ipv4" | b"-4" => Ok(Family::Ipv4),
+        b"inet6" | b"ipv6" | b"-6" => Ok(Family::Ipv6),
         _ => Err(family.flaw(format!("unknown inet family {}", family.shown()))),
     }
 }

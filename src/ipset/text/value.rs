@@ -7,7 +7,7 @@ use super::element::Text;
 use super::piece::is_blank;
 use super::shown::Escaped;
 use super::switches::Switch;
-use crate::ipset::Family;
+use crate::Family;
 use crate::ipset::model::value::Elements;
 
 /// The destination of text. Names and comments are bytes, which need not be UTF-8.

@@ -3,10 +3,10 @@
 
 use nix::errno::Errno;
 
+use crate::Family;
 use crate::ipvs::message::decode;
 use crate::ipvs::message::encode;
 use crate::ipvs::message::uapi::{FAMILY, VERSION};
-use crate::ipvs::model::key::Family;
 use crate::ipvs::model::operation::Operation;
 use crate::ipvs::model::query::Query;
 use crate::ipvs::model::report::Report;

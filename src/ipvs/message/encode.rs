@@ -3,8 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::uapi::{AF_INET, AF_INET6, command, daemon, info, server, service, statistics, top};
+use crate::Family;
 use crate::ipvs::model::daemon::{SyncDaemon, SyncRole};
-use crate::ipvs::model::key::{Family, ServiceKey};
+use crate::ipvs::model::key::ServiceKey;
 use crate::ipvs::model::operation::Operation;
 use crate::ipvs::model::persistence::Persistence;
 use crate::ipvs::model::query::Query;

@@ -85,7 +85,7 @@ fn of_operation(operation: &Operation, code: i32) -> Meaning {
             Meaning::invalid("this kernel accepts no upper threshold above 2147483647")
         }
         (Errno::EINVAL, O::AddServer(key, server) | O::PutServer(key, server))
-            if crate::ipvs::Family::of(server.address.ip()) != key.family() =>
+            if crate::Family::of(server.address.ip()) != key.family() =>
         {
             Meaning::invalid(
                 "a service can't have a server of another family while a sync daemon runs",

@@ -1,109 +1,7 @@
-use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::str::FromStr;
 
-use crate::{Error, Result};
-
-/// An address family: IPv4 or IPv6.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
-pub enum Family {
-    /// IPv4.
-    Ipv4,
-    /// IPv6.
-    Ipv6,
-}
-
-impl Family {
-    /// Returns the family of an address. An IPv4-mapped IPv6 address is an IPv6 address.
-    pub fn of(address: IpAddr) -> Self {
-        match address {
-            IpAddr::V4(_) => Self::Ipv4,
-            IpAddr::V6(_) => Self::Ipv6,
-        }
-    }
-}
-
-impl fmt::Display for Family {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Ipv4 => "IPv4",
-            Self::Ipv6 => "IPv6",
-        })
-    }
-}
-
-/// A transport protocol, identified by its number.
-///
-/// IPVS balances TCP, UDP and SCTP. Its netlink interface also accepts and reports services of
-/// other protocols, but no packet ever matches them:
-/// [`VirtualService::warnings`](crate::ipvs::VirtualService::warnings) reports this.
-///
-/// `FromStr` accepts a name, in upper or lower case, or a number:
-///
-/// ```
-/// use ipvset::ipvs::Protocol;
-///
-/// assert_eq!("TCP".parse::<Protocol>()?, Protocol::TCP);
-/// assert_eq!("tcp".parse::<Protocol>()?, Protocol::TCP);
-/// assert_eq!("132".parse::<Protocol>()?, Protocol::SCTP);
-/// # Ok::<(), ipvset::Error>(())
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Protocol(u16);
-
-impl Protocol {
-    /// TCP.
-    pub const TCP: Self = Self(6);
-    /// UDP.
-    pub const UDP: Self = Self(17);
-    /// SCTP.
-    pub const SCTP: Self = Self(132);
-
-    /// Returns the protocol with this number. IPVS uses 16 bits for it.
-    pub const fn from_number(number: u16) -> Self {
-        Self(number)
-    }
-
-    /// Returns the protocol's number.
-    pub const fn number(self) -> u16 {
-        self.0
-    }
-}
-
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::TCP => f.pad("TCP"),
-            Self::UDP => f.pad("UDP"),
-            Self::SCTP => f.pad("SCTP"),
-            Self(number) => f.pad(&number.to_string()),
-        }
-    }
-}
-
-impl FromStr for Protocol {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        [Self::TCP, Self::UDP, Self::SCTP]
-            .into_iter()
-            .find(|it| it.to_string().eq_ignore_ascii_case(text))
-            .or_else(|| text.parse().ok().map(Self::from_number))
-            .ok_or_else(|| {
-                let why = format!("{text:?} is not tcp, udp, sctp or a number up to 65535");
-                Error::refused("read protocol", why)
-            })
-    }
-}
-
-impl fmt::Debug for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+use crate::{Family, Protocol};
 
 /// The identity of a virtual service: the part of its configuration that can't be changed.
 ///
@@ -116,7 +14,7 @@ impl fmt::Debug for Protocol {
 /// let key = ServiceKey::tcp("10.100.100.100:8080".parse()?);
 /// assert_eq!(key.to_string(), "-t 10.100.100.100:8080");
 /// assert_eq!("-t 10.100.100.100:8080".parse::<ServiceKey>()?, key);
-/// assert_eq!("-f 7 -6".parse::<ServiceKey>()?.family(), ipvset::ipvs::Family::Ipv6);
+/// assert_eq!("-f 7 -6".parse::<ServiceKey>()?.family(), ipvset::Family::Ipv6);
 /// assert_eq!(ServiceKey::from(&VirtualService::new(key)), key);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -1,7 +1,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use super::key::Family;
+use crate::Family;
 use crate::wire::Malformed;
 
 /// The persistence of a virtual service: how long a client stays with one server, and which

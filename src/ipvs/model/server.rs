@@ -1,7 +1,8 @@
 use std::net::{IpAddr, SocketAddr};
 
-use super::key::{Family, ServiceKey, check_scope};
+use super::key::{ServiceKey, check_scope};
 use super::tunnel::Tunnel;
+use crate::Family;
 use crate::{Error, Result};
 
 /// The method by which packets get from the director to a real server.

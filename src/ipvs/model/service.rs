@@ -2,11 +2,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::key::{Family, Protocol, ServiceKey};
+use super::key::ServiceKey;
 use super::persistence::Persistence;
 use super::scheduler::{PersistenceEngine, Scheduler, SchedulerFlags};
 use crate::ipvs::message::uapi::service::OWN_FLAGS;
 use crate::{Error, Result};
+use crate::{Family, Protocol};
 
 /// The configuration of a virtual service: an address and port (or a firewall mark) that clients
 /// connect to, and how IPVS distributes the connections to the servers.
@@ -348,7 +349,7 @@ mod tests {
             "port 0 is every port, which needs persistence: without it, no connection is \
              scheduled"
         );
-        assert!(warning(&tcp().one_packet()).contains("not for TCP"));
+        assert!(warning(&tcp().one_packet()).contains("not for tcp"));
         let flags = tcp().scheduler_flags(SchedulerFlags::SH_PORT);
         assert!(warning(&flags).contains("wlc has no flags, and ignores 0x10"));
         let flags = tcp()
@@ -356,7 +357,7 @@ mod tests {
             .scheduler_flags(SchedulerFlags::FLAG_3);
         assert!(warning(&flags).contains("ignores 0x20"));
         let key = ServiceKey::address(Protocol::from_number(50), "10.0.0.1:80".parse().unwrap());
-        assert!(warning(&VirtualService::new(key)).contains("protocol 50"));
+        assert!(warning(&VirtualService::new(key)).contains("protocol esp"));
         let engine = tcp().persistence_engine(PersistenceEngine::Sip);
         assert!(warning(&engine).contains("without persistence"));
         assert!(warning(&tcp().persistent(Duration::ZERO)).contains("0 s"));

@@ -4,8 +4,9 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::text::{Fields, Unexpected, decimal, protocol};
+use crate::Protocol;
+use crate::ipvs::PersistenceEngine;
 use crate::ipvs::model::name::Name;
-use crate::ipvs::{PersistenceEngine, Protocol};
 
 /// A connection that IPVS knows, or a persistence template.
 ///

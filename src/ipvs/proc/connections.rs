@@ -190,9 +190,10 @@ mod tests {
 
     use super::*;
     use crate::ErrorKind;
+    use crate::Protocol;
+    use crate::ipvs::PersistenceEngine;
     use crate::ipvs::proc::captured;
     use crate::ipvs::proc::{ConnectionState, Origin};
-    use crate::ipvs::{PersistenceEngine, Protocol};
 
     fn read(text: &[u8]) -> Vec<Connection> {
         Connections::new(text).map(Result::unwrap).collect()

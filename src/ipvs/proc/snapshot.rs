@@ -4,8 +4,9 @@ use std::num::NonZeroU32;
 
 use super::difference::Difference;
 use super::table;
+use crate::Protocol;
 use crate::Result;
-use crate::ipvs::{ForwardingMethod, Info, Protocol, Scheduler, Version};
+use crate::ipvs::{ForwardingMethod, Info, Scheduler, Version};
 
 /// The table of services and servers, as `/proc/net/ip_vs` shows it.
 ///

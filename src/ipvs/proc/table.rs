@@ -235,7 +235,7 @@ fn count(word: &[u8]) -> Option<u32> {
 mod tests {
     use super::*;
     use crate::ErrorKind;
-    use crate::ipvs::Protocol;
+    use crate::Protocol;
     use crate::ipvs::proc::captured;
 
     #[test]

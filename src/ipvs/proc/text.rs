@@ -5,8 +5,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::Error;
+use crate::Protocol;
 use crate::error::Cause;
-use crate::ipvs::Protocol;
 
 /// A word that is not what the line should have there. Columns count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -41,7 +41,7 @@
 //! The tool saves a local node as `-g`, and omits thresholds and unknown flags. This module omits
 //! nothing.
 
-mod names;
+mod host;
 mod options;
 mod parse;
 mod print;
@@ -52,8 +52,7 @@ mod tests;
 
 use std::fmt;
 
-pub use names::Names;
-
+use crate::Names;
 use crate::Result;
 use crate::ipvs::model::operation::Operation;
 

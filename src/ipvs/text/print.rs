@@ -5,7 +5,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use crate::ipvs::model::daemon::SyncDaemon;
-use crate::ipvs::model::key::{Family, Protocol, ServiceKey};
+use crate::ipvs::model::key::ServiceKey;
 use crate::ipvs::model::operation::Operation;
 use crate::ipvs::model::report::{ServerInfo, ServiceInfo, TableEntry};
 use crate::ipvs::model::scheduler::{Scheduler, SchedulerFlags};
@@ -13,6 +13,7 @@ use crate::ipvs::model::server::{ForwardingMethod, RealServer};
 use crate::ipvs::model::service::VirtualService;
 use crate::ipvs::model::timeouts::Timeouts;
 use crate::ipvs::model::tunnel::{Tunnel, TunnelFlags};
+use crate::{Family, Protocol};
 
 impl Display for ServiceKey {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

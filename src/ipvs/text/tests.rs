@@ -2,7 +2,8 @@ use std::net::IpAddr;
 use std::sync::Mutex;
 
 use super::*;
-use crate::ipvs::{Family, Protocol, RealServer, ServiceKey, SyncDaemon, VirtualService};
+use crate::ipvs::{RealServer, ServiceKey, SyncDaemon, VirtualService};
+use crate::{Family, Protocol};
 
 /// The output of `ipvsadm -S -n` (1.31) for a table with everything in it.
 const SAVED: &str = "\
@@ -185,7 +186,7 @@ fn what_cannot_be_read_is_named_with_line_and_column() {
         ("-A -t fd00::1]:80", 7, "is not an address"),
         ("-A -t [10.0.0.1]:80", 7, "is not an address"),
         ("-A -t 10.0.0.1:http", 7, "is not an address"),
-        ("-A --protocol esp 10.0.0.1:80", 15, "tcp, udp, sctp"),
+        ("-A --protocol espp 10.0.0.1:80", 15, "a protocol's name"),
         ("-A -t 10.0.0.1:80\u{a0}-s rr", 22, "`rr` is not an option"),
         ("-A -t 10.0.0.1:80\u{b}-s rr", 22, "`rr` is not an option"),
         ("-A -t 10.0.0.1:80 -s rr\u{a0}", 22, "has characters"),
@@ -244,11 +245,11 @@ struct Example {
 }
 
 impl Names for Example {
-    fn address(&self, host: &str, family: Family) -> Option<IpAddr> {
+    fn address(&self, host: &str, family: Option<Family>) -> Option<IpAddr> {
         self.asked.lock().unwrap().push(host.to_owned());
         match (host, family) {
-            ("both", Family::Ipv4) => Some([10, 0, 0, 1].into()),
-            ("both", Family::Ipv6) => "fd00::1".parse().ok(),
+            ("both", Some(Family::Ipv4)) => Some([10, 0, 0, 1].into()),
+            ("both", Some(Family::Ipv6)) => "fd00::1".parse().ok(),
             _ => None,
         }
     }
@@ -262,7 +263,7 @@ impl Names for Example {
     }
 
     fn protocol(&self, name: &str) -> Option<Protocol> {
-        (name == "esp").then(|| Protocol::from_number(50))
+        (name == "ours").then(|| Protocol::from_number(253))
     }
 }
 
@@ -287,8 +288,8 @@ fn names_stand_for_numbers() {
             "-a -t 10.0.0.1:80 -r 10.0.0.1:80 -m -w 1",
         ),
         (
-            "-A --protocol esp both:80",
-            "-A --protocol 50 10.0.0.1:80 -s wlc",
+            "-A --protocol ours both:80",
+            "-A --protocol 253 10.0.0.1:80 -s wlc",
         ),
     ] {
         assert_eq!(read(named).unwrap(), plain);
@@ -301,7 +302,7 @@ fn names_stand_for_numbers() {
         "-A -t :http",
         "-A --sctp-service both:http",
         "-a -f 1 -r both:http",
-        "-A --protocol ah both:80",
+        "-A --protocol theirs both:80",
     ] {
         assert!(read(wrong).unwrap_err().is_invalid_input(), "{wrong}");
     }

@@ -6,10 +6,10 @@ use std::fmt::Debug;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
+use ipvset::Family;
 use ipvset::ipset::text::{self, Reader, Writer};
 use ipvset::ipset::{
-    CreateOptions, Entry, EntryOptions, Family, IpSet, IpSets, Ipv4Range, MacAddress, SetOrEntry,
-    SetType,
+    CreateOptions, Entry, EntryOptions, IpSet, IpSets, Ipv4Range, MacAddress, SetOrEntry, SetType,
 };
 
 /// The tests of a module, each behind what it needs, or all behind what they all need.
@@ -309,8 +309,8 @@ pub(crate) fn create_text<T: SetType>(set: &IpSet<T>) -> String {
     let mut add = |word: String| text = format!("{text} {word}");
     if has_family(set.type_name()) {
         add(match options.family {
-            Family::Inet => "family inet".into(),
-            Family::Inet6 => "family inet6".into(),
+            Family::Ipv4 => "family inet".into(),
+            Family::Ipv6 => "family inet6".into(),
         });
     }
     let numbers = [

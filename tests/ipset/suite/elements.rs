@@ -4,10 +4,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipvset::ipset::{
-    Addresses, AnyElement, AnyEntry, AnySet, AnyType, AnyValue, Family, Interface, IpSets,
-    Ipv4Range, MacAddress, Mark, Member, OptionalMac, PortRange, Protocol, SetRange, icmp, icmpv6,
-    protocol, tcp, udp,
+    Addresses, AnyElement, AnyEntry, AnySet, AnyType, AnyValue, Interface, IpSets, Ipv4Range,
+    MacAddress, Mark, Member, OptionalMac, PortRange, SetRange, icmp, icmpv6, protocol, tcp, udp,
 };
+use ipvset::{Family, Protocol};
 
 use super::common::{Outcome, kernel_is_at_least, restore};
 use super::{Test, of_every_type};
@@ -166,8 +166,8 @@ fn refused(sets: &mut IpSets, set: &AnySet, entry: &[AnyElement]) -> Outcome {
 
 fn has_icmp_of_other_family(set: &AnySet, entry: &[AnyElement]) -> bool {
     let other = match set.options().family {
-        Family::Inet => icmpv6(0, 0),
-        Family::Inet6 => icmp(0, 0),
+        Family::Ipv4 => icmpv6(0, 0),
+        Family::Ipv6 => icmp(0, 0),
     };
     entry.contains(&other.into())
 }
@@ -285,11 +285,12 @@ impl Rules {
             ("port", AnyElement::Ports(_)) => self.name == "bitmap:port",
             ("port", AnyElement::Port(port)) => {
                 let other = match self.family {
-                    Family::Inet => Protocol::ICMPV6,
-                    Family::Inet6 => Protocol::ICMP,
+                    Family::Ipv4 => Protocol::ICMPV6,
+                    Family::Ipv6 => Protocol::ICMP,
                 };
                 // The kernel stores it, but the tool refuses files that have it.
-                self.name != "bitmap:port" && ![Protocol(0), other].contains(&port.protocol())
+                self.name != "bitmap:port"
+                    && ![Protocol::from_number(0), other].contains(&port.protocol())
             }
             // A bitmap takes the address of zeros.
             ("mac", AnyElement::Mac(OptionalMac(Some(mac)))) => {
@@ -308,7 +309,7 @@ impl Rules {
             part == "net" || place == 0 && !matches!(self.name, "bitmap:ip,mac" | "hash:ip,mac");
         let element = AnyElement::from(*addresses);
         let (first, last) = bounds(&element);
-        if first.is_ipv4() != (self.family == Family::Inet) {
+        if first.is_ipv4() != (self.family == Family::Ipv4) {
             return false;
         }
         let fits = match addresses {
@@ -328,7 +329,7 @@ impl Rules {
         let (first, last) = bounds(&entry[0]);
         match (self.name, entry) {
             ("hash:ip,mark", [_, AnyElement::Mark(mark)]) => {
-                let zero = self.family == Family::Inet && first.is_unspecified() && mark.0 == 0;
+                let zero = self.family == Family::Ipv4 && first.is_unspecified() && mark.0 == 0;
                 !(zero || first != last && is_last(last))
             }
             ("hash:ip,port" | "hash:ip,port,ip" | "hash:ip,port,net", [_, port, ..]) => {

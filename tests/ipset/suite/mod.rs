@@ -16,7 +16,7 @@ mod readd;
 mod replace;
 
 use common::{Outcome, has_family};
-use ipvset::ipset::Family;
+use ipvset::Family;
 pub(crate) use replace::die_if_told;
 
 /// The types of set, all of them.
@@ -72,8 +72,8 @@ pub(crate) fn of_every_type(module: &str, run: fn(&'static str, Family) -> Outco
     let mut tests = Vec::new();
     for name in ALL {
         let families: &[Family] = match has_family(name) {
-            true => &[Family::Inet, Family::Inet6],
-            false => &[Family::Inet],
+            true => &[Family::Ipv4, Family::Ipv6],
+            false => &[Family::Ipv4],
         };
         for family in families {
             tests.push(needs(

@@ -4,9 +4,9 @@
 use std::net::IpAddr;
 
 use ipvset::ErrorKind;
+use ipvset::Family;
 use ipvset::ipset::{
-    AnySet, AnyType, CreateOptions, Family, IpSets, Ipv4Range, MAX_TIMEOUT, PortRange, Revision,
-    SetRange,
+    AnySet, AnyType, CreateOptions, IpSets, Ipv4Range, MAX_TIMEOUT, PortRange, Revision, SetRange,
 };
 
 use super::common::{
@@ -120,14 +120,14 @@ fn choices(name: &str, family: Family) -> Choices {
     let (good, bad): (&[u8], &[u8]) = match family {
         // Of a range of 256 addresses.
         _ if name == "bitmap:ip" => (&[25, 28, 32], &[0, 33, 24, 8]),
-        Family::Inet => (&[1, 24, 32], &[0, 33, 128]),
-        Family::Inet6 => (&[1, 33, 64, 128], &[0, 129]),
+        Family::Ipv4 => (&[1, 24, 32], &[0, 33, 128]),
+        Family::Ipv6 => (&[1, 33, 64, 128], &[0, 129]),
     };
     all.number("netmask", good, bad, |it, value| it.netmask = Some(value));
     let mask = |text: &str| text.parse::<IpAddr>().unwrap();
     let (good, bad) = match family {
-        Family::Inet => (["255.0.255.0", "0.0.0.1"], ["0.0.0.0", "ffff::"]),
-        Family::Inet6 => (["ffff::ffff", "::1"], ["::", "255.0.255.0"]),
+        Family::Ipv4 => (["255.0.255.0", "0.0.0.1"], ["0.0.0.0", "ffff::"]),
+        Family::Ipv6 => (["ffff::ffff", "::1"], ["::", "255.0.255.0"]),
     };
     all.number("bitmask", &good.map(mask), &bad.map(mask), |it, value| {
         it.bitmask = Some(value);
@@ -302,9 +302,9 @@ fn read_back(sets: &mut IpSets, base: &AnySet, made: &[(usize, AnySet, &Choice)]
 /// Creating a set that exists is fine if it is the same, for the tool with `-exist` too.
 fn the_same_or_not() -> Outcome {
     let mut sets = IpSets::connect()?;
-    let base = base("hash:ip", Family::Inet)?;
+    let base = base("hash:ip", Family::Ipv4)?;
     assert!(sets.create_if_absent(&base)?);
-    for choice in choices("hash:ip", Family::Inet).good {
+    for choice in choices("hash:ip", Family::Ipv4).good {
         if takes("hash:ip", choice.name)
             .is_none_or(|(major, minor)| !kernel_is_at_least(major, minor))
         {

@@ -4,8 +4,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ipvset::Family;
 use ipvset::ipvs::{
-    Family, Ipvs, RealServer, Scheduler, ServerInfo, ServiceKey, Statistics, VirtualService,
+    Ipvs, RealServer, Scheduler, ServerInfo, ServiceKey, Statistics, VirtualService,
 };
 use lab::sysctl;
 

@@ -3,7 +3,8 @@
 
 use std::net::SocketAddr;
 
-use ipvset::ipvs::{Family, Ipvs, RealServer, Scheduler, Tunnel, VirtualService};
+use ipvset::Family;
+use ipvset::ipvs::{Ipvs, RealServer, Scheduler, Tunnel, VirtualService};
 use lab::{Namespace, link, module, sysctl};
 
 use super::network::{

@@ -6,7 +6,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use ipvset::ipvs::{Family, RealServer, ServiceKey};
+use ipvset::Family;
+use ipvset::ipvs::{RealServer, ServiceKey};
 use lab::net::{self, Answer, Connection, Unanswered};
 use lab::{Namespace, address, link, route, sysctl};
 use nix::libc::linger;

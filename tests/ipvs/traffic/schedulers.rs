@@ -3,7 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 
-use ipvset::ipvs::{Family, Ipvs, Scheduler, SchedulerFlags, ServiceKey, VirtualService};
+use ipvset::Family;
+use ipvset::ipvs::{Ipvs, Scheduler, SchedulerFlags, ServiceKey, VirtualService};
 use lab::Iptables;
 use lab::net::Connection;
 use lab::test::need;

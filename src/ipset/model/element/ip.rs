@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{Addresses, Bits, Ipv4Range, network, width};
-use crate::ipset::Family;
+use crate::Family;
 use crate::ipset::message::attr::{address, data};
 use crate::ipset::message::encode::{Encoder, Purpose, Refusal};
 use crate::wire::{NESTED, NET_BYTE_ORDER};
@@ -114,8 +114,8 @@ impl Encoder<'_> {
     #[inline(always)]
     pub(crate) fn address(&mut self, kind: u16, address: IpAddr) -> Result<(), Refusal> {
         match (address, self.family) {
-            (IpAddr::V4(address), Family::Inet) => self.writer.raw(&ipv4_nest(kind, address)),
-            (IpAddr::V6(address), Family::Inet6) => self.writer.raw(&ipv6_nest(kind, address)),
+            (IpAddr::V4(address), Family::Ipv4) => self.writer.raw(&ipv4_nest(kind, address)),
+            (IpAddr::V6(address), Family::Ipv6) => self.writer.raw(&ipv6_nest(kind, address)),
             (address, family) => return Err(Refusal::other_family(address.into(), family)),
         }
         Ok(())

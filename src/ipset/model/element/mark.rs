@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::{Dimension, Element, Fields};
-use crate::ipset::Family;
+use crate::Family;
 use crate::ipset::message::attr::data;
 use crate::ipset::message::encode::{Encoder, Refusal};
 use crate::wire::Malformed;
@@ -28,7 +28,7 @@ impl Element for Mark {
     #[inline(always)]
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         // IPv4 only: hash_ipmark6_uadt in ip_set_hash_ipmark.c accepts both being zero.
-        let zero = encoder.family == Family::Inet && encoder.seen.zero_address;
+        let zero = encoder.family == Family::Ipv4 && encoder.seen.zero_address;
         if zero && self.0 == 0 {
             return Err(Refusal::new("address and mark cannot both be zero"));
         }

@@ -26,7 +26,8 @@ pub(crate) use ip::{Ip, Slot, Span, ipv4_nest, ipv6_nest};
 pub use mac::{MacAddress, OptionalMac};
 pub use mark::Mark;
 pub use member::{Member, Neighbor};
-pub use port::{Port, PortRange, Protocol, icmp, icmpv6, protocol, sctp, tcp, udp, udplite};
+pub(crate) use port::only_family;
+pub use port::{Port, PortRange, icmp, icmpv6, protocol, sctp, tcp, udp, udplite};
 pub use range::Ipv4Range;
 
 use crate::ipset::message::encode::{Encoder, Refusal};

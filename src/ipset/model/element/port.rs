@@ -1,14 +1,12 @@
 use std::fmt;
 use std::ops::RangeInclusive;
-use std::str::FromStr;
 
 use super::{Dimension, Element, Fields};
-use crate::ipset::Family;
 use crate::ipset::message::attr::data;
 use crate::ipset::message::encode::{Encoder, Purpose, Refusal};
-use crate::ipset::text::{only_in, print_element, protocol_name, read_protocol};
+use crate::ipset::text::{only_in, print_element};
 use crate::wire::{Malformed, NET_BYTE_ORDER};
-use crate::{Error, Result};
+use crate::{Family, Protocol};
 
 /// A port or a range of ports, converted from a number or a range of numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,65 +73,6 @@ impl fmt::Display for PortRange {
     }
 }
 
-/// An IP protocol number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Protocol(pub u8);
-
-impl Protocol {
-    /// ICMP, which has a type and a code instead of a port.
-    pub const ICMP: Self = Self(1);
-    /// TCP.
-    pub const TCP: Self = Self(6);
-    /// UDP.
-    pub const UDP: Self = Self(17);
-    /// ICMPv6, which has a type and a code instead of a port.
-    pub const ICMPV6: Self = Self(58);
-    /// SCTP.
-    pub const SCTP: Self = Self(132);
-    /// UDP-Lite.
-    pub const UDPLITE: Self = Self(136);
-
-    /// Returns whether the protocol has ports (`ip_set_proto_with_ports` in
-    /// include/linux/netfilter/ipset/ip_set_getport.h).
-    pub const fn has_ports(self) -> bool {
-        matches!(self, Self::TCP | Self::UDP | Self::SCTP | Self::UDPLITE)
-    }
-
-    /// Returns the family if the protocol belongs to only one, whose sets alone may contain it.
-    pub(crate) fn family(self) -> Option<Family> {
-        match self {
-            Self::ICMP => Some(Family::Inet),
-            Self::ICMPV6 => Some(Family::Inet6),
-            _ => None,
-        }
-    }
-}
-
-impl FromStr for Protocol {
-    type Err = Error;
-
-    /// Parses a name in /etc/protocols, in lower or upper case, or a number.
-    ///
-    /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if this crate does not know the name, and
-    /// for 0.
-    fn from_str(name: &str) -> Result<Self> {
-        read_protocol(name).ok_or_else(|| {
-            Error::refused("find protocol", "this crate knows no protocol of this name")
-                .object(name)
-        })
-    }
-}
-
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match protocol_name(self.0) {
-            Some(name) => f.write_str(name),
-            None => write!(f, "{}", self.0),
-        }
-    }
-}
-
 /// A protocol with a port, a range of ports, or an ICMP type and code.
 ///
 /// Created by [`tcp`], [`udp`], [`sctp`], [`udplite`], [`icmp`], [`icmpv6`] and [`protocol`].
@@ -147,14 +86,34 @@ impl fmt::Display for Protocol {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Port {
-    protocol: Protocol,
+    /// The number, which has 8 bits in a set.
+    protocol: u8,
     ports: PortRange,
+}
+
+/// The numbers of the protocols that have functions here.
+mod number {
+    pub(super) const ICMP: u8 = 1;
+    pub(super) const TCP: u8 = 6;
+    pub(super) const UDP: u8 = 17;
+    pub(super) const ICMPV6: u8 = 58;
+    pub(super) const SCTP: u8 = 132;
+    pub(super) const UDPLITE: u8 = 136;
+}
+
+/// Returns the family if the protocol belongs to only one, whose sets alone may contain it.
+pub(crate) fn only_family(protocol: Protocol) -> Option<Family> {
+    match protocol {
+        Protocol::ICMP => Some(Family::Ipv4),
+        Protocol::ICMPV6 => Some(Family::Ipv6),
+        _ => None,
+    }
 }
 
 /// Creates a TCP port or a range of TCP ports.
 pub fn tcp(ports: impl Into<PortRange>) -> Port {
     Port {
-        protocol: Protocol::TCP,
+        protocol: number::TCP,
         ports: ports.into(),
     }
 }
@@ -162,7 +121,7 @@ pub fn tcp(ports: impl Into<PortRange>) -> Port {
 /// Creates a UDP port or a range of UDP ports.
 pub fn udp(ports: impl Into<PortRange>) -> Port {
     Port {
-        protocol: Protocol::UDP,
+        protocol: number::UDP,
         ports: ports.into(),
     }
 }
@@ -170,7 +129,7 @@ pub fn udp(ports: impl Into<PortRange>) -> Port {
 /// Creates an SCTP port or a range of SCTP ports.
 pub fn sctp(ports: impl Into<PortRange>) -> Port {
     Port {
-        protocol: Protocol::SCTP,
+        protocol: number::SCTP,
         ports: ports.into(),
     }
 }
@@ -178,7 +137,7 @@ pub fn sctp(ports: impl Into<PortRange>) -> Port {
 /// Creates a UDP-Lite port or a range of UDP-Lite ports.
 pub fn udplite(ports: impl Into<PortRange>) -> Port {
     Port {
-        protocol: Protocol::UDPLITE,
+        protocol: number::UDPLITE,
         ports: ports.into(),
     }
 }
@@ -186,7 +145,7 @@ pub fn udplite(ports: impl Into<PortRange>) -> Port {
 /// Creates an element for an ICMP type and code. Only sets of IPv4 addresses take it.
 pub fn icmp(kind: u8, code: u8) -> Port {
     Port {
-        protocol: Protocol::ICMP,
+        protocol: number::ICMP,
         ports: u16::from_be_bytes([kind, code]).into(),
     }
 }
@@ -194,7 +153,7 @@ pub fn icmp(kind: u8, code: u8) -> Port {
 /// Creates an element for an ICMPv6 type and code. Only sets of IPv6 addresses take it.
 pub fn icmpv6(kind: u8, code: u8) -> Port {
     Port {
-        protocol: Protocol::ICMPV6,
+        protocol: number::ICMPV6,
         ports: u16::from_be_bytes([kind, code]).into(),
     }
 }
@@ -202,19 +161,22 @@ pub fn icmpv6(kind: u8, code: u8) -> Port {
 /// Creates an element for a protocol without ports, from its number. Sets do not take 0.
 pub fn protocol(number: u8) -> Port {
     Port {
-        protocol: Protocol(number),
+        protocol: number,
         ports: 0.into(),
     }
 }
 
 impl Port {
-    pub(crate) fn from_parts(protocol: Protocol, ports: PortRange) -> Self {
-        Self { protocol, ports }
+    /// Returns `None` for a protocol that no set can contain, since its number is above 255.
+    pub(crate) fn from_parts(protocol: Protocol, ports: PortRange) -> Option<Self> {
+        let protocol = protocol.number().try_into().ok()?;
+        Some(Self { protocol, ports })
     }
 
     /// Returns the protocol.
+    #[inline]
     pub fn protocol(&self) -> Protocol {
-        self.protocol
+        Protocol::from_number(self.protocol.into())
     }
 
     /// Returns the ports.
@@ -228,7 +190,7 @@ impl Port {
     /// Returns the type and the code for ICMP and ICMPv6, or `None` for another protocol.
     pub fn icmp(&self) -> Option<(u8, u8)> {
         let [kind, code] = self.ports.first.to_be_bytes();
-        matches!(self.protocol, Protocol::ICMP | Protocol::ICMPV6).then_some((kind, code))
+        matches!(self.protocol(), Protocol::ICMP | Protocol::ICMPV6).then_some((kind, code))
     }
 }
 
@@ -240,7 +202,7 @@ impl fmt::Display for Port {
 
 /// Returns the attributes of port and protocol, whose layout is fixed, in one piece.
 #[inline]
-fn one_port(port: u16, protocol: Protocol) -> [u8; 16] {
+fn one_port(port: u16, protocol: u8) -> [u8; 16] {
     const PORT: [u8; 2] = (data::PORT | NET_BYTE_ORDER).to_ne_bytes();
     const PROTO: [u8; 2] = data::PROTO.to_ne_bytes();
     const SIX: [u8; 2] = 6u16.to_ne_bytes();
@@ -248,7 +210,7 @@ fn one_port(port: u16, protocol: Protocol) -> [u8; 16] {
     let [high, low] = port.to_be_bytes();
     [
         SIX[0], SIX[1], PORT[0], PORT[1], high, low, 0, 0, //
-        FIVE[0], FIVE[1], PROTO[0], PROTO[1], protocol.0, 0, 0, 0,
+        FIVE[0], FIVE[1], PROTO[0], PROTO[1], protocol, 0, 0, 0,
     ]
 }
 
@@ -256,7 +218,7 @@ impl Element for Port {
     #[inline(always)]
     fn write(&self, _: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal> {
         let Self { protocol, ports } = *self;
-        if !protocol.has_ports() {
+        if !self.protocol().has_ports() {
             self.check_without_ports(encoder.family, encoder.purpose)?;
         }
         encoder.writer.raw(&one_port(ports.first, protocol));
@@ -273,7 +235,7 @@ impl Element for Port {
             .proto
             .ok_or(Malformed::Missing("an entry's protocol"))?;
         Ok(Self {
-            protocol: Protocol(protocol),
+            protocol,
             ports: PortRange::read(&Dimension::Ports, fields)?,
         })
     }
@@ -295,13 +257,13 @@ impl Port {
     /// can be removed.
     #[cold]
     fn check_without_ports(self, family: Family, purpose: Purpose) -> Result<(), Refusal> {
-        match self.protocol.family() {
-            _ if self.protocol.0 == 0 => Err(Refusal::new("a set cannot contain protocol 0")),
+        let protocol = self.protocol();
+        match only_family(protocol) {
+            _ if self.protocol == 0 => Err(Refusal::new("a set cannot contain protocol 0")),
             Some(needed) if needed == family => Ok(()),
             Some(needed) if purpose.adds() => Err(Refusal::new(only_in(needed))),
             _ if self.ports.first != 0 => Err(Refusal::new(format!(
-                "in a set of {family} addresses the port of {} has to be 0",
-                self.protocol
+                "in a set of {family} addresses the port of {protocol} has to be 0"
             ))),
             _ => Ok(()),
         }
@@ -377,32 +339,5 @@ mod tests {
         }
         let error = Writer::new(Vec::new()).add(set.name(), &entry).unwrap_err();
         assert!(error.reason().contains("other family"), "{error}");
-    }
-
-    #[test]
-    fn protocols_are_read_by_name_alias_and_number() {
-        for (text, number) in [
-            ("tcp", 6),
-            ("TCP", 6),
-            ("IP-ENCAP", 4),
-            ("ipsec-esp", 50),
-            ("OSPFIGP", 89),
-            ("icmpv6", 58),
-            ("017", 15),
-            ("0x6", 6),
-            ("253", 253),
-        ] {
-            assert_eq!(
-                text.parse::<Protocol>().unwrap(),
-                Protocol(number),
-                "{text}"
-            );
-        }
-        for text in ["", "0", "256", "tcpp"] {
-            assert!(
-                text.parse::<Protocol>().unwrap_err().is_invalid_input(),
-                "{text}"
-            );
-        }
     }
 }

@@ -9,7 +9,7 @@ set_type! {
     /// length, and the range has at most 65,536 networks.
     BitmapIp(Addresses), "bitmap:ip", ["ipmap"],
     Definition {
-        families: Families::Inet,
+        families: Families::Ipv4,
         options: Takes::ADDRESS_RANGE.union(Takes::NETMASK),
         dimensions: &[
             Dimension::Ip(Ip::new(Slot::First, Span::Each)),

@@ -15,7 +15,7 @@ set_type! {
     /// considers it expired (`mtype_del` in ip_set_bitmap_gen.h).
     BitmapIpMac((IpAddr, OptionalMac)), "bitmap:ip,mac", ["macipmap"],
     Definition {
-        families: Families::Inet,
+        families: Families::Ipv4,
         options: Takes::ADDRESS_RANGE,
         dimensions: &[
             Dimension::Ip(Ip::new(Slot::First, Span::One)),

@@ -12,7 +12,8 @@ pub use any::AnyType;
 
 use super::element::Dimension;
 use super::value::Elements;
-use crate::ipset::{CreateOptions, Family};
+use crate::Family;
+use crate::ipset::CreateOptions;
 
 /// The properties of a set type. Typed and untyped sets and entries are checked, written and read
 /// according to them.
@@ -79,7 +80,7 @@ pub(crate) enum Families {
     /// IPv4 or IPv6.
     Both,
     /// IPv4 only.
-    Inet,
+    Ipv4,
     /// None: entries have no addresses, or do not need to state their family.
     Unspecified,
 }
@@ -88,7 +89,7 @@ impl Families {
     /// Returns a family that every kernel with this type supports for it.
     pub(crate) fn first(self) -> Option<Family> {
         match self {
-            Self::Both | Self::Inet => Some(Family::Inet),
+            Self::Both | Self::Ipv4 => Some(Family::Ipv4),
             Self::Unspecified => None,
         }
     }

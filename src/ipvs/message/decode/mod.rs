@@ -14,7 +14,7 @@ pub(in crate::ipvs) use server::{server, server_address, server_config};
 pub(in crate::ipvs) use service::{key, service, service_config};
 
 use super::uapi::{AF_INET, AF_INET6, command, info, top};
-use crate::ipvs::model::key::Family;
+use crate::Family;
 use crate::ipvs::model::report::Report;
 use crate::ipvs::model::report::{Info, Version};
 use crate::ipvs::model::timeouts::Timeouts;

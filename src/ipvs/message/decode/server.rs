@@ -2,8 +2,8 @@ use std::net::SocketAddr;
 
 use super::statistics::{statistics_32, statistics_64};
 use super::{family, ip};
+use crate::Family;
 use crate::ipvs::message::uapi::server;
-use crate::ipvs::model::key::Family;
 use crate::ipvs::model::report::{ServerInfo, Statistics};
 use crate::ipvs::model::server::{ForwardingMethod, RealServer};
 use crate::ipvs::model::tunnel::{Tunnel, TunnelFlags};

@@ -4,12 +4,13 @@ use std::num::NonZeroU32;
 use super::statistics::{statistics_32, statistics_64};
 use super::{family, ip};
 use crate::ipvs::message::uapi::service;
-use crate::ipvs::model::key::{Family, Protocol, ServiceKey};
+use crate::ipvs::model::key::ServiceKey;
 use crate::ipvs::model::persistence::Persistence;
 use crate::ipvs::model::report::{ServiceInfo, Statistics};
 use crate::ipvs::model::scheduler::{PersistenceEngine, Scheduler, SchedulerFlags};
 use crate::ipvs::model::service::VirtualService;
 use crate::wire::{Attribute, Attributes, Malformed};
+use crate::{Family, Protocol};
 
 /// The values of a service's attributes.
 #[derive(Default)]

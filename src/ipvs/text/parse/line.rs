@@ -2,9 +2,9 @@
 
 use std::str::FromStr;
 
-use super::super::names::Names;
 use super::super::options::{Command, Setting, Takes, setting};
 use super::super::words::{Word, Words};
+use crate::Names;
 use crate::{Error, Result};
 
 /// An option in a line, with its value.

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use line::{Line, number, split};
 
-use super::names::Names;
 use super::options::{Command, Setting, command};
 use super::words::{Word, Words};
+use crate::Names;
 use crate::ipvs::model::daemon::{SyncDaemon, SyncRole};
 use crate::ipvs::model::key::ServiceKey;
 use crate::ipvs::model::operation::Operation;

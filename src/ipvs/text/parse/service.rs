@@ -4,16 +4,17 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::super::names::is_meant_as_address;
+use super::super::host::is_meant_as_address;
 use super::super::options::Setting;
 use super::super::print::flag_names;
 use super::super::words::Word;
 use super::line::{Line, hexadecimal, number};
 use crate::Result;
-use crate::ipvs::model::key::{Family, Protocol, ServiceKey};
+use crate::ipvs::model::key::ServiceKey;
 use crate::ipvs::model::persistence::Persistence;
 use crate::ipvs::model::scheduler::{PersistenceEngine, Scheduler, SchedulerFlags};
 use crate::ipvs::model::service::VirtualService;
+use crate::{Family, Protocol};
 
 impl Line<'_> {
     pub(super) fn key(&self) -> Result<ServiceKey> {
@@ -114,7 +115,7 @@ impl Line<'_> {
                 true => Family::Ipv6,
                 false => Family::Ipv4,
             };
-            self.names.address(host, family)
+            self.names.address(host, Some(family))
         });
         address.filter(|it: &IpAddr| it.is_ipv6() == bracketed)
     }
