@@ -11,7 +11,7 @@ use std::hint::black_box;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use ipvset::ipset::{
-    Bulk, HashIp, HashIpPort, HashIpPortIp, HashNet, HashNetIface, IpSet, IpsetMessage, Request,
+    HashIp, HashIpPort, HashIpPortIp, HashNet, HashNetIface, IpSet, IpsetMessage, Request,
 };
 use ipvset::ipvs::IpvsMessage;
 use netlink_packet_core::{Emitable, NetlinkSerializable};
@@ -60,7 +60,7 @@ fn of_set<T: Shape>(criterion: &mut Criterion) {
         nest(7, attributes)
     };
     // As many as there are, which all lie in one buffer one after the other.
-    let mut messages = set.add_messages((0..).map(entry), Bulk::new());
+    let mut messages = set.add_messages((0..).map(entry));
     let bytes = messages.next_message().unwrap().unwrap().to_vec();
     let length = [tree(0)].as_slice().buffer_len();
     let count = bytes.len() / length;

@@ -15,6 +15,7 @@ mod names;
 mod namespace;
 mod netlink;
 mod on_failure;
+mod outcome;
 mod protocol;
 #[cfg(feature = "serde")]
 mod serde;
@@ -30,4 +31,5 @@ pub use names::Names;
 pub use namespace::Namespace;
 pub use netlink::ExtendedAck;
 pub use on_failure::OnFailure;
+pub use outcome::{FailedChange, Outcome};
 pub use protocol::Protocol;

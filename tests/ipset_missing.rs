@@ -1,6 +1,7 @@
 //! What is said of ipset, or of a type of set, that the kernel does not have: a guest's kernel that
 //! cannot load its modules.
 
+use ipvset::OnFailure;
 use std::net::Ipv4Addr;
 
 use ipvset::ipset::*;
@@ -62,7 +63,7 @@ fn neither_ipset_nor_a_type_of_set() -> Result {
 fn expect_gone(sets: &mut IpSets, set: &IpSet<HashIpPortIp>) -> Result {
     let server = Ipv4Addr::new(10, 0, 0, 11);
     let entry = (server, tcp(8080), server);
-    let how = Bulk::new().keep_going();
+    let how = OnFailure::Continue;
     for error in [
         sets.create(set).unwrap_err(),
         sets.create_if_absent(set).unwrap_err(),
@@ -81,9 +82,7 @@ fn expect_gone(sets: &mut IpSets, set: &IpSet<HashIpPortIp>) -> Result {
         sets.remove_if_present(set, entry).unwrap_err(),
         sets.test(set, entry).unwrap_err(),
         sets.test_all(set, [entry]).unwrap_err(),
-        sets.add_all_with(set, [entry], how)
-            .into_result()
-            .unwrap_err(),
+        sets.add_all(set, [entry], how).into_result().unwrap_err(),
         sets.replace(set, [entry]).unwrap_err(),
     ] {
         let text = error.to_string();

@@ -4,6 +4,8 @@
 //! switched off first. That is a setting of the whole machine, hence no kernel but a guest's will
 //! do.
 
+use ipvset::OnFailure;
+use ipvset::ipvs::Operations;
 use std::env;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -121,9 +123,9 @@ fn expect_gone(ipvs: &mut Ipvs) -> Result {
     for operation in &operations {
         errors.push(ipvs.execute(operation).expect_err(operation.name()));
     }
-    let mut batch = ipvs.batch();
+    let mut batch = Operations::new();
     batch.extend(operations.clone());
-    let outcome = batch.send()?;
+    let outcome = ipvs.execute_all(batch, OnFailure::Continue);
     assert_eq!(outcome.failures().len(), operations.len(), "{outcome:?}");
     errors.extend(outcome.into_failures().into_iter().map(|it| it.error));
     errors.extend([

@@ -1,5 +1,7 @@
 //! What IPVS has in /proc, next to what happened and to what netlink reports.
 
+use ipvset::OnFailure;
+use ipvset::ipvs::Operations;
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::{Read, Write};
@@ -515,13 +517,13 @@ fn what_is_not_there_is_unavailable() -> Result {
 
 /// Adds services with numbers in their addresses.
 fn add_many(ipvs: &mut Ipvs, count: u32) -> Result {
-    let mut batch = ipvs.batch();
+    let mut batch = Operations::new();
     for number in 0..count {
         let address = std::net::Ipv4Addr::from_bits(0x6400_0000 + number);
         let service = VirtualService::tcp((address, 80).into());
         batch.add_service(&service.scheduler(Scheduler::RoundRobin));
     }
-    batch.send()?.into_result()?;
+    ipvs.execute_all(batch, OnFailure::Continue).into_result()?;
     Ok(())
 }
 

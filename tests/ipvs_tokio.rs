@@ -7,7 +7,7 @@ extern crate self as ipvset;
 pub use library::*;
 
 pub mod ipvs {
-    pub use crate::over_tokio::{Batch, Ipvs};
+    pub use crate::over_tokio::Ipvs;
     pub use library::ipvs::*;
 }
 

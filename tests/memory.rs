@@ -1,13 +1,14 @@
 //! What the hot paths allocate: nothing for an entry or a message of IPVS, and for a bulk or a listing no more than
 //! one message or datagram takes, however many entries there are.
 
+use ipvset::OnFailure;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 use ipvset::ipset::{
-    Bulk, Entry, HashIp, HashIpPort, HashIpPortIp, HashNet, HashNetIface, Interface, IpSet, IpSets,
+    Entry, HashIp, HashIpPort, HashIpPortIp, HashNet, HashNetIface, Interface, IpSet, IpSets,
     SetType, tcp,
 };
 use ipvset::ipvs::{IpvsMessage, Operation, Query, RealServer, VirtualService};
@@ -82,7 +83,7 @@ fn full(number: u32) -> Entry<HashIpPortIp> {
 /// Writes 10,000 entries, and reads them.
 fn write_and_read<T: SetType + Default>(set: &IpSet<T>, entry: fn(u32) -> Entry<T>) {
     const COUNT: usize = 10_000;
-    let mut messages = set.add_messages((0..COUNT as u32).map(entry), Bulk::new());
+    let mut messages = set.add_messages((0..COUNT as u32).map(entry));
     let (mut written, mut read) = (0, 0);
     let mut payload = Vec::with_capacity(70_000);
     loop {
@@ -156,7 +157,14 @@ fn filled(sets: &mut IpSets, name: &str, count: u32) -> (IpSet<HashIpPortIp>, us
     let set = set.hashsize(count).maxelem(count * 2);
     sets.create(&set).unwrap();
     let entries = (0..count).map(|it| (host(it), tcp(8080), host(0)));
-    let held = most_held(|| assert_eq!(sets.add_all(&set, entries).unwrap(), count.into()));
+    let held = most_held(|| {
+        assert_eq!(
+            sets.add_all(&set, entries, OnFailure::Stop)
+                .into_result()
+                .unwrap(),
+            count as usize
+        )
+    });
     (set, held)
 }
 

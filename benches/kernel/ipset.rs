@@ -1,5 +1,6 @@
 //! ipset: what the contenders do, for three shapes of entry.
 
+use ipvset::OnFailure;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::net::Ipv4Addr;
@@ -7,7 +8,7 @@ use std::process::Command;
 
 use ipnet::Ipv4Net;
 use ipvset::ipset::{
-    Bulk, Entry, HashIp, HashIpPortIp, HashNet, HashType, IpSet, IpSets, Request, SetType, tcp,
+    Entry, HashIp, HashIpPortIp, HashNet, HashType, IpSet, IpSets, Request, SetType, tcp,
 };
 use netlink_packet_core::{NLM_F_REQUEST, NetlinkMessage};
 
@@ -123,9 +124,11 @@ fn address(number: u32) -> Ipv4Addr {
 fn warm_up<T: Shape>(sets: &mut IpSets) -> Outcome {
     let set = IpSet::<T>::new(SET)?;
     sets.create(&set)?;
-    sets.add_all(&set, [T::entry(0)])?;
+    sets.add_all(&set, [T::entry(0)], OnFailure::Stop)
+        .into_result()?;
     sets.list(&set)?.sorted()?;
-    sets.remove_all(&set, [T::entry(0)])?;
+    sets.remove_all(&set, [T::entry(0)], OnFailure::Stop)
+        .into_result()?;
     time_tool(&["ipset", "save", SET], "/dev/null")?;
     Ok(sets.destroy(SET)?)
 }
@@ -195,7 +198,9 @@ impl<T: Shape> Contest<T> {
     fn fill(&mut self) -> Outcome {
         self.sets.create(&self.set)?;
         let entries = self.entries(T::entry);
-        self.sets.add_all(&self.set, entries)?;
+        self.sets
+            .add_all(&self.set, entries, OnFailure::Stop)
+            .into_result()?;
         Ok(())
     }
 
@@ -206,12 +211,22 @@ impl<T: Shape> Contest<T> {
         }
         let entries = self.entries(entry);
         match (contender, verb) {
-            ("ipvset", "add") => time(|| Ok(self.sets.add_all(&self.set, entries)?)),
-            ("ipvset", _) => time(|| Ok(self.sets.remove_all(&self.set, entries)?)),
+            ("ipvset", "add") => time(|| {
+                Ok(self
+                    .sets
+                    .add_all(&self.set, entries, OnFailure::Stop)
+                    .into_result()?)
+            }),
+            ("ipvset", _) => time(|| {
+                Ok(self
+                    .sets
+                    .remove_all(&self.set, entries, OnFailure::Stop)
+                    .into_result()?)
+            }),
             ("floor", _) => {
                 let mut messages = match verb {
-                    "add" => self.set.add_messages(entries, Bulk::new()),
-                    _ => self.set.remove_messages(entries, Bulk::new()),
+                    "add" => self.set.add_messages(entries),
+                    _ => self.set.remove_messages(entries),
                 };
                 let mut prepared = Vec::new();
                 while let Some(message) = messages.next_message() {

@@ -1,5 +1,6 @@
 //! IPVS: what the contenders do with 1,000 services of 10 servers each.
 
+use ipvset::ipvs::Operations;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -124,20 +125,20 @@ fn warm_up(ipvs: &mut Ipvs) -> Outcome {
 /// added has no servers: those that are removed slow the kernel down, which looks whether one
 /// that is added is among them (`ip_vs_trash_get_dest` in net/netfilter/ipvs/ip_vs_ctl.c).
 fn touch_memory(ipvs: &mut Ipvs, services: u32) -> Outcome {
-    ipvs.batch().extend(operations(services));
+    drop(operations(services).collect::<Operations>());
     // So many that they fill a datagram.
     let without_servers =
         (0..services.max(1_000)).map(|number| Operation::AddService(service(number)));
-    done(ipvs.execute_all(without_servers, OnFailure::Continue)?)?;
+    done(ipvs.execute_all(without_servers, OnFailure::Continue))?;
     Ok(ipvs.flush()?)
 }
 
 fn add(ipvs: &mut Ipvs, services: u32) -> Outcome {
-    done(ipvs.execute_all(operations(services), OnFailure::Continue)?)
+    done(ipvs.execute_all(operations(services), OnFailure::Continue))
 }
 
 fn add_gathered(ipvs: &mut Ipvs, services: u32) -> Outcome {
-    let mut batch = ipvs.batch();
+    let mut batch = Operations::new();
     for number in 0..services {
         let service = service(number);
         batch.add_service(&service);
@@ -145,7 +146,7 @@ fn add_gathered(ipvs: &mut Ipvs, services: u32) -> Outcome {
             batch.add_server(&service, &real_server(server));
         }
     }
-    done(batch.send()?)
+    done(ipvs.execute_all(batch, OnFailure::Continue))
 }
 
 /// The whole table, service by service.
@@ -158,8 +159,9 @@ fn read(ipvs: &mut Ipvs, services: u32) -> Outcome {
     complete(count, services)
 }
 
-fn done(outcome: ipvset::ipvs::Outcome) -> Outcome {
-    Ok(outcome.into_result()?)
+fn done(outcome: ipvset::Outcome<Operation>) -> Outcome {
+    outcome.into_result()?;
+    Ok(())
 }
 
 fn complete(count: usize, services: u32) -> Outcome {

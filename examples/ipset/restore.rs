@@ -130,18 +130,18 @@ fn changes(
     };
     let outcome = session.change_all(command, exist, &set, &mut run)?;
     let jumps = run.jumps;
-    let line_of = |position: u64| {
-        let jump = jumps.iter().rev().find(|(from, _)| *from <= position);
-        jump.map_or(0, |(from, line)| line + (position - from) as usize)
+    let line_of = |index: usize| {
+        let jump = jumps.iter().rev().find(|(from, _)| *from <= index);
+        jump.map_or(0, |(from, line)| line + index - from)
     };
     let failed = outcome.failures().first();
     let failed = failed.map(|failed| (&failed.error, failed.index));
     let failed = failed.or_else(|| outcome.stopped().map(|error| (error, outcome.applied())));
     match failed {
         None => Ok(()),
-        Some((error, position)) => {
+        Some((error, index)) => {
             let complaint = Complaint::from_error(command, Some(set.type_name()), error);
-            Err(complaint.in_line(line_of(position)))
+            Err(complaint.in_line(line_of(index)))
         }
     }
 }
@@ -155,8 +155,8 @@ struct Run<'l, 'c> {
     first: Option<Change>,
     /// The index and line number of each entry whose line does not directly follow the line of the
     /// entry before it.
-    jumps: Vec<(u64, usize)>,
-    count: u64,
+    jumps: Vec<(usize, usize)>,
+    count: usize,
 }
 
 impl Run<'_, '_> {
@@ -181,7 +181,7 @@ impl Iterator for &mut Run<'_, '_> {
     fn next(&mut self) -> Option<AnyEntry> {
         let change = self.change()?;
         let last = self.jumps.last();
-        let expected = last.map(|(from, line)| line + (self.count - from) as usize);
+        let expected = last.map(|(from, line)| line + self.count - from);
         if expected != Some(change.line) {
             self.jumps.push((self.count, change.line));
         }

@@ -1,13 +1,13 @@
 //! Carries out single commands.
 
+use ipvset::OnFailure;
+use ipvset::Outcome;
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::str;
 
 use ipvset::ipset::text::OptionName;
-use ipvset::ipset::{
-    AnyEntry, AnySet, AnyType, Bulk, CreateOptions, IpSets, Outcome, Revision, SetName,
-};
+use ipvset::ipset::{AnyEntry, AnySet, AnyType, CreateOptions, IpSets, Revision, SetName};
 
 use crate::arguments::{Call, Command};
 use crate::complaint::{Complaint, said};
@@ -224,15 +224,13 @@ impl Session {
         exist: bool,
         set: &AnySet,
         entries: impl Iterator<Item = AnyEntry>,
-    ) -> Result<Outcome<AnyType>, Complaint> {
-        let how = match exist {
-            true => Bulk::new().tolerant(),
-            false => Bulk::new(),
-        };
+    ) -> Result<Outcome<AnyEntry>, Complaint> {
         let sets = self.sets()?;
-        Ok(match command {
-            Command::Add => sets.add_all_with(set, entries, how),
-            _ => sets.remove_all_with(set, entries, how),
+        Ok(match (command, exist) {
+            (Command::Add, false) => sets.add_all(set, entries, OnFailure::Stop),
+            (Command::Add, true) => sets.put_all(set, entries, OnFailure::Stop),
+            (_, false) => sets.remove_all(set, entries, OnFailure::Stop),
+            (_, true) => sets.remove_all_if_present(set, entries, OnFailure::Stop),
         })
     }
 }

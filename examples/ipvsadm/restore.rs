@@ -1,5 +1,7 @@
 //! The command `-R`: carries out commands from standard input, one in each line.
 
+use ipvset::OnFailure;
+use ipvset::ipvs::Operations;
 use std::io::{BufRead, Write};
 
 use ipvset::ipvs::{Ipvs, Operation};
@@ -76,13 +78,13 @@ fn carry_out(
         return Ok(());
     }
     let mut ipvs = Ipvs::connect()?;
-    let mut batch = ipvs.batch();
+    let mut batch = Operations::new();
     let mut numbers = Vec::new();
     for (number, operation) in operations.drain(..) {
         numbers.push(number);
         batch.push(operation);
     }
-    for failure in batch.send()?.into_failures() {
+    for failure in ipvs.execute_all(batch, OnFailure::Continue).into_failures() {
         let number = numbers.get(failure.index).copied().unwrap_or_default();
         failed.push((number, failure.error.into()));
     }

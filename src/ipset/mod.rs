@@ -59,8 +59,6 @@
 //!
 //! - [`SetInfo`] is what the kernel reports about a set: its type and options, how many entries it
 //!   has, how much memory it takes and how many rules refer to it.
-//! - [`Bulk`] says how many entries are sent at once, and whether to go on after a failure;
-//!   [`Outcome`] says what became of them.
 //! - The module [`text`] reads and writes the format of `ipset save`.
 //! - [`IpsetMessage`], [`Request`] and [`Reply`] are for a netlink connection of your own.
 //! - The guides show how to keep a [block list](crate::guide::block_list), how to
@@ -74,11 +72,10 @@ pub(crate) mod message;
 pub(crate) mod model;
 pub mod text;
 
-pub use client::bulk::{Bulk, FailedEntry, Outcome};
 pub use client::listing::{Entries, SetOrEntry, SetsAndEntries};
 pub use handle::IpSets;
 pub use message::{
-    BulkMessages, EncodedEntries, IpsetMessage, ListedEntries, Part, Reply, Request,
+    EncodedEntries, EntryMessages, IpsetMessage, ListedEntries, Part, Reply, Request,
 };
 pub use model::element::{
     Addresses, AnyElement, Interface, Ipv4Range, MacAddress, Mark, Member, Neighbor, OptionalMac,

@@ -1,8 +1,5 @@
 use std::net::SocketAddr;
 
-use crate::OnFailure;
-use crate::ipvs::client::batch::Batch;
-use crate::ipvs::client::outcome::Outcome;
 use crate::ipvs::client::table::TableEntries;
 use crate::ipvs::client::{Client, connect_failed};
 use crate::ipvs::model::daemon::{SyncDaemon, SyncRole};
@@ -15,7 +12,7 @@ use crate::ipvs::model::service::VirtualService;
 use crate::ipvs::model::timeouts::Timeouts;
 use crate::ipvs::proc::growth::Growth;
 use crate::netlink::{Protocol, Socket, ready};
-use crate::{Namespace, Result};
+use crate::{Namespace, OnFailure, Outcome, Result};
 
 /// A handle to the IPVS of one network namespace.
 ///
@@ -349,10 +346,13 @@ impl Ipvs {
 
     /// Carries out many operations in few system calls.
     ///
-    /// This sends the operations as a [`Batch`] does, but takes them from the iterator as it
-    /// sends them, and never holds more of them than fit into one datagram. With
-    /// [`OnFailure::Stop`], it therefore carries out the operations that come before one that is
-    /// refused.
+    /// The operations are an iterator, such as [`Operations`](crate::ipvs::Operations), which has
+    /// a method for each kind of operation. This method takes them from the iterator as it sends
+    /// them, and never holds more of them than fit into one datagram, about 700.
+    ///
+    /// The kernel carries out the operations in order, each on its own. It has no transactions:
+    /// what was done before a failure stays. With [`OnFailure::Stop`], nothing more is taken from
+    /// the iterator and sent after a failure.
     ///
     /// ```no_run
     /// use ipvset::OnFailure;
@@ -361,24 +361,18 @@ impl Ipvs {
     /// let web = VirtualService::tcp("10.100.100.100:8080".parse()?);
     /// let servers = (1..=200).map(|it| RealServer::new(([10, 0, 0, it], 8080).into()));
     /// let servers = servers.map(|it| Operation::AddServer(web.key, it));
-    /// let outcome = Ipvs::connect()?.execute_all(servers, OnFailure::Continue)?;
+    /// let outcome = Ipvs::connect()?.execute_all(servers, OnFailure::Continue);
+    /// for failed in outcome.failures() {
+    ///     eprintln!("{}: {}", failed.index, failed.error);
+    /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    ///
-    /// # Errors
-    /// Those of [`Batch::send`]. The [`Outcome`] contains the operations that failed.
     pub fn execute_all(
         &mut self,
         operations: impl IntoIterator<Item = Operation>,
         on_failure: OnFailure,
-    ) -> Result<Outcome> {
+    ) -> Outcome<Operation> {
         ready(self.client.execute_all(operations, on_failure))
-    }
-
-    /// Returns an empty [`Batch`], which collects operations and sends them in few system
-    /// calls.
-    pub fn batch(&mut self) -> Batch<'_> {
-        Batch::new(self)
     }
 }
 
@@ -559,7 +553,7 @@ impl Ipvs {
     /// thread has not run yet. It does stop the daemon, but the result is `EINTR`
     /// (`stop_sync_thread` in net/netfilter/ipvs/ip_vs_sync.c and `kthread` in
     /// kernel/kthread.c), for which netlink sends no reply (`netlink_rcv_skb` in
-    /// net/netlink/af_netlink.c). This method and [`Batch`] do not wait for that reply. A program
+    /// net/netlink/af_netlink.c). This method and [`Ipvs::execute_all`] do not wait for that reply. A program
     /// that sends [`Operation::StopDaemon`] over its own connection should not wait for a reply
     /// to this request alone.
     ///

@@ -2,7 +2,7 @@
 //!
 //! A [`VirtualService`] is an address and port that clients connect to, or a firewall mark. Its
 //! [`RealServer`]s answer the clients. [`Ipvs`] is the handle that adds, changes, reads and
-//! removes both, one at a time or many in a [`Batch`]. The types for a configuration and for what
+//! removes both, one at a time or many at once. The types for a configuration and for what
 //! the kernel reports are different: a [`ServiceInfo`] is a [`VirtualService`] with its counters.
 //!
 //! ```no_run
@@ -39,8 +39,6 @@ pub mod proc;
 mod properties;
 pub mod text;
 
-pub use client::batch::Batch;
-pub use client::outcome::{FailedOperation, Outcome};
 pub use client::table::TableEntries;
 pub use handle::Ipvs;
 pub use message::ipvs_message::IpvsMessage;

@@ -56,6 +56,19 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// Returns whether the request may have been carried out in spite of the failure.
+    pub(crate) fn leaves_doubt(&self) -> bool {
+        match self {
+            Self::Rejected(_) | Self::Gone(_) | Self::Oversized(_) => false,
+            Self::Io(_)
+            | Self::RepliesLost
+            | Self::Unanswered
+            | Self::CutOff
+            | Self::Malformed(_)
+            | Self::Interrupted => true,
+        }
+    }
+
     /// Copies the failure for another request that failed for the same reason.
     pub(crate) fn again(&self) -> Self {
         match self {

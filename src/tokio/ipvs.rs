@@ -1,15 +1,13 @@
 use std::net::SocketAddr;
-use std::ops::{Deref, DerefMut};
 
-use crate::OnFailure;
 use crate::ipvs::client::{Client, connect_failed};
 use crate::ipvs::proc::growth::Growth;
 use crate::ipvs::{
-    Info, Operation, Operations, Outcome, RealServer, Scheduler, SchedulerFlags, ServerInfo,
-    ServiceInfo, ServiceKey, SyncDaemon, SyncRole, TableEntry, Timeouts, VirtualService,
+    Info, Operation, RealServer, Scheduler, SchedulerFlags, ServerInfo, ServiceInfo, ServiceKey,
+    SyncDaemon, SyncRole, TableEntry, Timeouts, VirtualService,
 };
 use crate::netlink::{AsyncSocket, Failure, Protocol, Socket};
-use crate::{Namespace, Result};
+use crate::{Namespace, OnFailure, Outcome, Result};
 
 /// A connection to the IPVS of a network namespace, for programs that run on tokio.
 ///
@@ -363,29 +361,36 @@ impl Ipvs {
 
     /// Carries out many operations in few system calls.
     ///
-    /// This sends the operations as a [`Batch`] does, but takes them from the iterator as it
-    /// sends them, and never holds more of them than fit into one datagram. With
-    /// [`OnFailure::Stop`], it therefore carries out the operations that come before one that is
-    /// refused.
+    /// The operations are an iterator, such as [`Operations`](crate::ipvs::Operations), which has
+    /// a method for each kind of operation. This method takes them from the iterator as it sends
+    /// them, and never holds more of them than fit into one datagram, about 700.
     ///
-    /// # Errors
-    /// Those of [`Batch::send`]. The [`Outcome`] contains the operations that failed.
+    /// The kernel carries out the operations in order, each on its own. It has no transactions:
+    /// what was done before a failure stays. With [`OnFailure::Stop`], nothing more is taken from
+    /// the iterator and sent after a failure.
+    ///
+    /// ```no_run
+    /// use ipvset::OnFailure;
+    /// use ipvset::ipvs::{Operation, RealServer, VirtualService};
+    /// use ipvset::tokio::Ipvs;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let web = VirtualService::tcp("10.100.100.100:8080".parse()?);
+    /// let servers = (1..=200).map(|it| RealServer::new(([10, 0, 0, it], 8080).into()));
+    /// let servers = servers.map(|it| Operation::AddServer(web.key, it));
+    /// let outcome = Ipvs::connect().await?.execute_all(servers, OnFailure::Continue).await;
+    /// for failed in outcome.failures() {
+    ///     eprintln!("{}: {}", failed.index, failed.error);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn execute_all(
         &mut self,
         operations: impl IntoIterator<Item = Operation>,
         on_failure: OnFailure,
-    ) -> Result<Outcome> {
+    ) -> Outcome<Operation> {
         self.client.execute_all(operations, on_failure).await
-    }
-
-    /// Returns an empty [`Batch`], which collects operations and sends them in few system
-    /// calls.
-    pub fn batch(&mut self) -> Batch<'_> {
-        Batch {
-            client: &mut self.client,
-            operations: Operations::new(),
-            on_failure: OnFailure::default(),
-        }
     }
 }
 
@@ -569,7 +574,7 @@ impl Ipvs {
     /// thread has not run yet. It does stop the daemon, but the result is `EINTR`
     /// (`stop_sync_thread` in net/netfilter/ipvs/ip_vs_sync.c and `kthread` in
     /// kernel/kthread.c), for which netlink sends no reply (`netlink_rcv_skb` in
-    /// net/netlink/af_netlink.c). This method and [`Batch`] do not wait for that reply. A program
+    /// net/netlink/af_netlink.c). This method and [`Ipvs::execute_all`] do not wait for that reply. A program
     /// that sends [`Operation::StopDaemon`] over its own connection should not wait for a reply
     /// to this request alone.
     ///
@@ -577,51 +582,6 @@ impl Ipvs {
     /// - [`NotFound`](crate::ErrorKind::NotFound) if no daemon with this role runs.
     pub async fn stop_daemon(&mut self, role: SyncRole) -> Result<()> {
         self.execute(&Operation::StopDaemon(role)).await
-    }
-}
-
-/// Operations that are carried out in few system calls, as by [`ipvs::Batch`](crate::ipvs::Batch).
-#[derive(Debug)]
-pub struct Batch<'a> {
-    client: &'a mut Client<AsyncSocket>,
-    operations: Operations,
-    on_failure: OnFailure,
-}
-
-impl Batch<'_> {
-    /// Sets whether the batch goes on or stops after a failure. By default, it goes on.
-    pub fn on_failure(&mut self, on_failure: OnFailure) -> &mut Self {
-        self.on_failure = on_failure;
-        self
-    }
-
-    /// Carries out the operations and empties the batch.
-    ///
-    /// With [`OnFailure::Stop`], no operation is sent if one of them is refused before the kernel
-    /// is asked.
-    ///
-    /// If the future is dropped, the kernel still carries out what was sent by then.
-    ///
-    /// # Errors
-    /// Only if the socket fails before anything was sent. Otherwise the [`Outcome`] reports each
-    /// operation.
-    pub async fn send(&mut self) -> Result<Outcome> {
-        let operations = self.operations.take();
-        self.client.execute_batch(operations, self.on_failure).await
-    }
-}
-
-impl Deref for Batch<'_> {
-    type Target = Operations;
-
-    fn deref(&self) -> &Operations {
-        &self.operations
-    }
-}
-
-impl DerefMut for Batch<'_> {
-    fn deref_mut(&mut self) -> &mut Operations {
-        &mut self.operations
     }
 }
 

@@ -29,7 +29,7 @@ mod ipset;
 mod ipvs;
 
 pub use ipset::{Entries, IpSets, SetsAndEntries};
-pub use ipvs::{Batch, Ipvs, TableEntries};
+pub use ipvs::{Ipvs, TableEntries};
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,8 @@
 use std::net::Ipv4Addr;
 
 use super::{IpSets, Ipvs};
-use crate::ipset::{Bulk, HashIp, IpSet};
+use crate::OnFailure;
+use crate::ipset::{HashIp, IpSet};
 use crate::ipvs::{ServiceKey, VirtualService};
 
 /// The public methods in all `impl` blocks of a handle, each with its parameters and result,
@@ -60,10 +61,10 @@ fn futures_can_be_sent(mut ipvs: Ipvs, mut sets: IpSets, key: ServiceKey, set: I
     sent(ipvs.add_service(&VirtualService::new(key)));
     sent(ipvs.change_service(key, |_| ()));
     sent(ipvs.verified_table());
-    sent(ipvs.batch().send());
+    sent(ipvs.execute_all([], OnFailure::Continue));
     sent(sets.create_if_absent(&set));
     sent(sets.add(&set, Ipv4Addr::LOCALHOST));
-    sent(sets.add_all_with(&set, addresses(), Bulk::new()));
+    sent(sets.add_all(&set, addresses(), OnFailure::Stop));
     sent(sets.replace(&set, addresses()));
     sent(sets.list(&set));
     sent(sets.list_all());

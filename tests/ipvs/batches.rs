@@ -1,5 +1,6 @@
 //! Batches: few system calls, and exactly what failed.
 
+use ipvset::ipvs::Operations;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -24,7 +25,7 @@ tests![
     stops_at_the_first_datagram_that_fails,
     a_source_is_left_alone_after_the_end,
     a_source_that_ended_is_not_asked_again,
-    stops_before_anything_is_sent,
+    stops_at_a_refusal,
     goes_on_after_a_refusal,
     lost_replies_leave_doubt,
     every_operation,
@@ -67,16 +68,14 @@ fn requests() -> (Vec<Operation>, Vec<usize>) {
     (operations, failing)
 }
 
-/// What the child does: sends the batch between two stops, and says which failed.
+/// What the child does: carries the requests out between two stops, and says which failed.
 pub(crate) fn counted_batch() -> Result<String> {
     let mut ipvs = Ipvs::connect()?;
     let (operations, _) = requests();
-    let mut batch = ipvs.batch();
-    batch.extend(operations);
     nix::sys::signal::raise(nix::sys::signal::Signal::SIGSTOP)?;
-    let outcome = batch.send();
+    let outcome = ipvs.execute_all(operations, OnFailure::Continue);
     nix::sys::signal::raise(nix::sys::signal::Signal::SIGSTOP)?;
-    let failures: Vec<_> = outcome?
+    let failures: Vec<_> = outcome
         .failures()
         .iter()
         .map(|it| format!("{} {}", it.index, it.error.is_not_found()))
@@ -116,17 +115,17 @@ fn eleven_thousand_requests_in_few_system_calls() -> Result {
 
 fn eleven_thousand_failures() -> Result {
     let mut ipvs = Ipvs::connect()?;
-    let mut batch = ipvs.batch();
+    let mut batch = Operations::new();
     for number in 0..11_000 {
         batch.remove_service(key(number));
     }
-    let outcome = batch.send()?;
+    let outcome = ipvs.execute_all(batch, OnFailure::Continue);
     let indices = outcome.failures().iter().map(|it| it.index);
     assert!(indices.eq(0..11_000));
     for failure in outcome.failures() {
         assert!(failure.error.is_not_found());
         let number = u32::try_from(failure.index)?;
-        assert_eq!(failure.operation, Operation::RemoveService(key(number)));
+        assert_eq!(failure.input, Operation::RemoveService(key(number)));
         let text = format!("remove service {}: ", key(number));
         assert!(failure.error.to_string().starts_with(&text));
     }
@@ -138,18 +137,17 @@ fn stops_at_the_first_datagram_that_fails() -> Result {
     const COUNT: u32 = 20_000;
     let mut ipvs = Ipvs::connect()?;
     ipvs.add_service(&service(5))?;
-    let mut batch = ipvs.batch();
-    batch.on_failure(OnFailure::Stop);
+    let mut batch = Operations::new();
     for number in 0..COUNT {
         batch.add_service(&service(number));
     }
-    let outcome = batch.send()?;
+    let outcome = ipvs.execute_all(batch, OnFailure::Stop);
     let failed: Vec<_> = outcome.failures().iter().map(|it| it.index).collect();
     assert_eq!(failed, [5]);
     assert!(outcome.failures()[0].error.is_already_exists());
     let untried = outcome.untried_from().ok_or("all were tried")?;
     assert!(untried > 6 && untried < COUNT as usize, "{untried}");
-    assert!(!outcome.is_success());
+    assert!(!outcome.is_complete());
     let there: BTreeSet<_> = ipvs.services()?.iter().map(|it| it.key()).collect();
     let sent: BTreeSet<_> = (0..u32::try_from(untried)?).map(key).collect();
     assert_eq!(there, sent);
@@ -165,13 +163,12 @@ fn a_source_is_left_alone_after_the_end() -> Result {
     for number in 0..20_000 {
         sender.send(Operation::AddService(service(number)))?;
     }
-    let outcome = ipvs.execute_all(receiver.try_iter(), OnFailure::Stop)?;
+    let outcome = ipvs.execute_all(receiver.try_iter(), OnFailure::Stop);
     let failed: Vec<_> = outcome.failures().iter().map(|it| it.index).collect();
     assert_eq!(failed, [5]);
     let untried = outcome.untried_from().ok_or("all were tried")?;
-    let taken = outcome.untried().ok_or("none was taken in vain")?;
+    // One operation was taken that did not fit into the datagram.
     let number = u32::try_from(untried)?;
-    assert_eq!(*taken, Operation::AddService(service(number)));
     let next = receiver.try_recv()?;
     assert_eq!(next, Operation::AddService(service(number + 1)));
     assert_eq!(ipvs.services()?.len(), untried);
@@ -186,7 +183,7 @@ fn a_source_is_left_alone_after_the_end() -> Result {
     ] {
         let wrong = operations.len() - 1;
         let endless = operations.into_iter().cycle();
-        let outcome = ipvs.execute_all(endless, OnFailure::Stop)?;
+        let outcome = ipvs.execute_all(endless, OnFailure::Stop);
         assert_eq!(outcome.failures().len(), 1, "{outcome:?}");
         assert_eq!(outcome.failures()[0].index, wrong);
         assert_eq!(outcome.untried_from(), Some(wrong + 1));
@@ -205,33 +202,35 @@ fn a_source_that_ended_is_not_asked_again() -> Result {
         assert!(asked <= 4, "it has ended");
         (asked < 4).then(|| Operation::AddService(service(1)))
     });
-    let outcome = ipvs.execute_all(source, OnFailure::Stop)?;
+    let outcome = ipvs.execute_all(source, OnFailure::Stop);
     assert_eq!(outcome.failures().len(), 2);
-    assert_eq!((outcome.untried_from(), outcome.untried()), (None, None));
+    assert_eq!(outcome.untried_from(), None);
     Ok(())
 }
 
-fn stops_before_anything_is_sent() -> Result {
+/// What comes before an operation that is refused is carried out, however it was gathered.
+fn stops_at_a_refusal() -> Result {
     let mut ipvs = Ipvs::connect()?;
-    let mut batch = ipvs.batch();
-    batch.on_failure(OnFailure::Stop);
+    let mut batch = Operations::new();
     batch.add_service(&service(1));
     batch.add_service(&service(2).persistence_granularity(33));
-    let outcome = batch.send()?;
+    batch.add_service(&service(3));
+    let outcome = ipvs.execute_all(batch, OnFailure::Stop);
     assert_eq!(outcome.failures().len(), 1);
     assert_eq!(outcome.failures()[0].index, 1);
     assert!(outcome.failures()[0].error.is_invalid_input());
-    assert_eq!(ipvs.services()?, []);
+    assert_eq!((outcome.applied(), outcome.untried_from()), (1, Some(2)));
+    assert_eq!(saved()?, [format!("-A {}", service(1))]);
     Ok(())
 }
 
 fn goes_on_after_a_refusal() -> Result {
     let mut ipvs = Ipvs::connect()?;
-    let mut batch = ipvs.batch();
+    let mut batch = Operations::new();
     batch.add_service(&service(2).persistence_granularity(33));
     batch.add_service(&service(1));
     batch.add_server(key(1), &server("224.0.0.1:80"));
-    let outcome = batch.send()?;
+    let outcome = ipvs.execute_all(batch, OnFailure::Continue);
     let failed: Vec<_> = outcome.failures().iter().map(|it| it.index).collect();
     assert_eq!(failed, [0, 2]);
     let text = outcome.failures()[1].error.to_string();
@@ -270,12 +269,12 @@ fn lost_replies_leave_doubt() -> Result {
     setsockopt(&socket, sockopt::RcvBuf, &1)?;
 
     // Every second one fails.
-    let mut batch = ipvs.batch();
+    let mut batch = Operations::new();
     for number in 0..200 {
         batch.add_service(&service(number));
         batch.remove_service(key(number + 1000));
     }
-    let outcome = batch.send()?;
+    let outcome = ipvs.execute_all(batch, OnFailure::Continue);
     let doubtful: BTreeSet<_> = outcome.in_doubt().map(|it| it.index).collect();
     let certain: Vec<_> = outcome
         .failures()
@@ -289,7 +288,7 @@ fn lost_replies_leave_doubt() -> Result {
         assert_eq!(failure.index % 2, 1, "{:?}", failure.error);
     }
     assert_eq!(doubtful.len() + certain.len(), 400);
-    assert!(!outcome.is_success());
+    assert!(!outcome.is_complete());
     let text = outcome.in_doubt().next().map(|it| it.error.to_string());
     let text = text.unwrap_or_default();
     assert!(text.starts_with("add service -t 10.100.0.0:80: "), "{text}");
@@ -298,11 +297,11 @@ fn lost_replies_leave_doubt() -> Result {
     // With room for the replies again, the handle says what there is: all was carried out.
     setsockopt(&socket, sockopt::RcvBufForce, &(1 << 20))?;
     assert_eq!(ipvs.services()?.len(), 200);
-    let mut batch = ipvs.batch();
+    let mut batch = Operations::new();
     for number in 0..200 {
         batch.remove_service(key(number));
     }
-    assert!(batch.send()?.is_success());
+    assert!(ipvs.execute_all(batch, OnFailure::Continue).is_complete());
     assert_eq!(ipvs.services()?, []);
     Ok(())
 }
@@ -314,7 +313,7 @@ fn every_operation() -> Result {
     let (one, other) = (server("10.1.0.1:80"), server("10.1.0.2:80"));
     let gue = other.clone().tunnel(Tunnel::gue(6080)).weight(9);
     let seconds = std::time::Duration::from_secs;
-    let mut batch = ipvs.batch();
+    let mut batch = Operations::new();
     batch
         .add_service(&service(1))
         .add_service(&service(2))
@@ -336,8 +335,8 @@ fn every_operation() -> Result {
         .push(Operation::Zero)
         .push(Operation::SetTimeouts(Timeouts::new().udp(seconds(17))))
         .push(Operation::StartDaemon(SyncDaemon::master("eth0")));
-    let outcome = batch.send()?;
-    assert!(outcome.is_success(), "{outcome:?}");
+    let outcome = ipvs.execute_all(batch, OnFailure::Continue);
+    assert!(outcome.is_complete(), "{outcome:?}");
     let expected = [
         format!("-A {}", service(1).scheduler(Scheduler::SourceHashing)),
         format!("-A {}", service(4)),
@@ -347,9 +346,9 @@ fn every_operation() -> Result {
     assert_eq!(saved()?, expected);
     assert_eq!(ipvs.timeouts()?.udp, Some(seconds(17)));
     assert_eq!(ipvs.daemons()?[0].role, SyncRole::Master);
-    let mut batch = ipvs.batch();
+    let mut batch = Operations::new();
     batch.push(Operation::StopDaemon(SyncRole::Master)).flush();
-    assert!(batch.send()?.is_success());
+    assert!(ipvs.execute_all(batch, OnFailure::Continue).is_complete());
     assert_eq!(saved()?, [""; 0]);
     assert_eq!(ipvs.daemons()?, []);
     Ok(())
@@ -362,7 +361,7 @@ fn added_or_updated_in_order() -> Result {
     ipvs.add_service(&service(1))?;
     let one = server("10.1.0.1:80");
     ipvs.add_server(key(1), &one)?;
-    let mut batch = ipvs.batch();
+    let mut batch = Operations::new();
     batch
         .put_service(&service(1).scheduler(Scheduler::SourceHashing))
         .put_service(&service(1).scheduler(Scheduler::LeastConnection))
@@ -375,8 +374,8 @@ fn added_or_updated_in_order() -> Result {
         .put_service(&service(3))
         .remove_service(key(3))
         .put_service(&service(3).scheduler(Scheduler::NeverQueue));
-    let outcome = batch.send()?;
-    assert!(outcome.is_success(), "{outcome:?}");
+    let outcome = ipvs.execute_all(batch, OnFailure::Continue);
+    assert!(outcome.is_complete(), "{outcome:?}");
     let expected = [
         format!("-A {}", service(1).scheduler(Scheduler::LeastConnection)),
         format!("-A {}", service(2)),
@@ -387,17 +386,17 @@ fn added_or_updated_in_order() -> Result {
     assert_eq!(saved()?, expected);
     // Ten thousand at once, half of which are there.
     ipvs.flush()?;
-    let mut batch = ipvs.batch();
+    let mut batch = Operations::new();
     for number in (0..10_000).step_by(2) {
         batch.add_service(&service(number));
     }
-    assert!(batch.send()?.is_success());
-    let mut batch = ipvs.batch();
+    assert!(ipvs.execute_all(batch, OnFailure::Continue).is_complete());
+    let mut batch = Operations::new();
     for number in 0..10_000 {
         batch.put_service(&service(number).scheduler(Scheduler::LeastConnection));
     }
-    let outcome = batch.send()?;
-    assert!(outcome.is_success(), "{:?}", outcome.failures().first());
+    let outcome = ipvs.execute_all(batch, OnFailure::Continue);
+    assert!(outcome.is_complete(), "{:?}", outcome.failures().first());
     let all = ipvs.services()?;
     assert_eq!(all.len(), 10_000);
     let changed = all
@@ -409,7 +408,7 @@ fn added_or_updated_in_order() -> Result {
 
 fn removed_if_present() -> Result {
     let mut ipvs = Ipvs::connect()?;
-    let mut batch = ipvs.batch();
+    let mut batch = Operations::new();
     for number in 0..1000 {
         if number % 3 == 0 {
             batch.add_service(&service(number));
@@ -419,8 +418,8 @@ fn removed_if_present() -> Result {
         batch.remove_server_if_present(key(number), at("10.1.0.1:80"));
         batch.remove_service_if_present(key(number));
     }
-    let outcome = batch.send()?;
-    assert!(outcome.is_success(), "{:?}", outcome.failures().first());
+    let outcome = ipvs.execute_all(batch, OnFailure::Continue);
+    assert!(outcome.is_complete(), "{:?}", outcome.failures().first());
     assert_eq!(ipvs.services()?, []);
     Ok(())
 }
@@ -430,21 +429,21 @@ fn a_daemon_stopped_in_the_datagram_that_starts_it() -> Result {
     let _stop = StopDaemons;
     multicast_device("eth0")?;
     let mut ipvs = Ipvs::connect()?;
-    let mut batch = ipvs.batch();
+    let mut batch = Operations::new();
     batch.push(Operation::StartDaemon(SyncDaemon::master("eth0")));
     batch.push(Operation::StopDaemon(SyncRole::Master));
-    assert!(batch.send()?.is_success());
+    assert!(ipvs.execute_all(batch, OnFailure::Continue).is_complete());
     assert_eq!(ipvs.daemons()?, []);
-    let mut batch = ipvs.batch();
+    let mut batch = Operations::new();
     batch.push(Operation::StopDaemon(SyncRole::Backup));
-    let outcome = batch.send()?;
+    let outcome = ipvs.execute_all(batch, OnFailure::Continue);
     assert!(outcome.failures()[0].error.is_not_found(), "{outcome:?}");
     Ok(())
 }
 
 fn nothing_at_all() -> Result {
     let mut ipvs = Ipvs::connect()?;
-    assert!(ipvs.batch().send()?.is_success());
+    assert!(ipvs.execute_all([], OnFailure::Stop).is_complete());
     assert_eq!(ipvs.services()?, []);
     Ok(())
 }

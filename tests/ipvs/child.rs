@@ -1,6 +1,8 @@
 //! What a process other than the tests' own has to do: this binary, started again in the guest
 //! with its part in the environment.
 
+use ipvset::OnFailure;
+use ipvset::ipvs::Operations;
 use std::env;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
@@ -210,9 +212,9 @@ fn no_thread() -> Result<String> {
 fn without_options() -> Result<String> {
     let mut ipvs = Ipvs::connect()?;
     let web = VirtualService::tcp(at("10.0.0.1:80"));
-    let mut batch = ipvs.batch();
+    let mut batch = Operations::new();
     batch.add_service(&web).add_service(&web).zero();
-    let outcome = batch.send()?;
+    let outcome = ipvs.execute_all(batch, OnFailure::Continue);
     let failures = outcome.failures().iter();
     let failed = failures.filter(|it| it.error.is_already_exists()).count();
     let services = ipvs.services()?.len();

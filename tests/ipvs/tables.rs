@@ -1,6 +1,7 @@
 //! Whole tables: written by the crate, they are what `ipvsadm -S -n` prints and what the crate
 //! reads; restored by `ipvsadm -R`, they are what the crate reads. And read while they change.
 
+use ipvset::OnFailure;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -185,12 +186,12 @@ fn operations(table: &[Entry]) -> Operations {
 }
 
 fn write(ipvs: &mut Ipvs, table: &[Entry]) -> Result {
-    let mut batch = ipvs.batch();
+    let mut batch = Operations::new();
     batch.extend(operations(table));
-    let outcome = batch.send()?;
+    let outcome = ipvs.execute_all(batch, OnFailure::Continue);
     match outcome.failures().first() {
         None => Ok(()),
-        Some(failure) => Err(format!("{}: {}", failure.operation, failure.error).into()),
+        Some(failure) => Err(format!("{}: {}", failure.input, failure.error).into()),
     }
 }
 
@@ -374,9 +375,9 @@ fn restored_by_the_crate() -> Result {
     ipvs.flush()?;
     let lines = text::parse(&saved).map(|line| line.map(|it| it.operation));
     let restored: Vec<_> = lines.collect::<ipvset::Result<_>>()?;
-    let mut batch = ipvs.batch();
+    let mut batch = Operations::new();
     batch.extend(restored);
-    assert!(batch.send()?.is_success());
+    assert!(ipvs.execute_all(batch, OnFailure::Continue).is_complete());
     same(&read(ipvs.verified_table()?), &read(before));
     Ok(())
 }
@@ -444,9 +445,9 @@ fn what_the_kernel_holds_can_be_put_back() -> Result {
     let restored: Vec<_> = text::parse(&saved)
         .map(|line| line.map(|it| it.operation))
         .collect::<ipvset::Result<_>>()?;
-    let mut batch = ipvs.batch();
+    let mut batch = Operations::new();
     batch.extend(restored);
-    batch.send()?.into_result()?;
+    ipvs.execute_all(batch, OnFailure::Continue).into_result()?;
     same(&read(ipvs.table()?), &before);
     Ok(())
 }
@@ -483,9 +484,9 @@ fn read_while_it_changes() -> Result {
             let mut rounds = 0;
             while !done.load(Ordering::Relaxed) {
                 for part in table[600..].chunks(200) {
-                    let mut batch = ipvs.batch();
+                    let mut batch = Operations::new();
                     batch.extend(operations(part));
-                    batch.send()?.into_result()?;
+                    ipvs.execute_all(batch, OnFailure::Continue).into_result()?;
                     for (service, _) in part {
                         ipvs.remove_service(service)?;
                     }
@@ -529,11 +530,11 @@ fn numbered(count: u32) -> impl Iterator<Item = ServiceKey> {
 }
 
 fn add_numbered(ipvs: &mut Ipvs, count: u32) -> Result {
-    let mut batch = ipvs.batch();
+    let mut batch = Operations::new();
     for key in numbered(count) {
         batch.add_service(&VirtualService::new(key).scheduler(Scheduler::RoundRobin));
     }
-    batch.send()?.into_result()?;
+    ipvs.execute_all(batch, OnFailure::Continue).into_result()?;
     Ok(())
 }
 

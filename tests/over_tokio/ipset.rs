@@ -2,10 +2,9 @@
 //! own, the same tests try both.
 
 use library::ipset::{
-    AnyType, Bulk, Entry, IpSet, Outcome, Revision, SetInfo, SetName, SetOrEntry, SetType,
-    ToSetName,
+    AnyType, Entry, IpSet, Revision, SetInfo, SetName, SetOrEntry, SetType, ToSetName,
 };
-use library::{Namespace, Result};
+use library::{Namespace, OnFailure, Outcome, Result};
 
 use crate::wait::wait;
 
@@ -81,20 +80,20 @@ impl IpSets {
         remove<T: SetType>(set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<()>;
         remove_if_present<T: SetType>(set: &IpSet<T>, entry: impl Into<Entry<T>>) -> Result<()>;
         add_all<T: SetType, E: Into<Entry<T>>>(
-            set: &IpSet<T>, entries: impl IntoIterator<Item = E>
-        ) -> Result<u64>;
-        add_all_with<T: SetType, E: Into<Entry<T>>>(
-            set: &IpSet<T>, entries: impl IntoIterator<Item = E>, how: Bulk
-        ) -> Outcome<T>;
+            set: &IpSet<T>, entries: impl IntoIterator<Item = E>, on_failure: OnFailure
+        ) -> Outcome<Entry<T>>;
+        put_all<T: SetType, E: Into<Entry<T>>>(
+            set: &IpSet<T>, entries: impl IntoIterator<Item = E>, on_failure: OnFailure
+        ) -> Outcome<Entry<T>>;
         remove_all<T: SetType, E: Into<Entry<T>>>(
-            set: &IpSet<T>, entries: impl IntoIterator<Item = E>
-        ) -> Result<u64>;
-        remove_all_with<T: SetType, E: Into<Entry<T>>>(
-            set: &IpSet<T>, entries: impl IntoIterator<Item = E>, how: Bulk
-        ) -> Outcome<T>;
+            set: &IpSet<T>, entries: impl IntoIterator<Item = E>, on_failure: OnFailure
+        ) -> Outcome<Entry<T>>;
+        remove_all_if_present<T: SetType, E: Into<Entry<T>>>(
+            set: &IpSet<T>, entries: impl IntoIterator<Item = E>, on_failure: OnFailure
+        ) -> Outcome<Entry<T>>;
         replace<T: SetType, E: Into<Entry<T>>>(
             set: &IpSet<T>, entries: impl IntoIterator<Item = E>
-        ) -> Result<u64>;
+        ) -> Result<usize>;
     }
 }
 

@@ -2,14 +2,12 @@
 //! own, the same tests try both.
 
 use std::net::SocketAddr;
-use std::ops::{Deref, DerefMut};
 
-use library::OnFailure;
 use library::ipvs::{
-    Info, Operation, Operations, Outcome, RealServer, Scheduler, SchedulerFlags, ServerInfo,
-    ServiceInfo, ServiceKey, SyncDaemon, SyncRole, TableEntry, Timeouts, VirtualService,
+    Info, Operation, RealServer, Scheduler, SchedulerFlags, ServerInfo, ServiceInfo, ServiceKey,
+    SyncDaemon, SyncRole, TableEntry, Timeouts, VirtualService,
 };
-use library::{Namespace, Result};
+use library::{Namespace, OnFailure, Outcome, Result};
 
 use crate::wait::wait;
 
@@ -39,17 +37,11 @@ impl Ipvs {
         wait(library::tokio::Ipvs::connect_in(namespace)).map(|inner| Self { inner })
     }
 
-    pub fn batch(&mut self) -> Batch<'_> {
-        Batch {
-            inner: self.inner.batch(),
-        }
-    }
-
     pub fn execute_all(
         &mut self,
         operations: impl IntoIterator<Item = Operation>,
         on_failure: OnFailure,
-    ) -> Result<Outcome> {
+    ) -> Outcome<Operation> {
         wait(self.inner.execute_all(operations, on_failure))
     }
 
@@ -98,36 +90,5 @@ impl Ipvs {
         daemons() -> Result<Vec<SyncDaemon>>;
         start_daemon(daemon: &SyncDaemon) -> Result<()>;
         stop_daemon(role: SyncRole) -> Result<()>;
-    }
-}
-
-#[derive(Debug)]
-pub struct Batch<'a> {
-    inner: library::tokio::Batch<'a>,
-}
-
-#[allow(dead_code, reason = "as above")]
-impl Batch<'_> {
-    pub fn on_failure(&mut self, on_failure: OnFailure) -> &mut Self {
-        self.inner.on_failure(on_failure);
-        self
-    }
-
-    pub fn send(&mut self) -> Result<Outcome> {
-        wait(self.inner.send())
-    }
-}
-
-impl Deref for Batch<'_> {
-    type Target = Operations;
-
-    fn deref(&self) -> &Operations {
-        &self.inner
-    }
-}
-
-impl DerefMut for Batch<'_> {
-    fn deref_mut(&mut self) -> &mut Operations {
-        &mut self.inner
     }
 }

@@ -1,8 +1,10 @@
 //! Futures that nobody waits for any more: the handle stays usable, and nothing is left behind.
 
+use ipvset::OnFailure;
+use ipvset::ipvs::Operations;
 use std::net::Ipv4Addr;
 
-use ipvset::ipset::{Bulk, HashIp, IpSet};
+use ipvset::ipset::{HashIp, IpSet};
 use ipvset::ipvs::{RealServer, VirtualService};
 use ipvset::tokio::{IpSets, Ipvs};
 
@@ -29,11 +31,13 @@ const SERVICES: u16 = 500;
 
 async fn with_services() -> Result<Ipvs> {
     let mut ipvs = Ipvs::connect().await?;
-    let mut batch = ipvs.batch();
+    let mut batch = Operations::new();
     for port in 1..=SERVICES {
         batch.add_service(&VirtualService::tcp(([10, 0, 0, 1], port).into()));
     }
-    batch.send().await?.into_result()?;
+    ipvs.execute_all(batch, OnFailure::Continue)
+        .await
+        .into_result()?;
     Ok(ipvs)
 }
 
@@ -75,13 +79,13 @@ async fn a_batch_that_nobody_waits_for() -> Result {
     let mut ipvs = Ipvs::connect().await?;
     let web = VirtualService::tcp(at("10.0.0.1:80"));
     for steps in 1.. {
-        let mut batch = ipvs.batch();
+        let mut batch = Operations::new();
         batch.add_service(&web);
         for port in 1..=2000 {
             // Each second is refused, so that there is much to be passed over.
             batch.add_server(&web, &RealServer::new(([10, 1, 0, 1], port / 2 + 1).into()));
         }
-        let outcome = dropped_after(steps, batch.send()).await;
+        let outcome = dropped_after(steps, ipvs.execute_all(batch, OnFailure::Continue)).await;
         let servers = match ipvs.service(&web).await {
             Ok(_) => ipvs.servers(&web).await?.len(),
             Err(error) if error.is_not_found() => 0,
@@ -90,7 +94,7 @@ async fn a_batch_that_nobody_waits_for() -> Result {
         assert!(servers <= 1001);
         ipvs.flush().await?;
         if let Some(outcome) = outcome {
-            assert_eq!((outcome?.failures().len(), servers), (999, 1001));
+            assert_eq!((outcome.failures().len(), servers), (999, 1001));
             assert!(steps > 1);
             return Ok(());
         }
@@ -104,7 +108,9 @@ const ENTRIES: u32 = 60_000;
 async fn with_entries(set: &IpSet<HashIp>) -> Result<IpSets> {
     let mut sets = IpSets::connect().await?;
     sets.create(set).await?;
-    sets.add_all(set, (0..ENTRIES).map(address)).await?;
+    sets.add_all(set, (0..ENTRIES).map(address), OnFailure::Stop)
+        .await
+        .into_result()?;
     Ok(sets)
 }
 
@@ -185,7 +191,7 @@ async fn many_entries_that_nobody_waits_for() -> Result {
     sets.create(&set).await?;
     for steps in 1.. {
         let entries = (0..20_000).map(address);
-        let adding = sets.add_all_with(&set, entries, Bulk::new());
+        let adding = sets.add_all(&set, entries, OnFailure::Stop);
         let outcome = dropped_after(steps, adding).await;
         let there = sets.info(&set).await?.entries.ok_or("no number")?;
         // What is there is a beginning of what was to be added.
@@ -215,7 +221,9 @@ async fn a_replacement_that_nobody_waits_for() -> Result {
     sets.create(&set).await?;
     for steps in 1.. {
         sets.flush(&set).await?;
-        sets.add_all(&set, (0..100).map(address)).await?;
+        sets.add_all(&set, (0..100).map(address), OnFailure::Stop)
+            .await
+            .into_result()?;
         let replacing = sets.replace(&set, (5000..10_000).map(address));
         let replaced = dropped_after(steps, replacing).await;
         assert_eq!(sets.names().await?, [*set.name()], "{steps}");

@@ -1,11 +1,10 @@
 //! ipset over tokio.
 
+use ipvset::OnFailure;
 use std::net::Ipv4Addr;
 
 use ipvset::Namespace;
-use ipvset::ipset::{
-    AnyType, Bulk, Entry, HashIp, HashNet, IpSet, ListSet, MAX_TIMEOUT, SetOrEntry,
-};
+use ipvset::ipset::{AnyType, Entry, HashIp, HashNet, IpSet, ListSet, MAX_TIMEOUT, SetOrEntry};
 use ipvset::tokio::IpSets;
 
 use crate::support::{Result, tests};
@@ -160,24 +159,31 @@ async fn many_entries_with_duplicates() -> Result {
         }
     };
     let entries = (0..100_000).map(|number| address(numbers(number)));
-    let outcome = sets
-        .add_all_with(&set, entries, Bulk::new().keep_going())
-        .await;
+    let outcome = sets.add_all(&set, entries, OnFailure::Continue).await;
     let positions = outcome.failures().iter().map(|it| it.index);
     assert!(positions.eq((0..100).map(|it| it * 1000 + 999)));
     assert_eq!(outcome.applied(), 99_900);
-    let first = sets.add_all(&set, (99_998..100_100).map(address)).await;
+    let first = sets
+        .add_all(&set, (99_998..100_100).map(address), OnFailure::Stop)
+        .await
+        .into_result();
     assert!(first.unwrap_err().is_already_exists());
     assert_eq!(
-        sets.add_all(&set, (100_000..100_100).map(address)).await?,
+        sets.add_all(&set, (100_000..100_100).map(address), OnFailure::Stop)
+            .await
+            .into_result()?,
         100
     );
     let text = lab::tool("ipset", ["save", "bulk"])?;
     assert_eq!(text.lines().count(), 1 + 100_000);
-    assert_eq!(sets.remove_all(&set, (0..10).map(address)).await?, 10);
-    let how = Bulk::new().tolerant();
+    assert_eq!(
+        sets.remove_all(&set, (0..10).map(address), OnFailure::Stop)
+            .await
+            .into_result()?,
+        10
+    );
     let outcome = sets
-        .remove_all_with(&set, (0..1000).map(address), how)
+        .remove_all_if_present(&set, (0..1000).map(address), OnFailure::Stop)
         .await;
     assert_eq!(outcome.into_result()?, 1000);
     assert_eq!(sets.info(&set).await?.entries, Some(99_001));
@@ -188,7 +194,9 @@ async fn a_content_replaced_at_once() -> Result {
     let mut sets = IpSets::connect().await?;
     let set = IpSet::<HashIp>::new("it")?.maxelem(5000);
     sets.create(&set).await?;
-    sets.add_all(&set, (0..1000).map(address)).await?;
+    sets.add_all(&set, (0..1000).map(address), OnFailure::Stop)
+        .await
+        .into_result()?;
     assert_eq!(sets.replace(&set, (500..5000).map(address)).await?, 4500);
     let full = sets
         .replace(&set, (0..6000).map(address))
@@ -205,7 +213,9 @@ async fn all_sets_with_their_entries() -> Result {
     for (name, count) in [("one", 3), ("two", 20_000), ("three", 0)] {
         let set = IpSet::<HashIp>::new(name)?;
         sets.create(&set).await?;
-        sets.add_all(&set, (0..count).map(address)).await?;
+        sets.add_all(&set, (0..count).map(address), OnFailure::Stop)
+            .await
+            .into_result()?;
     }
     let mut counts = Vec::new();
     let mut all = sets.list_all().await?;
@@ -243,7 +253,9 @@ async fn on_many_tasks() -> Result {
                 let mut sets = IpSets::connect().await?;
                 let set = IpSet::<HashIp>::new(format!("set{task}"))?;
                 sets.create(&set).await?;
-                sets.add_all(&set, (0..5000 + task).map(address)).await?;
+                sets.add_all(&set, (0..5000 + task).map(address), OnFailure::Stop)
+                    .await
+                    .into_result()?;
                 let mut entries = sets.list(&set).await?;
                 let mut count = 0;
                 while let Some(entry) = entries.next().await {

@@ -1,5 +1,6 @@
 //! IPVS over tokio.
 
+use ipvset::ipvs::Operations;
 use std::time::Duration;
 
 use ipvset::Namespace;
@@ -149,7 +150,7 @@ async fn batches_report_each_failure() -> Result {
         let [_, a, b, c] = number.to_be_bytes();
         VirtualService::tcp((std::net::Ipv4Addr::new(10, a, b, c), 80).into())
     };
-    let mut batch = ipvs.batch();
+    let mut batch = Operations::new();
     for number in 0..1000 {
         batch.add_service(&web(number + 1));
         for port in 1..=10 {
@@ -165,11 +166,11 @@ async fn batches_report_each_failure() -> Result {
             );
         }
     }
-    let outcome = batch.send().await?;
+    let outcome = ipvs.execute_all(batch, OnFailure::Continue).await;
     assert_eq!(outcome.failures().len(), 33);
     for failure in outcome.failures() {
         assert!(failure.error.is_already_exists(), "{}", failure.error);
-        assert!(matches!(failure.operation, Operation::AddServer(..)));
+        assert!(matches!(failure.input, Operation::AddServer(..)));
     }
     let table = ipvs.table().await?;
     let servers: usize = table.iter().map(|it| it.servers.len()).sum();
@@ -183,16 +184,14 @@ async fn batches_report_each_failure() -> Result {
 async fn a_batch_stops_if_it_is_told_to() -> Result {
     let mut ipvs = Ipvs::connect().await?;
     let web = VirtualService::tcp(at("10.0.0.1:80"));
-    let mut batch = ipvs.batch();
-    batch.on_failure(OnFailure::Stop);
+    let mut batch = Operations::new();
     batch.add_service(&web);
     batch.add_service(&VirtualService::tcp(at("[fd00::1%2]:80")));
-    let outcome = batch.send().await?;
+    let outcome = ipvs.execute_all(batch, OnFailure::Stop).await;
     assert_eq!(outcome.failures().len(), 1);
-    assert_eq!(outcome.untried_from(), Some(0));
+    assert_eq!((outcome.applied(), outcome.untried_from()), (1, Some(2)));
     assert!(outcome.into_result().unwrap_err().is_invalid_input());
-    assert!(batch.send().await?.is_success(), "it is empty now");
-    assert_eq!(ipvs.services().await?, []);
+    assert_eq!(ipvs.services().await?.len(), 1);
     Ok(())
 }
 

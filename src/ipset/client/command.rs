@@ -1,12 +1,13 @@
 //! Commands on sets and entries that the kernel answers with an ACK.
 
+use super::change_all::Change;
 use super::{Client, about, error, or_gone};
 use crate::ipset::message::body;
 use crate::ipset::message::code::{self, About, Command};
 use crate::ipset::message::encode::Purpose;
-use crate::ipset::{Bulk, Entry, IpSet, SetName, SetType, ToSetName};
+use crate::ipset::{Entry, IpSet, SetName, SetType, ToSetName};
 use crate::netlink::{Failure, Transport, flag};
-use crate::{Error, Missing, Result};
+use crate::{Error, Missing, OnFailure, Result};
 
 impl<T: Transport> Client<T> {
     /// Sends a command whose only argument is a set.
@@ -108,8 +109,9 @@ impl<T: Transport> Client<T> {
     /// Does the same for an entry with several elements, such as a range.
     async fn put_several<K: SetType>(&mut self, set: &IpSet<K>, entry: Entry<K>) -> Result<()> {
         let object = entry.in_set(set.name());
-        let how = Bulk::new().tolerant();
-        let outcome = self.bulk(Purpose::Add, set, [entry], how).await;
+        let outcome = self
+            .change_all(Change::Put, set, [entry], OnFailure::Stop)
+            .await;
         let operation = Command::Add.operation();
         let put = outcome.into_result().map(drop);
         put.map_err(|error| error.during(operation).object(object))

@@ -1,6 +1,6 @@
 //! The operations of a handle, over any transport.
 
-pub(crate) mod bulk;
+pub(crate) mod change_all;
 pub(crate) mod claim;
 mod command;
 mod create;

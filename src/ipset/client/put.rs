@@ -13,7 +13,7 @@
 use std::mem::{replace, swap};
 use std::ops::Range;
 
-use super::bulk::{Bulk, LEAST_WINDOW, Outcome, Run, Stop};
+use super::change_all::{Change, LEAST_WINDOW, Run, Stop};
 use crate::error::Cause;
 use crate::ipset::client::about;
 use crate::ipset::message::attr::data;
@@ -27,6 +27,7 @@ use crate::ipset::model::types::Definition;
 use crate::ipset::{Entry, IpSet, SetType};
 use crate::netlink::{Failure, Rejection, Transport, flag};
 use crate::wire::Attributes;
+use crate::{OnFailure, Outcome};
 
 /// Entries are not looked up as long as at least this many in a row are new.
 const NEW_IN_A_ROW: usize = 8;
@@ -43,16 +44,15 @@ pub(in crate::ipset) struct Tries {
 }
 
 impl Tries {
-    pub(in crate::ipset) fn of<K: SetType>(set: &IpSet<K>, purpose: Purpose, how: Bulk) -> Self {
-        let puts = purpose == Purpose::Add && how.is_tolerant();
-        let twice = puts && set.options().counters;
+    pub(in crate::ipset) fn of<K: SetType>(set: &IpSet<K>, change: Change) -> Self {
+        let twice = change == Change::Put && set.options().counters;
         Self {
-            purpose: if puts && !twice {
-                Purpose::Put
-            } else {
-                purpose
+            purpose: match change {
+                Change::Put if !twice => Purpose::Put,
+                Change::Add | Change::Put => Purpose::Add,
+                Change::Remove | Change::RemoveIfPresent => Purpose::Remove,
             },
-            exclusive: twice || !how.is_tolerant(),
+            exclusive: twice || change.is_exclusive(),
             twice,
         }
     }
@@ -232,7 +232,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         let message = self.batch.message(*at..end);
         let failure = match self.connection.send_ready(message).await {
             Ok(()) => {
-                self.outcome.applied += count as u64;
+                self.outcome.applied += count;
                 *at = end;
                 aside.window = aside.window.saturating_mul(2);
                 return Ok(None);
@@ -245,7 +245,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         };
         let (culprit, there) = match there {
             Some(culprit) => {
-                self.outcome.applied += culprit.before as u64;
+                self.outcome.applied += culprit.before;
                 (culprit, true)
             }
             None => (self.refused(*at..end, count, failure).await?, false),
@@ -301,7 +301,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         };
         let failures = match failures {
             Ok(failures) => failures,
-            Err(failure) => return Err(self.broken(self.batch.indices(places), failure)),
+            Err(failure) => return Err(self.broken(places, failure)),
         };
         let found = self.sort_out(&lookups, &failures, aside);
         aside.lookups = match found * 4 < lookups.len() {
@@ -365,19 +365,17 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
 
     /// Updates the entries that were set aside, up to the entry that ended the operation.
     async fn update(&mut self, aside: &mut Aside) -> Result<(), Stop> {
-        let untried = self.outcome.untried;
-        if let Some(untried) = untried {
+        if let Some(untried) = self.outcome.untried_from {
             aside.there.drop_from(untried);
         }
         if aside.there.is_empty() {
             return Ok(());
         }
-        if self.outcome.stopped.is_some() {
-            // The connection is broken, or the set does not exist any more.
-            let first = aside.there.index(aside.there.entries().start);
-            let end = self.outcome.in_doubt.end.max(untried.unwrap_or(first));
-            self.outcome.in_doubt = first..end;
-            aside.there.clear();
+        if let Some(failure) = self.broken.as_ref().map(Failure::again) {
+            swap(&mut self.batch, &mut aside.there);
+            self.in_doubt(self.batch.entries(), &failure);
+            self.batch.clear();
+            swap(&mut self.batch, &mut aside.there);
             return Err(Stop);
         }
         swap(&mut self.batch, &mut aside.there);
@@ -402,9 +400,9 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         let mut batch = self.batch.beside();
         swap(&mut self.batch, &mut batch);
         let outer = replace(&mut self.outcome, Outcome::new());
-        let how = replace(&mut self.how, Bulk::new());
+        let on_failure = replace(&mut self.on_failure, OnFailure::Stop);
         self.put_all(&mut singles, aside).await;
-        self.how = how;
+        self.on_failure = on_failure;
         let inner = replace(&mut self.outcome, outer);
         swap(&mut self.batch, &mut batch);
         self.count_as_one(index, entry, inner)
@@ -413,28 +411,30 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
     /// Records the outcome of the elements of an entry as the outcome of the entry.
     fn count_as_one(
         &mut self,
-        index: u64,
+        index: usize,
         entry: Entry<K>,
-        elements: Outcome<K>,
+        elements: Outcome<Entry<K>>,
     ) -> Result<(), Stop> {
-        let stopped = elements.stopped.is_some();
-        let Err(error) = elements.into_result() else {
+        if elements.is_complete() {
             self.outcome.applied += 1;
             return Ok(());
-        };
-        let full = |code| code::is_of_full_set(about(self.set), code);
-        let full = error.ipset_code().is_some_and(full);
-        let ends = stopped || full || !self.how.keeps_going();
-        if stopped {
-            self.outcome.in_doubt = index..index + 1;
-            self.outcome.stopped = Some(error);
-        } else {
-            self.failed_for(index, entry, error);
         }
+        let full = |code| code::is_of_full_set(about(self.set), code);
+        let in_doubt = elements.in_doubt().next().is_some();
+        let first = elements.failures.into_iter().next();
+        let full = first
+            .as_ref()
+            .and_then(|it| it.error.ipset_code())
+            .is_some_and(full);
+        let ends = elements.stopped.is_some() || full || self.on_failure == OnFailure::Stop;
+        if let Some(failed) = first {
+            self.failed_for(index, entry, failed.error, in_doubt);
+        }
+        self.outcome.stopped = elements.stopped;
         if !ends {
             return Ok(());
         }
-        self.outcome.untried = Some(index + 1);
+        self.outcome.untried_from = Some(index + 1);
         Err(Stop)
     }
 

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use super::bulk::Bulk;
+use super::change_all::Change;
 use crate::ipset::client::Client;
 use crate::ipset::message::code::Command;
-use crate::ipset::message::encode::Purpose;
 use crate::ipset::model::types::Takes;
 use crate::ipset::{CreateOptions, Entry, IpSet, Revision, SetName, SetType};
 use crate::netlink::Transport;
-use crate::{Error, Result};
+use crate::{Error, OnFailure, Result};
 
 /// The maximum number of buckets of the temporary set. A quarter million of them takes 2 MiB.
 const MOST_BUCKETS: u32 = 1 << 24;
@@ -20,7 +19,7 @@ impl<T: Transport> Client<T> {
         &mut self,
         set: &IpSet<K>,
         entries: impl IntoIterator<Item = E>,
-    ) -> Result<u64> {
+    ) -> Result<usize> {
         let entries = entries.into_iter();
         self.destroy_left_over().await;
         let (mut options, revision) = self.options_of(set).await?;
@@ -56,10 +55,9 @@ impl<T: Transport> Client<T> {
         set: &IpSet<K>,
         new: &IpSet<K>,
         entries: impl Iterator<Item = E>,
-    ) -> Result<u64> {
-        let how = Bulk::new().tolerant();
+    ) -> Result<usize> {
         let outcome = self
-            .bulk_as(Purpose::Add, new, set.name(), entries, how)
+            .change_all_as(Change::Put, new, set.name(), entries, OnFailure::Stop)
             .await;
         let count = outcome
             .into_result()

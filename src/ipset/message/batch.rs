@@ -27,7 +27,7 @@ pub(crate) struct Batch {
     header: Vec<u8>,
     limit: usize,
     /// The index of the first entry, which has line number 1.
-    base: u64,
+    base: usize,
     count: usize,
     /// The counters that at least one entry was not given, and that are encoded as zeros. Those of
     /// each entry are stored in its line number, which the kernel does not interpret.
@@ -41,12 +41,12 @@ pub(crate) enum Filled<K: SetType> {
     /// The message is full.
     Full,
     /// The set does not take an entry.
-    Refused(u64, Entry<K>, Refusal),
+    Refused(usize, Entry<K>, Refusal),
 }
 
 /// An entry of the batch that the kernel refused.
 pub(crate) struct Culprit {
-    pub(crate) index: u64,
+    pub(crate) index: usize,
     /// The number of entries before it in the message.
     pub(crate) before: usize,
     pub(crate) place: Range<usize>,
@@ -143,10 +143,10 @@ impl Batch {
     }
 
     /// Removes the entries from an index on.
-    pub(crate) fn drop_from(&mut self, index: u64) {
+    pub(crate) fn drop_from(&mut self, index: usize) {
         let mut kept = self.beside();
         for (line, place) in self.walk(self.header.len()) {
-            if self.base + u64::from(line - 1) < index {
+            if index > self.base + (line - 1) as usize {
                 kept.append(self, place);
             }
         }
@@ -170,7 +170,7 @@ impl Batch {
         &mut self,
         set: &IpSet<K>,
         purpose: Purpose,
-        index: &mut u64,
+        index: &mut usize,
         entries: &mut impl Iterator<Item = E>,
     ) -> Filled<K> {
         if self.is_empty() {
@@ -206,21 +206,21 @@ impl Batch {
                 });
                 line += 1;
                 if let Err(refusal) = written {
-                    let refused = self.base + u64::from(line - 2);
+                    let refused = self.base + (line - 2) as usize;
                     break Filled::Refused(refused, entry, refusal);
                 }
             }
         });
         self.not_given = not_given;
         let taken = line - first;
-        *index += u64::from(taken);
+        *index += taken as usize;
         self.count += taken as usize - usize::from(matches!(filled, Filled::Refused(..)));
         filled
     }
 
     /// Returns the line number of the entry at `index`, if there are line numbers for it and for
     /// all entries that fit into `room`.
-    fn next_line(&self, index: u64, room: usize) -> Option<u32> {
+    fn next_line(&self, index: usize, room: usize) -> Option<u32> {
         let line = u32::try_from(index - self.base).ok()?.checked_add(1)?;
         let most = u32::try_from(room).ok()?;
         let last = line.checked_add(most)?;
@@ -254,17 +254,17 @@ impl Batch {
     }
 
     /// Returns the index of the entry at a place.
-    pub(crate) fn index(&self, start: usize) -> u64 {
+    pub(crate) fn index(&self, start: usize) -> usize {
         let line = self.walk(start).next().map_or(1, |(line, _)| line);
-        self.base + u64::from(line.saturating_sub(1))
+        self.base + line.saturating_sub(1) as usize
     }
 
     /// Returns the indices of the entries at these places.
-    pub(crate) fn indices(&self, entries: Range<usize>) -> Range<u64> {
+    pub(crate) fn indices(&self, entries: Range<usize>) -> Range<usize> {
         let lines = self.walk(entries.start);
         let lines = lines.take_while(|(_, place)| place.end <= entries.end);
         let end = lines.last().map_or(0, |(line, _)| line);
-        self.index(entries.start)..self.base + u64::from(end)
+        self.index(entries.start)..self.base + end as usize
     }
 
     /// Returns the entry from `start` on that the kernel refused, or `None` if it refused the whole
@@ -277,7 +277,7 @@ impl Batch {
         let mut walk = self.walk(start).enumerate();
         let (before, (_, place)) = walk.find(|(_, (number, _))| *number == line)?;
         Some(Culprit {
-            index: self.base + u64::from(line - 1),
+            index: self.base + (line - 1) as usize,
             before,
             place,
         })

@@ -9,7 +9,7 @@ use crate::ipset::message::body;
 use crate::ipset::message::code::Command;
 use crate::ipset::message::encode::Purpose;
 use crate::ipset::model::info::Listed;
-use crate::ipset::{Bulk, Entry, IpSet, SetType};
+use crate::ipset::{Entry, IpSet, SetType};
 use crate::netlink::flag;
 use crate::netlink::message as netlink;
 use crate::wire::{Attributes, Malformed, Writer};
@@ -22,23 +22,23 @@ use crate::{Error, Result};
 /// 11, which is 0. It is at most 65,715 bytes long.
 ///
 /// ```
-/// use ipvset::ipset::{Bulk, HashIp, IpSet};
+/// use ipvset::ipset::{HashIp, IpSet};
 /// use std::net::Ipv4Addr;
 ///
 /// let blocked = IpSet::<HashIp>::new("blocked")?;
 /// let addresses = (1..=100_000).map(Ipv4Addr::from_bits);
-/// let mut messages = blocked.add_messages(addresses, Bulk::new());
+/// let mut messages = blocked.add_messages(addresses);
 /// while let Some(message) = messages.next_message() {
 ///     let message: &mut [u8] = message?;
 ///     // Number it and send it.
 /// }
 /// # Ok::<(), ipvset::Error>(())
 /// ```
-pub struct BulkMessages<'a, T: SetType, I> {
+pub struct EntryMessages<'a, T: SetType, I> {
     set: &'a IpSet<T>,
     purpose: Purpose,
     batch: Batch,
-    index: u64,
+    index: usize,
     entries: I,
     over: bool,
     /// The error of a refused entry, returned after the message with the entries before it.
@@ -46,16 +46,16 @@ pub struct BulkMessages<'a, T: SetType, I> {
 }
 
 // The remaining entries and the bytes of the message would not help a reader.
-impl<T: SetType, I> fmt::Debug for BulkMessages<'_, T, I> {
+impl<T: SetType, I> fmt::Debug for EntryMessages<'_, T, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BulkMessages")
+        f.debug_struct("EntryMessages")
             .field("set", self.set)
             .field("index", &self.index)
             .finish_non_exhaustive()
     }
 }
 
-impl<T: SetType, E: Into<Entry<T>>, I: Iterator<Item = E>> BulkMessages<'_, T, I> {
+impl<T: SetType, E: Into<Entry<T>>, I: Iterator<Item = E>> EntryMessages<'_, T, I> {
     /// Returns the next message, or `None` after the last one.
     ///
     /// # Errors
@@ -103,39 +103,54 @@ impl<T: SetType, E: Into<Entry<T>>, I: Iterator<Item = E>> BulkMessages<'_, T, I
 }
 
 impl<T: SetType> IpSet<T> {
-    /// Returns the messages that add entries, as
-    /// [`IpSets::add_all_with`](crate::ipset::IpSets::add_all_with) sends them.
-    pub fn add_messages<I>(&self, entries: I, how: Bulk) -> BulkMessages<'_, T, I::IntoIter>
+    /// Returns the messages that add entries, as [`IpSets::add_all`](crate::ipset::IpSets::add_all)
+    /// sends them.
+    pub fn add_messages<I>(&self, entries: I) -> EntryMessages<'_, T, I::IntoIter>
     where
         I: IntoIterator<Item: Into<Entry<T>>>,
     {
-        self.messages(Purpose::Add, entries, how)
+        self.messages(Purpose::Add, true, entries)
+    }
+
+    /// Returns the messages that add entries, or update them if they are in the set.
+    ///
+    /// If the set has counters, the counters of an entry that is new and has none given may be
+    /// those of a dead entry. [`IpSets::put_all`](crate::ipset::IpSets::put_all) avoids this.
+    pub fn put_messages<I>(&self, entries: I) -> EntryMessages<'_, T, I::IntoIter>
+    where
+        I: IntoIterator<Item: Into<Entry<T>>>,
+    {
+        self.messages(Purpose::Put, false, entries)
     }
 
     /// Returns the messages that remove entries, as
-    /// [`IpSets::remove_all_with`](crate::ipset::IpSets::remove_all_with) sends them.
-    pub fn remove_messages<I>(&self, entries: I, how: Bulk) -> BulkMessages<'_, T, I::IntoIter>
+    /// [`IpSets::remove_all`](crate::ipset::IpSets::remove_all) sends them.
+    pub fn remove_messages<I>(&self, entries: I) -> EntryMessages<'_, T, I::IntoIter>
     where
         I: IntoIterator<Item: Into<Entry<T>>>,
     {
-        self.messages(Purpose::Remove, entries, how)
+        self.messages(Purpose::Remove, true, entries)
+    }
+
+    /// Returns the messages that remove entries if they are in the set, as
+    /// [`IpSets::remove_all_if_present`](crate::ipset::IpSets::remove_all_if_present) sends them.
+    pub fn remove_if_present_messages<I>(&self, entries: I) -> EntryMessages<'_, T, I::IntoIter>
+    where
+        I: IntoIterator<Item: Into<Entry<T>>>,
+    {
+        self.messages(Purpose::Remove, false, entries)
     }
 
     pub(super) fn messages<I: IntoIterator>(
         &self,
         purpose: Purpose,
+        exclusive: bool,
         entries: I,
-        how: Bulk,
-    ) -> BulkMessages<'_, T, I::IntoIter> {
-        let (exclusive, protocol) = (!how.is_tolerant(), body::PROTOCOL);
-        let purpose = match purpose {
-            Purpose::Add if !exclusive => Purpose::Put,
-            purpose => purpose,
-        };
-        BulkMessages {
+    ) -> EntryMessages<'_, T, I::IntoIter> {
+        EntryMessages {
             set: self,
             purpose,
-            batch: Batch::new(self, purpose, exclusive, protocol, usize::MAX),
+            batch: Batch::new(self, purpose, exclusive, body::PROTOCOL, usize::MAX),
             index: 0,
             entries: entries.into_iter(),
             over: false,

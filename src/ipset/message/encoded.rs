@@ -1,6 +1,6 @@
 use netlink_packet_core::ErrorMessage;
 
-use super::{BulkMessages, Request};
+use super::{EntryMessages, Request};
 use crate::error::Cause;
 use crate::ipset::message::answer::{attributes, find};
 use crate::ipset::message::attr::top;
@@ -8,7 +8,7 @@ use crate::ipset::message::batch::leave_counters;
 use crate::ipset::message::code::Command;
 use crate::ipset::message::counters::Counters;
 use crate::ipset::message::encode::Purpose;
-use crate::ipset::{Bulk, Entry, IpSet, SetName, SetType};
+use crate::ipset::{Entry, IpSet, SetName, SetType};
 use crate::netlink::message::HEADER;
 use crate::wire::{self, Attributes, Buffer, Malformed, Writer};
 use crate::{Error, Result};
@@ -142,7 +142,7 @@ impl std::fmt::Debug for EncodedEntries {
 pub(super) struct Requests<'a, T: SetType, I> {
     set: &'a IpSet<T>,
     purpose: Purpose,
-    messages: BulkMessages<'a, T, I>,
+    messages: EntryMessages<'a, T, I>,
     over: bool,
 }
 
@@ -151,7 +151,7 @@ impl<'a, T: SetType, I: Iterator> Requests<'a, T, I> {
         Self {
             set,
             purpose,
-            messages: set.messages(purpose, entries, Bulk::new()),
+            messages: set.messages(purpose, true, entries),
             over: false,
         }
     }

@@ -15,7 +15,7 @@ mod encoded;
 mod reply;
 mod request;
 
-pub use bytes::{BulkMessages, ListedEntries};
+pub use bytes::{EntryMessages, ListedEntries};
 pub use encoded::EncodedEntries;
 use netlink_packet_core::{
     DecodeError, NetlinkDeserializable, NetlinkHeader, NetlinkMessage, NetlinkPayload,

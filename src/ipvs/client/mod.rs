@@ -1,8 +1,7 @@
 //! The client behind the blocking handle and the tokio handle, generic over the transport.
 
-pub(crate) mod batch;
+pub(crate) mod execute_all;
 mod netlink;
-pub(crate) mod outcome;
 pub(crate) mod table;
 
 use std::net::SocketAddr;
@@ -25,7 +24,7 @@ use crate::ipvs::proc::growth::Growth;
 use crate::netlink::{Failure, Transport};
 use crate::wire::Malformed;
 use crate::{Error, ErrorKind, Missing, Result};
-use batch::Window;
+use execute_all::Window;
 use netlink::Netlink;
 use table::distinct;
 
@@ -42,7 +41,7 @@ pub(crate) fn connect_failed(failure: Failure) -> Error {
 #[derive(Debug)]
 pub(crate) struct Client<T> {
     pub(in crate::ipvs) netlink: Netlink<T>,
-    /// The operations of the current datagram of a batch. It is empty between batches, and its
+    /// The operations of the current datagram of `execute_all`. It is empty between calls, and its
     /// memory is used again.
     pub(in crate::ipvs) window: Window,
     /// Says whether a list of services can be incomplete, and how many services there are.

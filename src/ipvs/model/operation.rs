@@ -9,8 +9,8 @@ use super::timeouts::Timeouts;
 /// A change to the IPVS of a network namespace, as a value.
 ///
 /// There is an operation for each method of [`Ipvs`](crate::ipvs::Ipvs) that changes something
-/// without reading it first, and for each line of `ipvsadm`'s save format. A
-/// [`Batch`](crate::ipvs::Batch) contains operations.
+/// without reading it first, and for each line of `ipvsadm`'s save format.
+/// [`Operations`](crate::ipvs::Operations) is a list of them.
 ///
 /// As text, an operation has the form of the arguments of `ipvsadm` that do the same:
 ///

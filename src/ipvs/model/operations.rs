@@ -3,15 +3,17 @@ use std::net::SocketAddr;
 use super::daemon::{SyncDaemon, SyncRole};
 use super::key::ServiceKey;
 use super::operation::Operation;
+use super::scheduler::{Scheduler, SchedulerFlags};
 use super::server::RealServer;
 use super::service::VirtualService;
 use super::timeouts::Timeouts;
 
 /// A list of [`Operation`]s to be carried out in order.
 ///
-/// A [`Batch`](crate::ipvs::Batch) is such a list with a handle that can send it.
+/// [`Ipvs::execute_all`](crate::ipvs::Ipvs::execute_all) carries them out in few system calls.
 ///
 /// ```no_run
+/// use ipvset::OnFailure;
 /// use ipvset::ipvs::{Ipvs, Operations, RealServer, VirtualService};
 ///
 /// let web = VirtualService::tcp("10.0.0.1:80".parse()?);
@@ -23,10 +25,7 @@ use super::timeouts::Timeouts;
 /// for operation in change.as_slice() {
 ///     println!("ipvsadm {operation}");
 /// }
-/// let mut ipvs = Ipvs::connect()?;
-/// let mut batch = ipvs.batch();
-/// batch.extend(change);
-/// batch.send()?.into_result()?;
+/// Ipvs::connect()?.execute_all(change, OnFailure::Stop).into_result()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,6 +58,33 @@ impl Operations {
         self.push(Operation::PutService(service.clone()))
     }
 
+    /// Appends [`Operation::UpdateService`]: changes the scheduler of a service.
+    ///
+    /// The kernel overwrites the whole configuration, so `service` has to be the whole
+    /// configuration that the service has now.
+    pub fn set_scheduler(&mut self, service: &VirtualService, scheduler: Scheduler) -> &mut Self {
+        self.push(Operation::UpdateService(
+            service.clone().scheduler(scheduler),
+        ))
+    }
+
+    /// Appends [`Operation::UpdateService`]: sets the scheduler flags that are in `mask` to their
+    /// values in `flags`.
+    ///
+    /// The kernel overwrites the whole configuration, so `service` has to be the whole
+    /// configuration that the service has now.
+    pub fn set_scheduler_flags(
+        &mut self,
+        service: &VirtualService,
+        mask: SchedulerFlags,
+        flags: SchedulerFlags,
+    ) -> &mut Self {
+        let flags = service.scheduler_flags.difference(mask) | (flags & mask);
+        self.push(Operation::UpdateService(
+            service.clone().scheduler_flags(flags),
+        ))
+    }
+
     /// Appends [`Operation::RemoveService`]: removes a service that exists.
     pub fn remove_service(&mut self, service: impl Into<ServiceKey>) -> &mut Self {
         self.push(Operation::RemoveService(service.into()))
@@ -86,6 +112,36 @@ impl Operations {
     /// Appends [`Operation::PutServer`]: adds a server, or changes it if it exists.
     pub fn put_server(&mut self, service: impl Into<ServiceKey>, server: &RealServer) -> &mut Self {
         self.push(Operation::PutServer(service.into(), server.clone()))
+    }
+
+    /// Appends [`Operation::UpdateServer`]: changes the weight of a server.
+    ///
+    /// The kernel overwrites the whole configuration, so `server` has to be the whole
+    /// configuration that the server has now.
+    pub fn set_weight(
+        &mut self,
+        service: impl Into<ServiceKey>,
+        server: &RealServer,
+        weight: u32,
+    ) -> &mut Self {
+        let server = server.clone().weight(weight);
+        self.push(Operation::UpdateServer(service.into(), server))
+    }
+
+    /// Appends [`Operation::UpdateServer`]: changes the connection thresholds of a server.
+    ///
+    /// The kernel overwrites the whole configuration, so `server` has to be the whole
+    /// configuration that the server has now.
+    pub fn set_thresholds(
+        &mut self,
+        service: impl Into<ServiceKey>,
+        server: &RealServer,
+        upper: u32,
+        lower: u32,
+    ) -> &mut Self {
+        let mut server = server.clone();
+        (server.upper_threshold, server.lower_threshold) = (upper, lower);
+        self.push(Operation::UpdateServer(service.into(), server))
     }
 
     /// Appends [`Operation::RemoveServer`]: removes a server that exists.
@@ -149,11 +205,6 @@ impl Operations {
     /// Returns whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-
-    /// Removes all operations and returns them.
-    pub(crate) fn take(&mut self) -> Vec<Operation> {
-        std::mem::take(&mut self.0)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Many entries at once: what was applied and what was not is always known.
 
+use ipvset::{FailedChange, OnFailure};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipvset::ErrorKind;
@@ -55,16 +56,16 @@ fn a_million_entries_with_a_thousand_duplicates() -> Result {
     // Strewn: the first right at the start, two in a row, the last at the very end.
     let duplicate = |number: u32| (number % 1000 == 999).then_some(number / 2000 * 1000);
     let entries = (0..COUNT).map(|number| entry(duplicate(number).unwrap_or(number)));
-    let outcome = sets.add_all_with(&set, entries, Bulk::new().keep_going());
-    let positions = outcome.failures().iter().map(|failed| failed.index);
+    let outcome = sets.add_all(&set, entries, OnFailure::Continue);
+    let indices = outcome.failures().iter().map(|failed| failed.index);
     let expected = (0..COUNT).filter(|number| duplicate(*number).is_some());
-    assert!(positions.eq(expected.map(u64::from)), "the positions");
+    assert!(indices.eq(expected.map(|it| it as usize)), "the indices");
     same("failures", outcome.failures().len(), 1000);
     same("added", outcome.applied(), 999_000);
     assert!(outcome.stopped().is_none() && outcome.untried_from().is_none());
     for failed in outcome.failures() {
         let number = duplicate(failed.index as u32).expect("a duplicate");
-        same("the entry", &failed.entry, &entry(number).into());
+        same("the entry", &failed.input, &entry(number).into());
         assert!(failed.error.is_already_exists(), "{}", failed.error);
     }
     let text = outcome.failures()[1].error.to_string();
@@ -78,11 +79,12 @@ fn a_million_entries_with_a_thousand_duplicates() -> Result {
 fn every_entry_a_duplicate() -> Result {
     let mut sets = IpSets::connect()?;
     let set = set::<HashIp>(&mut sets)?;
-    sets.add_all(&set, (1..=5000).map(address))?;
-    let how = Bulk::new().keep_going();
-    let outcome = sets.add_all_with(&set, (1..=5000).map(address), how);
-    let positions = outcome.failures().iter().map(|failed| failed.index);
-    assert!(positions.eq(0..5000));
+    sets.add_all(&set, (1..=5000).map(address), OnFailure::Stop)
+        .into_result()?;
+    let how = OnFailure::Continue;
+    let outcome = sets.add_all(&set, (1..=5000).map(address), how);
+    let indices = outcome.failures().iter().map(|failed| failed.index);
+    assert!(indices.eq(0..5000));
     same("added", outcome.applied(), 0);
     Ok(())
 }
@@ -91,7 +93,7 @@ fn the_first_refusal_ends_it() -> Result {
     let mut sets = IpSets::connect()?;
     let set = set::<HashIp>(&mut sets)?;
     sets.add(&set, address(2500))?;
-    let outcome = sets.add_all_with(&set, (0..5000).map(address), Bulk::new());
+    let outcome = sets.add_all(&set, (0..5000).map(address), OnFailure::Stop);
     same("added", outcome.applied(), 2500);
     same("failures", outcome.failures().len(), 1);
     same("position", outcome.failures()[0].index, 2500);
@@ -109,8 +111,9 @@ fn duplicates_are_fine_if_one_says_so() -> Result {
     let entries = |comment: &'static str| {
         (0..3000).map(move |number| Entry::<HashIp>::new(address(number)).comment(comment))
     };
-    sets.add_all(&set, entries("old"))?;
-    let outcome = sets.add_all_with(&set, entries("new"), Bulk::new().tolerant());
+    sets.add_all(&set, entries("old"), OnFailure::Stop)
+        .into_result()?;
+    let outcome = sets.put_all(&set, entries("new"), OnFailure::Stop);
     same("added", outcome.into_result()?, 3000);
     for entry in listed(&mut sets, &set)? {
         same("comment", entry.options().comment().as_deref(), Some("new"));
@@ -128,8 +131,8 @@ fn what_the_type_does_not_take_is_a_failure_of_its_own() -> Result {
             number => Entry::new(address(number)),
         })
     };
-    let how = Bulk::new().keep_going();
-    let outcome = sets.add_all_with(&set, entries(), how);
+    let how = OnFailure::Continue;
+    let outcome = sets.add_all(&set, entries(), how);
     let failures = outcome.failures();
     same("failures", failures.len(), 2);
     same(
@@ -138,10 +141,10 @@ fn what_the_type_does_not_take_is_a_failure_of_its_own() -> Result {
         (7, 1500),
     );
     same("kind", failures[1].error.kind(), ErrorKind::InvalidInput);
-    same("entry", failures[1].entry.to_string(), "::1".into());
+    same("entry", failures[1].input.to_string(), "::1".into());
     same("added", outcome.applied(), 2998);
     sets.flush(&set)?;
-    let outcome = sets.add_all_with(&set, entries(), Bulk::new());
+    let outcome = sets.add_all(&set, entries(), OnFailure::Stop);
     same("added", outcome.applied(), 1500);
     same("position", outcome.failures()[0].index, 1500);
     same("untried", outcome.untried_from(), Some(1501));
@@ -165,21 +168,21 @@ fn what_the_kernel_cannot_make_out_is_found() -> Result {
             }
         })
     };
-    let going_on = Bulk::new().keep_going();
+    let going_on = OnFailure::Continue;
     for remove in [false, true] {
         let outcome = match remove {
-            false => sets.add_all_with(&wrong, entries(), going_on),
-            true => sets.remove_all_with(&wrong, entries(), going_on),
+            false => sets.add_all(&wrong, entries(), going_on),
+            true => sets.remove_all(&wrong, entries(), going_on),
         };
         let failures = outcome.failures().iter();
-        let positions: Vec<_> = failures.map(|failed| failed.index as u32).collect();
-        same("positions", positions, odd.to_vec());
-        same("done", outcome.applied(), u64::from(COUNT) - 5);
-        same("in doubt", outcome.in_doubt(), 0..0);
+        let indices: Vec<_> = failures.map(|failed| failed.index as u32).collect();
+        same("indices", indices, odd.to_vec());
+        same("done", outcome.applied(), COUNT as usize - 5);
+        same("in doubt", outcome.in_doubt().count(), 0);
         assert!(outcome.failures()[2].error.is_invalid_input());
         same(
             "the entry",
-            &outcome.failures()[2].entry,
+            &outcome.failures()[2].input,
             &entries().nth(700).unwrap(),
         );
         let left = listed(&mut sets, &there)?.len();
@@ -187,15 +190,15 @@ fn what_the_kernel_cannot_make_out_is_found() -> Result {
     }
 
     // The first ends it: what stands before it is added, what stands behind it is not.
-    let outcome = sets.add_all_with(&wrong, entries().skip(2), Bulk::new());
+    let outcome = sets.add_all(&wrong, entries().skip(2), OnFailure::Stop);
     same("added", outcome.applied(), 698);
     same("untried", outcome.untried_from(), Some(699));
-    same("in doubt", outcome.in_doubt(), 0..0);
+    same("in doubt", outcome.in_doubt().count(), 0);
     same("entries", listed(&mut sets, &there)?.len(), 698);
 
     // What is there already is refused as ever, before and behind.
-    let outcome = sets.add_all_with(&wrong, entries().skip(600), going_on);
-    let known = |failed: &&FailedEntry<HashNet>| failed.error.is_already_exists();
+    let outcome = sets.add_all(&wrong, entries().skip(600), going_on);
+    let known = |failed: &&FailedChange<Entry<HashNet>>| failed.error.is_already_exists();
     same(
         "known",
         outcome.failures().iter().filter(known).count(),
@@ -210,12 +213,12 @@ fn a_full_set_says_from_which_entry_on() -> Result {
     let mut sets = IpSets::connect()?;
     let set = IpSet::<HashIp>::new("bulk")?.maxelem(2345);
     sets.create(&set)?;
-    let how = Bulk::new().keep_going();
-    let outcome = sets.add_all_with(&set, (0..1_000_000).map(address), how);
+    let how = OnFailure::Continue;
+    let outcome = sets.add_all(&set, (0..1_000_000).map(address), how);
     same("added", outcome.applied(), 2345);
     same("failures", outcome.failures().len(), 1);
     let failed = &outcome.failures()[0];
-    same("position", failed.index, 2345);
+    same("index", failed.index, 2345);
     assert!(failed.error.is_full(), "{}", failed.error);
     let text = failed.error.to_string();
     assert!(text.contains("the set is full: maxelem 2345"), "{text}");
@@ -235,8 +238,8 @@ fn a_full_network_is_no_full_set() -> Result {
         Ok((network, Interface::new(&format!("eth{interface}"))?))
     });
     let entries = entries.collect::<ipvset::Result<Vec<_>>>()?;
-    let how = Bulk::new().keep_going();
-    let outcome = sets.add_all_with(&set, entries, how);
+    let how = OnFailure::Continue;
+    let outcome = sets.add_all(&set, entries, how);
     same("the first", outcome.failures()[0].index, 64);
     // Another network may happen to share its bucket.
     for failed in outcome.failures() {
@@ -246,7 +249,7 @@ fn a_full_network_is_no_full_set() -> Result {
         let no_memory = error.errno() == Some(nix::libc::ENOMEM);
         assert!(is_full || no_memory, "{error}");
     }
-    let failures = outcome.failures().len() as u64;
+    let failures = outcome.failures().len();
     assert!(failures < 10, "{failures}");
     same("untried", outcome.untried_from(), None);
     same("added", outcome.applied(), 65 + 50 - failures);
@@ -263,14 +266,14 @@ fn a_set_removed_midway() -> Result {
         }
         address(number)
     });
-    let how = Bulk::new().keep_going();
-    let outcome = sets.add_all_with(&set, entries, how);
+    let how = OnFailure::Continue;
+    let outcome = sets.add_all(&set, entries, how);
     let stopped = outcome.stopped().expect("an error");
     assert!(stopped.is_not_found(), "{stopped}");
-    let kept = sets.info("kept")?.entries.map(u64::from);
+    let kept = sets.info("kept")?.entries.map(|it| it as usize);
     same("applied", Some(outcome.applied()), kept);
     same("untried", outcome.untried_from(), kept);
-    assert!(outcome.in_doubt().is_empty() && outcome.failures().is_empty());
+    assert!(outcome.failures().is_empty());
     Ok(())
 }
 
@@ -290,7 +293,12 @@ fn which_of_many_are_in_the_set() -> Result {
         _ => number % 2 == 0,
     };
     let entry = |number: u32| (address(number), tcp(8080));
-    sets.add_all(&set, (0..COUNT).filter(|it| is_in(*it)).map(entry))?;
+    sets.add_all(
+        &set,
+        (0..COUNT).filter(|it| is_in(*it)).map(entry),
+        OnFailure::Stop,
+    )
+    .into_result()?;
     let found = sets.test_all(&set, (0..COUNT).map(entry))?;
     assert!(found.into_iter().eq((0..COUNT).map(is_in)));
     same(
@@ -329,11 +337,11 @@ fn the_first_of_many_errors_counts() -> Result {
     let entries = [Addresses::from(address(1)), range];
     let error = sets.test_all(&missing, entries).unwrap_err();
     assert!(error.is_not_found(), "{error}");
-    for how in [Bulk::new(), Bulk::new().keep_going()] {
+    for how in [OnFailure::Stop, OnFailure::Continue] {
         // To add a range is fine; two addresses of the other family are not.
         let other = Addresses::from(Ipv6Addr::LOCALHOST);
         let entries = [entries[0], other];
-        let outcome = sets.add_all_with(&missing, entries, how);
+        let outcome = sets.add_all(&missing, entries, how);
         let error = outcome.into_result().unwrap_err();
         assert!(error.is_not_found(), "{how:?}: {error}");
     }
@@ -365,9 +373,11 @@ fn lost_replies_are_in_doubt() -> Result {
     };
 
     fill()?;
-    let outcome = sets.add_all_with(&set, (0..100).map(address), Bulk::new().keep_going());
+    let outcome = sets.add_all(&set, (0..100).map(address), OnFailure::Continue);
     same("for certain", outcome.applied(), 0);
-    same("in doubt", outcome.in_doubt(), 0..100);
+    let doubted = outcome.in_doubt().map(|it| (it.index, &it.input));
+    let entries: Vec<_> = (0..100).map(|it| address(it).into()).collect();
+    assert!(doubted.eq(entries.iter().enumerate()), "in doubt");
     same("untried", outcome.untried_from(), Some(100));
     let stopped = outcome.stopped().expect("what ended it");
     assert!(stopped.is_replies_lost(), "{stopped}");
@@ -394,14 +404,15 @@ fn lost_replies_are_in_doubt() -> Result {
 fn removing_what_is_not_there() -> Result {
     let mut sets = IpSets::connect()?;
     let set = set::<HashIp>(&mut sets)?;
-    sets.add_all(&set, (0..2000).map(address))?;
-    let how = Bulk::new().keep_going();
-    let outcome = sets.remove_all_with(&set, (1000..3000).map(address), how);
+    sets.add_all(&set, (0..2000).map(address), OnFailure::Stop)
+        .into_result()?;
+    let how = OnFailure::Continue;
+    let outcome = sets.remove_all(&set, (1000..3000).map(address), how);
     same("removed", outcome.applied(), 1000);
-    let positions = outcome.failures().iter().map(|failed| failed.index);
-    assert!(positions.eq(1000..2000));
+    let indices = outcome.failures().iter().map(|failed| failed.index);
+    assert!(indices.eq(1000..2000));
     assert!(outcome.failures()[0].error.is_not_found());
-    let outcome = sets.remove_all_with(&set, (0..2000).map(address), Bulk::new().tolerant());
+    let outcome = sets.remove_all_if_present(&set, (0..2000).map(address), OnFailure::Stop);
     same("fine", outcome.into_result()?, 2000);
     same("nothing is left", listed(&mut sets, &set)?, vec![]);
     Ok(())
@@ -422,9 +433,14 @@ fn untyped_entries_with_options() -> Result {
             .counters(number.into(), 1)
             .comment("x".repeat(255))
     };
-    same("added", sets.add_all(&set, (0..5000).map(entry))?, 5000);
-    let outcome = sets.add_all_with(&set, [entry(4321)], Bulk::new());
-    same("read back", &outcome.failures()[0].entry, &entry(4321));
+    same(
+        "added",
+        sets.add_all(&set, (0..5000).map(entry), OnFailure::Stop)
+            .into_result()?,
+        5000,
+    );
+    let outcome = sets.add_all(&set, [entry(4321)], OnFailure::Stop);
+    same("read back", &outcome.failures()[0].input, &entry(4321));
     let mut expected: Vec<_> = (0..5000).map(entry).collect();
     expected.sort_by_key(|entry| format!("{entry:?}"));
     assert!(listed(&mut sets, &set)? == expected);
@@ -435,7 +451,12 @@ fn a_range_of_65536_ports_and_no_entries() -> Result {
     let mut sets = IpSets::connect()?;
     let set = IpSet::<HashIpPort>::new("bulk")?;
     sets.create(&set)?;
-    same("none", sets.add_all(&set, Vec::<Entry<_>>::new())?, 0);
+    same(
+        "none",
+        sets.add_all(&set, Vec::<Entry<_>>::new(), OnFailure::Stop)
+            .into_result()?,
+        0,
+    );
     sets.add(&set, (address(1), tcp(0..=65535)))?;
     same("each port", sets.list(&set)?.count(), 65536);
     Ok(())
@@ -447,7 +468,8 @@ fn replaced_at_once() -> Result {
     let list = IpSet::<ListSet>::new("list")?;
     sets.create(&list)?;
     sets.add(&list, *set.name())?;
-    sets.add_all(&set, (0..1000).map(address))?;
+    sets.add_all(&set, (0..1000).map(address), OnFailure::Stop)
+        .into_result()?;
     let index = sets.index(&set)?;
     same(
         "number",
@@ -469,7 +491,8 @@ fn a_replacement_that_fails_leaves_the_old_content() -> Result {
     let mut sets = IpSets::connect()?;
     let set = IpSet::<HashIp>::new("bulk")?.maxelem(1000);
     sets.create(&set)?;
-    sets.add_all(&set, (0..10).map(address))?;
+    sets.add_all(&set, (0..10).map(address), OnFailure::Stop)
+        .into_result()?;
     let full = sets.replace(&set, (0..5000).map(address)).unwrap_err();
     assert!(full.is_full(), "{full}");
     let entries = [

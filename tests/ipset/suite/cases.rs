@@ -1,11 +1,12 @@
 //! Every type and family: what the crate writes is what the tool reads, and the other way round.
 
+use ipvset::OnFailure;
 use ipvset::ipset::{
-    AnyEntry, AnyValue, BitmapIp, BitmapIpMac, BitmapPort, Bulk, Entry, FamilyType, FromParts,
-    HashIp, HashIpMac, HashIpMark, HashIpPort, HashIpPortIp, HashIpPortNet, HashMac, HashNet,
-    HashNetIface, HashNetNet, HashNetPort, HashNetPortNet, Interface, IpSet, IpSets, Ipv4Range,
-    ListSet, Mark, Member, OptionalMac, PortRange, SetName, SetOrEntry, SetType, icmp, icmpv6,
-    protocol, sctp, tcp, udp, udplite,
+    AnyEntry, AnyValue, BitmapIp, BitmapIpMac, BitmapPort, Entry, FamilyType, FromParts, HashIp,
+    HashIpMac, HashIpMark, HashIpPort, HashIpPortIp, HashIpPortNet, HashMac, HashNet, HashNetIface,
+    HashNetNet, HashNetPort, HashNetPortNet, Interface, IpSet, IpSets, Ipv4Range, ListSet, Mark,
+    Member, OptionalMac, PortRange, SetName, SetOrEntry, SetType, icmp, icmpv6, protocol, sctp,
+    tcp, udp, udplite,
 };
 
 use super::common::{
@@ -610,28 +611,32 @@ fn at_once<T: SetType + Default>(sets: &mut IpSets, case: &Case<T>) -> Outcome {
     let Case { set, samples } = case;
     let typed = || samples.iter().map(|it| it.typed.clone());
     let untyped = || samples.iter().map(|it| it.untyped.clone());
-    let count = samples.len() as u64;
+    let count = samples.len();
     let mut sorted: Vec<_> = typed().collect();
     sort(&mut sorted);
-    assert_eq!(sets.add_all(set, typed())?, count);
+    assert_eq!(
+        sets.add_all(set, typed(), OnFailure::Stop).into_result()?,
+        count
+    );
     assert_eq!(listed(sets, set)?, sorted);
-    let again = sets.add_all_with(&set.untype(), untyped(), Bulk::new().keep_going());
+    let again = sets.add_all(&set.untype(), untyped(), OnFailure::Continue);
     let refused = again.failures().iter();
     assert!(refused.clone().map(|it| it.index).eq(0..count));
     for (failed, entry) in refused.zip(untyped()) {
-        assert_eq!(failed.entry, entry);
+        assert_eq!(failed.input, entry);
         assert!(failed.error.is_already_exists(), "{}", failed.error);
     }
     assert_eq!(sets.replace(set, typed().take(1))?, 1);
     assert_eq!(listed(sets, set)?, typed().take(1).collect::<Vec<_>>());
-    let rest = sets.remove_all_with(set, typed(), Bulk::new().keep_going());
-    assert_eq!(
-        (rest.applied(), rest.failures().len() as u64),
-        (1, count - 1)
-    );
+    let rest = sets.remove_all(set, typed(), OnFailure::Continue);
+    assert_eq!((rest.applied(), rest.failures().len()), (1, count - 1));
     assert_eq!(sets.replace(&set.untype(), untyped())?, count);
     assert_eq!(listed(sets, set)?, sorted);
-    assert_eq!(sets.remove_all(set, typed())?, count);
+    assert_eq!(
+        sets.remove_all(set, typed(), OnFailure::Stop)
+            .into_result()?,
+        count
+    );
     assert_eq!(listed(sets, set)?, []);
     Ok(())
 }

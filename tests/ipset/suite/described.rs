@@ -1,6 +1,7 @@
 //! Sets that are described with another type or family than they have.
 
-use ipvset::ipset::{Bulk, HashIp, HashIpPort, IpSet, tcp};
+use ipvset::OnFailure;
+use ipvset::ipset::{HashIp, HashIpPort, IpSet, tcp};
 
 use super::Test;
 use super::common::{Outcome, created, set, tests, v4, v6};
@@ -32,11 +33,19 @@ fn a_set_that_is_described_wrongly() -> Outcome {
     wrong(sets.remove_if_present(&four, address).unwrap_err());
     wrong(sets.test(&four, address).unwrap_err());
     wrong(sets.test_all(&four, [address, address]).unwrap_err());
-    wrong(sets.add_all(&four, [address]).unwrap_err());
-    let outcome = sets.add_all_with(&four, [address, address], Bulk::new().keep_going());
+    wrong(
+        sets.add_all(&four, [address], OnFailure::Stop)
+            .into_result()
+            .unwrap_err(),
+    );
+    let outcome = sets.add_all(&four, [address, address], OnFailure::Continue);
     assert_eq!((outcome.applied(), outcome.failures().len()), (0, 2));
     wrong(outcome.into_result().unwrap_err());
-    wrong(sets.remove_all(&four, [address]).unwrap_err());
+    wrong(
+        sets.remove_all(&four, [address], OnFailure::Stop)
+            .into_result()
+            .unwrap_err(),
+    );
 
     let ports = IpSet::<HashIpPort>::new("s")?.inet6();
     let entry = || (v6("2001:db8::1"), tcp(80));

@@ -1,5 +1,6 @@
 //! What a refusal says: its kind, and the operation and the object in its text.
 
+use ipvset::OnFailure;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipvset::ipset::*;
@@ -188,9 +189,11 @@ fn what_is_missing_is_told() -> Result {
         same(&error.to_string(), error.missing(), Some(what));
     };
     is_missing(Missing::Entry, sets.remove(&set, SERVER).unwrap_err());
-    let bulk = sets.remove_all(&set, [SERVER]);
+    let bulk = sets
+        .remove_all(&set, [SERVER], OnFailure::Stop)
+        .into_result();
     is_missing(Missing::Entry, bulk.unwrap_err());
-    let bulk = sets.remove_all_with(&set, [SERVER], Bulk::new().keep_going());
+    let bulk = sets.remove_all(&set, [SERVER], OnFailure::Continue);
     same("one", bulk.failures().len(), 1);
     is_missing(Missing::Entry, bulk.into_result().unwrap_err());
 
@@ -200,8 +203,12 @@ fn what_is_missing_is_told() -> Result {
         sets.remove_if_present(&none, SERVER).unwrap_err(),
         sets.test(&none, SERVER).unwrap_err(),
         sets.test_all(&none, [SERVER]).unwrap_err(),
-        sets.add_all(&none, [SERVER]).unwrap_err(),
-        sets.remove_all(&none, [SERVER]).unwrap_err(),
+        sets.add_all(&none, [SERVER], OnFailure::Stop)
+            .into_result()
+            .unwrap_err(),
+        sets.remove_all(&none, [SERVER], OnFailure::Stop)
+            .into_result()
+            .unwrap_err(),
         sets.replace(&none, [SERVER]).unwrap_err(),
         sets.destroy(&none).unwrap_err(),
         sets.flush(&none).unwrap_err(),
@@ -222,7 +229,9 @@ fn what_is_missing_is_told() -> Result {
     sets.create(&list)?;
     let member = sets.add(&list, Member::new("none")?);
     is_missing(Missing::Member, member.unwrap_err());
-    let bulk = sets.add_all(&list, [Member::new("none")?]);
+    let bulk = sets
+        .add_all(&list, [Member::new("none")?], OnFailure::Stop)
+        .into_result();
     is_missing(Missing::Member, bulk.unwrap_err());
     for neighbor in ["none", "other"] {
         let before = sets.add(&list, Member::new("web")?.before(neighbor)?);
@@ -259,7 +268,8 @@ fn a_set_being_listed() -> Result {
     let mut sets = IpSets::connect()?;
     let set = IpSet::<HashIp>::new("big")?.hashsize(16384);
     sets.create(&set)?;
-    sets.add_all(&set, (1..=20_000).map(Ipv4Addr::from_bits))?;
+    sets.add_all(&set, (1..=20_000).map(Ipv4Addr::from_bits), OnFailure::Stop)
+        .into_result()?;
     let mut other = IpSets::connect()?;
     let mut entries = sets.list(&set)?;
     entries.next().expect("an entry")?;
@@ -327,7 +337,8 @@ fn a_full_set() -> Result {
     let mut sets = IpSets::connect()?;
     let set = IpSet::<HashIp>::new("small")?.maxelem(3);
     sets.create(&set)?;
-    sets.add_all(&set, (1..=3).map(Ipv4Addr::from_bits))?;
+    sets.add_all(&set, (1..=3).map(Ipv4Addr::from_bits), OnFailure::Stop)
+        .into_result()?;
     let fourth = sets.add(&set, SERVER);
     assert!(fourth.as_ref().is_err_and(Error::is_full));
     says(fourth, ErrorKind::Full, &["the set is full: maxelem 3"]);
@@ -439,7 +450,7 @@ fn a_handle_that_lost_its_permission() -> Result {
     says(sets.add(&set, SERVER), kind, &parts);
     says(sets.remove(&set, SERVER), kind, &parts);
     says(sets.test(&set, SERVER), kind, &parts);
-    let outcome = sets.add_all_with(&set, [SERVER], Bulk::new().keep_going());
+    let outcome = sets.add_all(&set, [SERVER], OnFailure::Continue);
     same("applied", outcome.applied(), 0);
     says(outcome.into_result(), kind, &["web", capability]);
     says(sets.replace(&set, [SERVER]), kind, &["web", capability]);

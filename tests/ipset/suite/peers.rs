@@ -1,6 +1,7 @@
 //! What other libraries try their own with, in few words: pyroute2's test_ipset.py and the ipset
 //! tests of vishvananda/netlink name these behaviours.
 
+use ipvset::OnFailure;
 use ipvset::ipset::{
     AnyEntry, AnySet, BitmapIp, BitmapPort, Entry, HashIp, HashIpMark, HashIpPort, HashMac,
     HashNet, HashNetIface, HashNetNet, HashNetPortNet, Interface, IpSet, IpSets, ListSet, Mark,
@@ -358,7 +359,8 @@ fn all_sets_with_their_entries() -> Outcome {
         let address = std::net::Ipv4Addr::from_bits(0x0a00_0001 + number);
         Entry::<HashIp>::new(address).comment(comment.clone())
     });
-    sets.add_all(&large, entries)?;
+    sets.add_all(&large, entries, OnFailure::Stop)
+        .into_result()?;
     let mut found: Vec<(String, usize)> = Vec::new();
     for item in sets.list_all()? {
         match item? {

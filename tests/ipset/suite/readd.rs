@@ -1,13 +1,14 @@
 //! Adding again: what an entry keeps and what it loses, and what a new one must not inherit.
 
+use ipvset::OnFailure;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::thread::sleep;
 use std::time::Duration;
 
 use ipnet::Ipv4Net;
 use ipvset::ipset::{
-    BitmapIp, Bulk, Entry, HashIp, HashIpPort, HashNet, IpSet, IpSets, Ipv4Range, ListSet,
-    MAX_TIMEOUT, Member, SetType, tcp,
+    BitmapIp, Entry, HashIp, HashIpPort, HashNet, IpSet, IpSets, Ipv4Range, ListSet, MAX_TIMEOUT,
+    Member, SetType, tcp,
 };
 
 use super::common::{
@@ -166,7 +167,7 @@ fn again<T: SetType>(set: IpSet<T>, entry: Entry<T>, text: &str) -> Outcome {
     );
     let mut bytes = entry.clone();
     bytes.options_mut().bytes = Some(9);
-    let outcome = sets.add_all_with(&set, [bytes], Bulk::new().tolerant());
+    let outcome = sets.put_all(&set, [bytes], OnFailure::Stop);
     assert_eq!(outcome.into_result()?, 1);
     assert_eq!(saved_entries("s")?, line("timeout 9000 packets 0 bytes 9"));
     sets.remove(&set, entry.clone())?;
@@ -186,27 +187,37 @@ where
         let entry = address(number).counters(5, 500).comment("dead");
         entry.skbmark(1).skbqueue(1)
     };
-    sets.add_all(&set, (1..1000).map(full))?;
-    sets.remove_all(&set, (1..1000).map(address))?;
+    sets.add_all(&set, (1..1000).map(full), OnFailure::Stop)
+        .into_result()?;
+    sets.remove_all(&set, (1..1000).map(address), OnFailure::Stop)
+        .into_result()?;
     for number in 1..500 {
         sets.add(&set, address(2 * number))?;
     }
     fresh(&mut sets, &set, 499)?;
-    sets.remove_all(&set, (1..500).map(|number| address(2 * number)))?;
+    sets.remove_all(
+        &set,
+        (1..500).map(|number| address(2 * number)),
+        OnFailure::Stop,
+    )
+    .into_result()?;
 
-    sets.add_all(&set, (1..1000).map(full))?;
+    sets.add_all(&set, (1..1000).map(full), OnFailure::Stop)
+        .into_result()?;
     sets.flush(&set)?;
-    sets.add_all(&set, (500..1500).map(address))?;
+    sets.add_all(&set, (500..1500).map(address), OnFailure::Stop)
+        .into_result()?;
     fresh(&mut sets, &set, 1000)?;
     sets.flush(&set)?;
 
     let dying = |number| full(number).timeout(1);
-    let outcome = sets.add_all_with(&set, (1..1000).map(dying), Bulk::new());
+    let outcome = sets.add_all(&set, (1..1000).map(dying), OnFailure::Stop);
     assert_eq!(outcome.into_result()?, 999);
     while sets.list(&set)?.count() > 0 {
         sleep(Duration::from_millis(50));
     }
-    sets.add_all(&set, (1..1000).map(address))?;
+    sets.add_all(&set, (1..1000).map(address), OnFailure::Stop)
+        .into_result()?;
     fresh(&mut sets, &set, 999)
 }
 
@@ -242,7 +253,7 @@ fn counters_stay_if_nobody_said_that_there_are_any() -> Outcome {
     let line = entry_line("10.0.0.1 packets 7 bytes 500");
     assert_eq!(saved_entries("s")?, [line]);
     packets.options_mut().packets = Some(8);
-    let outcome = sets.add_all_with(&untold, [packets], Bulk::new().tolerant());
+    let outcome = sets.put_all(&untold, [packets], OnFailure::Stop);
     assert_eq!(outcome.into_result()?, 1);
     let line = entry_line("10.0.0.1 packets 8 bytes 500");
     assert_eq!(saved_entries("s")?, [line]);
@@ -270,20 +281,28 @@ fn renewed<T: SetType>(set: IpSet<T>, entry: fn(u32) -> Entry<T>) -> Outcome {
         sets.flush(&set)?;
         let of = |dead: bool| (0..COUNT).filter(move |number| there(*number) != dead);
         let kept = |number: u32| (u64::from(number) + 7, u64::from(number) + 700);
-        sets.add_all(&set, of(true).map(|it| entry(it).counters(5, 500)))?;
+        sets.add_all(
+            &set,
+            of(true).map(|it| entry(it).counters(5, 500)),
+            OnFailure::Stop,
+        )
+        .into_result()?;
         sets.add_all(
             &set,
             of(false).map(|number| {
                 let (packets, bytes) = kept(number);
                 entry(number).counters(packets, bytes)
             }),
-        )?;
-        sets.remove_all(&set, of(true).map(entry))?;
+            OnFailure::Stop,
+        )
+        .into_result()?;
+        sets.remove_all(&set, of(true).map(entry), OnFailure::Stop)
+            .into_result()?;
         // Each comes twice, and the second time it is there in any case.
         let numbers = (0..COUNT).flat_map(|number| [number, number]);
         let entries = numbers.map(|number| entry(number).timeout(3000));
-        let outcome = sets.add_all_with(&set, entries, Bulk::new().tolerant());
-        assert_eq!(outcome.into_result()?, u64::from(2 * COUNT), "{pattern}");
+        let outcome = sets.put_all(&set, entries, OnFailure::Stop);
+        assert_eq!(outcome.into_result()?, 2 * COUNT as usize, "{pattern}");
         let mut expected: Vec<_> = (0..COUNT)
             .map(|number| {
                 let (packets, bytes) = if there(number) { kept(number) } else { (0, 0) };
@@ -316,8 +335,8 @@ fn renewed_together<T: SetType>(
             let mut several = several.clone();
             several.options_mut().packets = packets;
             if bulk {
-                let how = Bulk::new().tolerant();
-                let outcome = sets.add_all_with(&set, [several.clone(), several], how);
+                let both = [several.clone(), several];
+                let outcome = sets.put_all(&set, both, OnFailure::Stop);
                 assert_eq!(outcome.into_result()?, 2);
             } else {
                 sets.put(&set, several)?;
@@ -346,10 +365,15 @@ fn renewed_together<T: SetType>(
 fn a_renewal_that_fails() -> Outcome {
     let (mut sets, set) = created(set::<HashIp>().counters().maxelem(60))?;
     let entry = |number: u32| Entry::<HashIp>::new(Ipv4Addr::from_bits(0x0a00_0000 + number));
-    sets.add_all(&set, (1..=50).map(|number| entry(number).counters(7, 700)))?;
+    sets.add_all(
+        &set,
+        (1..=50).map(|number| entry(number).counters(7, 700)),
+        OnFailure::Stop,
+    )
+    .into_result()?;
     // 50 are there, 10 are new, and the set is full.
     let entries = || (1..=100).map(entry);
-    let outcome = sets.add_all_with(&set, entries(), Bulk::new().tolerant());
+    let outcome = sets.put_all(&set, entries(), OnFailure::Stop);
     assert_eq!((outcome.applied(), outcome.untried_from()), (60, Some(61)));
     let [failed] = outcome.failures() else {
         return Err(format!("{:?}", outcome.failures()).into());
@@ -357,12 +381,12 @@ fn a_renewal_that_fails() -> Outcome {
     assert_eq!((failed.index, failed.error.is_full()), (60, true));
     assert_eq!(listed(&mut sets, &set)?.len(), 60);
     // A timeout, which the set does not take, in the middle of entries that are there.
-    for how in [Bulk::new().tolerant(), Bulk::new().tolerant().keep_going()] {
+    for how in [OnFailure::Stop, OnFailure::Continue] {
         let comes = |number| match number % 10 == 9 {
             true => entry(number).timeout(5),
             false => entry(number),
         };
-        let outcome = sets.add_all_with(&set, (1..=50).map(comes), how);
+        let outcome = sets.put_all(&set, (1..=50).map(comes), how);
         let positions: Vec<_> = outcome.failures().iter().map(|it| it.index).collect();
         match outcome.untried_from() {
             Some(untried) => assert_eq!((untried, &positions[..]), (9, &[8][..])),
@@ -436,7 +460,7 @@ fn a_refused_repetition_changes_nothing() -> Outcome {
         .add(&set, entry().comment("new").timeout(1000))
         .unwrap_err();
     assert!(error.is_already_exists(), "{error}");
-    let outcome = sets.add_all_with(&set, [entry()], Bulk::new().keep_going());
+    let outcome = sets.add_all(&set, [entry()], OnFailure::Continue);
     assert_eq!((outcome.applied(), outcome.failures().len()), (0, 1));
     assert_eq!(saved_entries("s")?, before);
     Ok(())

@@ -1,11 +1,12 @@
 //! A new content under a running rule, and with others at work on the same sets.
 
+use ipvset::OnFailure;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use ipvset::ipset::{Bulk, HashIp, IpSet, IpSets};
+use ipvset::ipset::{HashIp, IpSet, IpSets};
 use lab::Namespace;
 
 use super::common::{Outcome, created, set, tests, v4, values};
@@ -67,7 +68,8 @@ fn a_packet_sees_the_old_content_or_the_new() -> Outcome {
     let own = |round: u32| Ipv4Addr::from_bits(0x7f01_0000 + round);
     let always = v4("127.2.0.1");
     let (mut sets, set) = created(set::<HashIp>())?;
-    sets.add_all(&set, [own(0), always])?;
+    sets.add_all(&set, [own(0), always], OnFailure::Stop)
+        .into_result()?;
     let index = sets.index(&set)?;
     let probe = Probe::new()?;
     assert!(probe.sees(always) && probe.sees(own(0)) && !probe.sees(own(1)));
@@ -93,7 +95,7 @@ fn a_packet_sees_the_old_content_or_the_new() -> Outcome {
                     }
                     address
                 });
-                assert_eq!(sets.replace(&set, content)?, u64::from(SIZE) + 2);
+                assert_eq!(sets.replace(&set, content)?, SIZE as usize + 2);
                 assert!(probe.sees(always) && probe.sees(own(round)));
                 assert!(!probe.sees(own(round - 1)), "round {round}");
             }
@@ -146,7 +148,8 @@ fn a_set_that_is_gone_at_the_end_of_a_replacement() -> Outcome {
 
 fn a_set_that_is_listed_at_the_end_of_a_replacement() -> Outcome {
     let (mut sets, set) = created(set::<HashIp>().hashsize(16384))?;
-    sets.add_all(&set, addresses(1..20_000))?;
+    sets.add_all(&set, addresses(1..20_000), OnFailure::Stop)
+        .into_result()?;
     let mut other = IpSets::connect()?;
     let mut listing = other.list(&set)?;
     listing.next().ok_or("an entry")??;
@@ -171,7 +174,8 @@ fn beside_a_loop_of_listings() -> Outcome {
     // More than a few datagrams hold, so that a listing takes its time.
     const SIZE: u32 = 10_000;
     let (mut sets, set) = created(set::<HashIp>())?;
-    sets.add_all(&set, addresses(1..SIZE))?;
+    sets.add_all(&set, addresses(1..SIZE), OnFailure::Stop)
+        .into_result()?;
     let (over, listed) = (AtomicBool::new(false), AtomicU32::new(0));
     let mut other = IpSets::connect()?;
     let errors = std::thread::scope(|scope| -> Outcome<Vec<_>> {
@@ -221,7 +225,8 @@ pub(crate) fn die_if_told() {
 
 fn a_set_that_a_killed_process_left() -> Outcome {
     let (mut sets, set) = created(set::<HashIp>())?;
-    sets.add_all(&set, addresses(1..10))?;
+    sets.add_all(&set, addresses(1..10), OnFailure::Stop)
+        .into_result()?;
     // What was begun before is not taken for something that was left.
     let entries = midway(1000, || {
         let mut command = std::process::Command::new(std::env::current_exe().unwrap());
@@ -244,7 +249,8 @@ fn a_set_that_a_killed_process_left() -> Outcome {
 /// The new content is listed when it should be swapped, and destroyed.
 fn a_set_that_could_not_be_destroyed() -> Outcome {
     let (mut sets, set) = created(set::<HashIp>().hashsize(16384))?;
-    sets.add_all(&set, addresses(1..10))?;
+    sets.add_all(&set, addresses(1..10), OnFailure::Stop)
+        .into_result()?;
     let mut other = IpSets::connect()?;
     let mut listing = None;
     let entries = midway(60_000, || {
@@ -274,17 +280,20 @@ fn a_set_that_could_not_be_destroyed() -> Outcome {
 }
 
 fn a_set_destroyed_while_entries_are_added() -> Outcome {
-    for how in [
-        Bulk::new(),
-        Bulk::new().keep_going(),
-        Bulk::new().tolerant(),
+    for (puts, on_failure) in [
+        (false, OnFailure::Stop),
+        (false, OnFailure::Continue),
+        (true, OnFailure::Stop),
     ] {
         let (mut sets, set) = created(set::<HashIp>())?;
         let mut other = IpSets::connect()?;
         let entries = midway(60_000, || other.destroy("s").unwrap());
-        let outcome = sets.add_all_with(&set, entries, how);
+        let outcome = match puts {
+            false => sets.add_all(&set, entries, on_failure),
+            true => sets.put_all(&set, entries, on_failure),
+        };
         assert!(outcome.stopped().is_some_and(|error| error.is_not_found()));
-        assert!(outcome.failures().is_empty() && outcome.in_doubt().is_empty());
+        assert!(outcome.failures().is_empty());
         // What was added is gone with the set; the others were not.
         let applied = outcome.applied();
         assert!((1..30_000).contains(&applied), "{applied}");
@@ -294,7 +303,11 @@ fn a_set_destroyed_while_entries_are_added() -> Outcome {
         assert_eq!(sets.names()?.len(), 0);
         // The handle is none the worse for it.
         sets.create(&set)?;
-        assert_eq!(sets.add_all(&set, addresses(0..10))?, 10);
+        assert_eq!(
+            sets.add_all(&set, addresses(0..10), OnFailure::Stop)
+                .into_result()?,
+            10
+        );
         sets.destroy(&set)?;
     }
     Ok(())
@@ -306,7 +319,7 @@ fn sets_swapped_while_entries_are_added() -> Outcome {
     sets.create(&second)?;
     let mut other = IpSets::connect()?;
     let entries = midway(60_000, || other.swap("s", "second").unwrap());
-    let outcome = sets.add_all_with(&set, entries, Bulk::new());
+    let outcome = sets.add_all(&set, entries, OnFailure::Stop);
     assert!(outcome.is_complete());
     assert_eq!(outcome.applied(), 60_000);
     let there = |sets: &mut IpSets, set: &IpSet<HashIp>| -> Outcome<BTreeSet<String>> {
@@ -327,9 +340,12 @@ fn a_namespace_that_goes_away_while_entries_are_added() -> Outcome {
     sets.create(&set)?;
     assert!(IpSets::connect()?.names()?.is_empty());
     let entries = midway(60_000, move || drop(namespace));
-    assert_eq!(sets.add_all(&set, entries)?, 60_000);
+    assert_eq!(
+        sets.add_all(&set, entries, OnFailure::Stop).into_result()?,
+        60_000
+    );
     assert_eq!(sets.list(&set)?.count(), 60_000);
-    let outcome = sets.remove_all_with(&set, addresses(0..60_001), Bulk::new().keep_going());
+    let outcome = sets.remove_all(&set, addresses(0..60_001), OnFailure::Continue);
     assert_eq!(outcome.applied(), 60_000);
     assert_eq!(outcome.failures()[0].index, 60_000);
     Ok(())
@@ -338,16 +354,21 @@ fn a_namespace_that_goes_away_while_entries_are_added() -> Outcome {
 /// What is in the set all the time is listed once; nothing is listed that was never in it.
 fn entries_come_and_go_during_a_listing() -> Outcome {
     let (mut sets, set) = created(set::<HashIp>().hashsize(16384).maxelem(1 << 20))?;
-    sets.add_all(&set, addresses(1..20_000))?;
+    sets.add_all(&set, addresses(1..20_000), OnFailure::Stop)
+        .into_result()?;
     let mut other = IpSets::connect()?;
     let mut seen = BTreeSet::new();
     for (position, entry) in sets.list(&set)?.enumerate() {
         let address = entry?.value().address().ok_or("one address")?;
         assert!(seen.insert(address), "{address} comes twice");
         if position == 5000 {
-            other.remove_all(&set, addresses(10_000..20_000))?;
+            other
+                .remove_all(&set, addresses(10_000..20_000), OnFailure::Stop)
+                .into_result()?;
             // So many that the kernel makes a larger table meanwhile.
-            other.add_all(&set, addresses(20_000..150_000))?;
+            other
+                .add_all(&set, addresses(20_000..150_000), OnFailure::Stop)
+                .into_result()?;
         }
     }
     for address in addresses(1..10_000) {
@@ -363,8 +384,10 @@ fn two_listings_at_once() -> Outcome {
     let (mut sets, set) = created(set::<HashIp>())?;
     let second = set.with_name("second")?;
     sets.create(&second)?;
-    sets.add_all(&set, addresses(1..20_000))?;
-    sets.add_all(&second, addresses(30_000..35_000))?;
+    sets.add_all(&set, addresses(1..20_000), OnFailure::Stop)
+        .into_result()?;
+    sets.add_all(&second, addresses(30_000..35_000), OnFailure::Stop)
+        .into_result()?;
     let mut other = IpSets::connect()?;
     let (mut one, mut two) = (sets.list(&set)?, other.list(&second)?);
     let mut counts = (0, 0);

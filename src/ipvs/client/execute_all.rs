@@ -1,148 +1,48 @@
+//! Carries out many operations in few system calls.
+//!
+//! The operations are packed into as few datagrams as the socket's buffers allow. The kernel
+//! answers each datagram with one ACK and with the errors of the operations that failed.
+//!
+//! A "put" operation is sent as an addition. If the object exists, a second datagram right after
+//! the first changes it. An operation that must come after this change, such as another one for the
+//! same service or server, waits for the next datagram, so the result is the same as if each
+//! operation were sent on its own.
+
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::ops::{Deref, DerefMut};
 
-use super::outcome::{FailedOperation, Outcome};
 use super::{Client, is_settled, wants_update};
-use crate::OnFailure;
 use crate::error::Cause;
-use crate::ipvs::handle::Ipvs;
 use crate::ipvs::message::reason::{operation_failed, operation_refused};
 use crate::ipvs::model::key::ServiceKey;
 use crate::ipvs::model::operation::Operation;
-use crate::ipvs::model::operations::Operations;
-use crate::netlink::{Failure, Packet, Transport, ready};
-use crate::{Error, ErrorKind, Result};
+use crate::netlink::{Failure, Packet, Transport};
+use crate::{Error, ErrorKind, FailedChange, OnFailure, Outcome};
 
-/// A list of operations that a handle carries out in few system calls.
-///
-/// A batch dereferences to [`Operations`], whose methods append operations. [`Batch::send`]
-/// carries them out; a batch that is dropped does nothing. The operations are packed into as few
-/// datagrams as the socket's buffers allow. The kernel answers each datagram with one ACK and with
-/// the errors of the operations that failed.
-///
-/// The kernel carries out the operations in order, each on its own. It has no transactions: what
-/// was done before a failure stays.
-///
-/// A "put" operation ([`put_service`](Operations::put_service),
-/// [`put_server`](Operations::put_server)) is sent as an addition. If the object exists, a second
-/// datagram right after the first changes it. An operation that must come after this change, such
-/// as another one for the same service or server, waits for the next datagram, so the result is the
-/// same as if each operation were sent on its own.
-///
-/// ```no_run
-/// use ipvset::ipvs::{Ipvs, RealServer, VirtualService};
-///
-/// let table = [(
-///     VirtualService::tcp("10.100.100.100:8080".parse()?),
-///     vec![RealServer::new("10.0.0.11:8080".parse()?)],
-/// )];
-/// let mut ipvs = Ipvs::connect()?;
-/// let mut batch = ipvs.batch();
-/// for (service, servers) in &table {
-///     batch.add_service(service);
-///     for server in servers {
-///         batch.add_server(service, server);
-///     }
-/// }
-/// for failure in batch.send()?.failures() {
-///     eprintln!("operation {}: {}", failure.index, failure.error);
-/// }
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug)]
-pub struct Batch<'a> {
-    ipvs: &'a mut Ipvs,
-    operations: Operations,
-    on_failure: OnFailure,
-}
-
-impl<'a> Batch<'a> {
-    pub(in crate::ipvs) fn new(ipvs: &'a mut Ipvs) -> Self {
-        Self {
-            ipvs,
-            operations: Operations::new(),
-            on_failure: OnFailure::default(),
-        }
-    }
-
-    /// Sets what to do after an operation fails. The default is [`OnFailure::Continue`].
-    pub fn on_failure(&mut self, on_failure: OnFailure) -> &mut Self {
-        self.on_failure = on_failure;
-        self
-    }
-
-    /// Carries out the operations and empties the batch.
-    ///
-    /// With [`OnFailure::Stop`], this checks all operations first, and sends none of them if one
-    /// is invalid.
-    ///
-    /// # Errors
-    /// This fails only if the socket fails before anything was sent. Otherwise the [`Outcome`]
-    /// contains the operations that failed.
-    pub fn send(&mut self) -> Result<Outcome> {
-        let operations = self.operations.take();
-        ready(self.ipvs.client.execute_batch(operations, self.on_failure))
-    }
-}
-
-impl Deref for Batch<'_> {
-    type Target = Operations;
-
-    fn deref(&self) -> &Operations {
-        &self.operations
-    }
-}
-
-impl DerefMut for Batch<'_> {
-    fn deref_mut(&mut self) -> &mut Operations {
-        &mut self.operations
-    }
-}
-
-/// The state of a running batch.
+/// What happened so far.
 #[derive(Default)]
 struct Progress {
-    failures: Vec<FailedOperation>,
+    failures: Vec<FailedChange<Operation>>,
     /// At least one datagram reached the kernel.
     sent: bool,
-    /// The socket failed, so nothing more can be sent.
-    broken: bool,
+    /// Why the socket failed, so that nothing more can be sent.
+    broken: Option<Failure>,
 }
 
 /// The number of additions that fit into a datagram.
 const OPERATIONS: usize = 768;
 
-/// The operations of one datagram, each with its index in the batch.
+/// The operations of one datagram, each with its index.
 pub(in crate::ipvs) type Window = Vec<(usize, Operation)>;
 
 impl<T: Transport> Client<T> {
-    /// Carries out a batch: checks all operations first if a failure stops it.
-    pub(crate) async fn execute_batch(
-        &mut self,
-        operations: Vec<Operation>,
-        on_failure: OnFailure,
-    ) -> Result<Outcome> {
-        if on_failure == OnFailure::Stop {
-            let failures = refusals(&operations);
-            if !failures.is_empty() {
-                return Ok(Outcome {
-                    failures,
-                    untried_from: Some(0),
-                    untried: operations.into_iter().next(),
-                });
-            }
-        }
-        self.execute_all(operations, on_failure).await
-    }
-
     /// Carries out operations as the iterator yields them. It holds no more of them than fit into
     /// one datagram. After it stops, it takes no more of them.
     pub(crate) async fn execute_all(
         &mut self,
         operations: impl IntoIterator<Item = Operation>,
         on_failure: OnFailure,
-    ) -> Result<Outcome> {
+    ) -> Outcome<Operation> {
         let mut operations = operations.into_iter();
         let stops = on_failure == OnFailure::Stop;
         // An operation that was taken but has to wait for the next datagram.
@@ -192,18 +92,23 @@ impl<T: Transport> Client<T> {
                 }
             };
             if !window.is_empty() {
-                self.send_round(&mut packet, &window, &mut progress).await?;
+                self.send_round(&mut packet, &window, &mut progress).await;
             }
-            if end || progress.broken || (stops && progress.has_failed()) {
+            if !progress.sent && progress.broken.is_some() {
+                // Nothing of this datagram reached the kernel.
+                next = window.first().map_or(next, |(index, _)| *index);
+                break false;
+            }
+            if end || progress.broken.is_some() || (stops && progress.has_failed()) {
                 break end;
             }
         };
         self.netlink.keep(packet);
-        // Keeps the memory for the next batch, without the operations.
+        // Keeps the memory for the next call, without the operations.
         window.clear();
         window.shrink_to(OPERATIONS);
         self.window = window;
-        Ok(progress.outcome((!is_over).then_some(next), waiting))
+        progress.outcome(next, is_over)
     }
 
     /// Sends a packet, and then the updates of objects that could not be added because they
@@ -213,10 +118,10 @@ impl<T: Transport> Client<T> {
         packet: &mut Packet,
         window: &[(usize, Operation)],
         progress: &mut Progress,
-    ) -> Result<()> {
+    ) {
         // The updates, each with the place in the window of the operation that it replaces.
         let mut updates = Vec::new();
-        for (place, failure) in self.send_packet(packet, window.len(), progress).await? {
+        for (place, failure) in self.send_packet(packet, window.len(), progress).await {
             let Some((index, operation)) = window.get(place) else {
                 continue;
             };
@@ -229,7 +134,7 @@ impl<T: Transport> Client<T> {
             }
         }
         let mut updates = updates.into_iter().peekable();
-        while updates.peek().is_some() && !progress.broken {
+        while updates.peek().is_some() && progress.broken.is_none() {
             let mut places = Vec::new();
             while let Some((place, update)) = updates.peek() {
                 match self.netlink.push(packet, update) {
@@ -243,14 +148,20 @@ impl<T: Transport> Client<T> {
                 }
                 updates.next();
             }
-            for (place, failure) in self.send_packet(packet, places.len(), progress).await? {
+            for (place, failure) in self.send_packet(packet, places.len(), progress).await {
                 let operation = places.get(place).and_then(|place| window.get(*place));
                 if let Some((index, operation)) = operation {
                     progress.fail(*index, operation, failure);
                 }
             }
         }
-        Ok(())
+        // These were never sent, since the socket failed before.
+        for (place, _) in updates {
+            let failure = progress.broken.as_ref().map(Failure::again);
+            if let (Some((index, operation)), Some(failure)) = (window.get(place), failure) {
+                progress.fail(*index, operation, failure);
+            }
+        }
     }
 
     /// Sends a packet of `count` operations. Returns the failures, each with the place of its
@@ -260,16 +171,16 @@ impl<T: Transport> Client<T> {
         packet: &mut Packet,
         count: usize,
         progress: &mut Progress,
-    ) -> Result<Vec<(usize, Failure)>> {
+    ) -> Vec<(usize, Failure)> {
         let outcome = match self.netlink.send(packet).await {
             Ok(outcome) => outcome,
-            Err(failure) if !progress.sent => {
-                let cause = Cause::from_failure(failure, |_| ErrorKind::Other.into());
-                return Err(Error::new("send batch", cause));
-            }
             Err(failure) => {
-                progress.broken = true;
-                return Ok((0..count).map(|it| (it, failure.again())).collect());
+                let failed = match progress.sent {
+                    true => (0..count).map(|it| (it, failure.again())).collect(),
+                    false => Vec::new(),
+                };
+                progress.broken = Some(failure);
+                return failed;
             }
         };
         progress.sent = true;
@@ -279,34 +190,28 @@ impl<T: Transport> Client<T> {
             let lost = (0..count).filter(|it| !answered.contains(it));
             failed.extend(lost.map(|it| (it, Failure::RepliesLost)));
         }
-        Ok(failed)
+        failed
     }
-}
-
-/// Returns the operations that are invalid.
-fn refusals(operations: &[Operation]) -> Vec<FailedOperation> {
-    let refusal = |(index, operation): (usize, &Operation)| {
-        let why = operation.check().err()?;
-        Some(FailedOperation {
-            index,
-            operation: operation.clone(),
-            error: operation_refused(operation, why),
-        })
-    };
-    operations.iter().enumerate().filter_map(refusal).collect()
 }
 
 impl Progress {
     fn fail(&mut self, index: usize, operation: &Operation, failure: Failure) {
+        let in_doubt = failure.leaves_doubt();
         let error = operation_failed(operation, failure);
-        self.refuse(index, operation.clone(), error);
+        self.failures.push(FailedChange {
+            index,
+            input: operation.clone(),
+            error,
+            in_doubt,
+        });
     }
 
     fn refuse(&mut self, index: usize, operation: Operation, error: Error) {
-        self.failures.push(FailedOperation {
+        self.failures.push(FailedChange {
             index,
-            operation,
+            input: operation,
             error,
+            in_doubt: false,
         });
     }
 
@@ -314,12 +219,19 @@ impl Progress {
         !self.failures.is_empty()
     }
 
-    fn outcome(mut self, untried_from: Option<usize>, untried: Option<Operation>) -> Outcome {
+    /// Returns the outcome. `next` is the index of the first operation that was not tried.
+    fn outcome(mut self, next: usize, is_over: bool) -> Outcome<Operation> {
+        self.failures.retain(|it| it.index < next);
         self.failures.sort_by_key(|it| it.index);
+        let stopped = self.broken.map(|failure| {
+            let cause = Cause::from_failure(failure, |_| ErrorKind::Other.into());
+            Error::new("carry out operations", cause)
+        });
         Outcome {
+            applied: next - self.failures.len(),
             failures: self.failures,
-            untried_from,
-            untried,
+            stopped,
+            untried_from: (!is_over).then_some(next),
         }
     }
 }

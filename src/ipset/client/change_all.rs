@@ -13,174 +13,25 @@ use crate::ipset::message::code::{self, Command};
 use crate::ipset::message::encode::Purpose;
 use crate::ipset::{Entry, IpSet, SetName, SetType};
 use crate::netlink::{Connection, Failure, Transport, flag, message as netlink};
-use crate::{Error, Result};
+use crate::{Error, FailedChange, OnFailure, Outcome};
 
-/// Options for adding or removing many entries.
-///
-/// By default, adding an entry that is in the set fails, removing one that is not in the set
-/// fails, and the operation ends at the first failure.
-///
-/// ```no_run
-/// use ipvset::ipset::{Bulk, HashIp, IpSet, IpSets};
-/// use std::net::Ipv4Addr;
-///
-/// let mut sets = IpSets::connect()?;
-/// let blocked = IpSet::<HashIp>::new("blocked")?;
-/// let addresses = (1..100_000).map(Ipv4Addr::from_bits);
-/// let outcome = sets.add_all_with(&blocked, addresses, Bulk::new().keep_going());
-/// for failure in outcome.failures() {
-///     eprintln!("number {}: {}", failure.index, failure.error);
-/// }
-/// # Ok::<(), ipvset::Error>(())
-/// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
-pub struct Bulk {
-    tolerant: bool,
-    keep_going: bool,
+/// What is done with each of many entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Adds it. It must not be in the set.
+    Add,
+    /// Adds it, or updates its options if it is in the set.
+    Put,
+    /// Removes it. It must be in the set.
+    Remove,
+    /// Removes it if it is in the set.
+    RemoveIfPresent,
 }
 
-impl Bulk {
-    /// Returns the default options: the operation ends at the first failure.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Updates entries that are already in the set when adding, and ignores missing ones when
-    /// removing.
-    ///
-    /// See [`put`](crate::ipset::IpSets::put) and
-    /// [`remove_if_present`](crate::ipset::IpSets::remove_if_present).
-    ///
-    /// In a set with counters, new entries need counters of zero, while existing ones must keep
-    /// theirs. So entries without given counters are looked up if they seem to exist. This takes
-    /// no extra time if all entries are new, two to three times as long if all exist, and four to
-    /// five times as long for single addresses in a set of networks.
-    #[must_use]
-    pub fn tolerant(mut self) -> Self {
-        self.tolerant = true;
-        self
-    }
-
-    pub(in crate::ipset) fn is_tolerant(self) -> bool {
-        self.tolerant
-    }
-
-    pub(in crate::ipset) fn keeps_going(self) -> bool {
-        self.keep_going
-    }
-
-    /// Goes on after an entry that is refused.
-    ///
-    /// An error that concerns all following entries still ends the operation: the set is full or
-    /// does not exist any more, or the connection is broken. In a `hash:net,iface`, a full set does
-    /// not end it, because the kernel reports the same if a single network has too many
-    /// interfaces.
-    #[must_use]
-    pub fn keep_going(mut self) -> Self {
-        self.keep_going = true;
-        self
-    }
-}
-
-/// The result of adding or removing many entries.
-///
-/// Indices count the entries from 0, in the order in which they were given.
-#[derive(Debug)]
-#[must_use]
-pub struct Outcome<T: SetType> {
-    pub(in crate::ipset) applied: u64,
-    failures: Vec<FailedEntry<T>>,
-    pub(in crate::ipset) stopped: Option<Error>,
-    pub(in crate::ipset) in_doubt: Range<u64>,
-    pub(in crate::ipset) untried: Option<u64>,
-}
-
-/// An entry that was refused.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct FailedEntry<T: SetType> {
-    /// The index of the entry among those that were given, from 0.
-    pub index: u64,
-    /// The entry.
-    pub entry: Entry<T>,
-    /// The reason.
-    pub error: Error,
-}
-
-impl<T: SetType> Outcome<T> {
-    pub(in crate::ipset) fn new() -> Self {
-        Self {
-            applied: 0,
-            failures: Vec::new(),
-            stopped: None,
-            in_doubt: 0..0,
-            untried: None,
-        }
-    }
-
-    fn errors(&mut self) -> impl Iterator<Item = &mut Error> {
-        let failures = self.failures.iter_mut().map(|failed| &mut failed.error);
-        failures.chain(&mut self.stopped)
-    }
-
-    /// Sets the reason of errors that a wrong description of the set may explain.
-    fn explain(&mut self, why: &str) {
-        for error in self.errors().filter(|error| is_dubious(error)) {
-            error.set_reason(why.to_owned());
-        }
-    }
-
-    /// Returns how many entries are known to be added or removed.
-    pub fn applied(&self) -> u64 {
-        self.applied
-    }
-
-    /// Returns the entries that were refused, in order.
-    ///
-    /// If an entry is a range, its part before the refused element stays applied. Of other refused
-    /// entries, nothing is applied.
-    pub fn failures(&self) -> &[FailedEntry<T>] {
-        &self.failures
-    }
-
-    /// Returns the error that ended the operation, if it does not concern a single entry.
-    ///
-    /// For example, the set does not exist any more, or the connection is broken.
-    pub fn stopped(&self) -> Option<&Error> {
-        self.stopped.as_ref()
-    }
-
-    /// Returns the indices of the entries for which it is unknown whether they were applied.
-    ///
-    /// The range is empty unless the kernel's answer was lost, or the kernel had no memory to
-    /// report which entry it refused (`ENOMEM`).
-    pub fn in_doubt(&self) -> Range<u64> {
-        self.in_doubt.clone()
-    }
-
-    /// Returns the index of the first entry that was not tried, or `None` if all were.
-    pub fn untried_from(&self) -> Option<u64> {
-        self.untried
-    }
-
-    /// Returns whether all entries were applied.
-    pub fn is_complete(&self) -> bool {
-        self.failures.is_empty() && self.stopped.is_none()
-    }
-
-    /// Returns the number of entries if all were applied, and otherwise the first error.
-    ///
-    /// # Errors
-    /// That of the first entry that failed. If no single entry failed, the error that
-    /// [`stopped`](Self::stopped) the operation.
-    pub fn into_result(self) -> Result<u64> {
-        let first = self.failures.into_iter().next().map(|failed| failed.error);
-        match first.or(self.stopped) {
-            Some(error) => Err(error),
-            None => Ok(self.applied),
-        }
+impl Change {
+    /// Returns whether the kernel refuses to add what is in the set and to remove what is not.
+    pub(in crate::ipset) fn is_exclusive(self) -> bool {
+        matches!(self, Self::Add | Self::Remove)
     }
 }
 
@@ -189,27 +40,28 @@ pub(in crate::ipset) const LEAST_WINDOW: usize = 32;
 
 impl<T: Transport> Client<T> {
     /// Adds or removes all entries.
-    pub(crate) async fn bulk<K: SetType, E: Into<Entry<K>>>(
+    pub(crate) async fn change_all<K: SetType, E: Into<Entry<K>>>(
         &mut self,
-        purpose: Purpose,
+        change: Change,
         set: &IpSet<K>,
         entries: impl IntoIterator<Item = E>,
-        how: Bulk,
-    ) -> Outcome<K> {
-        self.bulk_as(purpose, set, set.name(), entries, how).await
+        on_failure: OnFailure,
+    ) -> Outcome<Entry<K>> {
+        self.change_all_as(change, set, set.name(), entries, on_failure)
+            .await
     }
 
     /// Does the same, but errors name the set `shown`.
-    pub(in crate::ipset) async fn bulk_as<K: SetType, E: Into<Entry<K>>>(
+    pub(in crate::ipset) async fn change_all_as<K: SetType, E: Into<Entry<K>>>(
         &mut self,
-        purpose: Purpose,
+        change: Change,
         set: &IpSet<K>,
         shown: &SetName,
         entries: impl IntoIterator<Item = E>,
-        how: Bulk,
-    ) -> Outcome<K> {
+        on_failure: OnFailure,
+    ) -> Outcome<Entry<K>> {
         let limit = self.connection.send_limit();
-        let tries = Tries::of(set, purpose, how);
+        let tries = Tries::of(set, change);
         let purpose = tries.purpose;
         let batch = Batch::new(set, purpose, tries.exclusive, self.protocol, limit);
         let mut run = Run {
@@ -219,7 +71,8 @@ impl<T: Transport> Client<T> {
             set,
             shown,
             purpose,
-            how,
+            on_failure,
+            broken: None,
             outcome: Outcome::new(),
         };
         let mut entries = entries.into_iter();
@@ -235,14 +88,14 @@ impl<T: Transport> Client<T> {
             };
             // A refused entry only makes it necessary to send the entries before it if it is the
             // last one that is tried.
-            let send = refused.is_none() || !how.keep_going;
+            let send = refused.is_none() || on_failure == OnFailure::Stop;
             if send && !run.batch.is_empty() && run.deliver().await.is_err() {
                 break;
             }
             if let Some((index, entry, cause)) = refused {
                 run.failed(index, entry, cause);
-                if !how.keep_going {
-                    run.outcome.untried = Some(index + 1);
+                if on_failure == OnFailure::Stop {
+                    run.outcome.untried_from = Some(index + 1);
                     break;
                 }
             }
@@ -253,16 +106,25 @@ impl<T: Transport> Client<T> {
         // An entry refused here may be listed before earlier ones that the kernel refused.
         let mut outcome = run.outcome;
         outcome.failures.sort_by_key(|failed| failed.index);
-        if let Some(untried) = outcome.untried {
+        if let Some(untried) = outcome.untried_from {
             outcome.failures.retain(|failed| failed.index < untried);
         }
-        if outcome.errors().any(|error| is_dubious(error)) {
+        if errors(&mut outcome).any(|error| is_dubious(error)) {
             if let Ok(Some(why)) = self.misdescribed(set).await {
-                outcome.explain(&why);
+                // A wrong description of the set may explain these.
+                for error in errors(&mut outcome).filter(|error| is_dubious(error)) {
+                    error.set_reason(why.clone());
+                }
             }
         }
         outcome
     }
+}
+
+/// Returns all errors of an outcome.
+fn errors<I>(outcome: &mut Outcome<I>) -> impl Iterator<Item = &mut Error> {
+    let failures = outcome.failures.iter_mut().map(|failed| &mut failed.error);
+    failures.chain(&mut outcome.stopped)
 }
 
 /// Means that nothing more is to be sent. The outcome contains the reason.
@@ -277,8 +139,10 @@ pub(in crate::ipset) struct Run<'a, T, K: SetType> {
     pub(in crate::ipset) set: &'a IpSet<K>,
     shown: &'a SetName,
     purpose: Purpose,
-    pub(in crate::ipset) how: Bulk,
-    pub(in crate::ipset) outcome: Outcome<K>,
+    pub(in crate::ipset) on_failure: OnFailure,
+    /// Why the connection is broken, or why the rest cannot be sent.
+    pub(in crate::ipset) broken: Option<Failure>,
+    pub(in crate::ipset) outcome: Outcome<Entry<K>>,
 }
 
 impl<T: Transport, K: SetType> Run<'_, T, K> {
@@ -298,7 +162,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
             let message = self.batch.message(at..end);
             match self.connection.send_ready(message).await {
                 Ok(()) => {
-                    self.outcome.applied += count as u64;
+                    self.outcome.applied += count;
                     at = end;
                     (end, count) = self.batch.window(at, count.saturating_mul(2));
                 }
@@ -324,33 +188,32 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         failure: Failure,
     ) -> Result<Culprit, Stop> {
         let Failure::Rejected(rejection) = failure else {
-            return Err(self.broken(self.batch.indices(entries), failure));
+            return Err(self.broken(entries, failure));
         };
         let culprit = match self.batch.culprit(entries.start, &rejection) {
             Some(culprit) => culprit,
             None if rejection.code == code::MALFORMED => self.search(entries, count).await?,
             // The kernel had no memory to report the refused entry, or for the whole message.
             None if rejection.code == libc::ENOMEM => {
-                let indices = self.batch.indices(entries);
-                return Err(self.broken(indices, Failure::Rejected(rejection)));
+                return Err(self.broken(entries, Failure::Rejected(rejection)));
             }
             // For example, the set does not exist any more. The kernel checks that before it reads
             // an entry.
             None => {
-                self.outcome.untried = Some(self.batch.index(entries.start));
+                self.outcome.untried_from = Some(self.batch.index(entries.start));
                 let failure = or_gone(self.connection, Failure::Rejected(rejection)).await;
                 return Err(self.stop(failure));
             }
         };
-        self.outcome.applied += culprit.before as u64;
+        self.outcome.applied += culprit.before;
         let full = code::is_of_full_set(about(self.set), rejection.code);
         let cause = self.cause(Failure::Rejected(rejection));
         let kind = self.set.kind();
         if let Some(entry) = self.batch.read(kind, culprit.place.clone()) {
             self.failed(culprit.index, entry, cause);
         }
-        if full || !self.how.keep_going {
-            self.outcome.untried = Some(culprit.index + 1);
+        if full || self.on_failure == OnFailure::Stop {
+            self.outcome.untried_from = Some(culprit.index + 1);
             return Err(Stop);
         }
         Ok(culprit)
@@ -362,7 +225,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
     /// the message again, without `NLM_F_EXCL`, until one entry is left. No entry after the
     /// malformed one is applied.
     async fn search(&mut self, entries: Range<usize>, count: usize) -> Result<Culprit, Stop> {
-        let all = self.batch.indices(entries.clone());
+        let all = entries.clone();
         let (mut place, mut left, mut before) = (entries, count, 0);
         while left > 1 {
             let (middle, half) = self.batch.window(place.start, left / 2);
@@ -388,32 +251,55 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         })
     }
 
-    /// Records that it is unknown whether these entries were applied.
-    pub(in crate::ipset) fn broken(&mut self, entries: Range<u64>, failure: Failure) -> Stop {
-        self.outcome.untried = Some(entries.end);
-        self.outcome.in_doubt = entries;
+    /// Records that it is unknown whether the entries at these places were applied.
+    pub(in crate::ipset) fn broken(&mut self, places: Range<usize>, failure: Failure) -> Stop {
+        self.outcome.untried_from = Some(self.batch.indices(places.clone()).end);
+        self.in_doubt(places, &failure);
         self.stop(failure)
     }
 
+    /// Records that entries are in doubt because of a failure.
+    pub(in crate::ipset) fn in_doubt(&mut self, places: Range<usize>, failure: &Failure) {
+        let kind = self.set.kind();
+        let walk = self.batch.walk(places.start).map(|(_, place)| place);
+        let places: Vec<_> = walk.take_while(|it| it.end <= places.end).collect();
+        for place in places {
+            if let Some(entry) = self.batch.read(kind, place.clone()) {
+                let cause = self.cause(failure.again());
+                let error = Error::new(self.command().operation(), cause);
+                self.failed_for(self.batch.index(place.start), entry, error, true);
+            }
+        }
+    }
+
+    /// Records why nothing more can be sent.
     pub(in crate::ipset) fn stop(&mut self, failure: Failure) -> Stop {
         let command = self.command();
-        let error = error(command, about(self.set), failure);
+        let error = error(command, about(self.set), failure.again());
         self.outcome.stopped = Some(error.during(self.operation()).object(self.shown));
+        self.broken = Some(failure);
         Stop
     }
 
-    pub(in crate::ipset) fn failed(&mut self, index: u64, entry: Entry<K>, cause: Cause) {
+    pub(in crate::ipset) fn failed(&mut self, index: usize, entry: Entry<K>, cause: Cause) {
         let error = Error::new(self.command().operation(), cause);
-        self.failed_for(index, entry, error);
+        self.failed_for(index, entry, error, false);
     }
 
-    pub(in crate::ipset) fn failed_for(&mut self, index: u64, entry: Entry<K>, error: Error) {
+    pub(in crate::ipset) fn failed_for(
+        &mut self,
+        index: usize,
+        entry: Entry<K>,
+        error: Error,
+        in_doubt: bool,
+    ) {
         let object = format!("{} (index {index})", entry.in_set(self.shown));
         let error = error.object(object);
-        self.outcome.failures.push(FailedEntry {
+        self.outcome.failures.push(FailedChange {
             index,
-            entry,
+            input: entry,
             error,
+            in_doubt,
         });
     }
 
@@ -460,9 +346,10 @@ mod tests {
         let mut client = ready(Client::connect(transport, Claim::open())).unwrap();
         let set = IpSet::<HashIp>::new("web").unwrap();
         let entries = (1..=9).map(Ipv4Addr::from_bits);
-        let how = Bulk::new().keep_going();
-        let outcome = ready(client.bulk(Purpose::Add, &set, entries, how));
-        assert_eq!(outcome.in_doubt(), 0..9);
+        let outcome = ready(client.change_all(Change::Add, &set, entries, OnFailure::Continue));
+        let in_doubt: Vec<_> = outcome.in_doubt().map(|it| (it.index, &it.input)).collect();
+        let entries: Vec<_> = (1..=9).map(|it| Ipv4Addr::from_bits(it).into()).collect();
+        assert!(in_doubt.into_iter().eq(entries.iter().enumerate()));
         assert_eq!((outcome.applied(), outcome.untried_from()), (0, Some(9)));
         let stopped = outcome.stopped().unwrap();
         assert_eq!(stopped.errno(), Some(libc::ENOMEM), "{stopped}");
