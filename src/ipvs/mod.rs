@@ -24,7 +24,8 @@
 //! Every change is also a value, an [`Operation`], and every request for data is a [`Query`]. A
 //! program can store and compare them, and send them over its own netlink connection as an
 //! [`IpvsMessage`]. The module [`text`] writes operations as text and reads them back. The module
-//! [`proc`] reads the files of IPVS in /proc, such as the list of connections.
+//! [`proc`] reads the files of IPVS in /proc, such as the list of connections. The module [`plan`]
+//! compares the table with the wanted one.
 
 #[cfg(test)]
 mod arbitrary;
@@ -34,6 +35,7 @@ pub(crate) mod client;
 mod handle;
 mod message;
 pub(crate) mod model;
+pub mod plan;
 pub mod proc;
 #[cfg(test)]
 mod properties;

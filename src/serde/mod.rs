@@ -143,6 +143,54 @@ pub(crate) mod optional_seconds {
     }
 }
 
+/// A time as whole seconds since 1970.
+pub(crate) mod unix_seconds {
+    use std::time::{SystemTime, UNIX_EPOCH};
+
+    use super::*;
+
+    pub(crate) fn serialize<S: Serializer>(
+        time: &SystemTime,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let since = time.duration_since(UNIX_EPOCH).map_err(S::Error::custom)?;
+        serializer.serialize_u64(since.as_secs())
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<SystemTime, D::Error> {
+        let seconds = u64::deserialize(deserializer)?;
+        UNIX_EPOCH
+            .checked_add(Duration::from_secs(seconds))
+            .ok_or_else(|| wrong(format!("{seconds} is not a time")))
+    }
+}
+
+/// An optional time as whole seconds since 1970.
+pub(crate) mod optional_unix_seconds {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[derive(Serialize, Deserialize)]
+    struct Seconds(#[serde(with = "unix_seconds")] SystemTime);
+
+    pub(crate) fn serialize<S: Serializer>(
+        time: &Option<SystemTime>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        time.map(Seconds).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<SystemTime>, D::Error> {
+        let seconds = Option::<Seconds>::deserialize(deserializer)?;
+        Ok(seconds.map(|it| it.0))
+    }
+}
+
 /// Bytes that usually are text: a text if they are UTF-8, otherwise a sequence of numbers.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]

@@ -36,7 +36,9 @@
 //! - `--put-service`, `--put-server` and `--if-present`, for operations that neither the tool nor
 //!   the kernel has;
 //! - `--forward local|bypass|N`, `--protocol N ADDRESS`, `--tun-type N`, `--tun-flags 0xN` and
-//!   scheduler flags as `0xN`, for values that only the netlink interface has.
+//!   scheduler flags as `0xN`, for values that only the netlink interface has;
+//! - `--keep-weight`, for servers of a wanted table
+//!   ([`WantedServer::keep_weight`](crate::ipvs::plan::WantedServer::keep_weight)).
 //!
 //! The tool saves a local node as `-g`, and omits thresholds and unknown flags. This module omits
 //! nothing.
@@ -122,25 +124,58 @@ impl<'a> Lines<'a> {
         self.number += 1;
         Some(line)
     }
-}
 
-impl Iterator for Lines<'_> {
-    type Item = Result<Line>;
-
-    fn next(&mut self) -> Option<Self::Item> {
+    /// Returns the next line that is neither empty nor a comment.
+    fn next_text(&mut self) -> Option<Result<&'a str>> {
         loop {
             let line = self.next_line()?;
             let first = line.iter().find(|byte| !words::is_blank(**byte));
             if first.is_none_or(|byte| *byte == b'#') {
                 continue;
             }
-            let number = self.number;
-            let line =
-                std::str::from_utf8(line).map_err(|error| words::not_utf8(line, error, number));
-            let operation = line.and_then(|line| parse::operation(line, number, self.names));
-            return Some(operation.map(|operation| Line { number, operation }));
+            let text = std::str::from_utf8(line);
+            return Some(text.map_err(|error| words::not_utf8(line, error, self.number)));
         }
     }
+}
+
+impl Iterator for Lines<'_> {
+    type Item = Result<Line>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let line = self.next_text()?;
+        let number = self.number;
+        let operation = line.and_then(|line| parse::operation(line, number, self.names));
+        Some(operation.map(|operation| Line { number, operation }))
+    }
+}
+
+/// A line of a wanted table.
+pub(in crate::ipvs) struct WantedLine {
+    /// The line's number, from 1.
+    pub(in crate::ipvs) number: usize,
+    /// The operation, which adds a service or a server.
+    pub(in crate::ipvs) operation: Operation,
+    /// Whether the line has the option `--keep-weight`.
+    pub(in crate::ipvs) keeps_weight: bool,
+}
+
+/// Reads a wanted table line by line.
+pub(in crate::ipvs) fn wanted<'a>(
+    text: &'a [u8],
+    names: &'a (dyn Names + Sync),
+) -> impl Iterator<Item = Result<WantedLine>> + 'a {
+    let mut lines = parse_with(text, names);
+    std::iter::from_fn(move || {
+        let line = lines.next_text()?;
+        let number = lines.number;
+        let read = line.and_then(|line| parse::wanted(line, number, names));
+        Some(read.map(|(operation, keeps_weight)| WantedLine {
+            number,
+            operation,
+            keeps_weight,
+        }))
+    })
 }
 
 impl fmt::Debug for Lines<'_> {

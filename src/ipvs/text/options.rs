@@ -8,6 +8,8 @@ pub(super) enum Command {
     PutService,
     DeleteService,
     AddServer,
+    /// [`Command::AddServer`] in a wanted table.
+    WantServer,
     EditServer,
     PutServer,
     DeleteServer,
@@ -39,6 +41,7 @@ pub(super) enum Setting {
     Masquerade,
     Forward,
     Weight,
+    KeepWeight,
     Upper,
     Lower,
     TunnelType,
@@ -105,6 +108,7 @@ const SETTINGS: &[(&str, &str, Setting, Takes)] = &[
     ("-m", "--masquerading", Setting::Masquerade, Takes::Nothing),
     ("", "--forward", Setting::Forward, Takes::Value),
     ("-w", "--weight", Setting::Weight, Takes::Value),
+    ("", "--keep-weight", Setting::KeepWeight, Takes::Nothing),
     ("-x", "--u-threshold", Setting::Upper, Takes::Value),
     ("-y", "--l-threshold", Setting::Lower, Takes::Value),
     ("", "--tun-type", Setting::TunnelType, Takes::Value),
@@ -174,7 +178,10 @@ impl Setting {
     pub(super) fn goes_with(self, command: Command) -> bool {
         use Command as C;
         let service = matches!(command, C::AddService | C::EditService | C::PutService);
-        let server = matches!(command, C::AddServer | C::EditServer | C::PutServer);
+        let server = matches!(
+            command,
+            C::AddServer | C::WantServer | C::EditServer | C::PutServer
+        );
         let delete = matches!(command, C::DeleteService | C::DeleteServer);
         match self {
             Self::Tcp | Self::Udp | Self::Sctp | Self::Protocol | Self::Mark | Self::Ipv6 => {
@@ -200,6 +207,7 @@ impl Setting {
             | Self::TunnelChecksum
             | Self::TunnelRemoteChecksum
             | Self::TunnelFlags => server,
+            Self::KeepWeight => command == C::WantServer,
             Self::IfPresent => delete,
             Self::Interface
             | Self::SyncId

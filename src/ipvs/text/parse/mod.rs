@@ -26,14 +26,7 @@ pub(super) fn operation(
     number: usize,
     names: &(dyn Names + Sync),
 ) -> Result<Operation> {
-    let mut words = Words::new(line, number);
-    let first = words
-        .next()
-        .ok_or_else(|| words.wrong_line("a command is missing"))?;
-    let (name, value) = split(first);
-    let command = command(name.text)
-        .ok_or_else(|| words.wrong(first, format!("`{}` is not a command", first.text)))?;
-    let mut positional = Positional { words, value };
+    let (_, command, mut positional) = begin(line, number)?;
     match command {
         Command::SetTimeouts => {
             let timeouts = Timeouts {
@@ -56,6 +49,38 @@ pub(super) fn operation(
         }
         command => Line::read(positional.rest()?, Some(command), names)?.operation(command),
     }
+}
+
+/// Reads a line of a wanted table: the operation, and whether it has `--keep-weight`.
+pub(super) fn wanted(
+    line: &str,
+    number: usize,
+    names: &(dyn Names + Sync),
+) -> Result<(Operation, bool)> {
+    let (first, command, positional) = begin(line, number)?;
+    let command = match command {
+        Command::AddService => Command::AddService,
+        Command::AddServer => Command::WantServer,
+        _ => {
+            let why = "a wanted table contains only `-A` and `-a`";
+            return Err(positional.words.wrong(first, why));
+        }
+    };
+    let line = Line::read(positional.rest()?, Some(command), names)?;
+    let keeps_weight = line.get(Setting::KeepWeight).is_some();
+    Ok((line.operation(command)?, keeps_weight))
+}
+
+/// Reads the command of a line, which is its first word.
+fn begin(line: &str, number: usize) -> Result<(Word<'_>, Command, Positional<'_>)> {
+    let mut words = Words::new(line, number);
+    let first = words
+        .next()
+        .ok_or_else(|| words.wrong_line("a command is missing"))?;
+    let (name, value) = split(first);
+    let command = command(name.text)
+        .ok_or_else(|| words.wrong(first, format!("`{}` is not a command", first.text)))?;
+    Ok((first, command, Positional { words, value }))
 }
 
 /// The values that follow a command and have no option.
@@ -116,7 +141,7 @@ impl Line<'_> {
             Command::PutService => Operation::PutService(self.service()?),
             Command::DeleteService if if_present => Operation::RemoveServiceIfPresent(self.key()?),
             Command::DeleteService => Operation::RemoveService(self.key()?),
-            Command::AddServer => {
+            Command::AddServer | Command::WantServer => {
                 let key = self.key()?;
                 Operation::AddServer(key, self.server(Some(&key))?)
             }

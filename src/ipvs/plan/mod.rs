@@ -1,0 +1,59 @@
+//! Desired state: what a program wants, compared with what is there.
+//!
+//! A program rarely wants to add a service. It wants the table to look like this from now on,
+//! whatever is there, without a client noticing. This module is the pure part of that: it has no
+//! I/O and no clock.
+//!
+//! - A [`WantedTable`] says what is wanted. A [`Scope`] says which services belong to the
+//!   program, and a [`Policy`] how servers leave.
+//! - A [`Planner`] compares it with the table that is there. The [`Plan`] has the [`Step`]s that
+//!   lead from one to the other, in an order in which no client is refused, and [`Warning`]s.
+//! - A [`Record`] has what was applied, and ends the drains of servers that are no longer wanted.
+//! - An [`ApplyReport`] says what became of each service and server.
+//!
+//! ```no_run
+//! use ipvset::ipvs::Ipvs;
+//! use ipvset::ipvs::plan::{Planner, Record, WantedTable};
+//!
+//! let wanted: WantedTable = std::fs::read_to_string("table").unwrap().parse()?;
+//! let mut ipvs = Ipvs::connect()?;
+//! let plan = Planner::new().plan(&wanted, &ipvs.table()?, &Record::new());
+//! for warning in plan.warnings() {
+//!     eprintln!("{warning}");
+//! }
+//! print!("{plan}"); // like a diff
+//! # Ok::<(), ipvset::Error>(())
+//! ```
+
+mod drains;
+mod normal;
+mod object;
+mod overlaps;
+#[expect(
+    clippy::module_inception,
+    reason = "the module is named after its main type"
+)]
+mod plan;
+mod planner;
+mod policy;
+mod record;
+mod report;
+mod scope;
+mod scope_text;
+mod service;
+mod step;
+mod wanted;
+mod wanted_text;
+mod warning;
+
+pub use drains::{Cut, Drains, Look, Reading};
+pub use object::Object;
+pub use plan::{Counts, DrainingServer, DrainingService, LeftAlone, LeftAloneReason, Plan};
+pub use planner::Planner;
+pub use policy::{Policy, WaitFor};
+pub use record::Record;
+pub use report::{ApplyReport, ObjectReport, ObjectState};
+pub use scope::{AddressRange, Scope};
+pub use step::{AtOnce, Before, Reason, Step};
+pub use wanted::{WantedServer, WantedService, WantedTable};
+pub use warning::Warning;

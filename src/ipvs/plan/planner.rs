@@ -1,0 +1,157 @@
+use std::collections::HashMap;
+
+use super::object::Object;
+use super::overlaps;
+use super::plan::{LeftAlone, LeftAloneReason, Plan};
+use super::policy::Policy;
+use super::record::Record;
+use super::scope::{Ownership, Scope};
+use super::service::{Owned, ServicePlanner};
+use super::step::Step;
+use super::wanted::WantedTable;
+use super::warning::Warning;
+use crate::ipvs::model::key::ServiceKey;
+use crate::ipvs::model::report::TableEntry;
+
+/// Compares the table that is there with the wanted one, and returns the [`Plan`] that leads from
+/// one to the other.
+///
+/// It is a pure function of what it is given: it asks neither the kernel nor a clock.
+///
+/// ```
+/// use ipvset::ipvs::plan::{Planner, Record, Scope, WantedTable};
+///
+/// let wanted: WantedTable = "\
+/// -A -t 10.0.0.1:80 -s rr
+/// -a -t 10.0.0.1:80 -r 10.1.0.1:80 -m -w 1
+/// ".parse()?;
+/// let planner = Planner::new().scope(Scope::everything());
+/// let table = []; // of `Ipvs::table`
+/// let plan = planner.plan(&wanted, &table, &Record::new());
+/// assert_eq!(plan.steps().len(), 2);
+/// println!("{plan}");
+/// # Ok::<(), ipvset::Error>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Planner {
+    /// Which services belong to the program. The default is [`Scope::named`].
+    pub scope: Scope,
+    /// How servers and services leave.
+    pub policy: Policy,
+    /// Whether the sysctl
+    /// [`EXPIRE_QUIESCENT_TEMPLATE`](crate::ipvs::proc::sysctl::EXPIRE_QUIESCENT_TEMPLATE) is on.
+    /// The default is `false`. It only matters for a [warning](Warning::ClientsComeBack).
+    pub expire_quiescent_template: bool,
+}
+
+impl Planner {
+    /// Returns a planner with the default scope, [`Scope::named`], and the default policy.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the scope: which services belong to the program.
+    #[must_use]
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.scope = scope;
+        self
+    }
+
+    /// Sets the policy: how servers and services leave.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Sets whether the sysctl
+    /// [`EXPIRE_QUIESCENT_TEMPLATE`](crate::ipvs::proc::sysctl::EXPIRE_QUIESCENT_TEMPLATE) is on.
+    #[must_use]
+    pub fn expire_quiescent_template(mut self, on: bool) -> Self {
+        self.expire_quiescent_template = on;
+        self
+    }
+
+    /// Returns the plan that leads from the table `present` to the wanted one.
+    ///
+    /// `present` is the whole table, as [`Ipvs::table`](crate::ipvs::Ipvs::table) returns it.
+    /// `record` says what was applied before and what drains. Without one, give an empty one.
+    pub fn plan(&self, wanted: &WantedTable, present: &[TableEntry], record: &Record) -> Plan {
+        let mut plan = Plan {
+            drain_time: self.policy.drain_time,
+            ..Plan::default()
+        };
+        let entries: HashMap<_, _> = present.iter().map(|it| (it.service.key(), it)).collect();
+        // The numbers of servers that belong to the program, and of recorded services seen.
+        let (mut owned_servers, mut recorded_services) = (0, 0);
+        for service in wanted.iter() {
+            let key = service.key();
+            let entry = entries.get(&key).copied();
+            let recorded = record.applied().get(&key);
+            recorded_services += usize::from(recorded.is_some());
+            let ownership = self.scope.ownership(&key, true, recorded.is_some());
+            if ownership == Ownership::Nothing {
+                leave_outside(&mut plan, key);
+                continue;
+            }
+            let owned = Owned::new(ownership, recorded);
+            owned_servers += entry.map_or(0, |it| owned.count(it));
+            self.service(&mut plan, record, owned).bring(service, entry);
+        }
+        for entry in present {
+            let key = entry.service.key();
+            if wanted.get(key).is_some() {
+                continue;
+            }
+            let recorded = record.applied().get(&key);
+            recorded_services += usize::from(recorded.is_some());
+            let ownership = self.scope.ownership(&key, false, recorded.is_some());
+            if ownership != Ownership::Nothing {
+                let owned = Owned::new(ownership, recorded);
+                owned_servers += owned.count(entry);
+                self.service(&mut plan, record, owned).remove(entry);
+            }
+        }
+        if recorded_services < record.applied().len() {
+            let known = |key: &ServiceKey| entries.contains_key(key) || wanted.get(key).is_some();
+            let gone = record.applied().keys().filter(|key| !known(key));
+            plan.gone.extend(gone.map(Object::service));
+        }
+        self.warn_of_removals(&mut plan, owned_servers);
+        overlaps::warn(&mut plan, wanted, present);
+        plan
+    }
+
+    fn service<'a>(
+        &'a self,
+        plan: &'a mut Plan,
+        record: &'a Record,
+        owned: Owned<'a>,
+    ) -> ServicePlanner<'a> {
+        ServicePlanner {
+            plan,
+            policy: &self.policy,
+            record,
+            owned,
+            expires_templates: self.expire_quiescent_template,
+        }
+    }
+
+    fn warn_of_removals(&self, plan: &mut Plan, present: usize) {
+        let steps = plan.steps.iter().filter(|it| it.reason().is_removal());
+        let removed = steps.map(Step::servers).sum::<usize>();
+        if removed * 100 > present * usize::from(self.policy.warn_above_percent) {
+            plan.warnings
+                .push(Warning::ManyRemovals { removed, present });
+        }
+    }
+}
+
+fn leave_outside(plan: &mut Plan, service: ServiceKey) {
+    plan.warnings.push(Warning::OutsideScope { service });
+    plan.left_alone.push(LeftAlone {
+        object: Object::service(service),
+        reason: LeftAloneReason::OutsideScope,
+    });
+}

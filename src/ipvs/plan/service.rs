@@ -1,0 +1,419 @@
+//! The plan of one service.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::net::SocketAddr;
+
+use super::drains::Then;
+use super::normal::is_stored_as;
+use super::object::Object;
+use super::plan::{DrainingServer, DrainingService, LeftAlone, LeftAloneReason, Plan};
+use super::policy::Policy;
+use super::record::Record;
+use super::scope::Ownership;
+use super::step::{AtOnce, Before, Reason, Step};
+use super::wanted::{WantedServer, WantedService};
+use super::warning::Warning;
+use crate::Protocol;
+use crate::ipvs::model::key::ServiceKey;
+use crate::ipvs::model::operation::Operation;
+use crate::ipvs::model::report::{ServerInfo, TableEntry};
+use crate::ipvs::model::scheduler::{Scheduler, SchedulerFlags};
+use crate::ipvs::model::server::RealServer;
+use crate::ipvs::model::service::VirtualService;
+
+/// What of a service belongs to the program.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Owned<'a> {
+    is_whole: bool,
+    /// The recorded servers, if the service is recorded.
+    recorded: Option<&'a BTreeSet<SocketAddr>>,
+}
+
+impl<'a> Owned<'a> {
+    pub(super) fn new(ownership: Ownership, recorded: Option<&'a BTreeSet<SocketAddr>>) -> Self {
+        Self {
+            is_whole: ownership == Ownership::Whole,
+            recorded,
+        }
+    }
+
+    fn is_recorded(&self, address: SocketAddr) -> bool {
+        self.recorded.is_some_and(|it| it.contains(&address))
+    }
+
+    fn contains(&self, server: &ServerInfo) -> bool {
+        self.is_whole || self.is_recorded(server.config.address)
+    }
+
+    /// Returns the number of servers that belong to the program.
+    pub(super) fn count(&self, entry: &TableEntry) -> usize {
+        match self.is_whole {
+            true => entry.servers.len(),
+            false => entry.servers.iter().filter(|it| self.contains(it)).count(),
+        }
+    }
+}
+
+/// Appends the steps of one service to a plan.
+pub(super) struct ServicePlanner<'a> {
+    pub(super) plan: &'a mut Plan,
+    pub(super) policy: &'a Policy,
+    pub(super) record: &'a Record,
+    pub(super) owned: Owned<'a>,
+    pub(super) expires_templates: bool,
+}
+
+/// The servers of a service that stay, and those that leave.
+#[derive(Default)]
+struct Sorted<'a> {
+    /// Wanted servers that do not exist.
+    missing: Vec<&'a WantedServer>,
+    /// Servers that exist and are wanted, each with its wanted configuration if that differs.
+    changed: Vec<(&'a RealServer, RealServer)>,
+    /// Servers that exist, belong to the program and are not wanted.
+    leaving: Vec<&'a ServerInfo>,
+    /// Whether there is a server that gets connections when the plan has been carried out.
+    is_available: bool,
+}
+
+impl<'a> ServicePlanner<'a> {
+    /// Brings a service to what is wanted.
+    pub(super) fn bring(mut self, wanted: &WantedService, entry: Option<&TableEntry>) {
+        let key = wanted.key();
+        let Some(entry) = entry else {
+            let service = wanted.config().clone();
+            self.push(
+                Operation::AddService(service),
+                Before::Nothing,
+                Reason::Missing,
+            );
+            self.add(key, wanted.servers());
+            self.note_gone(key, wanted.servers(), &[]);
+            return;
+        };
+        if self.owned.recorded.is_none() {
+            self.plan.adopted.push(Object::service(key));
+        }
+        let sorted = self.sort(wanted, entry);
+        self.change(wanted.config(), entry, sorted);
+        self.note_gone(key, wanted.servers(), &entry.servers);
+    }
+
+    fn push(&mut self, operation: Operation, before: Before, reason: Reason) {
+        self.plan.steps.push(Step::new(operation, before, reason));
+    }
+
+    fn add<'b>(&mut self, key: ServiceKey, servers: impl IntoIterator<Item = &'b WantedServer>) {
+        for server in servers {
+            let operation = Operation::AddServer(key, server.config.clone());
+            self.push(operation, Before::Nothing, Reason::Missing);
+        }
+    }
+
+    /// Compares the servers that exist with the wanted ones.
+    fn sort<'b>(&mut self, wanted: &'b WantedService, entry: &'b TableEntry) -> Sorted<'b> {
+        let key = wanted.key();
+        let mut sorted = Sorted::default();
+        let mut finder = Finder::new(&entry.servers);
+        let mut stays = vec![false; entry.servers.len()];
+        for (index, server) in wanted.servers().iter().enumerate() {
+            let Some(found) = finder.find(server.config.address, index) else {
+                sorted.is_available |= server.config.weight > 0;
+                sorted.missing.push(server);
+                continue;
+            };
+            stays[found] = true;
+            let present = &entry.servers[found].config;
+            if !self.owned.is_recorded(present.address) {
+                self.plan.adopted.push(Object::server(key, present.address));
+            }
+            let weight = self.weight(key, server, present);
+            sorted.is_available |= weight > 0;
+            let target = RealServer {
+                weight,
+                ..server.config.clone()
+            };
+            if target != *present {
+                sorted.changed.push((present, target));
+            }
+        }
+        for (server, stays) in entry.servers.iter().zip(stays) {
+            match stays {
+                true => {}
+                false if self.owned.contains(server) => sorted.leaving.push(server),
+                false => self.leave(key, Some(server), LeftAloneReason::NotRecorded),
+            }
+        }
+        sorted
+    }
+
+    fn leave(&mut self, key: ServiceKey, server: Option<&ServerInfo>, reason: LeftAloneReason) {
+        let server = server.map(|it| it.config.address);
+        let object = Object {
+            service: key,
+            server,
+        };
+        self.plan.left_alone.push(LeftAlone { object, reason });
+    }
+
+    /// Returns the weight that a server is to have that exists.
+    fn weight(&self, key: ServiceKey, wanted: &WantedServer, present: &RealServer) -> u32 {
+        if !wanted.keep_weight {
+            return wanted.config.weight;
+        }
+        let drained = self.record.drains().get(&key, present.address);
+        match drained {
+            Some(drained) if present.weight == 0 => drained.weight,
+            _ => present.weight,
+        }
+    }
+
+    fn change(&mut self, wanted: &VirtualService, entry: &TableEntry, sorted: Sorted<'_>) {
+        let key = wanted.key;
+        let present = &entry.service.config;
+        let at_once = match sorted.leaving.is_empty() {
+            true => None,
+            false => self.at_once(wanted, sorted.is_available),
+        };
+        let drains = !sorted.leaving.is_empty() && at_once.is_none();
+        let begins = drains && sorted.leaving.iter().any(|it| it.config.weight > 0);
+
+        let mut target = wanted.clone();
+        let mut then = Then::Nothing;
+        if drains && sorted.is_available && !respects_weights(&target) {
+            if self.policy.set_fallback {
+                then = Then::UpdateService(Box::new(wanted.clone()));
+                target.scheduler_flags |= FALLBACK;
+            } else if begins {
+                self.plan.warnings.push(Warning::RefusesClients {
+                    service: key,
+                    scheduler: target.scheduler,
+                });
+            }
+        }
+        let mut update = (!is_stored_as(&target, present)).then(|| {
+            let reason = match is_stored_as(wanted, present) {
+                true => Reason::Fallback,
+                false => Reason::Differs,
+            };
+            (target.clone(), reason)
+        });
+
+        let comes_last = respects_weights(present) && !respects_weights(&target);
+        if !comes_last {
+            self.update_service(update.take(), present);
+        }
+        self.add(key, sorted.missing.iter().copied());
+        self.update_servers(key, &sorted.changed);
+        match at_once {
+            Some(at_once) => self.remove_at_once(wanted, &sorted.leaving, at_once),
+            None if drains => self.drain(&target, &sorted.leaving, then),
+            None => {}
+        }
+        self.update_service(update, present);
+    }
+
+    fn update_service(
+        &mut self,
+        update: Option<(VirtualService, Reason)>,
+        present: &VirtualService,
+    ) {
+        if let Some((target, reason)) = update {
+            let before = Before::Service(Box::new(present.clone()));
+            self.push(Operation::UpdateService(target), before, reason);
+        }
+    }
+
+    /// Updates servers: first those that get connections afterwards.
+    fn update_servers(&mut self, key: ServiceKey, changed: &[(&RealServer, RealServer)]) {
+        for gets_connections in [true, false] {
+            for (present, target) in changed {
+                if (target.weight > 0) != gets_connections {
+                    continue;
+                }
+                let returns = present.weight == 0
+                    && target.weight > 0
+                    && self.record.drains().get(&key, present.address).is_some();
+                let reason = match returns {
+                    true => Reason::Returns,
+                    false => Reason::Differs,
+                };
+                let before = Before::Server((*present).clone());
+                self.push(Operation::UpdateServer(key, target.clone()), before, reason);
+            }
+        }
+    }
+
+    /// Returns the reason why servers of a service are removed at once, if they are. `others` says
+    /// whether other servers get the new connections.
+    fn at_once(&self, service: &VirtualService, others: bool) -> Option<AtOnce> {
+        let protocol = service.key.protocol();
+        let is_udp = protocol == Some(Protocol::UDP);
+        if self.policy.drain_time.is_zero() {
+            Some(AtOnce::Policy)
+        } else if service.one_packet && (is_udp || protocol.is_none()) {
+            Some(AtOnce::OnePacket)
+        } else if is_udp && !self.policy.drain_udp {
+            Some(AtOnce::Udp)
+        } else if service.scheduler == Scheduler::DestinationHashing && others {
+            Some(AtOnce::Scheduler)
+        } else {
+            None
+        }
+    }
+
+    fn remove_at_once(
+        &mut self,
+        service: &VirtualService,
+        leaving: &[&ServerInfo],
+        at_once: AtOnce,
+    ) {
+        if at_once == AtOnce::Scheduler {
+            let counts = leaving.iter().map(|it| self.policy.wait_for.count(it));
+            self.plan.warnings.push(Warning::CannotDrain {
+                service: service.key,
+                scheduler: service.scheduler,
+                connections: counts.sum(),
+            });
+        }
+        for server in leaving {
+            let operation = Operation::RemoveServer(service.key, server.config.address);
+            let before = Before::Server(server.config.clone());
+            self.push(operation, before, Reason::Unwanted(at_once));
+        }
+    }
+
+    fn drain(&mut self, service: &VirtualService, leaving: &[&ServerInfo], then: Then) {
+        let key = service.key;
+        let mut servers = Vec::with_capacity(leaving.len());
+        for server in leaving {
+            let (address, weight) = (server.config.address, server.config.weight);
+            let step = (weight > 0).then_some(self.plan.steps.len());
+            if step.is_some() {
+                let before = Before::Server(server.config.clone());
+                let operation = Operation::UpdateServer(key, server.config.clone().weight(0));
+                self.push(operation, before, Reason::Drains);
+            }
+            servers.push(DrainingServer {
+                address,
+                weight,
+                step,
+            });
+        }
+        let persistent = service.persistence.is_some();
+        if persistent && !self.expires_templates && servers.iter().any(|it| it.step.is_some()) {
+            self.plan
+                .warnings
+                .push(Warning::ClientsComeBack { service: key });
+        }
+        self.plan.draining.push(DrainingService {
+            service: key,
+            servers,
+            persistent,
+            then,
+        });
+    }
+
+    /// Removes a service that is not wanted, or those of its servers that belong to the program.
+    pub(super) fn remove(mut self, entry: &TableEntry) {
+        let service = &entry.service.config;
+        let (leaving, others): (Vec<_>, Vec<_>) =
+            entry.servers.iter().partition(|it| self.owned.contains(it));
+        self.note_gone(service.key, &[], &entry.servers);
+        if !others.is_empty() {
+            self.leave(service.key, None, LeftAloneReason::HoldsOthers);
+        }
+        let cut = (!self.policy.drain_unwanted_services).then_some(AtOnce::Policy);
+        let is_shared = !others.is_empty();
+        let at_once = match entry.servers.is_empty() {
+            true => Some(AtOnce::Empty),
+            false => cut.or_else(|| self.at_once(service, is_shared)),
+        };
+        match at_once {
+            None if leaving.is_empty() => {}
+            None => {
+                let then = match is_shared {
+                    true => Then::Nothing,
+                    false => Then::RemoveService,
+                };
+                self.drain(service, &leaving, then);
+            }
+            Some(at_once) if is_shared => self.remove_at_once(service, &leaving, at_once),
+            Some(at_once) => {
+                let servers = leaving.iter().map(|it| it.config.clone()).collect();
+                let before = Before::Entry(Box::new(service.clone()), servers);
+                let operation = Operation::RemoveService(service.key);
+                self.push(operation, before, Reason::Unwanted(at_once));
+            }
+        }
+    }
+
+    /// Notes the recorded servers that are neither wanted nor present.
+    fn note_gone(&mut self, key: ServiceKey, wanted: &[WantedServer], present: &[ServerInfo]) {
+        let Some(recorded) = self.owned.recorded.filter(|it| !it.is_empty()) else {
+            return;
+        };
+        let wanted = wanted.iter().map(|it| it.config.address);
+        let present = present.iter().map(|it| it.config.address);
+        let known: HashSet<_> = wanted.chain(present).collect();
+        let gone = recorded.iter().filter(|it| !known.contains(it));
+        let gone = gone.map(|address| Object::server(key, *address));
+        self.plan.gone.extend(gone);
+    }
+}
+
+/// The flag of `sh` and `mh` by which they use another server than one of weight 0.
+const FALLBACK: SchedulerFlags = SchedulerFlags::SH_FALLBACK;
+
+/// Returns true if the scheduler of a service never selects a server of weight 0.
+fn respects_weights(service: &VirtualService) -> bool {
+    match service.scheduler {
+        Scheduler::DestinationHashing => false,
+        Scheduler::SourceHashing | Scheduler::MaglevHashing => {
+            service.scheduler_flags.contains(FALLBACK)
+        }
+        _ => true,
+    }
+}
+
+/// Finds servers by their address.
+struct Finder<'a> {
+    servers: &'a [ServerInfo],
+    /// The index of each address, if there are many. It is built when it is first needed.
+    index: Option<HashMap<SocketAddr, usize>>,
+}
+
+impl<'a> Finder<'a> {
+    /// Up to this number, each server is compared.
+    const FEW: usize = 16;
+
+    fn new(servers: &'a [ServerInfo]) -> Self {
+        Self {
+            servers,
+            index: None,
+        }
+    }
+
+    /// Returns the index of the server with an address. `position` is that of the wanted server.
+    fn find(&mut self, address: SocketAddr, position: usize) -> Option<usize> {
+        let servers = self.servers;
+        let is_at = |index: &usize| {
+            servers
+                .get(*index)
+                .is_some_and(|it| it.config.address == address)
+        };
+        // The kernel lists the server first that was added last.
+        let from_end = servers.len().checked_sub(position + 1);
+        if let Some(index) = from_end.filter(is_at).or(Some(position).filter(is_at)) {
+            return Some(index);
+        }
+        if servers.len() <= Self::FEW {
+            return (0..servers.len()).find(is_at);
+        }
+        let addresses = servers.iter().map(|it| it.config.address);
+        let index = self
+            .index
+            .get_or_insert_with(|| addresses.zip(0..).collect());
+        index.get(&address).copied()
+    }
+}
