@@ -1,6 +1,7 @@
 //! Sets and entries as text. No kernel is needed.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use ipvset::Family;
 use ipvset::ipset::text::{Line, Reader, Writer};
@@ -92,7 +93,12 @@ fn typed_text_is_what_the_builders_make() {
         .parse()
         .unwrap();
     let built = IpSet::<HashNetPort>::new("web").unwrap();
-    let built = built.inet6().maxelem(10).timeout(5).comments().forceadd();
+    let built = built
+        .inet6()
+        .maxelem(10)
+        .timeout(Duration::from_secs(5))
+        .comments()
+        .forceadd();
     let built = built.bucketsize(4).initval(1);
     assert!(set == built);
     assert_eq!(
@@ -113,7 +119,7 @@ fn typed_text_is_what_the_builders_make() {
     assert_eq!(
         entry("10.0.0.1,TCP:80 timeout 0x10 comment \"\" skbmark 0x1/0x3 skbprio 1:a0"),
         Entry::new((address, tcp(80)))
-            .timeout(16)
+            .timeout(Duration::from_secs(16))
             .comment("")
             .skbmark(ipvset::ipset::SkbMark { mark: 1, mask: 3 })
             .skbprio(1, 0xa0)
@@ -127,7 +133,7 @@ fn typed_text_is_what_the_builders_make() {
 
     let entry: Entry<ListSet> = "a before b timeout 3".parse().unwrap();
     let member = Member::new("a").unwrap().before("b").unwrap();
-    assert_eq!(entry, Entry::new(member).timeout(3));
+    assert_eq!(entry, Entry::new(member).timeout(Duration::from_secs(3)));
     assert_eq!(
         "a,before,b timeout 3".parse::<Entry<ListSet>>().unwrap(),
         entry
@@ -665,6 +671,12 @@ fn entries_can_be_gathered_in_a_hash_set() {
     use ipvset::ipset::{Entry, HashIp};
     use std::collections::HashSet;
     let entry = |last| Entry::<HashIp>::from(std::net::Ipv4Addr::new(10, 0, 0, last));
-    let all: HashSet<_> = [entry(1), entry(2), entry(1), entry(2).timeout(7)].into();
+    let all: HashSet<_> = [
+        entry(1),
+        entry(2),
+        entry(1),
+        entry(2).timeout(Duration::from_secs(7)),
+    ]
+    .into();
     assert_eq!(all.len(), 3);
 }

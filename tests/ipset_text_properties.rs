@@ -11,6 +11,7 @@ use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::select;
+use std::time::Duration;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, max_global_rejects: 100_000, ..Default::default() })]
@@ -46,10 +47,10 @@ proptest! {
 
     #[test]
     fn typed_entries_have_the_same_text(
-        address in v4(), port in port(), net in network(Family::Ipv4), timeout in of(0..9u32),
+        address in v4(), port in port(), net in network(Family::Ipv4), timeout in of(0..9u64),
     ) {
         let mut entry = Entry::<HashIpPortNet>::new((address, port, net));
-        entry.options_mut().timeout = timeout;
+        entry.options_mut().timeout = timeout.map(Duration::from_secs);
         let read: Entry<HashIpPortNet> = entry.to_string().parse()?;
         prop_assert_eq!(&read, &entry);
         let set = IpSet::<HashIpPortNet>::new("s")?;

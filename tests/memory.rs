@@ -5,6 +5,7 @@ use ipvset::OnFailure;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use ipnet::Ipv4Net;
 use ipvset::ipset::{
@@ -73,7 +74,7 @@ fn network(number: u32) -> Ipv4Net {
 /// An entry of the shape that has most parts, with all options that need no memory.
 fn full(number: u32) -> Entry<HashIpPortIp> {
     Entry::new((host(number), tcp(8080), host(0)))
-        .timeout(60)
+        .timeout(Duration::from_secs(60))
         .counters(1, 60)
         .skbmark(7)
         .skbprio(1, 2)

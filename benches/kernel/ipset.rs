@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::net::Ipv4Addr;
 use std::process::Command;
+use std::time::Duration;
 
 use ipnet::Ipv4Net;
 use ipvset::ipset::{
@@ -136,7 +137,7 @@ fn warm_up<T: Shape>(sets: &mut IpSets) -> Outcome {
 /// All that an entry can have beside its elements in a set with timeout, counters and comments.
 fn with_everything<T: Shape>(number: u32) -> Entry<T> {
     T::entry(number)
-        .timeout(3600)
+        .timeout(Duration::from_secs(3600))
         .counters(1, 60)
         .comment("seen on the gateway")
 }
@@ -162,7 +163,11 @@ impl<T: Shape> Contest<T> {
         let run = match job {
             "add" => self.change(contender, T::entry, "add"),
             "add with everything" => {
-                self.set = self.set.timeout(0).counters().comments();
+                self.set = self
+                    .set
+                    .timeout(Duration::from_secs(0))
+                    .counters()
+                    .comments();
                 self.change(contender, with_everything, "add")
             }
             "remove" => {

@@ -6,16 +6,17 @@
 //!
 //! ```no_run
 //! use std::net::Ipv4Addr;
+//! use std::time::Duration;
 //!
 //! use ipvset::ipset::{Entry, HashIp, IpSet, IpSets};
 //!
 //! fn main() -> ipvset::Result<()> {
 //!     let mut sets = IpSets::connect()?;
-//!     let blocked = IpSet::<HashIp>::new("blocked")?.timeout(600).comments();
+//!     let blocked = IpSet::<HashIp>::new("blocked")?.timeout(Duration::from_secs(600)).comments();
 //!     sets.create(&blocked)?;
 //!     sets.add(&blocked, Ipv4Addr::new(192, 0, 2, 7))?; // vanishes after 600 seconds
 //!     let scanner = Entry::<HashIp>::new(Ipv4Addr::new(192, 0, 2, 9));
-//!     sets.add(&blocked, scanner.timeout(3600).comment("scans ports"))?;
+//!     sets.add(&blocked, scanner.timeout(Duration::from_secs(3600)).comment("scans ports"))?;
 //!     for entry in sets.list(&blocked)? {
 //!         println!("{}", entry?); // 192.0.2.9 timeout 3600 comment "scans ports"
 //!     }

@@ -184,7 +184,7 @@ fn typed_sets_and_entries() {
     let set = IpSet::<HashNetPort>::new("allowed")
         .unwrap()
         .inet6()
-        .timeout(3600)
+        .timeout(Duration::from_secs(3600))
         .counters();
     same(
         set,
@@ -198,7 +198,7 @@ fn typed_sets_and_entries() {
     );
     let net: ipnet::IpNet = ip("2001:db8::/32");
     let entry = Entry::<HashNetPort>::new((net, tcp(8000..=8080)))
-        .timeout(60)
+        .timeout(Duration::from_secs(60))
         .comment("our \u{fc}");
     same(
         entry,
@@ -248,7 +248,7 @@ fn what_is_known_at_run_time_only() {
         .into_iter()
         .collect();
     same(
-        AnyEntry::new(value).timeout(0),
+        AnyEntry::new(value).timeout(Duration::from_secs(0)),
         json!({
             "value": [{"addresses": "10.0.0.1"}, {"port": "icmp:echo-request"}],
             "timeout": 0,
@@ -395,7 +395,8 @@ fn odd_names_come_back_as_they_were() {
             if port {
                 interface = interface.physdev();
             }
-            let entry = Entry::<HashNetIface>::new((address, interface)).timeout(5);
+            let entry =
+                Entry::<HashNetIface>::new((address, interface)).timeout(Duration::from_secs(5));
             let form = to_value(&entry).unwrap();
             assert_eq!(
                 from_value::<Entry<HashNetIface>>(form.clone()).unwrap(),

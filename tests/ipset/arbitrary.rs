@@ -1,6 +1,7 @@
 //! Sets and entries of every type, with every option, as proptest makes them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use ipvset::Family;
@@ -134,7 +135,8 @@ pub(crate) fn set() -> impl Strategy<Value = AnySet> {
             let mut set = AnySet::untyped(name, kind).unwrap();
             let word = kind.name();
             let options = set.options_mut();
-            (options.timeout, options.counters) = (common.0, flags.0);
+            let seconds = |it: u32| Duration::from_secs(it.into());
+            (options.timeout, options.counters) = (common.0.map(seconds), flags.0);
             (options.comment, options.skbinfo) = (flags.1, flags.2);
             if word.starts_with("hash") {
                 (options.hashsize, options.maxelem) = (hash.1, hash.2);
@@ -214,7 +216,7 @@ pub(crate) fn entry(set: AnySet) -> impl Strategy<Value = (AnySet, AnyEntry)> {
             let value: AnyValue = value.into_iter().collect();
             let mut entry = AnyEntry::from(value);
             let options = entry.options_mut();
-            options.timeout = timeout;
+            options.timeout = timeout.map(|it| Duration::from_secs(u64::from(it)));
             if let Some((packets, bytes)) = counters {
                 (options.packets, options.bytes) = (Some(packets), Some(bytes));
             }

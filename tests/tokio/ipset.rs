@@ -2,6 +2,7 @@
 
 use ipvset::OnFailure;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use ipvset::Namespace;
 use ipvset::ipset::{AnyType, Entry, HashIp, HashNet, IpSet, ListSet, MAX_TIMEOUT, SetOrEntry};
@@ -32,14 +33,26 @@ fn address(number: u32) -> Ipv4Addr {
 
 async fn what_is_written_is_what_the_tool_prints() -> Result {
     let mut sets = IpSets::connect().await?;
-    let nets = IpSet::<HashNet>::new("nets")?.timeout(300).comments();
+    let nets = IpSet::<HashNet>::new("nets")?
+        .timeout(Duration::from_secs(300))
+        .comments();
     sets.create(&nets).await?;
     let net: ipnet::Ipv4Net = "10.0.0.0/8".parse()?;
     let hole: ipnet::Ipv4Net = "10.1.0.0/16".parse()?;
-    sets.add(&nets, Entry::<HashNet>::new(net).timeout(0).comment("ours"))
-        .await?;
-    sets.put(&nets, Entry::<HashNet>::new(hole).timeout(0).nomatch())
-        .await?;
+    sets.add(
+        &nets,
+        Entry::<HashNet>::new(net)
+            .timeout(Duration::from_secs(0))
+            .comment("ours"),
+    )
+    .await?;
+    sets.put(
+        &nets,
+        Entry::<HashNet>::new(hole)
+            .timeout(Duration::from_secs(0))
+            .nomatch(),
+    )
+    .await?;
     assert!(sets.test(&nets, Ipv4Addr::new(10, 2, 0, 1)).await?);
     assert!(!sets.test(&nets, Ipv4Addr::new(10, 1, 0, 1)).await?);
     let lines = saved("nets")?;
@@ -62,7 +75,8 @@ async fn what_is_written_is_what_the_tool_prints() -> Result {
 
 async fn what_the_tool_made_is_read() -> Result {
     let text = format!(
-        "create it hash:ip timeout {MAX_TIMEOUT} counters\nadd it 10.0.0.7 timeout 0 packets 3 bytes 4\n"
+        "create it hash:ip timeout {} counters\nadd it 10.0.0.7 timeout 0 packets 3 bytes 4\n",
+        MAX_TIMEOUT.as_secs()
     );
     lab::tool_with_input("ipset", ["restore"], &text)?;
     let mut sets = IpSets::connect().await?;
@@ -73,7 +87,9 @@ async fn what_the_tool_made_is_read() -> Result {
     let entry = entries.next().await.ok_or("no entry")??;
     assert_eq!(
         entry,
-        Entry::<HashIp>::new(address(7)).timeout(0).counters(3, 4)
+        Entry::<HashIp>::new(address(7))
+            .timeout(Duration::from_secs(0))
+            .counters(3, 4)
     );
     assert!(entries.next().await.is_none() && entries.next().await.is_none());
     Ok(())

@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::time::Duration;
 
 use super::element::{Dimension, Fields};
 use super::types::Definition;
@@ -20,9 +21,10 @@ use crate::wire::{Attributes, Malformed, ROOM, Room, Writer};
 /// ```
 /// use ipvset::ipset::{Entry, HashIpPort, tcp};
 /// use std::net::Ipv4Addr;
+/// use std::time::Duration;
 ///
 /// let web = (Ipv4Addr::new(10, 0, 0, 11), tcp(8080));
-/// let entry = Entry::<HashIpPort>::new(web).timeout(300).comment("web");
+/// let entry = Entry::<HashIpPort>::new(web).timeout(Duration::from_secs(300)).comment("web");
 /// assert_eq!(entry.to_string(), "10.0.0.11,tcp:8080 timeout 300 comment \"web\"");
 /// ```
 ///
@@ -44,9 +46,15 @@ pub struct Entry<T: SetType> {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct EntryOptions {
-    /// The time until the entry vanishes, in seconds, at most [`MAX_TIMEOUT`]. With 0 it stays.
-    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
-    pub timeout: Option<u32>,
+    /// The time until the entry vanishes: whole seconds, at most [`MAX_TIMEOUT`]. With 0 it stays.
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            with = "crate::serde::optional_seconds",
+            skip_serializing_if = "Option::is_none"
+        )
+    )]
+    pub timeout: Option<Duration>,
     /// The number of packets that matched the entry.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub packets: Option<u64>,
@@ -149,8 +157,7 @@ impl EntryOptions {
             return Ok(());
         }
         if let Some(timeout) = self.timeout {
-            check_timeout(timeout)?;
-            encoder.writer.u32_net(data::TIMEOUT, timeout);
+            encoder.writer.u32_net(data::TIMEOUT, seconds(timeout)?);
         }
         if counted || self.packets.is_some() || self.bytes.is_some() {
             if self.bytes == Some(NOT_GIVEN) || self.packets == Some(NOT_GIVEN) {
@@ -193,7 +200,9 @@ impl EntryOptions {
         for attribute in entry {
             let it = attribute?;
             match it.kind() {
-                data::TIMEOUT => options.timeout = Some(it.u32_flagged()?),
+                data::TIMEOUT => {
+                    options.timeout = Some(Duration::from_secs(it.u32_flagged()?.into()))
+                }
                 data::BYTES => options.bytes = Some(it.u64_be()?),
                 data::PACKETS => options.packets = Some(it.u64_be()?),
                 data::COMMENT => options.comment = Some(it.c_string().into()),
@@ -240,17 +249,28 @@ impl fmt::Debug for EntryOptions {
     }
 }
 
+/// Returns the number of seconds of a timeout. Refuses one that the kernel cannot store.
 #[inline]
-pub(crate) fn check_timeout(timeout: u32) -> Result<(), Refusal> {
-    if timeout > MAX_TIMEOUT {
-        return Err(Refusal::new(format!(
-            "a timeout of {timeout} s: {MAX_TIMEOUT} s is the limit"
-        )));
+pub(crate) fn seconds(timeout: Duration) -> Result<u32, Refusal> {
+    if timeout > MAX_TIMEOUT || timeout.subsec_nanos() != 0 {
+        return Err(Refusal::timeout(timeout));
     }
-    Ok(())
+    Ok(timeout.as_secs() as u32)
 }
 
 impl Refusal {
+    #[cold]
+    fn timeout(timeout: Duration) -> Self {
+        let most = MAX_TIMEOUT.as_secs();
+        Self::new(match timeout > MAX_TIMEOUT {
+            true => format!(
+                "a timeout of {} s: {most} s is the limit",
+                timeout.as_secs()
+            ),
+            false => format!("a timeout of {timeout:?} is not a number of whole seconds"),
+        })
+    }
+
     #[cold]
     fn no_exceptions(definition: &Definition) -> Self {
         let name = definition.name;
@@ -326,13 +346,13 @@ impl<T: SetType> Entry<T> {
         &mut self.options
     }
 
-    /// Sets the time until the entry vanishes, in seconds, at most [`MAX_TIMEOUT`]. With 0 it
+    /// Sets the time until the entry vanishes: whole seconds, at most [`MAX_TIMEOUT`]. With 0 it
     /// stays.
     ///
     /// The set has to be created with a [`timeout`](IpSet::timeout).
     #[must_use]
-    pub fn timeout(mut self, seconds: u32) -> Self {
-        self.options.timeout = Some(seconds);
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout = Some(timeout);
         self
     }
 

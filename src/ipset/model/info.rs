@@ -1,5 +1,6 @@
 use std::net::IpAddr;
 use std::ops::Range;
+use std::time::Duration;
 
 use ipnet::Ipv4Net;
 
@@ -121,7 +122,10 @@ impl Header<'_> {
                 data::CIDR => prefix = Some(attribute.u8()?),
                 data::PORT => first_port = Some(attribute.u16_be()?),
                 data::PORT_TO => last_port = Some(attribute.u16_be()?),
-                data::TIMEOUT => options.timeout = Some(attribute.u32_flagged()?),
+                data::TIMEOUT => {
+                    let seconds = attribute.u32_flagged()?;
+                    options.timeout = Some(Duration::from_secs(seconds.into()));
+                }
                 data::CADT_FLAGS => set_flags(&mut options, attribute.u32_flagged()?),
                 create::MARKMASK => options.markmask = Some(attribute.u32_flagged()?),
                 create::BITMASK => options.bitmask = Some(address(&attribute)?),

@@ -1,8 +1,9 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use super::element::{ipv4_nest, ipv6_nest};
-use super::entry::check_timeout;
+use super::entry::seconds;
 use super::types::{Definition, Families, Takes};
 use crate::Family;
 use crate::ipset::message::attr::{cadt_flag, create, data};
@@ -10,11 +11,11 @@ use crate::ipset::message::encode::Refusal;
 use crate::ipset::{Ipv4Range, PortRange};
 use crate::wire::{Buffer, Writer};
 
-/// The longest timeout, in seconds: 2,147,483, which is nearly 25 days.
+/// The longest timeout of an entry: 2,147,483 seconds, which is nearly 25 days.
 ///
 /// The kernel silently shortens longer timeouts (`ip_set_timeout_uget` in
 /// include/linux/netfilter/ipset/ip_set.h), so this crate refuses them.
-pub const MAX_TIMEOUT: u32 = (u32::MAX >> 1) / 1000;
+pub const MAX_TIMEOUT: Duration = Duration::from_secs((u32::MAX as u64 >> 1) / 1000);
 
 /// The limit for the number of elements of a bitmap, `IPSET_BITMAP_MAX_RANGE`.
 const MAX_BITMAP: u64 = 0x1_0000;
@@ -122,10 +123,16 @@ pub struct CreateOptions {
     /// The size of a list. The default is 8.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub size: Option<u32>,
-    /// The default timeout of entries, in seconds. With 0 they stay for ever. With `None` entries
-    /// have no timeouts at all.
-    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
-    pub timeout: Option<u32>,
+    /// The default timeout of entries, in whole seconds. With 0 they stay for ever. With `None`
+    /// entries have no timeouts at all.
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            with = "crate::serde::optional_seconds",
+            skip_serializing_if = "Option::is_none"
+        )
+    )]
+    pub timeout: Option<Duration>,
     /// Whether entries have counters.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
     pub counters: bool,
@@ -163,7 +170,7 @@ impl CreateOptions {
     pub(crate) fn check(&self, definition: &Definition) -> Result<(), Refusal> {
         self.check_kinds(definition)?;
         if let Some(timeout) = self.timeout {
-            check_timeout(timeout)?;
+            seconds(timeout)?;
         }
         self.check_hash()?;
         self.check_masks()?;
@@ -315,7 +322,7 @@ impl CreateOptions {
             (create::INITVAL, self.initval),
             (create::MARKMASK, self.markmask),
             (create::SIZE, self.size),
-            (data::TIMEOUT, self.timeout),
+            (data::TIMEOUT, self.timeout.and_then(|it| seconds(it).ok())),
         ];
         for (kind, value) in u32_net {
             if let Some(value) = value {
@@ -388,6 +395,7 @@ impl CreateOptions {
             list.then_some(it.size.unwrap_or(8))
         };
         let family = |it: &Self| Some(it.family);
+        let secs = |it: &Self| it.timeout.map(|it| it.as_secs());
         one("family", &family(there), &family(self))
             .or_else(|| one("range", &there.range, &self.range))
             .or_else(|| one("maxelem", &maxelem(there), &maxelem(self)))
@@ -400,7 +408,7 @@ impl CreateOptions {
                 let mask = |it: &Self| it.markmask.filter(|mask| *mask != u32::MAX);
                 one("markmask", &mask(there), &mask(self))
             })
-            .or_else(|| one("timeout", &there.timeout, &self.timeout))
+            .or_else(|| one("timeout", &secs(there), &secs(self)))
             .or_else(|| flag("counters", there.counters, self.counters))
             .or_else(|| flag("comments", there.comment, self.comment))
             .or_else(|| flag("skbinfo", there.skbinfo, self.skbinfo))

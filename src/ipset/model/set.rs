@@ -1,5 +1,6 @@
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::options::number;
 use super::types::{Definition, Families};
@@ -19,13 +20,15 @@ use crate::{Error, Result};
 /// [`IpSets`](crate::ipset::IpSets) do.
 ///
 /// ```
+/// use std::time::Duration;
+///
 /// use ipvset::ipset::{HashNetPort, IpSet};
 ///
 /// let allowed = IpSet::<HashNetPort>::new("allowed")?
 ///     .inet6()
 ///     .maxelem(1_000_000)
 ///     .hashsize(1 << 18)
-///     .timeout(3600)
+///     .timeout(Duration::from_secs(3600))
 ///     .counters();
 /// # Ok::<(), ipvset::Error>(())
 /// ```
@@ -146,13 +149,14 @@ impl<T: SetType> IpSet<T> {
         IpSet::from_parts(self.name, AnyType::of(&self.kind), self.options.clone())
     }
 
-    /// Creates the set with timeouts, and sets the default timeout of its entries in seconds.
+    /// Creates the set with timeouts, and sets the default timeout of its entries.
     ///
     /// An entry vanishes when its timeout is over. With 0, entries stay that are added without a
-    /// timeout of their own. The limit is [`MAX_TIMEOUT`](crate::ipset::MAX_TIMEOUT).
+    /// timeout of their own. A timeout is a number of whole seconds. The limit is
+    /// [`MAX_TIMEOUT`](crate::ipset::MAX_TIMEOUT).
     #[must_use]
-    pub fn timeout(mut self, seconds: u32) -> Self {
-        self.options.timeout = Some(seconds);
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout = Some(timeout);
         self
     }
 

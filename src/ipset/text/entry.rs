@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::{self, FromStr};
+use std::time::Duration;
 
 use super::element::{Context, Parts};
 use super::options::{OptionName, OptionText, unknown, without_dashes};
@@ -77,6 +78,13 @@ impl<T: SetType> Entry<T> {
         if !has_one_family(self.value()) {
             return Some("the ipset tool refuses files with ICMP of the other family");
         }
+        if self
+            .options()
+            .timeout
+            .is_some_and(|it| it.subsec_nanos() != 0)
+        {
+            return Some("a line of text carries whole seconds only");
+        }
         let comment = self.options().comment_bytes()?;
         (!is_plain_comment(comment)).then_some("a line of text cannot carry the comment")
     }
@@ -90,7 +98,7 @@ impl<T: SetType> Entry<T> {
         ) -> fmt::Result {
             value.map_or(Ok(()), |value| each(name, Some(Value::Other(&value))))
         }
-        given(each, "timeout", options.timeout)?;
+        given(each, "timeout", options.timeout.map(|it| it.as_secs_f64()))?;
         if options.nomatch {
             each("nomatch", None)?;
         }
@@ -278,8 +286,9 @@ impl Rest {
         let twice = match name {
             b"timeout" => {
                 let timeout = words.expect("the timeout")?;
-                let timeout = timeout.number(0, MAX_TIMEOUT.into())?;
-                options.timeout.replace(timeout as u32).is_some()
+                let timeout = timeout.number(0, MAX_TIMEOUT.as_secs())?;
+                let timeout = Duration::from_secs(timeout);
+                options.timeout.replace(timeout).is_some()
             }
             b"packets" => {
                 let packets = words.expect("the number of packets")?;

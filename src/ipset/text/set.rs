@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::element::{Context, print_address, read_address, read_addresses, read_plain_ports};
 use super::legacy::Legacy;
@@ -110,7 +111,10 @@ fn options(
     .into_iter()
     .chain(early)
     .chain([
-        number("timeout", options.timeout),
+        text(
+            "timeout",
+            options.timeout.map(|it| it.as_secs_f64().to_string()),
+        ),
         flag("counters", options.counters),
         flag("comment", options.comment),
         flag("forceadd", options.forceadd),
@@ -152,8 +156,9 @@ impl<'a> OptionReader<'a, '_> {
         let options = &mut self.options;
         let twice = match name {
             b"timeout" => {
-                let value = number(0, crate::ipset::MAX_TIMEOUT.into())? as u32;
-                options.timeout.replace(value).is_some()
+                let seconds = number(0, crate::ipset::MAX_TIMEOUT.as_secs())?;
+                let timeout = Duration::from_secs(seconds);
+                options.timeout.replace(timeout).is_some()
             }
             // The tool accepts flags twice.
             b"counters" => {

@@ -2,6 +2,7 @@
 
 use ipvset::{FailedChange, OnFailure};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use ipvset::ErrorKind;
 use ipvset::ipset::*;
@@ -422,14 +423,14 @@ fn untyped_entries_with_options() -> Result {
     let mut sets = IpSets::connect()?;
     let set = AnySet::untyped("bulk", "hash:net,port".parse()?)?
         .inet6()
-        .timeout(0)
+        .timeout(Duration::from_secs(0))
         .comments()
         .counters();
     sets.create(&set)?;
     let entry = |number: u16| {
         let net = ipnet::Ipv6Net::new_assert(Ipv6Addr::new(0x2001, number, 0, 0, 0, 0, 0, 0), 32);
         AnyEntry::new((net, udp(number)))
-            .timeout(0)
+            .timeout(Duration::from_secs(0))
             .counters(number.into(), 1)
             .comment("x".repeat(255))
     };
@@ -511,7 +512,7 @@ fn a_replaced_set_keeps_its_options() -> Result {
     let mut sets = IpSets::connect()?;
     let made = IpSet::<HashNet>::new("bulk")?
         .inet6()
-        .timeout(77)
+        .timeout(Duration::from_secs(77))
         .maxelem(999)
         .counters()
         .comments()

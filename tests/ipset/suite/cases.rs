@@ -8,6 +8,7 @@ use ipvset::ipset::{
     Member, OptionalMac, PortRange, SetName, SetOrEntry, SetType, icmp, icmpv6, protocol, sctp,
     tcp, udp, udplite,
 };
+use std::time::Duration;
 
 use super::common::{
     Line, Outcome, create_line, create_text, entry_line, entry_options, ip, kept, listed, mac, net,
@@ -469,11 +470,11 @@ const VARIANTS: &[Variant] = &[
     },
     Variant {
         name: "timeout",
-        set: |it| it.timeout = Some(7000),
+        set: |it| it.timeout = Some(Duration::from_secs(7000)),
     },
     Variant {
         name: "no-timeout",
-        set: |it| it.timeout = Some(0),
+        set: |it| it.timeout = Some(Duration::from_secs(0)),
     },
     Variant {
         name: "counters",
@@ -520,7 +521,7 @@ const VARIANTS: &[Variant] = &[
     Variant {
         name: "everything",
         set: |it| {
-            it.timeout = Some(3000);
+            it.timeout = Some(Duration::from_secs(3000));
             (it.packets, it.bytes) = (Some(1), Some(60));
             it.set_comment("all of it");
             it.skbmark = Some(1.into());
@@ -532,7 +533,11 @@ const VARIANTS: &[Variant] = &[
 
 /// A set that keeps all that entries can have.
 fn keeping_everything<T: SetType>(set: &IpSet<T>) -> IpSet<T> {
-    set.clone().timeout(5000).counters().comments().skbinfo()
+    set.clone()
+        .timeout(Duration::from_secs(5000))
+        .counters()
+        .comments()
+        .skbinfo()
 }
 
 fn prepare<T: SetType>(case: &Case<T>) -> Outcome {
@@ -714,7 +719,7 @@ fn written_by_the_tool<T: SetType + Default>(case: Case<T>) -> Outcome {
     for variant in VARIANTS {
         let found = sets.get::<T>(variant.name)?;
         assert_eq!(create_line(&create_text(&found)), saved[variant.name].0);
-        assert_eq!(found.options().timeout, Some(5000));
+        assert_eq!(found.options().timeout, Some(Duration::from_secs(5000)));
         assert_eq!(sets.info(&found)?.set, Some(found.untype()));
         check_listing(&mut sets, &found, &case.samples, variant)?;
         assert_eq!(
@@ -742,7 +747,7 @@ fn remove<T: SetType>(
     let removed = sets.remove(set, sample.typed.clone());
     let there = kept(sample.typed.with(variant), set.options());
     let open = set.type_name() == "bitmap:ip,mac" && !sample.text.contains(',');
-    if open && there.options().timeout != Some(0) {
+    if open && there.options().timeout != Some(Duration::from_secs(0)) {
         // While the MAC address is open, the kernel takes the timeout for one that is over: it
         // removes the entry and says that it was not there.
         assert!(removed.is_err_and(|error| error.is_not_found()));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Debug;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use ipnet::IpNet;
 use ipvset::Family;
@@ -124,7 +125,8 @@ fn options(words: &[String], creating: bool) -> BTreeMap<String, String> {
         let value = if flag { None } else { words.next() };
         let mut value = value.cloned().unwrap_or_default();
         if name == "timeout" && !creating {
-            value = rounded(value.parse().unwrap()).to_string();
+            let timeout = Duration::from_secs(value.parse().unwrap());
+            value = rounded(timeout).as_secs().to_string();
         }
         options.insert(name.clone(), value);
     }
@@ -133,8 +135,8 @@ fn options(words: &[String], creating: bool) -> BTreeMap<String, String> {
 
 /// The timeouts of these tests are whole thousands of seconds, so that what is left of one after
 /// a moment tells what it was.
-pub(crate) fn rounded(timeout: u32) -> u32 {
-    timeout.div_ceil(1000) * 1000
+pub(crate) fn rounded(timeout: Duration) -> Duration {
+    Duration::from_secs(timeout.as_secs().div_ceil(1000) * 1000)
 }
 
 /// An entry in the tool's syntax, without the set's name.
@@ -276,7 +278,7 @@ pub(crate) fn entry_options(options: &EntryOptions) -> String {
         add("nomatch".into());
     }
     if let Some(timeout) = options.timeout {
-        add(format!("timeout {timeout}"));
+        add(format!("timeout {}", timeout.as_secs()));
     }
     if let Some(packets) = options.packets {
         add(format!("packets {packets}"));
@@ -319,7 +321,7 @@ pub(crate) fn create_text<T: SetType>(set: &IpSet<T>) -> String {
         ("netmask", options.netmask.map(u32::from)),
         ("bucketsize", options.bucketsize.map(u32::from)),
         ("size", options.size),
-        ("timeout", options.timeout),
+        ("timeout", options.timeout.map(|it| it.as_secs() as u32)),
     ];
     for (name, value) in numbers {
         if let Some(value) = value {

@@ -2,6 +2,7 @@
 
 use ipvset::OnFailure;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use ipvset::ipset::*;
 use ipvset::{Error, ErrorKind, Missing};
@@ -82,7 +83,10 @@ fn the_same_set_is_fine_and_another_is_named() -> Result {
     for (other, difference) in [
         (set.clone().maxelem(7), "maxelem 65536 instead of 7"),
         (set.clone().inet6(), "family IPv4 instead of IPv6"),
-        (set.clone().timeout(9), "no timeout instead of 9"),
+        (
+            set.clone().timeout(Duration::from_secs(9)),
+            "no timeout instead of 9",
+        ),
         (set.clone().netmask(24), "no mask instead of netmask 24"),
         (set.clone().counters(), "no counters"),
         (set.clone().comments(), "no comments"),
@@ -319,7 +323,7 @@ fn options_that_the_set_was_created_without() -> Result {
     let (mut sets, set) = connected::<HashIp>("bare")?;
     let entry = || Entry::<HashIp>::new(SERVER);
     for (entry, word) in [
-        (entry().timeout(5), "without timeout"),
+        (entry().timeout(Duration::from_secs(5)), "without timeout"),
         (entry().counters(1, 1), "without counters"),
         (entry().comment("x"), "without comments"),
         (entry().skbmark(1), "without skbinfo"),

@@ -6,6 +6,7 @@ use ipvset::ipset::{
     HashNetPortNet, Interface, IpSet, IpSets, ListSet, Mark, Member, OptionalMac, tcp,
 };
 use lab::Namespace;
+use std::time::Duration;
 
 use super::common::{
     Outcome, created, ip, ipset, kernel_is_at_least, listed, mac, net, range, saved_entries, set,
@@ -118,7 +119,11 @@ fn the_first_packet_tells_the_mac_address() -> Outcome {
         lab::link::up("there")
     })?;
     let all = range("10.0.0.0", "10.0.0.255");
-    let (mut sets, set) = created(set::<BitmapIpMac>().range(all).timeout(5000))?;
+    let (mut sets, set) = created(
+        set::<BitmapIpMac>()
+            .range(all)
+            .timeout(Duration::from_secs(5000)),
+    )?;
     sets.add(&set, (ip("10.0.0.2"), None))?;
     let rule = "-p udp -m set --match-set s src,src -j DROP";
     lab::test::need("firewall rules", lab::Iptables::new()).append("filter", "INPUT", rule)?;
@@ -130,7 +135,7 @@ fn the_first_packet_tells_the_mac_address() -> Outcome {
     loop {
         let entries = listed(&mut sets, &set)?;
         let options = entries[0].options();
-        assert_eq!(options.timeout, Some(5000));
+        assert_eq!(options.timeout, Some(Duration::from_secs(5000)));
         if *entries[0].value() == (ip("10.0.0.2"), OptionalMac(Some(told))) {
             break;
         }

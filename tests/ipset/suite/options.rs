@@ -2,6 +2,7 @@
 //! with bad ones, and those that it does not.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use ipvset::ErrorKind;
 use ipvset::Family;
@@ -71,12 +72,13 @@ impl Choices {
 
 fn choices(name: &str, family: Family) -> Choices {
     let mut all = Choices::default();
+    let longest = MAX_TIMEOUT.as_secs() as u32;
     all.number(
         "timeout",
-        &[0, 1, 3600, MAX_TIMEOUT],
-        &[MAX_TIMEOUT + 1, u32::MAX],
+        &[0, 1, 3600, longest],
+        &[longest + 1, u32::MAX],
         |it, value| {
-            it.timeout = Some(value);
+            it.timeout = Some(Duration::from_secs(value.into()));
         },
     );
     all.number(

@@ -7,6 +7,7 @@ use ipvset::ipset::{
     HashNet, HashNetIface, HashNetNet, HashNetPortNet, Interface, IpSet, IpSets, ListSet, Mark,
     Member, Revision, SetOrEntry, SetType, tcp, udp,
 };
+use std::time::Duration;
 
 use super::common::{
     Outcome, create_line, created, entry_line, kernel_is_at_least, listed, mac, net, range,
@@ -227,15 +228,24 @@ fn forceadd() -> Outcome {
 }
 
 fn timeouts_of_set_and_entry() -> Outcome {
-    let (mut sets, set) = created(set::<HashIp>().timeout(2000))?;
+    let (mut sets, set) = created(set::<HashIp>().timeout(Duration::from_secs(2000)))?;
     sets.add(&set, v4("10.0.0.1"))?;
-    sets.add(&set, Entry::new(v4("10.0.0.2")).timeout(1000))?;
-    sets.add(&set, Entry::new(v4("10.0.0.3")).timeout(0))?;
+    sets.add(
+        &set,
+        Entry::new(v4("10.0.0.2")).timeout(Duration::from_secs(1000)),
+    )?;
+    sets.add(
+        &set,
+        Entry::new(v4("10.0.0.3")).timeout(Duration::from_secs(0)),
+    )?;
     let timeouts: Vec<_> = listed(&mut sets, &set)?
         .iter()
         .map(|entry| entry.options().timeout)
         .collect();
-    assert_eq!(timeouts, [Some(2000), Some(1000), Some(0)]);
+    assert_eq!(
+        timeouts,
+        [2000, 1000, 0].map(|it| Some(Duration::from_secs(it)))
+    );
     assert_eq!(saved_entries("s")?[2], entry_line("10.0.0.3 timeout 0"));
     Ok(())
 }
@@ -403,8 +413,15 @@ fn one_flow_for_every_type() -> Outcome {
 }
 
 fn flow<T: SetType>(sets: &mut IpSets, set: IpSet<T>, entry: impl Into<Entry<T>>) -> Outcome {
-    let set = set.timeout(3000).counters().comments().skbinfo();
-    let entry = entry.into().comment("test comment").timeout(1000);
+    let set = set
+        .timeout(Duration::from_secs(3000))
+        .counters()
+        .comments()
+        .skbinfo();
+    let entry = entry
+        .into()
+        .comment("test comment")
+        .timeout(Duration::from_secs(1000));
     sets.create(&set)?;
     let info = sets.info(&set)?;
     assert_eq!((info.entries, info.references), (Some(0), 0));
@@ -413,7 +430,7 @@ fn flow<T: SetType>(sets: &mut IpSets, set: IpSet<T>, entry: impl Into<Entry<T>>
     let there = listed(sets, &set)?;
     assert_eq!(there.len(), 1);
     assert_eq!(there[0].value(), entry.value());
-    assert_eq!(there[0].options().timeout, Some(1000));
+    assert_eq!(there[0].options().timeout, Some(Duration::from_secs(1000)));
     assert_eq!(
         there[0].options().comment().as_deref(),
         Some("test comment")

@@ -138,8 +138,17 @@ pub(crate) fn tests() -> Vec<Test> {
 
 /// An entry with everything that is added again without anything.
 fn again<T: SetType>(set: IpSet<T>, entry: Entry<T>, text: &str) -> Outcome {
-    let (mut sets, set) = created(set.timeout(9000).counters().comments().skbinfo())?;
-    let full = entry.clone().timeout(3000).counters(5, 500).comment("old");
+    let (mut sets, set) = created(
+        set.timeout(Duration::from_secs(9000))
+            .counters()
+            .comments()
+            .skbinfo(),
+    )?;
+    let full = entry
+        .clone()
+        .timeout(Duration::from_secs(3000))
+        .counters(5, 500)
+        .comment("old");
     let full = full.skbmark(7).skbprio(1, 2).skbqueue(3);
     let line = |options: &str| vec![entry_line(&format!("{text} {options}"))];
     sets.add(&set, full.clone())?;
@@ -155,7 +164,7 @@ fn again<T: SetType>(set: IpSet<T>, entry: Entry<T>, text: &str) -> Outcome {
     sets.put(&set, entry.clone().comment("new"))?;
     let rest = "timeout 9000 packets 5 bytes 500 comment \"new\"";
     assert_eq!(saved_entries("s")?, line(rest));
-    sets.put(&set, entry.clone().timeout(0))?;
+    sets.put(&set, entry.clone().timeout(Duration::from_secs(0)))?;
     assert_eq!(saved_entries("s")?, line("timeout 0 packets 5 bytes 500"));
     // A counter that is given is set, zero too, and the other one stays.
     let mut packets = entry.clone();
@@ -181,7 +190,12 @@ fn reused<T: SetType>(set: IpSet<T>) -> Outcome
 where
     Entry<T>: From<Ipv4Addr>,
 {
-    let (mut sets, set) = created(set.counters().timeout(0).comments().skbinfo())?;
+    let (mut sets, set) = created(
+        set.counters()
+            .timeout(Duration::from_secs(0))
+            .comments()
+            .skbinfo(),
+    )?;
     let address = |number: u32| Entry::<T>::from(Ipv4Addr::from_bits(0x0a00_0000 + number));
     let full = |number| {
         let entry = address(number).counters(5, 500).comment("dead");
@@ -210,7 +224,7 @@ where
     fresh(&mut sets, &set, 1000)?;
     sets.flush(&set)?;
 
-    let dying = |number| full(number).timeout(1);
+    let dying = |number| full(number).timeout(Duration::from_secs(1));
     let outcome = sets.add_all(&set, (1..1000).map(dying), OnFailure::Stop);
     assert_eq!(outcome.into_result()?, 999);
     while sets.list(&set)?.count() > 0 {
@@ -233,7 +247,7 @@ fn fresh<T: SetType>(sets: &mut IpSets, set: &IpSet<T>, count: usize) -> Outcome
         );
         assert_eq!(options.comment(), None);
         assert_eq!((options.skbmark, options.skbqueue), (None, None));
-        assert_eq!(options.timeout, Some(0));
+        assert_eq!(options.timeout, Some(Duration::from_secs(0)));
     }
     Ok(())
 }
@@ -276,7 +290,7 @@ fn renewed<T: SetType>(set: IpSet<T>, entry: fn(u32) -> Entry<T>) -> Outcome {
         ("every other is there", |number| number % 2 == 0),
         ("runs are there", |number| number / 100 % 3 == 1),
     ];
-    let (mut sets, set) = created(set.counters().timeout(9000))?;
+    let (mut sets, set) = created(set.counters().timeout(Duration::from_secs(9000)))?;
     for (pattern, there) in patterns {
         sets.flush(&set)?;
         let of = |dead: bool| (0..COUNT).filter(move |number| there(*number) != dead);
@@ -300,13 +314,15 @@ fn renewed<T: SetType>(set: IpSet<T>, entry: fn(u32) -> Entry<T>) -> Outcome {
             .into_result()?;
         // Each comes twice, and the second time it is there in any case.
         let numbers = (0..COUNT).flat_map(|number| [number, number]);
-        let entries = numbers.map(|number| entry(number).timeout(3000));
+        let entries = numbers.map(|number| entry(number).timeout(Duration::from_secs(3000)));
         let outcome = sets.put_all(&set, entries, OnFailure::Stop);
         assert_eq!(outcome.into_result()?, 2 * COUNT as usize, "{pattern}");
         let mut expected: Vec<_> = (0..COUNT)
             .map(|number| {
                 let (packets, bytes) = if there(number) { kept(number) } else { (0, 0) };
-                entry(number).timeout(3000).counters(packets, bytes)
+                entry(number)
+                    .timeout(Duration::from_secs(3000))
+                    .counters(packets, bytes)
             })
             .collect();
         sort(&mut expected);
@@ -383,7 +399,7 @@ fn a_renewal_that_fails() -> Outcome {
     // A timeout, which the set does not take, in the middle of entries that are there.
     for how in [OnFailure::Stop, OnFailure::Continue] {
         let comes = |number| match number % 10 == 9 {
-            true => entry(number).timeout(5),
+            true => entry(number).timeout(Duration::from_secs(5)),
             false => entry(number),
         };
         let outcome = sets.put_all(&set, (1..=50).map(comes), how);
@@ -412,10 +428,13 @@ fn a_renewal_that_fails() -> Outcome {
 }
 
 fn an_entry_whose_time_is_over_is_gone() -> Outcome {
-    let (mut sets, set) = created(set::<HashIp>().timeout(1))?;
+    let (mut sets, set) = created(set::<HashIp>().timeout(Duration::from_secs(1)))?;
     let address = v4("10.0.0.1");
     sets.add(&set, address)?;
-    sets.add(&set, Entry::new(v4("10.0.0.2")).timeout(0))?;
+    sets.add(
+        &set,
+        Entry::new(v4("10.0.0.2")).timeout(Duration::from_secs(0)),
+    )?;
     while sets.test(&set, address)? {
         sleep(Duration::from_millis(50));
     }
@@ -425,7 +444,7 @@ fn an_entry_whose_time_is_over_is_gone() -> Outcome {
     assert!(missing.is_not_found(), "{missing}");
     // It can be added as if it had never been there, and adding again makes it live on.
     sets.add(&set, address)?;
-    sets.put(&set, Entry::new(address).timeout(5000))?;
+    sets.put(&set, Entry::new(address).timeout(Duration::from_secs(5000)))?;
     assert!(saved_entries("s")?.contains(&entry_line("10.0.0.1 timeout 5000")));
     Ok(())
 }
@@ -435,8 +454,18 @@ fn the_longest_timeout_and_none() -> Outcome {
     sets.add(&set, v4("10.0.0.1"))?;
     let entries: Result<Vec<_>, _> = sets.list(&set)?.collect();
     let left = entries?[0].options().timeout.unwrap_or_default();
-    assert!(left <= MAX_TIMEOUT && left > MAX_TIMEOUT - 1000, "{left}");
-    let error = sets.add(&set, Entry::new(v4("10.0.0.2")).timeout(MAX_TIMEOUT + 1));
+    assert!(
+        left <= MAX_TIMEOUT && left > MAX_TIMEOUT - Duration::from_secs(1000),
+        "{left:?}"
+    );
+    let fraction = Entry::new(v4("10.0.0.2")).timeout(Duration::from_millis(1500));
+    let error = sets.add(&set, fraction).unwrap_err();
+    assert!(error.is_invalid_input(), "{error}");
+    assert!(error.reason().contains("1.5s is not"), "{error}");
+    let error = sets.add(
+        &set,
+        Entry::new(v4("10.0.0.2")).timeout(MAX_TIMEOUT + Duration::from_secs(1)),
+    );
     let error = error.unwrap_err();
     assert!(error.is_invalid_input() && error.ipset_code().is_none());
     assert!(error.to_string().contains("2147483"), "{error}");
@@ -452,12 +481,26 @@ fn the_longest_timeout_and_none() -> Outcome {
 }
 
 fn a_refused_repetition_changes_nothing() -> Outcome {
-    let (mut sets, set) = created(set::<HashIp>().timeout(9000).counters().comments())?;
+    let (mut sets, set) = created(
+        set::<HashIp>()
+            .timeout(Duration::from_secs(9000))
+            .counters()
+            .comments(),
+    )?;
     let entry = || Entry::<HashIp>::new(v4("10.0.0.1"));
-    sets.add(&set, entry().timeout(3000).counters(5, 500).comment("old"))?;
+    sets.add(
+        &set,
+        entry()
+            .timeout(Duration::from_secs(3000))
+            .counters(5, 500)
+            .comment("old"),
+    )?;
     let before = saved_entries("s")?;
     let error = sets
-        .add(&set, entry().comment("new").timeout(1000))
+        .add(
+            &set,
+            entry().comment("new").timeout(Duration::from_secs(1000)),
+        )
         .unwrap_err();
     assert!(error.is_already_exists(), "{error}");
     let outcome = sets.add_all(&set, [entry()], OnFailure::Continue);
