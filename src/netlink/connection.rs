@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::exchange::{Answer, Dump, Dumped, Pipeline, Single};
 use super::inbox::{Event, Expected, Inbox};
-use super::message::{self, flag, kind};
+use super::message::{self, flag};
 use super::{Failure, Outcome, Packet};
 use crate::wire::{Oversized, Writer};
 
@@ -28,12 +28,18 @@ pub(crate) trait Transport {
     /// Sends one datagram. The kernel has carried out its requests when this returns.
     fn send(&mut self, datagram: &[u8]) -> Result<(), Failure>;
 
-    /// Puts datagrams into the inbox. Returns false if none is there. It may let other tasks run
-    /// first.
-    async fn receive(&mut self, inbox: &mut Inbox) -> Result<bool, Failure>;
+    /// Puts datagrams into the inbox. Returns false if none is there.
+    fn receive(&mut self, inbox: &mut Inbox) -> Result<bool, Failure>;
 
-    /// As [`Transport::receive`], but without letting other tasks run.
-    fn receive_now(&mut self, inbox: &mut Inbox) -> Result<bool, Failure>;
+    /// Lets other tasks run, if there are any and this one ran long enough.
+    async fn give_way(&mut self);
+
+    /// Receives the rest of a dump and discards it. The transport may do a part of this after it
+    /// returns. `inbox` contains what was received of the dump.
+    fn discard(&mut self, dump: Dump, inbox: &mut Inbox);
+
+    /// Waits until nothing is left to discard.
+    async fn discarded(&mut self);
 
     /// Waits for `time`.
     async fn pause(&mut self, time: Duration);
@@ -56,7 +62,7 @@ pub(crate) fn ready<F: Future>(future: F) -> F::Output {
 /// A transport with its sequence numbers and buffers. It handles one exchange at a time.
 ///
 /// The futures of its methods may be dropped at any time. Later exchanges ignore the remaining
-/// replies to such a request, and the next request ends a dump.
+/// replies to such a request, and the next request waits for the end of a dump.
 pub(crate) struct Connection<T> {
     transport: T,
     inbox: Inbox,
@@ -116,7 +122,7 @@ impl<T: Transport> Connection<T> {
 
     /// Sends a request that is complete except for its sequence number, and waits for its ACK.
     pub(crate) async fn send_ready(&mut self, message: &mut [u8]) -> Result<(), Failure> {
-        self.abandon_dump();
+        self.end_dump().await;
         self.sequence = self.sequence.wrapping_add(1);
         message::set_sequence(message, self.sequence);
         self.transport.send(message)?;
@@ -129,7 +135,7 @@ impl<T: Transport> Connection<T> {
         flags: u16,
         content: impl FnOnce(&mut Writer),
     ) -> Result<Answer, Failure> {
-        let sequence = self.send_one(kind, flags, content)?;
+        let sequence = self.send_one(kind, flags, content).await?;
         self.answer(sequence).await
     }
 
@@ -151,12 +157,12 @@ impl<T: Transport> Connection<T> {
     }
 
     /// Requests a dump. [`Connection::dump_next`] reads it.
-    pub(crate) fn dump(
+    pub(crate) async fn dump(
         &mut self,
         kind: u16,
         content: impl FnOnce(&mut Writer),
     ) -> Result<(), Failure> {
-        let sequence = self.send_one(kind, flag::DUMP, content)?;
+        let sequence = self.send_one(kind, flag::DUMP, content).await?;
         self.dump = Some(Dump::new(sequence));
         Ok(())
     }
@@ -179,7 +185,7 @@ impl<T: Transport> Connection<T> {
                 Ok(Some(Dumped::End)) => break,
                 Err(failure) => {
                     // The kernel may continue the dump.
-                    self.abandon_dump();
+                    self.leave_dump();
                     return Err(failure);
                 }
             }
@@ -198,44 +204,27 @@ impl<T: Transport> Connection<T> {
         self.inbox.payload(range)
     }
 
-    /// Ends a dump that was not read to its end, so that the kernel releases the dumped objects: a
-    /// set can't be destroyed during its dump. The kernel has no request for this, so this
-    /// receives the rest and discards it.
-    pub(crate) fn abandon_dump(&mut self) {
+    /// Leaves a dump that was not read to its end. Its rest is received and discarded, now or in
+    /// the background, so that the kernel releases the dumped objects: a set can't be destroyed
+    /// during its dump.
+    pub(crate) fn leave_dump(&mut self) {
         // A future that expected short replies may have been dropped.
         self.inbox.expect(Expected::Anything);
-        let Some(mut dump) = self.dump.take() else {
-            return;
-        };
-        if self.read_rest(&mut dump) {
-            return;
-        }
-        // The kernel had no memory for the next part. It continues once any message is received
-        // over the socket, and refuses other dumps until then.
-        self.write_one(kind::NOOP, flag::ACK, |_| {});
-        let sent = self.transport.send(self.writer.bytes());
-        if sent.is_ok() {
-            self.read_rest(&mut dump);
+        if let Some(dump) = self.dump.take() {
+            self.transport.discard(dump, &mut self.inbox);
         }
     }
 
-    /// Reads the rest of a dump. Returns false if its end is not there.
-    fn read_rest(&mut self, dump: &mut Dump) -> bool {
-        let mut is_over = false;
-        while !is_over {
-            match self.next_now() {
-                Ok(Some(event)) => is_over = Dump::is_over(&dump.event(event)),
-                Ok(None) => break,
-                Err(_) => {}
-            }
-        }
-        is_over
+    /// As [`Connection::leave_dump`], but waits until the dump is over.
+    async fn end_dump(&mut self) {
+        self.leave_dump();
+        self.transport.discarded().await;
     }
 
     /// Sends a request without waiting for its outcome. This is for cleaning up, where nothing can
     /// be done about a failure.
     pub(crate) fn send_and_forget(&mut self, kind: u16, content: impl FnOnce(&mut Writer)) {
-        self.abandon_dump();
+        self.leave_dump();
         self.write_one(kind, 0, content);
         if let Ok(datagram) = self.writer.finish() {
             let _ = self.transport.send(datagram);
@@ -300,7 +289,7 @@ impl<T: Transport> Connection<T> {
         if packet.is_empty() {
             return Ok(Outcome::default());
         }
-        self.abandon_dump();
+        self.end_dump().await;
         let (first, last) = (packet.first(), packet.last());
         let replies = packet.count().saturating_add(1);
         self.sequence = last;
@@ -345,13 +334,13 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    fn send_one(
+    async fn send_one(
         &mut self,
         kind: u16,
         flags: u16,
         content: impl FnOnce(&mut Writer),
     ) -> Result<u32, Failure> {
-        self.abandon_dump();
+        self.end_dump().await;
         self.write_one(kind, flags, content);
         self.transport.send(self.writer.finish()?)?;
         Ok(self.sequence)
@@ -370,7 +359,8 @@ impl<T: Transport> Connection<T> {
             if let Some(event) = self.inbox.next()? {
                 return Ok(event);
             }
-            if !self.transport.receive(&mut self.inbox).await? {
+            self.transport.give_way().await;
+            if !self.transport.receive(&mut self.inbox)? {
                 return Err(Failure::Unanswered);
             }
         }
@@ -383,7 +373,7 @@ impl<T: Transport> Connection<T> {
             if let Some(event) = self.inbox.next()? {
                 return Ok(Some(event));
             }
-            match self.transport.receive_now(&mut self.inbox) {
+            match self.transport.receive(&mut self.inbox) {
                 Ok(true) => {}
                 Err(Failure::RepliesLost) => return Err(Failure::RepliesLost),
                 Ok(false) | Err(_) => return Ok(None),
@@ -405,6 +395,7 @@ impl<T> std::fmt::Debug for Connection<T> {
 mod tests {
     use nix::libc;
 
+    use super::super::message::kind;
     use super::super::scripted::{Reply, Request, Scripted};
     use super::*;
 
@@ -428,7 +419,7 @@ mod tests {
     /// Returns the lengths of a dump's messages, and the failure that ended it, if any.
     fn listed<T: Transport>(connection: &mut Connection<T>) -> (Vec<usize>, Option<Failure>) {
         let mut lengths = Vec::new();
-        connection.dump(LIST, |_| {}).unwrap();
+        ready(connection.dump(LIST, |_| {})).unwrap();
         loop {
             match ready(connection.dump_next()) {
                 Ok(DumpStep::Data(payload)) => lengths.push(payload.len()),
@@ -498,16 +489,17 @@ mod tests {
     /// Returns the failure of a dump to which the kernel replies `first` at first. The kernel
     /// serves one dump at a time. Checks that it serves the next dump.
     fn after_a_dump(then: Then, first: &[fn(&Request<'_>) -> Reply]) -> Failure {
-        let (mut first, mut stuck) = (Some((first, then)), false);
+        let (mut first, mut stuck, mut number) = (Some((first, then)), false, 0);
         let mut connection = connected(move |request| {
             if request.header.kind == kind::NOOP {
                 assert!(std::mem::take(&mut stuck), "nothing has to be woken up");
-                let dump = request.numbered(request.header.sequence - 1);
+                let dump = request.numbered(number);
                 return vec![request.error(0), dump.data(0, &[0; 8]), dump.done()];
             }
             if stuck || request.unread > 0 {
                 return vec![request.error(libc::EBUSY)];
             }
+            number = request.header.sequence;
             let (first, then) = first.take().unwrap_or((&[], Then::GoesOn));
             let mut replies: Vec<_> = first.iter().map(|reply| reply(request)).collect();
             if then == Then::GoesOn {

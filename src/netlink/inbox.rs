@@ -122,6 +122,12 @@ impl Inbox {
         (self.buffer.chunks_exact_mut(size).take(count), arrivals)
     }
 
+    /// Returns the number of datagrams that were received and not read to their end.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn datagrams(&self) -> usize {
+        self.filled.len()
+    }
+
     /// Returns the bytes of a [`Content::Data`]. They are valid until the next call of
     /// [`Inbox::receive`].
     pub(crate) fn payload(&self, range: Range<usize>) -> &[u8] {
@@ -185,6 +191,15 @@ impl Inbox {
             interrupted: frame.header.flags & flag::DUMP_INTR != 0,
             content,
         }))
+    }
+}
+
+impl std::fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inbox")
+            .field("expected", &self.expected)
+            .field("finished", &self.finished)
+            .finish_non_exhaustive()
     }
 }
 

@@ -7,6 +7,7 @@
 //! [`Socket`], or tokio's.
 
 mod connection;
+mod discard;
 mod exchange;
 pub(crate) mod generic;
 mod inbox;
@@ -18,6 +19,8 @@ pub(crate) mod scripted;
 mod socket;
 #[cfg(feature = "tokio")]
 mod tokio;
+#[cfg(feature = "tokio")]
+mod turn;
 
 pub(crate) use connection::{Connection, DumpStep, Transport, ready};
 pub(crate) use message::flag;

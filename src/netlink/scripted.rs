@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::Failure;
 use super::connection::Transport;
+use super::discard::Rest;
+use super::exchange::Dump;
 use super::inbox::Inbox;
 use super::message::{Header, flag, kind, write};
 use crate::wire::Writer;
@@ -99,11 +101,7 @@ impl<F: FnMut(&Request<'_>) -> Vec<Reply>> Transport for Scripted<F> {
         Ok(())
     }
 
-    async fn receive(&mut self, inbox: &mut Inbox) -> Result<bool, Failure> {
-        self.receive_now(inbox)
-    }
-
-    fn receive_now(&mut self, inbox: &mut Inbox) -> Result<bool, Failure> {
+    fn receive(&mut self, inbox: &mut Inbox) -> Result<bool, Failure> {
         match self.replies.pop_front() {
             None => return Ok(false),
             Some(Reply::Lost) => return Err(Failure::RepliesLost),
@@ -112,6 +110,14 @@ impl<F: FnMut(&Request<'_>) -> Vec<Reply>> Transport for Scripted<F> {
         }
         Ok(true)
     }
+
+    async fn give_way(&mut self) {}
+
+    fn discard(&mut self, dump: Dump, inbox: &mut Inbox) {
+        Rest::new(dump).discard(self, inbox);
+    }
+
+    async fn discarded(&mut self) {}
 
     async fn pause(&mut self, _: Duration) {}
 

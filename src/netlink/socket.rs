@@ -8,6 +8,8 @@ use nix::sys::socket::{self, MsgFlags, MultiHeaders, NetlinkAddr, sockopt};
 
 use super::Failure;
 use super::connection::Transport;
+use super::discard::Rest;
+use super::exchange::Dump;
 use super::inbox::Inbox;
 
 /// The netlink protocols that this crate uses: `NETLINK_*` of include/uapi/linux/netlink.h.
@@ -91,11 +93,7 @@ impl Transport for Socket {
         }
     }
 
-    async fn receive(&mut self, inbox: &mut Inbox) -> Result<bool, Failure> {
-        self.receive_now(inbox)
-    }
-
-    fn receive_now(&mut self, inbox: &mut Inbox) -> Result<bool, Failure> {
+    fn receive(&mut self, inbox: &mut Inbox) -> Result<bool, Failure> {
         loop {
             match self.receive_once(inbox) {
                 Ok(()) => return Ok(true),
@@ -106,6 +104,14 @@ impl Transport for Socket {
             }
         }
     }
+
+    async fn give_way(&mut self) {}
+
+    fn discard(&mut self, dump: Dump, inbox: &mut Inbox) {
+        Rest::new(dump).discard(self, inbox);
+    }
+
+    async fn discarded(&mut self) {}
 
     async fn pause(&mut self, time: Duration) {
         std::thread::sleep(time);

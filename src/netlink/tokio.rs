@@ -1,36 +1,118 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 
 use super::connection::Transport;
+use super::discard::Rest;
+use super::exchange::Dump;
 use super::inbox::Inbox;
+use super::turn::Turn;
 use super::{Failure, Socket};
 
-/// A netlink socket that lets other tasks of a tokio runtime run before it receives.
+/// The maximum number of a dump's datagrams that are received in one system call.
+const DUMPED: usize = 2;
+
+/// A netlink socket that lets other tasks of a tokio runtime run from time to time.
 #[derive(Debug)]
 pub(crate) struct AsyncSocket {
-    inner: Socket,
+    shared: Arc<Mutex<Shared>>,
+    turn: Turn,
+    send_limit: usize,
+    reply_limit: u32,
+}
+
+/// What a handle shares with the task that discards the rest of a dump.
+#[derive(Debug)]
+struct Shared {
+    socket: Socket,
+    rest: Option<(Rest, Inbox)>,
+}
+
+impl Shared {
+    /// Discards datagrams that are received in one system call. Returns true if no rest is left.
+    fn discard(&mut self) -> bool {
+        let Some((rest, inbox)) = &mut self.rest else {
+            return true;
+        };
+        let is_over = rest.receive(&mut self.socket, inbox);
+        if is_over {
+            self.rest = None;
+        }
+        is_over
+    }
+}
+
+fn locked(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Discards the rest of a dump, unless the handle does so first or is dropped.
+async fn discard(shared: Weak<Mutex<Shared>>) {
+    let mut turn = Turn::new();
+    while let Some(shared) = shared.upgrade() {
+        if locked(&shared).discard() {
+            break;
+        }
+        drop(shared);
+        turn.count(DUMPED);
+        turn.give_way().await;
+    }
 }
 
 impl AsyncSocket {
-    pub(crate) fn new(inner: Socket) -> Self {
-        Self { inner }
+    pub(crate) fn new(socket: Socket) -> Self {
+        let (send_limit, reply_limit) = (socket.send_limit(), socket.reply_limit());
+        let rest = None;
+        Self {
+            shared: Arc::new(Mutex::new(Shared { socket, rest })),
+            turn: Turn::new(),
+            send_limit,
+            reply_limit,
+        }
     }
 }
 
 impl Transport for AsyncSocket {
     fn send(&mut self, datagram: &[u8]) -> Result<(), Failure> {
-        self.inner.send(datagram)
+        self.turn.count(1);
+        locked(&self.shared).socket.send(datagram)
     }
 
-    async fn receive(&mut self, inbox: &mut Inbox) -> Result<bool, Failure> {
-        tokio::task::coop::consume_budget().await;
-        self.inner.receive_now(inbox)
+    fn receive(&mut self, inbox: &mut Inbox) -> Result<bool, Failure> {
+        let received = locked(&self.shared).socket.receive(inbox);
+        self.turn.count(inbox.datagrams());
+        received
     }
 
-    fn receive_now(&mut self, inbox: &mut Inbox) -> Result<bool, Failure> {
-        self.inner.receive_now(inbox)
+    async fn give_way(&mut self) {
+        self.turn.give_way().await;
+    }
+
+    /// Discards as much as a turn allows, and leaves the rest to a task. Without a runtime there
+    /// are no tasks, and nobody else to wait.
+    fn discard(&mut self, dump: Dump, inbox: &mut Inbox) {
+        let runtime = Handle::try_current().ok();
+        let mut shared = locked(&self.shared);
+        let mut rest = Rest::new(dump);
+        let mut is_over = rest.read(inbox);
+        let mut turn = Turn::new();
+        while !is_over && (runtime.is_none() || !turn.is_over()) {
+            is_over = rest.receive(&mut shared.socket, inbox);
+            turn.count(DUMPED);
+        }
+        if let (Some(runtime), false) = (runtime, is_over) {
+            shared.rest = Some((rest, Inbox::new()));
+            runtime.spawn(discard(Arc::downgrade(&self.shared)));
+        }
+    }
+
+    async fn discarded(&mut self) {
+        while !locked(&self.shared).discard() {
+            self.turn.count(DUMPED);
+            self.turn.give_way().await;
+        }
     }
 
     async fn pause(&mut self, time: Duration) {
@@ -42,10 +124,10 @@ impl Transport for AsyncSocket {
     }
 
     fn send_limit(&self) -> usize {
-        self.inner.send_limit()
+        self.send_limit
     }
 
     fn reply_limit(&self) -> u32 {
-        self.inner.reply_limit()
+        self.reply_limit
     }
 }

@@ -505,8 +505,8 @@ impl IpSets {
 
 /// The entries of one set as they arrive from the kernel, returned by [`IpSets::list`].
 ///
-/// It behaves as [`ipset::Entries`](crate::ipset::Entries) does. If it is dropped early, it
-/// receives the rest of the listing and discards it.
+/// It behaves as [`ipset::Entries`](crate::ipset::Entries) does. If it is dropped early, the
+/// listing may end a little later: see [cancellation](crate::tokio#cancellation).
 #[derive(Debug)]
 pub struct Entries<'a, T: SetType> {
     reader: Reader<'a, AsyncSocket>,

@@ -4,21 +4,29 @@
 //! requests to the kernel. Parameters and results are the types of [`ipvs`](crate::ipvs) and
 //! [`ipset`](crate::ipset). A future is `Send` if the arguments of its method are.
 //!
-//! The handles need no reactor, since the kernel answers a request while it is being sent. A task
-//! only yields between the datagrams of a long answer.
+//! The handles need no reactor, since the kernel answers a request while it is being sent.
 //!
 //! # Cancellation
 //!
 //! The handle stays usable if a future is dropped before it is done. A reply that arrives later is
-//! discarded, and a listing ends, so that its set can be destroyed. The kernel still carries out
-//! what was sent by then, but the result is lost. A dropped [`replace`](IpSets::replace) leaves the
-//! set with either its old or its new content, and destroys its temporary set.
+//! discarded. The kernel still carries out what was sent by then, but the result is lost. A dropped
+//! [`replace`](IpSets::replace) leaves the set with either its old or its new content, and destroys
+//! its temporary set.
+//!
+//! A listing that is dropped early ends, so that its set can be destroyed. If much of it is left, a
+//! task of the runtime receives and discards the rest. Until that is done, the set is still being
+//! listed, and the next method of the handle waits.
 //!
 //! # What blocks
 //!
-//! The kernel carries out a request on the thread that sends it, while it is being sent. A full
-//! message of a bulk operation takes about a millisecond. Opening a handle in another namespace
-//! starts a thread, and blocks until that thread has opened a socket there.
+//! The kernel carries out a request on the thread that sends it, while it is being sent. Long
+//! operations and listings let other tasks run after each millisecond or 32 datagrams. So a method
+//! holds its thread for a few milliseconds at most, unless a single request takes the kernel longer.
+//! A full message of a bulk operation takes about a millisecond or less. To destroy or flush a set
+//! of a million entries, or to begin listing it, takes 10 to 30 ms.
+//!
+//! Opening a handle in another namespace starts a thread, and blocks until that thread has opened a
+//! socket there.
 //!
 //! # Forking
 //!

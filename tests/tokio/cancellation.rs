@@ -7,10 +7,11 @@ use std::net::Ipv4Addr;
 use ipvset::ipset::{HashIp, IpSet};
 use ipvset::ipvs::{RealServer, VirtualService};
 use ipvset::tokio::{IpSets, Ipvs};
+use tokio::task::yield_now;
 
 use crate::support::{Result, at, dropped_after, dropped_at_once, tests};
 
-tests![
+tests![on_threads:
     a_table_that_nobody_waits_for,
     a_change_that_nobody_waits_for,
     a_batch_that_nobody_waits_for,
@@ -114,6 +115,17 @@ async fn with_entries(set: &IpSet<HashIp>) -> Result<IpSets> {
     Ok(sets)
 }
 
+/// Destroys a set as soon as the rest of a listing of it was received.
+async fn destroyed(sets: &mut IpSets, set: &IpSet<HashIp>) -> Result {
+    while let Err(error) = sets.destroy(set).await {
+        if !error.is_busy() {
+            return Err(error.into());
+        }
+        yield_now().await;
+    }
+    Ok(())
+}
+
 async fn a_listing_dropped_early() -> Result {
     let set = IpSet::<HashIp>::new("it")?;
     let mut sets = with_entries(&set).await?;
@@ -127,7 +139,7 @@ async fn a_listing_dropped_early() -> Result {
         "it is being listed"
     );
     drop(entries);
-    other.destroy(&set).await?;
+    destroyed(&mut other, &set).await?;
     assert!(sets.names().await?.is_empty());
     Ok(())
 }
@@ -147,8 +159,11 @@ async fn a_listing_dropped_at_each_step() -> Result {
             Ok::<_, ipvset::Error>(count)
         };
         let listed = dropped_after(steps, listing).await;
-        // Not even another request has to be made first.
-        other.rename(&set, "other").await?;
+        // The set gets free without another request over the handle that listed it.
+        while let Err(error) = other.rename(&set, "other").await {
+            assert!(error.is_busy(), "{steps}: {error}");
+            yield_now().await;
+        }
         other.rename("other", &set).await?;
         assert_eq!(sets.info(&set).await?.entries, Some(ENTRIES), "{steps}");
         if let Some(listed) = listed {
@@ -259,6 +274,6 @@ async fn a_listing_and_a_task_that_is_aborted() -> Result {
     );
     task.abort();
     assert!(task.await.unwrap_err().is_cancelled());
-    other.destroy(&set).await?;
+    destroyed(&mut other, &set).await?;
     Ok(())
 }

@@ -10,7 +10,7 @@ use ipvset::tokio::IpSets;
 
 use crate::support::{Result, tests};
 
-tests![
+tests![on_threads:
     what_is_written_is_what_the_tool_prints,
     what_the_tool_made_is_read,
     refusals_name_what_was_refused,

@@ -13,7 +13,7 @@ use ipvset::tokio::Ipvs;
 
 use crate::support::{Result, at, tests};
 
-tests![
+tests![on_threads:
     a_table_is_what_ipvsadm_prints,
     what_ipvsadm_made_is_read,
     refusals_name_what_was_refused,

@@ -5,6 +5,7 @@ mod cancellation;
 mod ipset;
 mod ipvs;
 mod support;
+mod turns;
 
 use std::process::ExitCode;
 
@@ -12,6 +13,11 @@ fn main() -> ExitCode {
     let needs = lab::Needs::ipvs()
         .and_sets(&["hash:ip", "hash:net", "list:set"])
         .and_devices(&["dummy"]);
-    let tests = [ipvs::tests(), ipset::tests(), cancellation::tests()];
+    let tests = [
+        ipvs::tests(),
+        ipset::tests(),
+        cancellation::tests(),
+        turns::tests(),
+    ];
     lab::test::main(&needs, tests.into_iter().flatten().collect())
 }

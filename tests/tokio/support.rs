@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 use tokio::task::{coop, yield_now};
 
 pub(crate) type Result<T = (), E = Box<dyn std::error::Error + Send + Sync>> =
@@ -13,22 +13,25 @@ pub(crate) type Result<T = (), E = Box<dyn std::error::Error + Send + Sync>> =
 
 /// Runs a test on a runtime whose threads are in the test's network namespace: they inherit it
 /// from the thread that starts them.
-pub(crate) fn on_tokio<F: Future<Output = Result>>(test: impl FnOnce() -> F) -> Result {
-    runtime()?.block_on(test())
-}
-
-fn runtime() -> Result<Runtime> {
+pub(crate) fn on_threads<F: Future<Output = Result>>(test: impl FnOnce() -> F) -> Result {
     let mut builder = Builder::new_multi_thread();
-    Ok(builder.worker_threads(3).enable_all().build()?)
+    let runtime = builder.worker_threads(3).enable_all().build()?;
+    runtime.block_on(test())
 }
 
-/// The tests of a module: async functions.
+/// Runs a test on a runtime that has only the test's thread.
+pub(crate) fn on_one_thread<F: Future<Output = Result>>(test: impl FnOnce() -> F) -> Result {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(test())
+}
+
+/// The tests of a module: async functions, and what runs them.
 macro_rules! tests {
-    ($($test:ident),+ $(,)?) => {
+    ($run:ident: $($test:ident),+ $(,)?) => {
         pub(crate) fn tests() -> Vec<lab::test::Test> {
             vec![$(lab::test::Test::new(
                 concat!(module_path!(), "::", stringify!($test)).trim_start_matches("tokio::"),
-                || crate::support::on_tokio($test),
+                || crate::support::$run($test),
             )),+]
         }
     };

@@ -91,7 +91,7 @@ impl<'a, T: Transport> Reader<'a, T> {
     fn failed(&mut self, error: Error) -> Error {
         self.over = true;
         self.entries = 0..0;
-        self.client.connection.abandon_dump();
+        self.client.connection.leave_dump();
         error
     }
 
@@ -137,7 +137,7 @@ impl<'a, T: Transport> Reader<'a, T> {
 
 impl<T: Transport> Drop for Reader<'_, T> {
     fn drop(&mut self) {
-        self.client.connection.abandon_dump();
+        self.client.connection.leave_dump();
     }
 }
 

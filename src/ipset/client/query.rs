@@ -80,6 +80,7 @@ impl<T: Transport> Client<T> {
             .dump(Command::List.message(), |writer| {
                 body::list(writer, protocol, set, flags);
             })
+            .await
             .map_err(|failure| list_error(failure, set))
     }
 

@@ -109,7 +109,7 @@ impl<T: Transport> Netlink<T> {
             each(report(payload, family)?);
             return Ok(1);
         }
-        self.connection.dump(self.family, content)?;
+        self.connection.dump(self.family, content).await?;
         let (mut pieces, mut datagram) = (0, None);
         while let DumpStep::Data(range) = self.connection.dump_next().await? {
             if datagram.replace(self.connection.datagram()) != Some(self.connection.datagram()) {
