@@ -1,13 +1,17 @@
 use crate::ipset::client::change_all::Change;
+use tokio::runtime::Handle;
+use tokio::task::JoinError;
+
+use crate::error::Cause;
 use crate::ipset::client::claim::Claim;
-use crate::ipset::client::listing::{Reader, start_of_one};
+use crate::ipset::client::listing::{Reader, sort, start_of_one};
 use crate::ipset::client::{Client, connect_failed};
 use crate::ipset::message::code::Command;
 use crate::ipset::{
     AnyType, Entry, IpSet, Revision, SetInfo, SetName, SetOrEntry, SetType, ToSetName,
 };
 use crate::netlink::{AsyncSocket, Failure, Protocol, Socket};
-use crate::{Namespace, OnFailure, Outcome, Result};
+use crate::{Error, Namespace, OnFailure, Outcome, Result};
 
 /// A connection to the kernel's ipset, in one network namespace, for programs that run on tokio.
 ///
@@ -503,10 +507,16 @@ impl IpSets {
     }
 }
 
+/// The maximum number of entries that are sorted on the thread of the runtime: it takes less than a
+/// millisecond.
+const SORTED_AT_ONCE: usize = 10_000;
+
 /// The entries of one set as they arrive from the kernel, returned by [`IpSets::list`].
 ///
 /// It behaves as [`ipset::Entries`](crate::ipset::Entries) does. If it is dropped early, the
 /// listing may end a little later: see [cancellation](crate::tokio#cancellation).
+///
+/// With the feature `stream`, this is a `futures_core::Stream`.
 #[derive(Debug)]
 pub struct Entries<'a, T: SetType> {
     reader: Reader<'a, AsyncSocket>,
@@ -538,11 +548,40 @@ impl<'a, T: SetType> Entries<'a, T> {
     pub async fn next(&mut self) -> Option<Result<Entry<T>>> {
         self.reader.next_entry(&self.kind).await
     }
+
+    /// Returns the remaining entries, sorted by their elements.
+    ///
+    /// Addresses, networks and ports are sorted by number, and names by their bytes. Many entries
+    /// are sorted on a thread for blocking operations
+    /// ([`spawn_blocking`](tokio::task::spawn_blocking)).
+    ///
+    /// # Errors
+    /// The first error of the listing, and [`Io`](crate::ErrorKind::Io) if the runtime is being
+    /// shut down.
+    pub async fn sorted(mut self) -> Result<Vec<Entry<T>>> {
+        let mut entries = Vec::new();
+        while let Some(entry) = self.next().await {
+            entries.push(entry?);
+        }
+        let runtime = Handle::try_current().ok();
+        let Some(runtime) = runtime.filter(|_| entries.len() > SORTED_AT_ONCE) else {
+            sort(&mut entries);
+            return Ok(entries);
+        };
+        let sorting = runtime.spawn_blocking(move || {
+            sort(&mut entries);
+            entries
+        });
+        let failed = |error: JoinError| Cause::Io(error.into());
+        let sorted = sorting.await.map_err(failed);
+        sorted.map_err(|cause| Error::new("sort entries", cause))
+    }
 }
 
 /// All sets with their entries as they arrive from the kernel, returned by [`IpSets::list_all`].
 ///
-/// It behaves as [`Entries`] does.
+/// It behaves as [`Entries`] does. With the feature `stream`, this is a
+/// `futures_core::Stream`.
 #[derive(Debug)]
 pub struct SetsAndEntries<'a> {
     reader: Reader<'a, AsyncSocket>,

@@ -1,4 +1,6 @@
+use std::fmt;
 use std::net::SocketAddr;
+use std::pin::Pin;
 
 use crate::ipvs::client::{Client, connect_failed};
 use crate::ipvs::proc::growth::Growth;
@@ -456,11 +458,8 @@ impl Ipvs {
     /// # Errors
     /// Those of [`Ipvs::services`].
     pub async fn entries(&mut self) -> Result<TableEntries<'_>> {
-        let services = self.client.services().await?.into_iter();
-        Ok(TableEntries {
-            client: &mut self.client,
-            services,
-        })
+        let services = self.client.services().await?;
+        Ok(TableEntries::new(&mut self.client, services))
     }
 
     /// Reads the whole table: every service with its servers.
@@ -586,13 +585,28 @@ impl Ipvs {
 }
 
 /// The services of the table, each with its servers, returned by [`Ipvs::entries`].
-#[derive(Debug)]
+///
+/// With the feature `stream`, this is a `futures_core::Stream`.
 pub struct TableEntries<'a> {
-    client: &'a mut Client<AsyncSocket>,
     services: std::vec::IntoIter<ServiceInfo>,
+    /// `None` while the servers of the next service are read.
+    client: Option<&'a mut Client<AsyncSocket>>,
+    reading: Option<Reading<'a>>,
 }
 
-impl TableEntries<'_> {
+/// Reads the servers of a service, and returns the client.
+type Reading<'a> = Pin<Box<dyn Future<Output = Read<'a>> + Send + Sync + 'a>>;
+type Read<'a> = (&'a mut Client<AsyncSocket>, Result<Vec<ServerInfo>>);
+
+impl<'a> TableEntries<'a> {
+    fn new(client: &'a mut Client<AsyncSocket>, services: Vec<ServiceInfo>) -> Self {
+        Self {
+            services: services.into_iter(),
+            client: Some(client),
+            reading: None,
+        }
+    }
+
     /// Returns the next service with its servers, or `None` after the last one.
     ///
     /// No service is lost if the future is dropped.
@@ -600,9 +614,30 @@ impl TableEntries<'_> {
     /// # Errors
     /// Those that [every method](Ipvs#errors) can return.
     pub async fn next(&mut self) -> Option<Result<TableEntry>> {
-        let key = self.services.as_slice().first()?.key();
-        let servers = self.client.servers_if_any(key).await;
+        if let Some(client) = self.client.take() {
+            let Some(service) = self.services.as_slice().first() else {
+                self.client = Some(client);
+                return None;
+            };
+            let key = service.key();
+            self.reading = Some(Box::pin(async move {
+                let servers = client.servers_if_any(key).await;
+                (client, servers)
+            }));
+        }
+        // It stays here until it is done, since the future of this method may be dropped.
+        let (client, servers) = self.reading.as_mut()?.await;
+        self.reading = None;
+        self.client = Some(client);
         let service = self.services.next()?;
         Some(servers.map(|servers| TableEntry { service, servers }))
+    }
+}
+
+impl fmt::Debug for TableEntries<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TableEntries")
+            .field("services", &self.services)
+            .finish_non_exhaustive()
     }
 }

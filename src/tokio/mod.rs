@@ -35,6 +35,8 @@
 
 mod ipset;
 mod ipvs;
+#[cfg(feature = "stream")]
+mod stream;
 
 pub use ipset::{Entries, IpSets, SetsAndEntries};
 pub use ipvs::{Ipvs, TableEntries};

@@ -4,6 +4,7 @@
 mod cancellation;
 mod ipset;
 mod ipvs;
+mod streams;
 mod support;
 mod turns;
 
@@ -17,6 +18,7 @@ fn main() -> ExitCode {
         ipvs::tests(),
         ipset::tests(),
         cancellation::tests(),
+        streams::tests(),
         turns::tests(),
     ];
     lab::test::main(&needs, tests.into_iter().flatten().collect())

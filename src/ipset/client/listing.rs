@@ -173,7 +173,7 @@ impl<'a, T: SetType> Entries<'a, T> {
     /// The first error of the listing.
     pub fn sorted(self) -> Result<Vec<Entry<T>>> {
         let mut entries = self.collect::<Result<Vec<_>>>()?;
-        entries.sort_unstable_by(|one, other| one.value().cmp(other.value()));
+        sort(&mut entries);
         Ok(entries)
     }
 
@@ -181,6 +181,11 @@ impl<'a, T: SetType> Entries<'a, T> {
     pub fn info(&self) -> &SetInfo {
         &self.info
     }
+}
+
+/// Sorts entries by their elements.
+pub(crate) fn sort<T: SetType>(entries: &mut [Entry<T>]) {
+    entries.sort_unstable_by(|one, other| one.value().cmp(other.value()));
 }
 
 /// Starts a listing of one set. The set has to be of the type as which its entries are read.
