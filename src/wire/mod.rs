@@ -7,10 +7,12 @@
 
 mod buffer;
 mod reader;
+mod room;
 mod writer;
 
-pub(crate) use buffer::{Buffer, ROOM, Room, in_room};
+pub(crate) use buffer::Buffer;
 pub(crate) use reader::{Attribute, Attributes, Malformed};
+pub(crate) use room::{ROOM, Room, in_room};
 pub(crate) use writer::{Oversized, Writer, fill, length_of};
 
 /// The length of an attribute's header in bytes: `NLA_HDRLEN`.

@@ -1,4 +1,4 @@
-use super::buffer::{Buffer, Counted, Fixed, Growing, Room, Tail};
+use super::buffer::{Buffer, Counted, Fixed, Growing};
 use super::{ATTRIBUTE_HEADER, NESTED, NET_BYTE_ORDER, align};
 
 /// An attribute or message whose length does not fit its length field, so it can't be sent.
@@ -9,14 +9,14 @@ pub(crate) struct Oversized {
     pub(crate) length: usize,
 }
 
-/// Appends attributes to a buffer in one pass: to a growing one, or to a [`Room`].
+/// Appends attributes to a buffer in one pass: to a growing one, or to one of fixed length.
 ///
 /// It writes the length of a nest when the nest ends. It stores the error of a length that does
 /// not fit its field, and [`Writer::finish`] returns it. So an encoder's calls need no `?`.
 #[derive(Debug, Default)]
 pub(crate) struct Writer<B = Growing> {
-    buffer: B,
-    oversized: Option<Oversized>,
+    pub(super) buffer: B,
+    pub(super) oversized: Option<Oversized>,
 }
 
 impl Writer {
@@ -48,27 +48,6 @@ impl Writer {
     pub(crate) fn finish(&self) -> Result<&[u8], Oversized> {
         match self.oversized {
             None => Ok(self.buffer.bytes()),
-            Some(oversized) => Err(oversized),
-        }
-    }
-
-    /// Appends what `content` appends to the next `most` bytes.
-    #[inline(always)]
-    pub(crate) fn tail<T>(&mut self, most: usize, content: impl FnOnce(&mut Tail<'_>) -> T) -> T {
-        let mut tail = Tail::new(&mut self.buffer.room(most)[..most]);
-        let result = content(&mut tail);
-        let left = tail.left();
-        self.buffer.extend(most - left);
-        result
-    }
-}
-
-impl Writer<Room<'_>> {
-    /// Returns the number of written bytes, or an error if a length did not fit its field.
-    #[inline(always)]
-    pub(super) fn written(&self) -> Result<usize, Oversized> {
-        match self.oversized {
-            None => self.buffer.written(),
             Some(oversized) => Err(oversized),
         }
     }

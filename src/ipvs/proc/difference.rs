@@ -25,7 +25,7 @@ impl Difference {
         *self == Self::default()
     }
 
-    pub(super) fn between(older: &Snapshot, newer: &Snapshot) -> Self {
+    fn between(older: &Snapshot, newer: &Snapshot) -> Self {
         let mut difference = Self::default();
         // Usually nothing changed. Then the order is the same too.
         if same_in_order(older, newer) {
@@ -53,6 +53,15 @@ impl Difference {
                 }
             }
         }
+    }
+}
+
+impl Snapshot {
+    /// Returns the services whose configuration differs from that in an older snapshot.
+    ///
+    /// The numbers of connections and the order do not count.
+    pub fn changes_since(&self, older: &Self) -> Difference {
+        Difference::between(older, self)
     }
 }
 

@@ -1,11 +1,7 @@
-use std::io::BufRead;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 
-use super::difference::Difference;
-use super::table;
 use crate::Protocol;
-use crate::Result;
 use crate::ipvs::{ForwardingMethod, Info, Scheduler, Version};
 
 /// The table of services and servers, as `/proc/net/ip_vs` shows it.
@@ -177,18 +173,6 @@ impl Default for Snapshot {
 }
 
 impl Snapshot {
-    /// Reads a snapshot from the text of `/proc/net/ip_vs`.
-    ///
-    /// # Errors
-    /// - [`ErrorKind::MalformedReply`](crate::ErrorKind::MalformedReply): the text is not of this
-    ///   form; [`Error::position`](crate::Error::position) returns where.
-    /// - [`ErrorKind::Io`](crate::ErrorKind::Io): reading failed.
-    pub fn read(text: impl BufRead) -> Result<Self> {
-        let mut snapshot = Self::default();
-        table::read(&mut snapshot, text)?;
-        Ok(snapshot)
-    }
-
     /// Builds a snapshot of services with their servers.
     #[cfg(feature = "serde")]
     pub(crate) fn from_parts(
@@ -271,12 +255,5 @@ impl Snapshot {
             start = row.end;
             (&row.service, servers)
         })
-    }
-
-    /// Returns the services whose configuration differs from that in an older snapshot.
-    ///
-    /// The numbers of connections and the order do not count.
-    pub fn changes_since(&self, older: &Self) -> Difference {
-        Difference::between(older, self)
     }
 }

@@ -15,6 +15,20 @@ use crate::{Error, Result};
 
 const OPERATION: &str = "read table";
 
+impl Snapshot {
+    /// Reads a snapshot from the text of `/proc/net/ip_vs`.
+    ///
+    /// # Errors
+    /// - [`ErrorKind::MalformedReply`](crate::ErrorKind::MalformedReply): the text is not of this
+    ///   form; [`Error::position`](crate::Error::position) returns where.
+    /// - [`ErrorKind::Io`](crate::ErrorKind::Io): reading failed.
+    pub fn read(text: impl BufRead) -> Result<Self> {
+        let mut snapshot = Self::default();
+        self::read(&mut snapshot, text)?;
+        Ok(snapshot)
+    }
+}
+
 /// Replaces the content of a snapshot with that of a text. After an error, the snapshot is
 /// empty.
 pub(super) fn read(snapshot: &mut Snapshot, text: impl BufRead) -> Result<()> {
