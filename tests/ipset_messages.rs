@@ -60,7 +60,7 @@ fn ack(socket: &Socket, request: Request, set: &AnySet) -> Result<Option<ipvset:
 
 fn every_request_and_its_answer() -> Result {
     let socket = connect()?;
-    let Reply::Protocol { least, most } = reply(&socket, Request::Protocol)? else {
+    let Reply::Protocol { least, most, .. } = reply(&socket, Request::Protocol)? else {
         return Err("no version".into());
     };
     assert!((least..=most).contains(&7));
@@ -76,7 +76,7 @@ fn every_request_and_its_answer() -> Result {
     assert!(done(Request::create(&web, revision)?)?.is_none());
     let again = done(Request::create(&web, revision)?)?.expect("it exists");
     assert!(again.is_already_exists(), "{again}");
-    assert!(done(Request::create(&web, revision)?.tolerant())?.is_none());
+    assert!(done(Request::create(&web, revision)?.not_exclusive())?.is_none());
 
     let server = Ipv4Addr::new(10, 0, 0, 11);
     let entry = || Entry::<HashIpPort>::new((server, tcp(80))).counters(3, 200);
@@ -92,14 +92,12 @@ fn every_request_and_its_answer() -> Result {
     let other = done(Request::test(&web, (server, tcp(81)))?)?.expect("not there");
     assert!(other.is_not_found(), "{other}");
 
-    let list = Request::List {
-        set: None,
-        part: Part::Everything,
-    };
+    let list = Request::list_all(ListContent::Entries);
     let Reply::Set {
         name,
         info,
         entries,
+        ..
     } = reply(&socket, list)?
     else {
         return Err("no set".into());
@@ -108,7 +106,7 @@ fn every_request_and_its_answer() -> Result {
     assert_eq!((name, info.entries), (*web.name(), Some(1)));
     let entries: Vec<_> = entries.read(HashIpPort).collect::<ipvset::Result<_>>()?;
     assert_eq!(entries, [entry()]);
-    let Reply::Header(header) = reply(&socket, Request::Header { set: name })? else {
+    let Reply::Header(header) = reply(&socket, Request::header(name))? else {
         return Err("no header".into());
     };
     assert_eq!(
@@ -116,34 +114,25 @@ fn every_request_and_its_answer() -> Result {
         (&info.type_name, revision)
     );
 
-    let Reply::Index { index } = reply(&socket, Request::Index { set: name })? else {
+    let Reply::Index { index, .. } = reply(&socket, Request::index(name))? else {
         return Err("no number".into());
     };
     assert_eq!(Some(index), info.index);
-    let Reply::Name { set } = reply(&socket, Request::Name { index })? else {
+    let Reply::Name { set, .. } = reply(&socket, Request::by_index(index))? else {
         return Err("no name".into());
     };
     assert_eq!(set, name);
 
     let to = SetName::new("other")?;
     assert!(done(Request::remove(&web, entry())?)?.is_none());
-    assert!(done(Request::remove(&web, entry())?.tolerant())?.is_none());
-    assert!(done(Request::Flush { set: Some(name) })?.is_none());
-    assert!(done(Request::Rename { from: name, to })?.is_none());
-    let swap = Request::Swap {
-        one: name,
-        other: to,
-    };
+    assert!(done(Request::remove(&web, entry())?.not_exclusive())?.is_none());
+    assert!(done(Request::flush(name))?.is_none());
+    assert!(done(Request::rename(name, to))?.is_none());
+    let swap = Request::swap(name, to);
     assert!(done(swap)?.expect("renamed").is_not_found());
-    let destroy = Request::Destroy {
-        set: Some(to),
-        exclusive: true,
-    };
+    let destroy = Request::destroy(to);
     assert!(done(destroy)?.is_none());
-    let names = Request::List {
-        set: None,
-        part: Part::Names,
-    };
+    let names = Request::list_all(ListContent::Names);
     assert_eq!(ask(&socket, names)?, []);
     Ok(())
 }

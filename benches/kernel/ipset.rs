@@ -329,10 +329,7 @@ impl<T: Shape> Contest<T> {
         match contender {
             "ipvset" => time(|| Ok(self.sets.destroy(SET)?)),
             "floor" => {
-                let request = Request::Destroy {
-                    set: Some(*self.set.name()),
-                    exclusive: true,
-                };
+                let request = Request::destroy(*self.set.name());
                 let request = bytes(request);
                 let mut floor = Floor::netfilter()?;
                 time(|| floor.send(&request))

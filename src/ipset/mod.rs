@@ -76,7 +76,7 @@ pub mod text;
 pub use client::listing::{Entries, SetOrEntry, SetsAndEntries};
 pub use handle::IpSets;
 pub use message::{
-    EncodedEntries, EntryMessages, IpsetMessage, ListedEntries, Part, Reply, Request,
+    EncodedEntries, EntryMessages, IpsetMessage, ListContent, ListedEntries, Reply, Request,
 };
 pub use model::element::{
     Addresses, AnyElement, Interface, Ipv4Range, MacAddress, Mark, Member, Neighbor, OptionalMac,

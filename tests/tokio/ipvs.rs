@@ -161,7 +161,7 @@ async fn batches_report_each_failure() -> Result {
                 port
             };
             batch.add_server(
-                &web(number + 1),
+                web(number + 1),
                 &RealServer::new(([10, 200, 0, 1], port as u16).into()),
             );
         }

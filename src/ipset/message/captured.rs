@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use netlink_packet_core::{DecodeError, NetlinkHeader, NetlinkMessage, NetlinkPayload};
 
-use super::{IpsetMessage, Part, Reply, Request};
+use super::{IpsetMessage, ListContent, Reply, Request};
 use crate::captured::{self, Run};
 use crate::ipset::message::attr::{data, top};
 use crate::ipset::message::counters::NOT_GIVEN;
@@ -90,10 +90,10 @@ impl Sets {
                     .iter()
                     .find(|word| !word.starts_with('-') && **word != "save")
                     .map(|name| name.parse().unwrap()),
-                part: match words.get(1) {
-                    Some(&"-n") => Part::Names,
-                    Some(&"-t") => Part::Headers,
-                    _ => Part::Everything,
+                content: match words.get(1) {
+                    Some(&"-n") => ListContent::Names,
+                    Some(&"-t") => ListContent::Headers,
+                    _ => ListContent::Entries,
                 },
             },
             "save" => Request::Save { set: name(1) },
@@ -101,7 +101,7 @@ impl Sets {
             _ => return None,
         };
         Some(match arguments.contains(" -exist ") {
-            true => request.tolerant(),
+            true => request.not_exclusive(),
             false => request,
         })
     }

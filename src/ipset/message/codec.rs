@@ -1,6 +1,6 @@
 //! Encodes and decodes requests.
 
-use super::{EncodedEntries, Part, Request};
+use super::{EncodedEntries, ListContent, Request};
 use crate::ipset::SetName;
 use crate::ipset::message::answer;
 use crate::ipset::message::attr::{command, top};
@@ -26,8 +26,8 @@ impl Request {
                 one: first,
                 other: second,
             } => body::names(writer, PROTOCOL, Some(first), Some(second)),
-            Self::List { set, part } => {
-                body::list(writer, PROTOCOL, set.as_ref(), part.flags());
+            Self::List { set, content } => {
+                body::list(writer, PROTOCOL, set.as_ref(), content.flags());
             }
             Self::Add { set, entries, .. } | Self::Remove { set, entries, .. } => {
                 body::names(writer, PROTOCOL, Some(set), None);
@@ -77,9 +77,9 @@ impl Request {
             },
             command::LIST => Self::List {
                 set: one()?,
-                part: match answer::find(message, top::FLAGS)? {
-                    Some(flags) => Part::read(flags.u32_be()?),
-                    None => Part::Everything,
+                content: match answer::find(message, top::FLAGS)? {
+                    Some(flags) => ListContent::read(flags.u32_be()?),
+                    None => ListContent::Entries,
                 },
             },
             command::SAVE => Self::Save { set: one()? },

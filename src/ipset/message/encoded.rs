@@ -214,7 +214,7 @@ mod tests {
 
     /// In a request that may update an existing entry, zeros would reset its counters.
     #[test]
-    fn tolerant_requests_leave_the_counters_that_are_not_given() {
+    fn requests_that_are_not_exclusive_leave_the_counters_that_are_not_given() {
         let set = IpSet::<HashIp>::new("s").unwrap().counters();
         let mut entry = Entry::<HashIp>::new(Ipv4Addr::LOCALHOST);
         entry.options_mut().packets = Some(0);
@@ -228,7 +228,7 @@ mod tests {
         for request in [one(), many()] {
             let found = options(request.clone());
             assert_eq!((found[0].packets, found[0].bytes), (Some(0), Some(0)));
-            let found = options(request.tolerant());
+            let found = options(request.not_exclusive());
             assert_eq!(
                 (found[0].packets, found[0].bytes),
                 (Some(0), Some(u64::MAX))

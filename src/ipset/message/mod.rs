@@ -22,7 +22,7 @@ use netlink_packet_core::{
     NetlinkSerializable,
 };
 pub use reply::Reply;
-pub use request::{Part, Request};
+pub use request::{ListContent, Request};
 
 use self::code::Command;
 use crate::netlink::flag;

@@ -16,6 +16,7 @@ use crate::wire::{Attributes, Buffer, Malformed, Writer};
 #[non_exhaustive]
 pub enum Reply {
     /// The versions of the protocol that the kernel speaks.
+    #[non_exhaustive]
     Protocol {
         /// The lowest version.
         least: u8,
@@ -23,6 +24,7 @@ pub enum Reply {
         most: u8,
     },
     /// A set, or a part of one. A large set takes several messages.
+    #[non_exhaustive]
     Set {
         /// The name of the set.
         name: SetName,
@@ -34,6 +36,7 @@ pub enum Reply {
     /// A set's type, family and revision.
     Header(Box<SetInfo>),
     /// The revisions of a type that the kernel supports.
+    #[non_exhaustive]
     Type {
         /// The type's name.
         type_name: String,
@@ -45,11 +48,13 @@ pub enum Reply {
         most: u8,
     },
     /// The number by which rules refer to a set.
+    #[non_exhaustive]
     Index {
         /// The number.
         index: u16,
     },
     /// The set that rules refer to by a number.
+    #[non_exhaustive]
     Name {
         /// The set.
         set: SetName,

@@ -11,23 +11,23 @@ use crate::ipset::{AnySet, AnyType, Entry, IpSet, SetName, SetType};
 use crate::netlink::{Failure, Rejection, flag};
 use crate::{Error, Result};
 
-/// How much a [`Request::List`] returns of each set.
+/// What a listing contains of each set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Part {
+pub enum ListContent {
     /// Sets with their entries.
     #[default]
-    Everything,
+    Entries,
     /// Sets without their entries.
     Headers,
     /// Only the sets' names.
     Names,
 }
 
-impl Part {
+impl ListContent {
     pub(super) fn flags(self) -> u32 {
         match self {
-            Self::Everything => 0,
+            Self::Entries => 0,
             Self::Headers => list_flag::HEADERS,
             Self::Names => list_flag::NAMES,
         }
@@ -39,7 +39,7 @@ impl Part {
         } else if flags & list_flag::HEADERS != 0 {
             Self::Headers
         } else {
-            Self::Everything
+            Self::Entries
         }
     }
 }
@@ -51,6 +51,7 @@ pub enum Request {
     /// Reads the versions of the protocol that the kernel speaks.
     Protocol,
     /// Creates a set.
+    #[non_exhaustive]
     Create {
         /// The name, type and options of the set.
         set: Box<AnySet>,
@@ -60,6 +61,7 @@ pub enum Request {
         exclusive: bool,
     },
     /// Destroys a set, or all sets if `set` is `None`.
+    #[non_exhaustive]
     Destroy {
         /// The set.
         set: Option<SetName>,
@@ -67,11 +69,13 @@ pub enum Request {
         exclusive: bool,
     },
     /// Removes all entries of a set, or of all sets if `set` is `None`.
+    #[non_exhaustive]
     Flush {
         /// The set.
         set: Option<SetName>,
     },
     /// Renames a set.
+    #[non_exhaustive]
     Rename {
         /// The old name.
         from: SetName,
@@ -79,6 +83,7 @@ pub enum Request {
         to: SetName,
     },
     /// Swaps the contents of two sets.
+    #[non_exhaustive]
     Swap {
         /// One of the sets.
         one: SetName,
@@ -86,19 +91,22 @@ pub enum Request {
         other: SetName,
     },
     /// Lists a set, or all sets if `set` is `None`. The reply is a dump.
+    #[non_exhaustive]
     List {
         /// The set.
         set: Option<SetName>,
-        /// How much of each set is listed.
-        part: Part,
+        /// What is listed of each set.
+        content: ListContent,
     },
-    /// Lists a set with its entries, as [`Request::List`] with [`Part::Everything`] does. The
+    /// Lists a set with its entries, as [`Request::List`] with [`ListContent::Entries`] does. The
     /// tool's `save` sends it.
+    #[non_exhaustive]
     Save {
         /// The set.
         set: Option<SetName>,
     },
     /// Adds entries. Made by [`Request::add`] and [`Request::add_all`].
+    #[non_exhaustive]
     Add {
         /// The set.
         set: SetName,
@@ -108,6 +116,7 @@ pub enum Request {
         exclusive: bool,
     },
     /// Removes entries. Made by [`Request::remove`] and [`Request::remove_all`].
+    #[non_exhaustive]
     Remove {
         /// The set.
         set: SetName,
@@ -118,6 +127,7 @@ pub enum Request {
     },
     /// Tests whether an entry is in a set. The reply is an ACK if it is. Made by
     /// [`Request::test`].
+    #[non_exhaustive]
     Test {
         /// The set.
         set: SetName,
@@ -125,11 +135,13 @@ pub enum Request {
         entry: EncodedEntries,
     },
     /// Reads a set's type, family and revision.
+    #[non_exhaustive]
     Header {
         /// The set.
         set: SetName,
     },
     /// Reads the revisions of a type that the kernel supports. Made by [`Request::revisions`].
+    #[non_exhaustive]
     Type {
         /// The type's name.
         type_name: String,
@@ -137,11 +149,13 @@ pub enum Request {
         family: Option<Family>,
     },
     /// Reads the number by which rules refer to a set (Linux 4.20 or later).
+    #[non_exhaustive]
     Index {
         /// The set.
         set: SetName,
     },
     /// Reads the name of the set that rules refer to by a number (Linux 4.20 or later).
+    #[non_exhaustive]
     Name {
         /// The number.
         index: u16,
@@ -164,6 +178,71 @@ impl Request {
             revision,
             exclusive: true,
         })
+    }
+
+    /// Makes a request that destroys a set, which has to exist.
+    pub fn destroy(set: SetName) -> Self {
+        Self::Destroy {
+            set: Some(set),
+            exclusive: true,
+        }
+    }
+
+    /// Makes a request that destroys all sets.
+    pub fn destroy_all() -> Self {
+        Self::Destroy {
+            set: None,
+            exclusive: true,
+        }
+    }
+
+    /// Makes a request that removes all entries of a set.
+    pub fn flush(set: SetName) -> Self {
+        Self::Flush { set: Some(set) }
+    }
+
+    /// Makes a request that removes all entries of all sets.
+    pub fn flush_all() -> Self {
+        Self::Flush { set: None }
+    }
+
+    /// Makes a request that renames a set.
+    pub fn rename(from: SetName, to: SetName) -> Self {
+        Self::Rename { from, to }
+    }
+
+    /// Makes a request that swaps the contents of two sets.
+    pub fn swap(one: SetName, other: SetName) -> Self {
+        Self::Swap { one, other }
+    }
+
+    /// Makes a request that lists a set. The reply is a dump.
+    pub fn list(set: SetName, content: ListContent) -> Self {
+        Self::List {
+            set: Some(set),
+            content,
+        }
+    }
+
+    /// Makes a request that lists all sets. The reply is a dump.
+    pub fn list_all(content: ListContent) -> Self {
+        Self::List { set: None, content }
+    }
+
+    /// Makes a request that reads a set's type, family and revision.
+    pub fn header(set: SetName) -> Self {
+        Self::Header { set }
+    }
+
+    /// Makes a request that reads the number by which rules refer to a set (Linux 4.20 or later).
+    pub fn index(set: SetName) -> Self {
+        Self::Index { set }
+    }
+
+    /// Makes a request that reads the name of the set that rules refer to by a number (Linux 4.20
+    /// or later).
+    pub fn by_index(index: u16) -> Self {
+        Self::Name { index }
     }
 
     /// Makes a request that adds an entry, which must not be in the set.
@@ -234,14 +313,14 @@ impl Request {
         }
     }
 
-    /// Allows creating a set that exists, destroying one that does not, adding entries that are in
+    /// Leaves out the flag `NLM_F_EXCL`, which allows creating a set that exists, destroying one that does not, adding entries that are in
     /// the set, and removing entries that are not.
     ///
     /// An entry in the set keeps the counters that are not given. A new entry may inherit the
     /// counters of an entry that was removed before. If that matters, send the original request
     /// first, and this one only for entries that are refused because they exist.
     #[must_use]
-    pub fn tolerant(mut self) -> Self {
+    pub fn not_exclusive(mut self) -> Self {
         if let Self::Add { entries, .. } = &mut self {
             entries.leave_counters();
         }

@@ -42,6 +42,12 @@ impl ServiceInfo {
     }
 }
 
+impl From<&TableEntry> for ServiceKey {
+    fn from(entry: &TableEntry) -> Self {
+        entry.service.key()
+    }
+}
+
 impl From<&ServiceInfo> for ServiceKey {
     fn from(service: &ServiceInfo) -> Self {
         service.config.key

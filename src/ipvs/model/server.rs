@@ -222,7 +222,7 @@ impl RealServer {
         let service = service.into();
         self.check(&service).map_err(|why| {
             let object = format!("{service} -r {}", self.address);
-            Error::refused("check server", why).object(object)
+            Error::refused("validate server", why).object(object)
         })
     }
 
@@ -408,7 +408,7 @@ mod tests {
     fn what_is_refused_says_value_and_limit() {
         assert_eq!(
             refusal(server("[fd00::1]:80").direct_routing()),
-            "check server -t 10.100.0.1:80 -r [fd00::1]:80: the service is IPv4 and the server is \
+            "validate server -t 10.100.0.1:80 -r [fd00::1]:80: the service is IPv4 and the server is \
              IPv6: that needs a tunnel, and this is direct routing"
         );
         for (wrong, word) in [

@@ -185,7 +185,7 @@ impl VirtualService {
     /// - an IPv6 address with a scope, for which the kernel has no field.
     pub fn validate(&self) -> Result<()> {
         self.check()
-            .map_err(|why| Error::refused("check service", why).object(self.key))
+            .map_err(|why| Error::refused("validate service", why).object(self.key))
     }
 
     /// Does what [`VirtualService::validate`] does. The error is only the reason.
@@ -282,6 +282,12 @@ fn ignored_flags(scheduler: Scheduler, flags: SchedulerFlags) -> Option<String> 
             known.bits()
         )
     })
+}
+
+impl From<VirtualService> for ServiceKey {
+    fn from(service: VirtualService) -> Self {
+        service.key
+    }
 }
 
 impl From<&VirtualService> for ServiceKey {
