@@ -2,7 +2,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
 
+use crate::ipvs::client::apply::Goal;
 use crate::ipvs::client::{Client, connect_failed};
+use crate::ipvs::plan::{ApplyReport, Plan, Planner, Record, WantedTable};
 use crate::ipvs::proc::growth::Growth;
 use crate::ipvs::{
     Info, Operation, RealServer, Scheduler, SchedulerFlags, ServerInfo, ServiceInfo, ServiceKey,
@@ -490,6 +492,86 @@ impl Ipvs {
     ///   the same.
     pub async fn verified_table(&mut self) -> Result<Vec<TableEntry>> {
         self.client.verified_table().await
+    }
+}
+
+/// # Desired state
+impl Ipvs {
+    /// Reads the table, and returns the plan that leads to the wanted one. Nothing is changed.
+    ///
+    /// [`Planner`] says which services belong to the program and how servers leave. Without a
+    /// record of what was applied before, give an empty one.
+    ///
+    /// # Errors
+    /// Those of [`Ipvs::table`].
+    pub async fn plan(
+        &mut self,
+        planner: &Planner,
+        wanted: &WantedTable,
+        record: &Record,
+    ) -> Result<Plan> {
+        self.client.plan(planner, wanted, record).await
+    }
+
+    /// Brings the table to what is wanted, and returns what became of each object.
+    ///
+    /// This reads the table, makes a [`Plan`], and carries out its operations as
+    /// [`Ipvs::execute_all`] does. An operation that fails stops no other one. If a failure shows
+    /// that another program changed the table in the meantime, or if a reply was lost, all is done
+    /// again: at most six times, with pauses of 0.3 seconds in all.
+    ///
+    /// Servers that are no longer wanted drain, unless the [policy](Planner::policy) says
+    /// otherwise. They get weight 0 here; [`Record::look`] says later when they can be removed. If
+    /// the program keeps the record, the next call goes on from there.
+    ///
+    /// ```no_run
+    /// use ipvset::ipvs::plan::{Planner, Record, Scope, WantedTable};
+    /// use ipvset::tokio::Ipvs;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let wanted: WantedTable = std::fs::read_to_string("table")?.parse()?;
+    /// let planner = Planner::new().scope(Scope::addresses("10.0.0.0/8".parse::<ipnet::IpNet>()?));
+    /// let mut ipvs = Ipvs::connect().await?;
+    /// let report = ipvs.apply(&planner, &wanted, &mut Record::new()).await?;
+    /// for failed in report.failures() {
+    ///     eprintln!("{failed}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Ipvs::table`], if the table can't be read at first. Failures after that are in
+    /// the report.
+    pub async fn apply(
+        &mut self,
+        planner: &Planner,
+        wanted: &WantedTable,
+        record: &mut Record,
+    ) -> Result<ApplyReport> {
+        let goal = Goal {
+            planner,
+            wanted,
+            record,
+        };
+        self.client.apply(goal).await
+    }
+
+    /// Reads the table back, and returns what is still to do. The plan is
+    /// [empty](Plan::is_empty) if the table is as wanted, apart from drains that go on and from
+    /// what is left alone.
+    ///
+    /// Unlike [`Ipvs::plan`], this reads the table as [`Ipvs::verified_table`] does.
+    ///
+    /// # Errors
+    /// Those of [`Ipvs::verified_table`].
+    pub async fn verify(
+        &mut self,
+        planner: &Planner,
+        wanted: &WantedTable,
+        record: &Record,
+    ) -> Result<Plan> {
+        self.client.verify(planner, wanted, record).await
     }
 }
 

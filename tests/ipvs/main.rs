@@ -4,7 +4,9 @@ mod batches;
 mod child;
 mod daemons;
 mod errors;
+mod generated;
 mod namespaces;
+mod plan;
 mod servers;
 mod services;
 mod settings;
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
             batches::tests(),
             tables::tests(),
             namespaces::tests(),
+            plan::tests(),
             traffic::tests(),
         ]),
     )

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 
+use library::ipvs::plan::{ApplyReport, Plan, Planner, Record, WantedTable};
 use library::ipvs::{
     Info, Operation, RealServer, Scheduler, SchedulerFlags, ServerInfo, ServiceInfo, ServiceKey,
     SyncDaemon, SyncRole, TableEntry, Timeouts, VirtualService,
@@ -81,6 +82,11 @@ impl Ipvs {
         server(service: impl Into<ServiceKey>, server: SocketAddr) -> Result<ServerInfo>;
         table() -> Result<Vec<TableEntry>>;
         verified_table() -> Result<Vec<TableEntry>>;
+        plan(planner: &Planner, wanted: &WantedTable, record: &Record) -> Result<Plan>;
+        apply(
+            planner: &Planner, wanted: &WantedTable, record: &mut Record
+        ) -> Result<ApplyReport>;
+        verify(planner: &Planner, wanted: &WantedTable, record: &Record) -> Result<Plan>;
         flush() -> Result<()>;
         zero() -> Result<()>;
         zero_service(service: impl Into<ServiceKey>) -> Result<()>;

@@ -1,5 +1,6 @@
 //! The client behind the blocking handle and the tokio handle, generic over the transport.
 
+pub(crate) mod apply;
 pub(crate) mod execute_all;
 mod netlink;
 pub(crate) mod table;

@@ -1,6 +1,8 @@
 //! The exchange with the kernel's IPVS over generic netlink. The code that uses it deals only
 //! with operations, queries and reports, so that another way to the kernel could replace it.
 
+use std::time::Duration;
+
 use nix::errno::Errno;
 
 use crate::Family;
@@ -60,6 +62,11 @@ impl<T: Transport> Netlink<T> {
             return Failure::Gone(GONE);
         }
         failure
+    }
+
+    /// Waits for `time`.
+    pub(in crate::ipvs) async fn pause(&mut self, time: Duration) {
+        self.connection.pause(time).await;
     }
 
     async fn is_gone(&mut self) -> bool {

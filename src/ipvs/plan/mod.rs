@@ -1,8 +1,8 @@
 //! Desired state: what a program wants, compared with what is there.
 //!
 //! A program rarely wants to add a service. It wants the table to look like this from now on,
-//! whatever is there, without a client noticing. This module is the pure part of that: it has no
-//! I/O and no clock.
+//! whatever is there, without a client noticing. [`Ipvs::apply`](crate::ipvs::Ipvs::apply) does
+//! that. This module is the pure part of it: it has no I/O and no clock.
 //!
 //! - A [`WantedTable`] says what is wanted. A [`Scope`] says which services belong to the
 //!   program, and a [`Policy`] how servers leave.
@@ -17,15 +17,16 @@
 //!
 //! let wanted: WantedTable = std::fs::read_to_string("table").unwrap().parse()?;
 //! let mut ipvs = Ipvs::connect()?;
-//! let plan = Planner::new().plan(&wanted, &ipvs.table()?, &Record::new());
-//! for warning in plan.warnings() {
-//!     eprintln!("{warning}");
-//! }
-//! print!("{plan}"); // like a diff
+//! let (planner, mut record) = (Planner::new(), Record::new());
+//! let plan = ipvs.plan(&planner, &wanted, &record)?;
+//! print!("{plan}"); // like a diff, after the warnings
+//! let report = ipvs.apply(&planner, &wanted, &mut record)?;
+//! print!("{report}"); // what became of each service and server
 //! # Ok::<(), ipvset::Error>(())
 //! ```
 
 mod drains;
+mod drift;
 mod normal;
 mod object;
 mod overlaps;
@@ -57,3 +58,5 @@ pub use scope::{AddressRange, Scope};
 pub use step::{AtOnce, Before, Reason, Step};
 pub use wanted::{WantedServer, WantedService, WantedTable};
 pub use warning::Warning;
+
+pub(in crate::ipvs) use drift::drifted;

@@ -50,7 +50,7 @@ impl Object {
     }
 
     /// Returns the object of an operation that adds, updates or removes exactly one.
-    pub(super) fn of(operation: &Operation) -> Option<Self> {
+    pub(in crate::ipvs) fn of(operation: &Operation) -> Option<Self> {
         match operation {
             Operation::AddServer(key, server) | Operation::UpdateServer(key, server) => {
                 Some(Self::server(key, server.address))
