@@ -10,7 +10,8 @@ use std::hint::black_box;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
-use ipvset::ipset::{HashIp, HashIpPort, HashIpPortIp, HashNet, HashNetIface, IpSet};
+use ipvset::ipset::IpSet;
+use ipvset::ipset::types::{HashIp, HashIpPort, HashIpPortIp, HashNet, HashNetIface};
 use netlink_packet_core::{Emitable, NlaBuffer, NlasIterator};
 
 use attributes::{Tree, leaf, nest};

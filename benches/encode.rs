@@ -10,10 +10,10 @@ use std::hint::black_box;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
-use ipvset::ipset::{
-    HashIp, HashIpPort, HashIpPortIp, HashNet, HashNetIface, IpSet, IpsetMessage, Request,
-};
-use ipvset::ipvs::IpvsMessage;
+use ipvset::ipset::IpSet;
+use ipvset::ipset::messages::{IpsetMessage, Request};
+use ipvset::ipset::types::{HashIp, HashIpPort, HashIpPortIp, HashNet, HashNetIface};
+use ipvset::ipvs::messages::IpvsMessage;
 use netlink_packet_core::{Emitable, NetlinkSerializable};
 
 use attributes::{NET, Tree, leaf, nest};

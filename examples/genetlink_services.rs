@@ -7,7 +7,8 @@ use std::process::ExitCode;
 
 use futures_util::{Stream, StreamExt};
 use genetlink::{GenetlinkHandle, new_connection};
-use ipvset::ipvs::{IpvsMessage, Operation, Query, Report, Scheduler, VirtualService};
+use ipvset::ipvs::messages::{IpvsMessage, Query, Report};
+use ipvset::ipvs::{Operation, Scheduler, VirtualService};
 use netlink_packet_core::{
     DecodeError, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
 };

@@ -9,8 +9,8 @@ mod captured;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use ipvset::ipset::IpsetMessage;
-use ipvset::ipvs::IpvsMessage;
+use ipvset::ipset::messages::IpsetMessage;
+use ipvset::ipvs::messages::IpvsMessage;
 use netlink_packet_core::{NetlinkMessage, ParseableParametrized};
 use netlink_packet_generic::GenlMessage;
 

@@ -6,6 +6,8 @@ mod arbitrary;
 
 use arbitrary::{entry, network, port, set, v4};
 use ipvset::Family;
+use ipvset::ipset::messages::*;
+use ipvset::ipset::types::*;
 use ipvset::ipset::*;
 use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
 use proptest::collection::vec;

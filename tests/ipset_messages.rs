@@ -2,6 +2,9 @@
 
 use std::net::Ipv4Addr;
 
+use ipvset::ipset::elements::*;
+use ipvset::ipset::messages::*;
+use ipvset::ipset::types::*;
 use ipvset::ipset::*;
 use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
 use netlink_sys::{Socket, SocketAddr, protocols};

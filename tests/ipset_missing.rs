@@ -4,6 +4,8 @@
 use ipvset::OnFailure;
 use std::net::Ipv4Addr;
 
+use ipvset::ipset::elements::*;
+use ipvset::ipset::types::*;
 use ipvset::ipset::*;
 
 type Result = std::result::Result<(), Box<dyn std::error::Error + Send + Sync>>;

@@ -4,11 +4,12 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use ipvset::Family;
+use ipvset::ipset::SetName;
+use ipvset::ipset::elements::{Interface, MacAddress, Member, icmp, protocol, tcp, udp};
 use ipvset::ipset::text::{Line, Reader, Writer};
-use ipvset::ipset::{AnySet, Entry, HashIp, HashIpPort, HashNetIface, HashNetPort, IpSet, ListSet};
-use ipvset::ipset::{
-    AnyType, Interface, MacAddress, Member, SetName, SetType, icmp, protocol, tcp, udp,
-};
+use ipvset::ipset::types::{AnyType, SetType};
+use ipvset::ipset::types::{HashIp, HashIpPort, HashNetIface, HashNetPort, ListSet};
+use ipvset::ipset::{AnySet, Entry, IpSet};
 
 /// What the tool printed, and the commands that led to it.
 const SAVED: [&str; 2] = [
@@ -641,7 +642,7 @@ fn any_text_can_be_made_a_comment() {
 
 #[test]
 fn addresses_are_read_from_their_text() {
-    use ipvset::ipset::Addresses;
+    use ipvset::ipset::elements::Addresses;
     for text in [
         "10.0.0.1",
         "::1",
@@ -668,7 +669,8 @@ fn addresses_are_read_from_their_text() {
 
 #[test]
 fn entries_can_be_gathered_in_a_hash_set() {
-    use ipvset::ipset::{Entry, HashIp};
+    use ipvset::ipset::Entry;
+    use ipvset::ipset::types::HashIp;
     use std::collections::HashSet;
     let entry = |last| Entry::<HashIp>::from(std::net::Ipv4Addr::new(10, 0, 0, last));
     let all: HashSet<_> = [

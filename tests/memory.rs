@@ -8,11 +8,11 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use ipnet::Ipv4Net;
-use ipvset::ipset::{
-    Entry, HashIp, HashIpPort, HashIpPortIp, HashNet, HashNetIface, Interface, IpSet, IpSets,
-    SetType, tcp,
-};
-use ipvset::ipvs::{IpvsMessage, Operation, Query, RealServer, VirtualService};
+use ipvset::ipset::elements::{Interface, tcp};
+use ipvset::ipset::types::{HashIp, HashIpPort, HashIpPortIp, HashNet, HashNetIface, SetType};
+use ipvset::ipset::{Entry, IpSet, IpSets};
+use ipvset::ipvs::messages::{IpvsMessage, Query};
+use ipvset::ipvs::{Operation, RealServer, VirtualService};
 use netlink_packet_core::{Emitable, ParseableParametrized};
 use netlink_packet_generic::{GenlFamily, GenlHeader};
 

@@ -3,9 +3,9 @@
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
-use ipvset::ipset::{
-    Entry, HashIp, HashIpPort, HashIpPortIp, HashNet, HashNetIface, Interface, SetType, tcp,
-};
+use ipvset::ipset::Entry;
+use ipvset::ipset::elements::{Interface, tcp};
+use ipvset::ipset::types::{HashIp, HashIpPort, HashIpPortIp, HashNet, HashNetIface, SetType};
 
 use crate::attributes::{NET, Tree, address, leaf};
 

@@ -8,9 +8,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use ipnet::Ipv4Net;
-use ipvset::ipset::{
-    Entry, HashIp, HashIpPortIp, HashNet, HashType, IpSet, IpSets, Request, SetType, tcp,
-};
+use ipvset::ipset::elements::tcp;
+use ipvset::ipset::messages::Request;
+use ipvset::ipset::types::{HashIp, HashIpPortIp, HashNet, HashType, SetType};
+use ipvset::ipset::{Entry, IpSet, IpSets};
 use netlink_packet_core::{NLM_F_REQUEST, NetlinkMessage};
 
 use crate::Outcome;

@@ -6,8 +6,9 @@ use std::io::{BufWriter, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 
 use ipvset::OnFailure;
+use ipvset::ipvs::messages::{IpvsMessage, Query};
 use ipvset::ipvs::proc::{Proc, Snapshot};
-use ipvset::ipvs::{Ipvs, IpvsMessage, Operation, Query, RealServer, Scheduler, VirtualService};
+use ipvset::ipvs::{Ipvs, Operation, RealServer, Scheduler, VirtualService};
 use netlink_packet_core::{
     Emitable, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
 };

@@ -8,7 +8,7 @@
 )]
 mod captured;
 
-use ipvset::ipvs::{IpvsMessage, Report};
+use ipvset::ipvs::messages::{IpvsMessage, Report};
 use netlink_packet_core::ParseableParametrized;
 use netlink_packet_generic::GenlHeader;
 

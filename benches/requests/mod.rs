@@ -2,7 +2,8 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use ipvset::ipvs::{IpvsMessage, Operation, RealServer, Scheduler, VirtualService};
+use ipvset::ipvs::messages::IpvsMessage;
+use ipvset::ipvs::{Operation, RealServer, Scheduler, VirtualService};
 
 use crate::attributes::{Tree, leaf, nest};
 

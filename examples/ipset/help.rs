@@ -2,8 +2,8 @@
 
 use std::str;
 
-use ipvset::ipset::AnyType;
 use ipvset::ipset::text::OptionName;
+use ipvset::ipset::types::AnyType;
 
 use crate::arguments::Word;
 use crate::complaint::{Complaint, VERSION, said};

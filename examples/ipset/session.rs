@@ -7,7 +7,8 @@ use std::io::{self, Write};
 use std::str;
 
 use ipvset::ipset::text::OptionName;
-use ipvset::ipset::{AnyEntry, AnySet, AnyType, CreateOptions, IpSets, Revision, SetName};
+use ipvset::ipset::types::AnyType;
+use ipvset::ipset::{AnyEntry, AnySet, CreateOptions, IpSets, Revision, SetName};
 
 use crate::arguments::{Call, Command};
 use crate::complaint::{Complaint, said};

@@ -1,8 +1,8 @@
 //! Translates old spellings of options to the current ones, and joins words to a line of the crate's
 //! text.
 
-use ipvset::ipset::AnyType;
 use ipvset::ipset::text::OptionName;
+use ipvset::ipset::types::AnyType;
 
 use crate::arguments::Word;
 use crate::complaint::{Complaint, said};

@@ -2,7 +2,9 @@
 
 use std::net::Ipv4Addr;
 
-use ipvset::ipset::{HashIpPortIp, IpSet, IpSets, tcp};
+use ipvset::ipset::elements::tcp;
+use ipvset::ipset::types::HashIpPortIp;
+use ipvset::ipset::{IpSet, IpSets};
 
 use super::report::Expect::{AnsweredBy, TimesOut};
 use super::world::Change::{Append, Delete};

@@ -2,7 +2,8 @@
 
 use std::net::Ipv4Addr;
 
-use ipvset::ipset::{IpSets, tcp};
+use ipvset::ipset::IpSets;
+use ipvset::ipset::elements::tcp;
 use ipvset::ipvs::{Ipvs, RealServer};
 
 use super::report::Expect::{Answered, AnsweredBy, TimesOut};

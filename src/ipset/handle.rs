@@ -18,7 +18,9 @@ use crate::{Error, Namespace, OnFailure, Outcome, Result};
 /// connection receive each other's replies.
 ///
 /// ```no_run
-/// use ipvset::ipset::{HashIpPort, IpSet, IpSets, tcp};
+/// use ipvset::ipset::{IpSet, IpSets};
+/// use ipvset::ipset::elements::tcp;
+/// use ipvset::ipset::types::HashIpPort;
 /// use std::net::Ipv4Addr;
 ///
 /// let mut sets = IpSets::connect()?;
@@ -277,7 +279,8 @@ impl IpSets {
     ///
     /// ```no_run
     /// use ipvset::OnFailure;
-    /// use ipvset::ipset::{HashIp, IpSet, IpSets};
+    /// use ipvset::ipset::{IpSet, IpSets};
+    /// use ipvset::ipset::types::HashIp;
     /// use std::net::Ipv4Addr;
     ///
     /// let mut sets = IpSets::connect()?;
@@ -420,7 +423,8 @@ impl IpSets {
     /// If the type is only known at run time, use [`info`](Self::info).
     ///
     /// ```no_run
-    /// use ipvset::ipset::{HashNet, IpSets};
+    /// use ipvset::ipset::IpSets;
+    /// use ipvset::ipset::types::HashNet;
     ///
     /// let mut sets = IpSets::connect()?;
     /// let blocked = sets.get::<HashNet>("blocked6")?;

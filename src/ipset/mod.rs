@@ -8,7 +8,8 @@
 //! use std::net::Ipv4Addr;
 //! use std::time::Duration;
 //!
-//! use ipvset::ipset::{Entry, HashIp, IpSet, IpSets};
+//! use ipvset::ipset::{Entry, IpSet, IpSets};
+//! use ipvset::ipset::types::HashIp;
 //!
 //! fn main() -> ipvset::Result<()> {
 //!     let mut sets = IpSets::connect()?;
@@ -61,7 +62,7 @@
 //! - [`SetInfo`] is what the kernel reports about a set: its type and options, how many entries it
 //!   has, how much memory it takes and how many rules refer to it.
 //! - The module [`text`] reads and writes the format of `ipset save`.
-//! - [`IpsetMessage`], [`Request`] and [`Reply`] are for a netlink connection of your own.
+//! - The module [`messages`] has requests and replies for a netlink connection of your own.
 //! - The guides show how to keep a [block list](crate::guide::block_list), how to
 //!   [resize a set](crate::guide::resize), and [more](crate::guide).
 
@@ -73,25 +74,45 @@ pub(crate) mod message;
 pub(crate) mod model;
 pub mod text;
 
+/// The set types, and what the options of each type are.
+///
+/// Each type is a value that selects the elements of a set's entries: see
+/// [`IpSet`](crate::ipset::IpSet). The traits say which options a type takes. They cannot be
+/// implemented outside this crate.
+pub mod types {
+    pub use super::model::types::{
+        AnyType, BitmapIp, BitmapIpMac, BitmapPort, BitmaskType, FamilyType, HashIp, HashIpMac,
+        HashIpMark, HashIpPort, HashIpPortIp, HashIpPortNet, HashMac, HashNet, HashNetIface,
+        HashNetNet, HashNetPort, HashNetPortNet, HashType, ListSet, MarkmaskType, NetmaskType,
+        NoMatchType, RangeType, SetType, SizeType,
+    };
+}
+
+/// The elements of entries: addresses, networks, ports, MAC addresses, marks, interfaces and
+/// members of lists.
+pub mod elements {
+    pub use super::model::element::{
+        Addresses, AnyElement, Interface, Ipv4Range, MacAddress, Mark, Member, Neighbor,
+        OptionalMac, Port, PortRange, icmp, icmpv6, protocol, sctp, tcp, udp, udplite,
+    };
+    pub use super::model::value::{AnyValue, FromParts};
+}
+
+/// Requests and replies, for programs that have a netlink connection of their own.
+pub mod messages {
+    pub use super::message::{
+        EncodedEntries, EntryMessages, IpsetMessage, ListContent, ListedEntries, Reply, Request,
+    };
+}
+
 pub use client::listing::{Entries, SetOrEntry, SetsAndEntries};
 pub use handle::IpSets;
-pub use message::{
-    EncodedEntries, EntryMessages, IpsetMessage, ListContent, ListedEntries, Reply, Request,
-};
-pub use model::element::{
-    Addresses, AnyElement, Interface, Ipv4Range, MacAddress, Mark, Member, Neighbor, OptionalMac,
-    Port, PortRange, icmp, icmpv6, protocol, sctp, tcp, udp, udplite,
-};
 pub use model::entry::{Entry, EntryOptions, SkbMark, SkbPriority};
 pub use model::info::SetInfo;
 pub use model::name::{SetName, ToSetName};
 pub use model::options::{CreateOptions, MAX_TIMEOUT, SetRange};
 pub use model::revision::Revision;
 pub use model::set::{AnyEntry, AnySet, IpSet};
-pub use model::types::{
-    AnyType, BitmapIp, BitmapIpMac, BitmapPort, BitmaskType, FamilyType, HashIp, HashIpMac,
-    HashIpMark, HashIpPort, HashIpPortIp, HashIpPortNet, HashMac, HashNet, HashNetIface,
-    HashNetNet, HashNetPort, HashNetPortNet, HashType, ListSet, MarkmaskType, NetmaskType,
-    NoMatchType, RangeType, SetType, SizeType,
-};
-pub use model::value::{AnyValue, FromParts};
+
+// The crate itself names all of them in one place.
+pub(crate) use {elements::*, types::*};

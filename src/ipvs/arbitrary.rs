@@ -9,6 +9,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use crate::ipvs::message::uapi::service::OWN_FLAGS;
+use crate::ipvs::messages::*;
 use crate::ipvs::*;
 use crate::{Family, Protocol};
 

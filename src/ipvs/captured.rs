@@ -5,7 +5,8 @@ use netlink_packet_core::{Emitable, ParseableParametrized};
 use netlink_packet_generic::{GenlFamily, GenlHeader};
 
 use crate::captured::{self, Run};
-use crate::ipvs::{IpvsMessage, Operation, Query, Report};
+use crate::ipvs::Operation;
+use crate::ipvs::messages::{IpvsMessage, Query, Report};
 
 /// The runs of `ipvsadm`.
 fn runs() -> Vec<Run> {

@@ -21,9 +21,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Every change is also a value, an [`Operation`], and every request for data is a [`Query`]. A
+//! Every change is also a value, an [`Operation`], and every request for data is a [`Query`](messages::Query). A
 //! program can store and compare them, and send them over its own netlink connection as an
-//! [`IpvsMessage`]. The module [`text`] writes operations as text and reads them back. The module
+//! [`IpvsMessage`](messages::IpvsMessage). The module [`text`] writes operations as text and reads them back. The module
 //! [`proc`] reads the files of IPVS in /proc, such as the list of connections. The module [`plan`]
 //! compares the table with the wanted one.
 
@@ -41,18 +41,22 @@ pub mod proc;
 mod properties;
 pub mod text;
 
+/// Requests for data, reports and messages, for programs that have a netlink connection of their
+/// own.
+pub mod messages {
+    pub use super::message::ipvs_message::IpvsMessage;
+    pub use super::model::query::Query;
+    pub use super::model::report::Report;
+}
+
 pub use client::table::TableEntries;
 pub use handle::Ipvs;
-pub use message::ipvs_message::IpvsMessage;
 pub use model::daemon::{SyncDaemon, SyncRole};
 pub use model::key::ServiceKey;
 pub use model::operation::Operation;
 pub use model::operations::Operations;
 pub use model::persistence::Persistence;
-pub use model::query::Query;
-pub use model::report::{
-    Info, Rates, Report, ServerInfo, ServiceInfo, Statistics, TableEntry, Version,
-};
+pub use model::report::{Info, Rates, ServerInfo, ServiceInfo, Statistics, TableEntry, Version};
 pub use model::scheduler::{PersistenceEngine, Scheduler, SchedulerFlags};
 pub use model::server::{ForwardingMethod, RealServer};
 pub use model::service::VirtualService;

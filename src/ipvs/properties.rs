@@ -8,6 +8,7 @@ use crate::ipvs::arbitrary::{
     counted, daemon, key, operation, query, real_server, report, table_entry, virtual_service,
 };
 use crate::ipvs::message::uapi::service;
+use crate::ipvs::messages::*;
 use crate::ipvs::*;
 use crate::wire::{Attributes, Writer};
 

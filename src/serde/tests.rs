@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, from_str, from_value, json, to_value};
 
 use crate::ipset::*;
+use crate::ipvs::messages::*;
 use crate::ipvs::proc::sysctl::{ConnectionReuse, DefenseMode, SyncThreshold};
 use crate::ipvs::*;
 

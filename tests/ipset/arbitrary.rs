@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use ipvset::Family;
-use ipvset::ipset::{
-    Addresses, AnyElement, AnyEntry, AnySet, AnyType, AnyValue, Interface, Ipv4Range, MacAddress,
-    Mark, Member, OptionalMac, Port, PortRange, SetName, SetRange, SkbMark, SkbPriority, icmp,
-    icmpv6, protocol, sctp, tcp, udp, udplite,
+use ipvset::ipset::elements::{
+    Addresses, AnyElement, AnyValue, Interface, Ipv4Range, MacAddress, Mark, Member, OptionalMac,
+    Port, PortRange, icmp, icmpv6, protocol, sctp, tcp, udp, udplite,
 };
+use ipvset::ipset::types::AnyType;
+use ipvset::ipset::{AnyEntry, AnySet, SetName, SetRange, SkbMark, SkbPriority};
 use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::select;

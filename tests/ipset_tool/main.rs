@@ -11,7 +11,9 @@ use std::process::ExitCode;
 use lab::Needs;
 
 fn main() -> ExitCode {
-    let types: Vec<_> = ipvset::ipset::AnyType::all().map(|it| it.name()).collect();
+    let types: Vec<_> = ipvset::ipset::types::AnyType::all()
+        .map(|it| it.name())
+        .collect();
     let uncommon = |needed: &[&str]| needed.iter().any(|kind| !Needs::COMMON_SETS.contains(kind));
     lab::test::main(&Needs::sets(&types), {
         let mut tests = tool::tests(uncommon);

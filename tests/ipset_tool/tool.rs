@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use ipvset::ipset::AnyType;
+use ipvset::ipset::types::AnyType;
 use lab::test::Test;
 
 use crate::common::{Result, same};

@@ -1,9 +1,8 @@
 //! The blocking `IpSets` once more, over the one for tokio: with it in the place of the crate's
 //! own, the same tests try both.
 
-use library::ipset::{
-    AnyType, Entry, IpSet, Revision, SetInfo, SetName, SetOrEntry, SetType, ToSetName,
-};
+use library::ipset::types::{AnyType, SetType};
+use library::ipset::{Entry, IpSet, Revision, SetInfo, SetName, SetOrEntry, ToSetName};
 use library::{Namespace, OnFailure, Outcome, Result};
 
 use crate::wait::wait;

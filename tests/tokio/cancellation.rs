@@ -4,7 +4,8 @@ use ipvset::OnFailure;
 use ipvset::ipvs::Operations;
 use std::net::Ipv4Addr;
 
-use ipvset::ipset::{HashIp, IpSet};
+use ipvset::ipset::IpSet;
+use ipvset::ipset::types::HashIp;
 use ipvset::ipvs::{RealServer, VirtualService};
 use ipvset::tokio::{IpSets, Ipvs};
 use tokio::task::yield_now;

@@ -5,7 +5,8 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use ipvset::Namespace;
-use ipvset::ipset::{AnyType, Entry, HashIp, HashNet, IpSet, ListSet, MAX_TIMEOUT, SetOrEntry};
+use ipvset::ipset::types::{AnyType, HashIp, HashNet, ListSet};
+use ipvset::ipset::{Entry, IpSet, MAX_TIMEOUT, SetOrEntry};
 use ipvset::tokio::IpSets;
 
 use crate::support::{Result, tests};

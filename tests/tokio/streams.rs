@@ -8,7 +8,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt, TryStreamExt};
-use ipvset::ipset::{HashIp, IpSet, SetOrEntry};
+use ipvset::ipset::types::HashIp;
+use ipvset::ipset::{IpSet, SetOrEntry};
 use ipvset::ipvs::{Operation, RealServer, VirtualService};
 use ipvset::tokio::{IpSets, Ipvs};
 use ipvset::{OnFailure, ipset};

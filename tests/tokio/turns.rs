@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ipvset::OnFailure;
-use ipvset::ipset::{HashIp, IpSet};
+use ipvset::ipset::IpSet;
+use ipvset::ipset::types::HashIp;
 use ipvset::ipvs::{Operation, VirtualService};
 use ipvset::tokio::{IpSets, Ipvs};
 use tokio::task::yield_now;

@@ -35,7 +35,10 @@ use crate::wire::{self, Buffer, Malformed, Writer};
 /// [`IpSets`](crate::ipset::IpSets) does not need them.
 ///
 /// ```
-/// use ipvset::ipset::{HashIpPort, IpSet, IpsetMessage, Request, tcp};
+/// use ipvset::ipset::IpSet;
+/// use ipvset::ipset::elements::tcp;
+/// use ipvset::ipset::messages::{IpsetMessage, Request};
+/// use ipvset::ipset::types::HashIpPort;
 /// use netlink_packet_core::NetlinkMessage;
 /// use std::net::Ipv4Addr;
 ///

@@ -19,7 +19,9 @@ use crate::wire::{Attributes, Malformed, ROOM, Room, Writer};
 /// Which options an entry can have depends on the options that the set was created with.
 ///
 /// ```
-/// use ipvset::ipset::{Entry, HashIpPort, tcp};
+/// use ipvset::ipset::Entry;
+/// use ipvset::ipset::elements::tcp;
+/// use ipvset::ipset::types::HashIpPort;
 /// use std::net::Ipv4Addr;
 /// use std::time::Duration;
 ///
@@ -387,7 +389,8 @@ impl<T: SetType> Entry<T> {
     /// ```
     /// use std::net::Ipv4Addr;
     ///
-    /// use ipvset::ipset::{Entry, HashIp};
+    /// use ipvset::ipset::Entry;
+    /// use ipvset::ipset::types::HashIp;
     ///
     /// let entry = Entry::<HashIp>::new(Ipv4Addr::new(10, 0, 0, 11));
     /// let entry = entry.comment_lossy("user agent \"curl\"\n");

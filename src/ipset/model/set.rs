@@ -22,7 +22,8 @@ use crate::{Error, Result};
 /// ```
 /// use std::time::Duration;
 ///
-/// use ipvset::ipset::{HashNetPort, IpSet};
+/// use ipvset::ipset::IpSet;
+/// use ipvset::ipset::types::HashNetPort;
 ///
 /// let allowed = IpSet::<HashNetPort>::new("allowed")?
 ///     .inet6()

@@ -235,7 +235,7 @@ const MOST: usize = 3;
 /// The elements of an entry whose type is only known at run time.
 ///
 /// ```
-/// use ipvset::ipset::{AnyElement, AnyValue, tcp};
+/// use ipvset::ipset::elements::{AnyElement, AnyValue, tcp};
 /// use std::net::Ipv4Addr;
 ///
 /// let address = Ipv4Addr::new(10, 0, 0, 11);

@@ -4,7 +4,9 @@
 //! an entry the text with which the tool adds it:
 //!
 //! ```
-//! use ipvset::ipset::{AnySet, Entry, HashNetPort, IpSet, udp};
+//! use ipvset::ipset::{AnySet, Entry, IpSet};
+//! use ipvset::ipset::elements::udp;
+//! use ipvset::ipset::types::HashNetPort;
 //!
 //! let set: AnySet = "names hash:net,port family inet6 timeout 300 comment".parse()?;
 //! let entry = set.parse_entry("2001:db8::/32,udp:53 timeout 60 comment \"our own\"")?;

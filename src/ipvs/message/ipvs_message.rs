@@ -20,7 +20,8 @@ use crate::wire::{self, Attributes, Buffer, Writer};
 /// operation is sent as an addition only.
 ///
 /// ```
-/// use ipvset::ipvs::{IpvsMessage, Operation, VirtualService};
+/// use ipvset::ipvs::{Operation, VirtualService};
+/// use ipvset::ipvs::messages::IpvsMessage;
 /// use netlink_packet_core::{Emitable, ParseableParametrized};
 /// use netlink_packet_generic::GenlMessage;
 ///

@@ -6,7 +6,8 @@ use super::key::ServiceKey;
 /// has its own netlink connection sends a query as an [`IpvsMessage`](crate::ipvs::IpvsMessage):
 ///
 /// ```
-/// use ipvset::ipvs::{IpvsMessage, Query, ServiceKey};
+/// use ipvset::ipvs::ServiceKey;
+/// use ipvset::ipvs::messages::{IpvsMessage, Query};
 ///
 /// let web = ServiceKey::tcp("10.0.0.1:80".parse()?);
 /// let message = IpvsMessage::from(Query::Servers(web));

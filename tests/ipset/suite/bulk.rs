@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use ipvset::ErrorKind;
+use ipvset::ipset::elements::*;
+use ipvset::ipset::types::*;
 use ipvset::ipset::*;
 use lab::Needs;
 

@@ -1,13 +1,16 @@
 //! Every type and family: what the crate writes is what the tool reads, and the other way round.
 
 use ipvset::OnFailure;
-use ipvset::ipset::{
-    AnyEntry, AnyValue, BitmapIp, BitmapIpMac, BitmapPort, Entry, FamilyType, FromParts, HashIp,
-    HashIpMac, HashIpMark, HashIpPort, HashIpPortIp, HashIpPortNet, HashMac, HashNet, HashNetIface,
-    HashNetNet, HashNetPort, HashNetPortNet, Interface, IpSet, IpSets, Ipv4Range, ListSet, Mark,
-    Member, OptionalMac, PortRange, SetName, SetOrEntry, SetType, icmp, icmpv6, protocol, sctp,
-    tcp, udp, udplite,
+use ipvset::ipset::elements::{
+    AnyValue, FromParts, Interface, Ipv4Range, Mark, Member, OptionalMac, PortRange, icmp, icmpv6,
+    protocol, sctp, tcp, udp, udplite,
 };
+use ipvset::ipset::types::{
+    BitmapIp, BitmapIpMac, BitmapPort, FamilyType, HashIp, HashIpMac, HashIpMark, HashIpPort,
+    HashIpPortIp, HashIpPortNet, HashMac, HashNet, HashNetIface, HashNetNet, HashNetPort,
+    HashNetPortNet, ListSet, SetType,
+};
+use ipvset::ipset::{AnyEntry, Entry, IpSet, IpSets, SetName, SetOrEntry};
 use std::time::Duration;
 
 use super::common::{

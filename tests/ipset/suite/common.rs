@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use ipvset::Family;
+use ipvset::ipset::elements::{Ipv4Range, MacAddress};
 use ipvset::ipset::text::{self, Reader, Writer};
-use ipvset::ipset::{
-    CreateOptions, Entry, EntryOptions, IpSet, IpSets, Ipv4Range, MacAddress, SetOrEntry, SetType,
-};
+use ipvset::ipset::types::SetType;
+use ipvset::ipset::{CreateOptions, Entry, EntryOptions, IpSet, IpSets, SetOrEntry};
 
 /// The tests of a module, each behind what it needs, or all behind what they all need.
 macro_rules! tests {

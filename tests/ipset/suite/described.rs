@@ -1,7 +1,9 @@
 //! Sets that are described with another type or family than they have.
 
 use ipvset::OnFailure;
-use ipvset::ipset::{HashIp, HashIpPort, IpSet, tcp};
+use ipvset::ipset::IpSet;
+use ipvset::ipset::elements::tcp;
+use ipvset::ipset::types::{HashIp, HashIpPort};
 
 use super::Test;
 use super::common::{Outcome, created, set, tests, v4, v6};

@@ -3,10 +3,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipvset::ipset::{
-    Addresses, AnyElement, AnyEntry, AnySet, AnyType, AnyValue, Interface, IpSets, Ipv4Range,
-    MacAddress, Mark, Member, OptionalMac, PortRange, SetRange, icmp, icmpv6, protocol, tcp, udp,
+use ipvset::ipset::elements::{
+    Addresses, AnyElement, AnyValue, Interface, Ipv4Range, MacAddress, Mark, Member, OptionalMac,
+    PortRange, icmp, icmpv6, protocol, tcp, udp,
 };
+use ipvset::ipset::types::AnyType;
+use ipvset::ipset::{AnyEntry, AnySet, IpSets, SetRange};
 use ipvset::{Family, Protocol};
 
 use super::common::{Outcome, kernel_is_at_least, restore};

@@ -4,6 +4,8 @@ use ipvset::OnFailure;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use ipvset::ipset::elements::*;
+use ipvset::ipset::types::*;
 use ipvset::ipset::*;
 use ipvset::{Error, ErrorKind, Missing};
 use lab::Needs;

@@ -2,6 +2,8 @@
 
 use std::net::Ipv4Addr;
 
+use ipvset::ipset::elements::*;
+use ipvset::ipset::types::*;
 use ipvset::ipset::*;
 
 use super::Test;

@@ -1,9 +1,10 @@
 //! Exceptions, and how sets of networks are searched.
 
-use ipvset::ipset::{
-    Entry, FromParts, HashIpPortNet, HashNet, HashNetIface, HashNetNet, HashNetPort,
-    HashNetPortNet, Interface, IpSet, IpSets, NoMatchType, tcp,
+use ipvset::ipset::elements::{FromParts, Interface, tcp};
+use ipvset::ipset::types::{
+    HashIpPortNet, HashNet, HashNetIface, HashNetNet, HashNetPort, HashNetPortNet, NoMatchType,
 };
+use ipvset::ipset::{Entry, IpSet, IpSets};
 
 use super::common::{Outcome, created, listed, net, saved_entries, set, v4, v6};
 use super::{Test, needs};
@@ -130,7 +131,7 @@ fn hash_net6() -> Outcome {
 fn the_first_network_decides() -> Outcome {
     fn entry<P>(parts: P) -> Entry<HashNetNet>
     where
-        <HashNetNet as ipvset::ipset::SetType>::Value: FromParts<P>,
+        <HashNetNet as ipvset::ipset::types::SetType>::Value: FromParts<P>,
     {
         Entry::new(parts)
     }

@@ -1,10 +1,12 @@
 //! What sets make of zeros, masks and emptiness. That elements which are zero are refused is in
 //! `elements`.
 
-use ipvset::ipset::{
-    BitmapIp, BitmapIpMac, BitmapPort, Entry, HashIp, HashIpMark, HashIpPort, HashNetIface,
-    HashNetPortNet, Interface, IpSet, IpSets, ListSet, Mark, Member, OptionalMac, tcp,
+use ipvset::ipset::elements::{Interface, Mark, Member, OptionalMac, tcp};
+use ipvset::ipset::types::{
+    BitmapIp, BitmapIpMac, BitmapPort, HashIp, HashIpMark, HashIpPort, HashNetIface,
+    HashNetPortNet, ListSet,
 };
+use ipvset::ipset::{Entry, IpSet, IpSets};
 use lab::Namespace;
 use std::time::Duration;
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use ipvset::ErrorKind;
 use ipvset::Family;
-use ipvset::ipset::{
-    AnySet, AnyType, CreateOptions, IpSets, Ipv4Range, MAX_TIMEOUT, PortRange, Revision, SetRange,
-};
+use ipvset::ipset::elements::{Ipv4Range, PortRange};
+use ipvset::ipset::types::AnyType;
+use ipvset::ipset::{AnySet, CreateOptions, IpSets, MAX_TIMEOUT, Revision, SetRange};
 
 use super::common::{
     Line, Outcome, create_line, create_text, kernel_is_at_least, restore, saved_all,

@@ -2,11 +2,12 @@
 //! tests of vishvananda/netlink name these behaviours.
 
 use ipvset::OnFailure;
-use ipvset::ipset::{
-    AnyEntry, AnySet, BitmapIp, BitmapPort, Entry, HashIp, HashIpMark, HashIpPort, HashMac,
-    HashNet, HashNetIface, HashNetNet, HashNetPortNet, Interface, IpSet, IpSets, ListSet, Mark,
-    Member, Revision, SetOrEntry, SetType, tcp, udp,
+use ipvset::ipset::elements::{Interface, Mark, Member, tcp, udp};
+use ipvset::ipset::types::{
+    BitmapIp, BitmapPort, HashIp, HashIpMark, HashIpPort, HashMac, HashNet, HashNetIface,
+    HashNetNet, HashNetPortNet, ListSet, SetType,
 };
+use ipvset::ipset::{AnyEntry, AnySet, Entry, IpSet, IpSets, Revision, SetOrEntry};
 use std::time::Duration;
 
 use super::common::{

@@ -1,10 +1,11 @@
 //! Ranges of addresses, networks and ports: what is stored of them, and what is not.
 
-use ipvset::ipset::{
-    BitmapIp, BitmapPort, Entry, HashIp, HashIpMark, HashIpPort, HashIpPortIp, HashIpPortNet,
-    HashNet, HashNetIface, HashNetNet, HashNetPort, HashNetPortNet, Interface, IpSet, IpSets, Mark,
-    PortRange, SetType, sctp, tcp, udp, udplite,
+use ipvset::ipset::elements::{Interface, Mark, PortRange, sctp, tcp, udp, udplite};
+use ipvset::ipset::types::{
+    BitmapIp, BitmapPort, HashIp, HashIpMark, HashIpPort, HashIpPortIp, HashIpPortNet, HashNet,
+    HashNetIface, HashNetNet, HashNetPort, HashNetPortNet, SetType,
 };
+use ipvset::ipset::{Entry, IpSet, IpSets};
 
 use super::common::{
     Outcome, created, ip, listed, net, range, restore, saved_entries, set, tests, v4, v6, values,

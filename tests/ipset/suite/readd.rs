@@ -6,10 +6,9 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use ipnet::Ipv4Net;
-use ipvset::ipset::{
-    BitmapIp, Entry, HashIp, HashIpPort, HashNet, IpSet, IpSets, Ipv4Range, ListSet, MAX_TIMEOUT,
-    Member, SetType, tcp,
-};
+use ipvset::ipset::elements::{Ipv4Range, Member, tcp};
+use ipvset::ipset::types::{BitmapIp, HashIp, HashIpPort, HashNet, ListSet, SetType};
+use ipvset::ipset::{Entry, IpSet, IpSets, MAX_TIMEOUT};
 
 use super::common::{
     Outcome, created, entry_line, listed, net, range, restore, same, saved_entries, set, sort, v4,

@@ -6,7 +6,8 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use ipvset::ipset::{HashIp, IpSet, IpSets};
+use ipvset::ipset::types::HashIp;
+use ipvset::ipset::{IpSet, IpSets};
 use lab::Namespace;
 
 use super::common::{Outcome, created, set, tests, v4, values};

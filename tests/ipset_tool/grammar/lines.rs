@@ -1,6 +1,6 @@
 //! Makes random command lines. Most are right, some have one or two errors.
 
-use ipvset::ipset::AnyType;
+use ipvset::ipset::types::AnyType;
 
 use crate::random::Random;
 

@@ -13,7 +13,7 @@ use std::env;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use ipvset::ipset::AnyType;
+use ipvset::ipset::types::AnyType;
 use lab::Namespace;
 use lab::test::Test;
 

@@ -79,7 +79,7 @@ impl FromStr for Addresses {
     /// Parses an address, a network with its prefix length, or a range of IPv4 addresses.
     ///
     /// ```
-    /// use ipvset::ipset::Addresses;
+    /// use ipvset::ipset::elements::Addresses;
     ///
     /// for text in ["10.0.0.1", "2001:db8::/32", "10.0.0.1-10.0.0.9"] {
     ///     assert_eq!(text.parse::<Addresses>()?.to_string(), text);

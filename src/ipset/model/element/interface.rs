@@ -13,7 +13,7 @@ const SIZE: usize = 16;
 /// A network interface in an entry of `hash:net,iface`.
 ///
 /// ```
-/// use ipvset::ipset::Interface;
+/// use ipvset::ipset::elements::Interface;
 ///
 /// let any_veth = Interface::new("veth")?.wildcard();
 /// let port = Interface::new("eth0")?.physdev();

@@ -10,7 +10,7 @@ use crate::{Error, Result};
 /// A MAC address, the hardware address of an Ethernet interface.
 ///
 /// ```
-/// use ipvset::ipset::MacAddress;
+/// use ipvset::ipset::elements::MacAddress;
 ///
 /// let mac: MacAddress = "02:00:5e:10:00:01".parse()?;
 /// assert_eq!(mac, MacAddress([2, 0, 0x5e, 0x10, 0, 1]));

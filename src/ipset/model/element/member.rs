@@ -11,7 +11,7 @@ use crate::wire::Malformed;
 /// A set in a `list:set`, with the position where it is added.
 ///
 /// ```
-/// use ipvset::ipset::Member;
+/// use ipvset::ipset::elements::Member;
 ///
 /// let last = Member::new("blocked")?;
 /// let first = Member::new("allowed")?.before("blocked")?;

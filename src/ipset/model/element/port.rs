@@ -78,7 +78,7 @@ impl fmt::Display for PortRange {
 /// Created by [`tcp`], [`udp`], [`sctp`], [`udplite`], [`icmp`], [`icmpv6`] and [`protocol`].
 ///
 /// ```
-/// use ipvset::ipset::{icmp, tcp};
+/// use ipvset::ipset::elements::{icmp, tcp};
 ///
 /// assert_eq!(tcp(8080).to_string(), "tcp:8080");
 /// assert_eq!(tcp(8000..=8080).to_string(), "tcp:8000-8080");

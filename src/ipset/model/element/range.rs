@@ -6,7 +6,7 @@ use ipnet::Ipv4Net;
 /// A range of IPv4 addresses, which includes both ends.
 ///
 /// ```
-/// use ipvset::ipset::Ipv4Range;
+/// use ipvset::ipset::elements::Ipv4Range;
 ///
 /// let range = Ipv4Range::new([10, 0, 0, 9].into(), [10, 0, 0, 1].into());
 /// assert_eq!(range.to_string(), "10.0.0.1-10.0.0.9");

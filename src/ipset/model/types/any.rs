@@ -8,7 +8,7 @@ use crate::{Error, Result};
 /// A set type that is only known at run time, parsed from its name.
 ///
 /// ```
-/// use ipvset::ipset::AnyType;
+/// use ipvset::ipset::types::AnyType;
 ///
 /// let kind: AnyType = "hash:ip,port".parse()?;
 /// assert_eq!(kind.name(), "hash:ip,port");
