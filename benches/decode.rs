@@ -1,5 +1,5 @@
-//! What it takes to read dumps, without a kernel: the crate, a walk over the headers of the
-//! attributes, a copy of the same bytes, and the ecosystem's trees of attributes.
+//! Times reading dumps without a kernel: by the crate, by a walk over the headers of the
+//! attributes, by a copy of the same bytes, and by trees of attributes.
 
 mod attributes;
 mod contenders;
@@ -18,9 +18,9 @@ use attributes::{Tree, leaf, nest};
 use entries::Shape;
 use reports::Reported;
 
-/// Entries in a message: about what the kernel puts into a datagram of 32 KiB.
+/// The number of entries in a message: about as many as the kernel puts into a datagram of 32 KiB.
 const ENTRIES: u32 = 700;
-/// Services or servers in a datagram, each in a message of its own.
+/// The number of services or servers in a datagram, each in its own message.
 const REPORTS: usize = 90;
 
 /// A datagram of a dump of IPVS.
@@ -55,12 +55,12 @@ fn listing_of<T: Shape>(criterion: &mut Criterion) {
             }
         });
     });
-    // Behind the fixed header of nfnetlink.
+    // After the fixed header of nfnetlink.
     beside(&mut group, &payload[4..]);
     group.finish();
 }
 
-/// What the crate stands beside, for the attributes in `bytes`.
+/// Adds the other contenders, for the attributes in `bytes`.
 fn beside(group: &mut BenchmarkGroup<'_, WallTime>, bytes: &[u8]) {
     group.bench_function("walk over headers", |bencher| {
         bencher.iter(|| black_box(walk(black_box(bytes))));
@@ -71,7 +71,7 @@ fn beside(group: &mut BenchmarkGroup<'_, WallTime>, bytes: &[u8]) {
     });
 }
 
-/// A message of a listing, without its netlink header.
+/// Returns a message of a listing, without its netlink header.
 fn listing<T: Shape>() -> Vec<u8> {
     let entries = (0..ENTRIES)
         .map(|number| nest(7, T::tree(number)))
@@ -82,14 +82,14 @@ fn listing<T: Shape>() -> Vec<u8> {
     payload
 }
 
-/// Looks at length and type of each attribute, nested ones too, and at nothing else.
+/// Reads only the length and type of each attribute, including nested ones.
 fn walk(mut bytes: &[u8]) -> u32 {
     let mut sum = 0;
     while let Some(header) = bytes.first_chunk::<4>() {
         let length = usize::from(u16::from_ne_bytes([header[0], header[1]]));
         let kind = u16::from_ne_bytes([header[2], header[3]]);
         sum += u32::from(kind);
-        // Into a nest, or behind a value.
+        // Steps into a nest, or over a value.
         let step = match kind & attributes::NESTED {
             0 => length.next_multiple_of(4),
             _ => 4,
@@ -99,7 +99,7 @@ fn walk(mut bytes: &[u8]) -> u32 {
     sum
 }
 
-/// The attributes in some bytes, those that are nested too.
+/// Parses attributes, including nested ones.
 fn parse(bytes: &[u8]) -> Vec<Tree> {
     let attributes = NlasIterator::new(bytes).map(|attribute| {
         let attribute: NlaBuffer<&[u8]> = attribute.unwrap();

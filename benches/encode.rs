@@ -1,5 +1,5 @@
-//! What it takes to write requests down, without a kernel: the crate, a copy of the same bytes,
-//! and the ecosystem's trees of attributes.
+//! Times writing requests without a kernel: by the crate, by a copy of the same bytes, and by trees
+//! of attributes.
 
 mod attributes;
 mod contenders;
@@ -19,13 +19,13 @@ use netlink_packet_core::{Emitable, NetlinkSerializable};
 use attributes::{NET, Tree, leaf, nest};
 use entries::Shape;
 
-/// The attribute that numbers an entry.
+/// The attribute with the number of an entry.
 const LINE: u16 = 9;
 
-/// A message of a bulk has more entries than this.
+/// A full message has more entries than this.
 const COUNT: u32 = 1_000;
 
-/// One request of IPVS: from the value to the bytes.
+/// Encodes one request of IPVS.
 fn operation<const N: usize>(
     criterion: &mut Criterion,
     what: &str,
@@ -49,7 +49,7 @@ fn operation<const N: usize>(
     group.finish();
 }
 
-/// One entry, and a message of a bulk.
+/// Encodes one entry, and a full message of entries.
 fn of_set<T: Shape>(criterion: &mut Criterion) {
     one_entry::<T>(criterion);
     let set = IpSet::<T>::new("bench").unwrap();
@@ -59,7 +59,7 @@ fn of_set<T: Shape>(criterion: &mut Criterion) {
         attributes.extend(T::tree(number));
         nest(7, attributes)
     };
-    // As many as there are, which all lie in one buffer one after the other.
+    // All messages are written to the same buffer, one after the other.
     let mut messages = set.add_messages((0..).map(entry));
     let bytes = messages.next_message().unwrap().unwrap().to_vec();
     let length = [tree(0)].as_slice().buffer_len();
@@ -68,7 +68,8 @@ fn of_set<T: Shape>(criterion: &mut Criterion) {
 
     let name = format!("encode/bulk of {}", set.type_name());
     let mut group = contenders::group(criterion, name, count, bytes.len());
-    // The numbers of the entries do not matter, and 4 billion are enough for a benchmark.
+    // The numbers of the entries do not matter. There are 4 billion, which is enough for a
+    // benchmark.
     group.bench_function("ipvset", |bencher| {
         bencher.iter(|| {
             black_box(messages.next_message().unwrap().unwrap());
@@ -100,7 +101,7 @@ fn one_entry<T: Shape>(criterion: &mut Criterion) {
         let entry = nest(7, T::tree(black_box(7)));
         [leaf(1, [7]), leaf(2, b"bench\0"), entry]
     };
-    // Behind the fixed header of nfnetlink.
+    // After the fixed header of nfnetlink.
     assert_eq!(bytes[4..], emitted(&trees()), "{}", set.type_name());
 
     let name = format!("encode/one entry of {}", set.type_name());
@@ -117,7 +118,7 @@ fn one_entry<T: Shape>(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What the crate stands beside: a copy, and the bytes that trees of attributes become.
+/// Adds the other contenders: a copy, and trees of attributes.
 fn beside(group: &mut BenchmarkGroup<'_, WallTime>, bytes: &[u8], trees: impl Fn() -> Vec<u8>) {
     contenders::copy(group, bytes);
     group.bench_function("attribute trees", |bencher| {

@@ -1,8 +1,7 @@
-//! Whatever a kernel sends, or whoever pretends to be one: there is a value or an error, and it
-//! costs no more memory than a small multiple of what was sent. No length in a message makes
-//! anybody allocate what it promises.
+//! Reading any message returns a value or an error, and allocates no more than a small multiple of
+//! the message. A wrong length in a message never causes a large allocation.
 
-#[allow(dead_code, reason = "what messages say does not matter here")]
+#[allow(dead_code, reason = "the content of the messages is not used here")]
 #[path = "../src/captured.rs"]
 mod captured;
 
@@ -15,18 +14,18 @@ use netlink_packet_core::{NetlinkMessage, ParseableParametrized};
 use netlink_packet_generic::GenlMessage;
 
 thread_local! {
-    /// Bytes that this thread asked for so far, whether or not it gave them back.
+    /// The number of bytes that this thread has allocated so far, including freed ones.
     static ALLOCATED: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The system's allocator, counting.
+/// The system's allocator, with a counter.
 struct Counting;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-// SAFETY: everything is handed to the system's allocator as it came; a thread's counter needs no
-// allocation and no destructor of its own.
+// SAFETY: every call is passed to the system's allocator unchanged. The counter of a thread needs
+// no allocation and no destructor.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size());
@@ -52,8 +51,8 @@ fn count(bytes: usize) {
     ALLOCATED.with(|it| it.set(it.get() + bytes));
 }
 
-/// What reading may cost: twice the message, and the text of an error (that of
-/// netlink-packet-core for no bytes at all takes 620).
+/// Returns the maximum that reading may allocate: twice the message, and the text of an error (620
+/// bytes for the error of netlink-packet-core about an empty message).
 fn limit(message: &[u8]) -> usize {
     2 * message.len() + 1024
 }
@@ -67,8 +66,8 @@ fn check<T>(bytes: &[u8], read: impl FnOnce(&[u8]) -> T) -> T {
     outcome
 }
 
-/// Reads a message, every prefix of it, and all that differ from it in one byte; gives how many
-/// of those were read and how many refused.
+/// Reads a message, every prefix of it, and all messages that differ from it in one byte. Returns
+/// how many were read and how many were refused.
 fn check_around<T, E>(
     message: &[u8],
     read: impl Fn(&[u8]) -> Result<T, E> + Copy,
@@ -102,7 +101,7 @@ fn the_counter_counts() {
     assert_eq!(ALLOCATED.get() - before, 4000);
 }
 
-// Captured on little-endian machines, as are those below.
+// The messages were captured on little-endian machines.
 #[cfg(target_endian = "little")]
 fn check_captured<T, E>(runs: Vec<captured::Run>, read: impl Fn(&[u8]) -> Result<T, E> + Copy) {
     let mut messages = 0;

@@ -1,19 +1,20 @@
-//! The examples of the walkthrough, run as a user runs them.
+//! Runs the examples of the walkthrough as a user does.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
 lab::tests![
     on_the_machine;
-    every_row_of_the_walkthrough_goes_as_it_must,
-    messages_go_over_a_connection_of_another_crate,
+    every_request_of_the_walkthrough_has_the_expected_outcome,
+    messages_are_sent_over_another_crates_connection,
     each_example_ends_at_its_own_step,
-    a_command_left_out_fails_at_its_row,
+    leaving_out_a_command_fails,
     the_shell_sees_the_finished_environment,
     help_is_printed_and_a_wrong_option_is_status_2,
 ];
 
-/// The example's executable: cargo builds it for `cargo test`, beside the tests' own folder.
+/// Returns the example's executable, which cargo builds for `cargo test` next to the folder of the
+/// tests.
 fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a running program has a path");
     let deps = test.parent().expect("an executable lies in a folder");
@@ -33,7 +34,8 @@ fn run(name: &str, arguments: &[&str]) -> Output {
     output
 }
 
-/// An error if the example ended because its kernel cannot do firewall rules, which it has to say before it starts.
+/// Returns an error if the example ended because its kernel has no firewall rules. The example must report this
+/// before it starts.
 fn rules(output: &Output) -> Result<(), String> {
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     if !err.contains("it cannot do firewall rules") {
@@ -48,9 +50,9 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The rows of the table up to each step, as many as there are requests.
+/// Checks that each of this many requests had the expected outcome.
 #[track_caller]
-fn all_rows_are_ok(name: &str, rows: usize) -> String {
+fn all_requests_succeed(name: &str, rows: usize) -> String {
     let output = run(name, &[]);
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert!(
@@ -66,9 +68,9 @@ fn all_rows_are_ok(name: &str, rows: usize) -> String {
     out
 }
 
-fn every_row_of_the_walkthrough_goes_as_it_must() {
-    let out = all_rows_are_ok("round_robin", 30);
-    // Both servers of the Service answer in turn.
+fn every_request_of_the_walkthrough_has_the_expected_outcome() {
+    let out = all_requests_succeed("round_robin", 30);
+    // The servers of the Service answer in turn.
     let answers: Vec<_> = out
         .split("\n6 Second server")
         .nth(1)
@@ -81,7 +83,7 @@ fn every_row_of_the_walkthrough_goes_as_it_must() {
     assert_eq!(answers, [true, false, true, false]);
 }
 
-fn messages_go_over_a_connection_of_another_crate() {
+fn messages_are_sent_over_another_crates_connection() {
     let output = run("genetlink_services", &[]);
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{out}\n{err}");
@@ -96,11 +98,11 @@ fn each_example_ends_at_its_own_step() {
         ("hairpin", 12),
         ("loopback_set", 18),
     ] {
-        all_rows_are_ok(name, rows);
+        all_requests_succeed(name, rows);
     }
 }
 
-fn a_command_left_out_fails_at_its_row() {
+fn leaving_out_a_command_fails() {
     let output = run("hairpin", &["--leave-out", "vs.conntrack"]);
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(1), "{out}\n{err}");
@@ -122,7 +124,7 @@ fn the_shell_sees_the_finished_environment() {
         .spawn()
         .expect("the example can be started");
     let mut stdin = child.stdin.take().expect("standard input is a pipe");
-    // An example that ended early does not read it, and says why.
+    // An example that ended early does not read its input, and prints the reason.
     let _ = stdin.write_all(b"echo in the shell; ipvsadm -Sn; ip netns list; exit 0\n");
     drop(stdin);
     let output = child.wait_with_output().expect("the example ends");

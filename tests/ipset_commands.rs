@@ -1,4 +1,4 @@
-//! Restore files, as the `ipset` tool takes them. No kernel is needed.
+//! Reads restore files in the syntax of the `ipset` tool. No kernel is needed.
 
 use ipvset::Names;
 use ipvset::Protocol;
@@ -13,8 +13,8 @@ fn name(name: &str) -> SetName {
     name.parse().unwrap()
 }
 
-/// The words that tell what a command is, for comparing.
-fn told(line: &CommandLine) -> String {
+/// Formats a command for comparisons.
+fn formatted(line: &CommandLine) -> String {
     let exist = if line.exist { " -exist" } else { "" };
     let quiet = if line.quiet { " -quiet" } else { "" };
     let command = match &line.command {
@@ -68,9 +68,9 @@ COMMIT
 quit
 this is not read
 ";
-    let told: Vec<_> = read(file).iter().map(told).collect();
+    let formatted: Vec<_> = read(file).iter().map(formatted).collect();
     assert_eq!(
-        told,
+        formatted,
         [
             "2: create web hash:ip family inet hashsize 128",
             "3: create new hash:ip family inet hashsize 128 -exist",
@@ -164,7 +164,7 @@ fn a_wrong_line_is_an_error_of_that_line_alone() {
         assert!(error.to_string().contains(words), "{shown}: {error}");
         assert!(error.is_invalid_input());
         assert_eq!(
-            told(lines[2].as_ref().unwrap()),
+            formatted(lines[2].as_ref().unwrap()),
             "3: add s 9.9.9.9",
             "{shown}"
         );
@@ -186,12 +186,12 @@ fn a_line_longer_than_any_command_is_skipped() {
         "{error}"
     );
     assert_eq!(error.position().unwrap().0, 2);
-    assert_eq!(told(lines[2].as_ref().unwrap()), "4: add s 1.1.1.2");
+    assert_eq!(formatted(lines[2].as_ref().unwrap()), "4: add s 1.1.1.2");
     assert_eq!(lines.len(), 3);
 }
 
 #[test]
-fn what_is_in_quotes_is_never_an_option() {
+fn quoted_text_is_never_an_option() {
     let file = b"create s hash:ip comment\n\
                  add s 1.1.1.1 comment \"a -exist b\" -exist\n\
                  add s 1.1.1.2 comment \"-exist\"\n\
@@ -201,11 +201,11 @@ fn what_is_in_quotes_is_never_an_option() {
         lines.iter().map(|line| line.exist).collect::<Vec<_>>(),
         [false, true, false, false]
     );
-    assert_eq!(told(&lines[2]), "3: add s 1.1.1.2 comment \"-exist\"");
+    assert_eq!(formatted(&lines[2]), "3: add s 1.1.1.2 comment \"-exist\"");
 }
 
 #[test]
-fn listings_have_their_options() {
+fn options_of_listings_are_read() {
     let lines = read(b"list s -t -o xml -s\nsave -file \"/tmp/a \xe9\" --name\nlist -resolve\n");
     let Command::List(listing) = &lines[0].command else {
         panic!()
@@ -226,10 +226,10 @@ fn listings_have_their_options() {
     assert!(listing.resolve && listing.output.is_none());
 }
 
-/// The types of sets are kept in mind over `swap`, `rename` and `destroy`; sets that the file does
-/// not create are asked for once.
+/// The reader follows the types of sets through `swap`, `rename` and `destroy`, and looks up a set
+/// that the file does not create once.
 #[test]
-fn sets_are_found() {
+fn types_of_sets_are_followed() {
     let file = b"create a hash:ip\ncreate b hash:net\nswap a b\nadd a 10.0.0.0/8\nadd b 10.0.0.1\n\
                  rename a c\nadd c 10.0.0.0/8\nadd a 1.1.1.1\ndestroy c\nadd c 1.1.1.1\n\
                  add old ::1\nadd old ::2\nadd b 10.0.0.2\nadd old ::3\nswap old b\nadd b ::4\n\
@@ -250,7 +250,7 @@ fn sets_are_found() {
 }
 
 #[test]
-fn an_error_of_the_finder_is_that_of_the_line() {
+fn an_error_of_the_lookup_is_an_error_of_the_line() {
     let mut commands = Commands::new(&b"add s 1.1.1.1\nflush s\n"[..])
         .with_sets(|_| Err(SetName::new("").unwrap_err()));
     let error = commands.next().unwrap().unwrap_err();
@@ -263,7 +263,7 @@ fn an_error_of_the_finder_is_that_of_the_line() {
 }
 
 #[test]
-fn names_of_hosts_services_and_protocols_are_asked_for() {
+fn names_of_hosts_services_and_protocols_are_looked_up() {
     struct Some1;
     impl Names for Some1 {
         fn address(&self, host: &str, family: Option<ipvset::Family>) -> Option<std::net::IpAddr> {
@@ -281,13 +281,16 @@ fn names_of_hosts_services_and_protocols_are_asked_for() {
     let set: AnySet = "p hash:ip,port".parse().unwrap();
     let file = b"add p router,udp:odd\nadd p router,OURS:0\n";
     let commands = Commands::new(&file[..]).with_set(set).with_names(&Some1);
-    let told: Vec<_> = commands.map(|line| told(&line.unwrap())).collect();
-    assert_eq!(told, ["1: add p 10.0.0.1,udp:7", "2: add p 10.0.0.1,253:0"]);
+    let formatted: Vec<_> = commands.map(|line| formatted(&line.unwrap())).collect();
+    assert_eq!(
+        formatted,
+        ["1: add p 10.0.0.1,udp:7", "2: add p 10.0.0.1,253:0"]
+    );
 }
 
-/// After an input that breaks there is nothing to go on with.
+/// The reader ends after an I/O error.
 #[test]
-fn an_input_that_breaks_ends() {
+fn reading_ends_after_an_io_error() {
     struct Broken;
     impl std::io::Read for Broken {
         fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {

@@ -1,5 +1,5 @@
-//! Whatever set and entry: a message with them is read as what they are, typed and untyped. Whatever
-//! bytes: no panic.
+//! Messages with any set and entry are read back unchanged, typed and untyped. Reading any bytes
+//! does not panic.
 
 #[path = "ipset/arbitrary.rs"]
 mod arbitrary;
@@ -13,7 +13,7 @@ use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// A request as the kernel gets it.
+/// Encodes a request as the kernel receives it.
 fn bytes(request: Request) -> Vec<u8> {
     let message = NetlinkMessage::<IpsetMessage>::from(request);
     let mut bytes = vec![0; message.buffer_len()];
@@ -37,8 +37,7 @@ fn entries(request: Request) -> EncodedEntries {
     }
 }
 
-/// Entries read as those of a type known to the compiler make the same message, and are the same
-/// text.
+/// Checks that typed entries produce the same message and the same text as untyped ones.
 fn same_typed<T: SetType + Default>(set: &AnySet, untyped: &AnyEntry) {
     let Some(set) = set.typed::<T>() else { return };
     let sent = bytes(Request::add(&set.untype(), untyped.clone()).unwrap());
@@ -52,7 +51,7 @@ fn same_typed<T: SetType + Default>(set: &AnySet, untyped: &AnyEntry) {
         .next()
         .unwrap()
         .unwrap();
-    // What was read was given counters, which the line numbers tell.
+    // The entries were sent with counters.
     let untyped = vec![given(&set.untype(), untyped); 2];
     let all_untyped = Request::add_all(&set.untype(), untyped)
         .next()
@@ -61,7 +60,7 @@ fn same_typed<T: SetType + Default>(set: &AnySet, untyped: &AnyEntry) {
     assert_eq!(bytes(all), bytes(all_untyped));
 }
 
-/// An entry as it is sent: with counters, if the set has them.
+/// Returns an entry as it is sent: with counters, if the set has them.
 fn given(set: &AnySet, entry: &AnyEntry) -> AnyEntry {
     let mut entry = entry.clone();
     if set.options().counters {
@@ -71,7 +70,7 @@ fn given(set: &AnySet, entry: &AnyEntry) -> AnyEntry {
     entry
 }
 
-/// An entry as it is removed or tested.
+/// Returns an entry as it is removed or tested.
 fn bare(entry: &AnyEntry) -> AnyEntry {
     let mut bare = AnyEntry::from(entry.value().clone());
     bare.options_mut().nomatch = entry.options().nomatch;
@@ -109,7 +108,7 @@ proptest! {
     }
 
     #[test]
-    fn types_known_to_the_compiler_are_the_same((set, entry) in set().prop_flat_map(entry)) {
+    fn typed_and_untyped_messages_are_equal((set, entry) in set().prop_flat_map(entry)) {
         same_typed::<BitmapIp>(&set, &entry);
         same_typed::<BitmapIpMac>(&set, &entry);
         same_typed::<BitmapPort>(&set, &entry);
@@ -129,7 +128,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_bytes_are_a_message_or_an_error(
+    fn any_bytes_are_a_message_or_an_error(
         command in 0..20u8, flags in any::<u16>(), payload in vec(any::<u8>(), 0..200),
     ) {
         let mut bytes = vec![0; 16];
@@ -147,7 +146,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 20, ..Default::default() })]
 
-    /// A thousand in a few messages, of which each is full but the last.
+    /// A thousand entries fill a few messages. All except the last are full.
     #[test]
     fn many_are_read_as_they_were_written(
         all in vec((v4(), port(), network(Family::Ipv4)), 0..2500),

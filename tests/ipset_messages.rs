@@ -1,4 +1,4 @@
-//! A program with a netlink connection of its own: what the kernel does and answers.
+//! Sends messages over the program's own netlink connection, and checks the kernel's answers.
 
 use std::net::Ipv4Addr;
 
@@ -25,7 +25,7 @@ fn connect() -> Result<Socket> {
     Ok(socket)
 }
 
-/// Sends a request, and gives what answers it: up to the end of a dump, or one message.
+/// Sends a request and returns the answers: one message, or all messages of a dump.
 fn ask(socket: &Socket, request: Request) -> Result<Vec<Payload>> {
     let message = NetlinkMessage::from(request);
     let mut bytes = vec![0; message.buffer_len()];
@@ -53,7 +53,7 @@ fn reply(socket: &Socket, request: Request) -> Result<Reply> {
     }
 }
 
-/// Whether a command was carried out, or why not.
+/// Sends a command. Returns the kernel's error, if it failed.
 fn ack(socket: &Socket, request: Request, set: &AnySet) -> Result<Option<ipvset::Error>> {
     match ask(socket, request.clone())?.pop() {
         Some(NetlinkPayload::Error(error)) => Ok(request.error(&error, Some(set))),
@@ -146,7 +146,7 @@ fn many_entries_and_the_one_that_is_refused() -> Result {
     let any = web.untype();
     assert!(ack(&socket, Request::create(&web, 5)?, &any)?.is_none());
     let entry = |number| (Ipv4Addr::from_bits(number), tcp(80));
-    // The last is there already.
+    // The last one exists already.
     let all = (1..=5000).chain([17]).map(entry);
     let mut requests = Request::add_all(&web, all).collect::<ipvset::Result<Vec<_>>>()?;
     let last = requests.pop().expect("several messages");

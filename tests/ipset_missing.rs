@@ -1,5 +1,5 @@
-//! What is said of ipset, or of a type of set, that the kernel does not have: a guest's kernel that
-//! cannot load its modules.
+//! The errors on a kernel without ipset or without a set type. The guest's kernel is prevented from
+//! loading modules.
 
 use ipvset::OnFailure;
 use std::net::Ipv4Addr;
@@ -10,11 +10,11 @@ use ipvset::ipset::*;
 
 type Result = std::result::Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-lab::tests![lab::Needs::namespaces().guest(); neither_ipset_nor_a_type_of_set];
+lab::tests![lab::Needs::namespaces().guest(); missing_ipset_and_missing_set_types];
 
 const LOADER: &str = "/proc/sys/kernel/modprobe";
 
-fn neither_ipset_nor_a_type_of_set() -> Result {
+fn missing_ipset_and_missing_set_types() -> Result {
     let loader = std::fs::read_to_string(LOADER)?;
     std::fs::write(LOADER, "/bin/false")?;
     let error = IpSets::connect().expect_err("no netfilter");
@@ -51,7 +51,7 @@ fn neither_ipset_nor_a_type_of_set() -> Result {
     std::fs::write(LOADER, &loader)?;
     sets.create(&set)?;
 
-    // A handle that outlives the module.
+    // The handle outlives the module.
     sets.destroy(&set)?;
     lab::test::eventually(|| lab::tool(loader.trim(), ["-r", "ip_set_hash_ipportip"]))?;
     lab::tool(loader.trim(), ["-r", "ip_set"])?;
@@ -61,7 +61,7 @@ fn neither_ipset_nor_a_type_of_set() -> Result {
     Ok(())
 }
 
-/// Fails unless every call on the handle says that there is no ipset any more.
+/// Fails unless every call on the handle reports that the kernel has no ipset any more.
 fn expect_gone(sets: &mut IpSets, set: &IpSet<HashIpPortIp>) -> Result {
     let server = Ipv4Addr::new(10, 0, 0, 11);
     let entry = (server, tcp(8080), server);

@@ -11,14 +11,14 @@ use ipvset::ipset::types::{AnyType, SetType};
 use ipvset::ipset::types::{HashIp, HashIpPort, HashNetIface, HashNetPort, ListSet};
 use ipvset::ipset::{AnySet, Entry, IpSet};
 
-/// What the tool printed, and the commands that led to it.
+/// Outputs of the tool, and the commands that led to them.
 const SAVED: [&str; 2] = [
     include_str!("data/ipset-save-linux-6.1.txt"),
     include_str!("data/ipset-save-linux-6.18.txt"),
 ];
 
 #[test]
-fn what_the_tool_prints_is_read_and_printed_back() {
+fn the_tools_output_is_read_and_written_back() {
     let mut types = std::collections::BTreeSet::new();
     for saved in SAVED {
         let mut writer = Writer::new(Vec::new());
@@ -46,16 +46,16 @@ fn what_the_tool_prints_is_read_and_printed_back() {
         assert_eq!(written.len(), meant.len());
         assert!(meant.len() > 10);
     }
-    // Twelve types have both families, three bitmaps, hash:mac and list:set have one.
+    // Twelve types have both families. The three bitmaps, hash:mac and list:set have one.
     let named: std::collections::BTreeSet<_> = types.iter().map(|(name, _)| *name).collect();
     let all: std::collections::BTreeSet<_> = AnyType::all().map(|it| it.name()).collect();
     assert_eq!(named, all);
     assert_eq!(types.len(), 16 + 11);
 }
 
-/// The commands that made the sets are text in the tool's syntax too.
+/// The commands that created the sets are in the tool's syntax, too.
 #[test]
-fn what_the_tool_takes_is_read() {
+fn the_tools_commands_are_read() {
     let mut entries = 0;
     for saved in SAVED {
         let commands = saved
@@ -73,7 +73,7 @@ fn what_the_tool_takes_is_read() {
                 continue;
             }
             if let Some(create) = command.strip_prefix("create ") {
-                // The kernel would clamp or round what this crate refuses.
+                // The crate refuses values that the kernel would clamp or round.
                 if !create.contains("hashsize 1000") || !create.contains("maxelem 0") {
                     set = Some(create.parse().unwrap());
                 }
@@ -88,7 +88,7 @@ fn what_the_tool_takes_is_read() {
 }
 
 #[test]
-fn typed_text_is_what_the_builders_make() {
+fn typed_text_is_equal_to_the_builders() {
     let set: IpSet<HashNetPort> = "web hash:net,port family inet6 maxelem 10 timeout 5 comment \
                                    forceadd bucketsize 4 initval 0x1"
         .parse()
@@ -153,7 +153,7 @@ fn a_set_of_another_type_is_refused() {
 }
 
 #[test]
-fn garbage_names_line_and_column() {
+fn errors_have_a_line_and_a_column() {
     let head = "create ip hash:ip\ncreate n hash:net,iface family inet6\n\
                 create p hash:ip,port timeout 0\ncreate l list:set\ncreate m bitmap:ip,mac range 10.0.0.0/24\n";
     let cases = [
@@ -249,13 +249,13 @@ fn garbage_names_line_and_column() {
         assert_eq!(error.position(), Some((7, column)), "{line}: {error}");
         assert!(error.to_string().contains(words), "{line}: {error}");
         assert!(error.is_invalid_input());
-        // The line behind it is read.
+        // The next line is read.
         assert!(matches!(lines[6], Ok(Line::Add(..))), "{line}");
     }
 }
 
 #[test]
-fn names_with_blanks_stand_in_quotes() {
+fn names_with_blanks_are_quoted() {
     let file = "create \"two words\" hash:ip family inet\nadd \"two words\" 1.1.1.1\n";
     let mut writer = Writer::new(Vec::new());
     for line in Reader::new(file.as_bytes()) {
@@ -268,9 +268,9 @@ fn names_with_blanks_stand_in_quotes() {
     assert_eq!(writer.into_inner(), file.as_bytes());
 }
 
-/// A bitmap takes the MAC address that hashes refuse, and the tool prints it.
+/// A bitmap accepts the zero MAC address, which hashes refuse, and the tool prints it.
 #[test]
-fn a_bitmap_has_the_zero_mac_address() {
+fn a_bitmap_accepts_the_zero_mac_address() {
     let set: AnySet = "x bitmap:ip,mac range 10.0.0.0/24".parse().unwrap();
     let text = "10.0.0.1,00:00:00:00:00:00";
     assert_eq!(set.parse_entry(text).unwrap().to_string(), text);
@@ -278,7 +278,7 @@ fn a_bitmap_has_the_zero_mac_address() {
 }
 
 #[test]
-fn comments_that_a_line_cannot_carry_are_refused() {
+fn comments_that_a_line_cannot_contain_are_refused() {
     let set = IpSet::<HashIp>::new("s").unwrap();
     let address = std::net::Ipv4Addr::new(10, 0, 0, 1);
     for comment in [
@@ -293,7 +293,7 @@ fn comments_that_a_line_cannot_carry_are_refused() {
         let error = writer.add(set.name(), &entry).unwrap_err();
         assert!(error.is_invalid_input());
         assert_eq!(writer.into_inner(), b"");
-        // What is shown in its place is not read as something else.
+        // The displayed text is not read as another entry.
         let shown = entry.to_string();
         assert!(shown.parse::<Entry<HashIp>>().is_err(), "{shown}");
     }
@@ -308,7 +308,7 @@ fn entries_for_sets_that_exist_are_read() {
 }
 
 #[test]
-fn an_input_that_breaks_is_an_error() {
+fn an_io_error_is_returned() {
     struct Broken;
     impl std::io::Read for Broken {
         fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
@@ -333,9 +333,9 @@ fn a_million_lines_are_read() {
     assert_eq!(lines, 1_000_001);
 }
 
-/// Names and comments are bytes: they come out as they went in.
+/// Names and comments are bytes, and are written back unchanged.
 #[test]
-fn text_that_is_not_utf8_comes_back() {
+fn text_that_is_not_utf8_is_written_back() {
     let file = b"create caf\xe9 hash:net,iface family inet comment\n\
                  add caf\xe9 10.0.0.0/8,eth\xe9 comment \"caf\xe9 au lait\"\n\
                  create \"two w\xf6rds\" list:set\n\
@@ -360,7 +360,7 @@ fn text_that_is_not_utf8_comes_back() {
         texts[0].0,
         b"10.0.0.0/8,eth\xe9 comment \"caf\xe9 au lait\""
     );
-    // A `String` cannot carry it, so it is not taken for something else.
+    // A `String` cannot contain the bytes. Its escaped text is not read as another name.
     assert_eq!(
         texts[0].1,
         "\"10.0.0.0/8,eth\\xe9\"(escaped) comment \"caf\\xe9 au lait\"(escaped)"
@@ -369,10 +369,9 @@ fn text_that_is_not_utf8_comes_back() {
     assert!(texts[1].1.parse::<Entry<ListSet>>().is_err());
 }
 
-/// An address that is wrong is not taken for the name of a host. Older forms of addresses are for
-/// whoever knows names.
+/// An invalid address is not used as a host name. Older forms of addresses are passed to `Names`.
 #[test]
-fn wrong_addresses_are_no_names_of_hosts() {
+fn invalid_addresses_are_not_used_as_host_names() {
     use std::net::{IpAddr, Ipv4Addr};
     use std::sync::Mutex;
 
@@ -427,9 +426,9 @@ fn wrong_addresses_are_no_names_of_hosts() {
     }
 }
 
-/// A comma at the end separates nothing: the tool takes it for a part of the name, or of the address.
+/// A trailing comma is part of the name or of the address, as in the tool.
 #[test]
-fn a_trailing_comma_is_no_separator() {
+fn a_trailing_comma_is_not_a_separator() {
     let list: AnySet = "l list:set".parse().unwrap();
     for (text, name) in [
         ("a,", "a,"),
@@ -459,9 +458,9 @@ fn a_trailing_comma_is_no_separator() {
     }
 }
 
-/// Numbers have the bases of C wherever the tool takes one.
+/// Numbers may be decimal, octal or hexadecimal wherever the tool accepts this.
 #[test]
-fn numbers_have_the_bases_of_c_everywhere() {
+fn numbers_may_be_octal_or_hexadecimal() {
     let set: AnySet = "s hash:ip,port hashsize 0x100 maxelem 010 timeout 0x10 bucketsize 0x4 \
                        initval 0x10 netmask 0x18"
         .parse()
@@ -487,7 +486,7 @@ fn numbers_have_the_bases_of_c_everywhere() {
     }
 }
 
-/// As `list` of the kernel shows them.
+/// Values are rounded as the kernel does.
 #[test]
 fn values_that_the_kernel_rounds_are_rounded() {
     for (text, meant) in [
@@ -566,9 +565,9 @@ fn flags_may_be_given_twice_and_old_options_are_read() {
     );
 }
 
-/// What a line can carry is written as this text; what it can't is refused, and displayed so that
-/// it is not read as something else.
-fn carried<T: SetType + Default>(entry: Entry<T>, text: Option<&str>) {
+/// Checks that an entry is written as this text. Without a text, a line cannot contain the entry:
+/// writing it fails, and its displayed text is not read as another entry.
+fn check_written<T: SetType + Default>(entry: Entry<T>, text: Option<&str>) {
     let set = IpSet::<T>::new("s").unwrap();
     let mut writer = Writer::new(Vec::new());
     let written = writer.add(set.name(), &entry);
@@ -585,7 +584,7 @@ fn carried<T: SetType + Default>(entry: Entry<T>, text: Option<&str>) {
 }
 
 #[test]
-fn odd_names_are_carried_or_escaped() {
+fn unusual_names_are_written_or_escaped() {
     let address = std::net::Ipv4Addr::new(10, 0, 0, 1);
     let interface = |name: &str| Interface::existing(name).unwrap();
     for (interface, text) in [
@@ -600,7 +599,7 @@ fn odd_names_are_carried_or_escaped() {
         (interface("a\"b"), None),
         (interface("a\nb"), None),
     ] {
-        carried(Entry::<HashNetIface>::new((address, interface)), text);
+        check_written(Entry::<HashNetIface>::new((address, interface)), text);
     }
     let name = |name: &str| SetName::existing(name).unwrap();
     for (member, text) in [
@@ -613,12 +612,12 @@ fn odd_names_are_carried_or_escaped() {
         (Member::from(name("a,b")), None),
         (Member::from(name("-exist")), None),
     ] {
-        carried(Entry::<ListSet>::new(member), text);
+        check_written(Entry::<ListSet>::new(member), text);
     }
 }
 
 #[test]
-fn any_text_can_be_made_a_comment() {
+fn comment_lossy_accepts_any_text() {
     let address = std::net::Ipv4Addr::new(10, 0, 0, 1);
     let set = IpSet::<HashIp>::new("s").unwrap().comments();
     let cut = format!("{}\u{fc}", "x".repeat(254));
@@ -668,7 +667,7 @@ fn addresses_are_read_from_their_text() {
 }
 
 #[test]
-fn entries_can_be_gathered_in_a_hash_set() {
+fn entries_can_be_collected_in_a_hash_set() {
     use ipvset::ipset::Entry;
     use ipvset::ipset::types::HashIp;
     use std::collections::HashSet;

@@ -1,4 +1,4 @@
-//! Whatever set and entry: their text is read as what they are. Whatever text: no panic.
+//! The text of any set and entry is read back unchanged. Reading any text does not panic.
 
 #[path = "ipset/arbitrary.rs"]
 mod arbitrary;
@@ -35,7 +35,7 @@ proptest! {
 
     #[test]
     fn a_file_is_read_as_it_was_written((set, entry) in set().prop_flat_map(entry)) {
-        // Written as none, which is the same to the kernel.
+        // An empty comment is written as no comment, which is the same for the kernel.
         prop_assume!(entry.options().comment_bytes() != Some(b""));
         let mut writer = Writer::new(Vec::new());
         writer.create(&set)?;
@@ -63,14 +63,14 @@ proptest! {
     }
 
     #[test]
-    fn no_text_is_too_much(text in "\\PC*", bytes in vec(any::<u8>(), 0..200)) {
+    fn any_text_is_read_or_refused(text in "\\PC*", bytes in vec(any::<u8>(), 0..200)) {
         let _ = text.parse::<AnySet>();
         for line in Reader::new(&bytes[..]).chain(Reader::new(text.as_bytes())).flatten() {
             let _ = line;
         }
     }
 
-    /// Lines that are nearly right: parts of right ones put together.
+    /// Lines that are nearly correct: combinations of parts of correct lines.
     #[test]
     fn nearly_right_lines_are_read_or_refused_with_a_position(
         words in vec(select(vec![

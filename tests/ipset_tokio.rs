@@ -1,6 +1,7 @@
-//! The kernel tests of ipset once more, over the handle for tokio.
+//! Repeats the kernel tests of ipset with the tokio handle.
 
-// To the tests, the crate under test is this one: all of the library but for the handle.
+// The tests use this crate as `ipvset`. It contains everything of the library, with a different
+// handle.
 extern crate ipvset as library;
 extern crate self as ipvset;
 
@@ -23,6 +24,6 @@ use std::process::ExitCode;
 use lab::Needs;
 
 fn main() -> ExitCode {
-    suite::die_if_told();
+    suite::die_if_asked();
     lab::test::main(&Needs::sets(suite::ALL), suite::tests(suite::ALL, true))
 }

@@ -1,8 +1,7 @@
-//! A kernel without IPVS: an error of its own, never a success.
+//! A kernel without IPVS has its own error.
 //!
-//! The guest's kernel has IPVS as a module, which connecting would load; so the module loader is
-//! switched off first. That is a setting of the whole machine, hence no kernel but a guest's will
-//! do.
+//! The guest's kernel has IPVS as a module, which connecting would load. So the test turns off the
+//! module loader first. This setting affects the whole machine, so the test needs a guest.
 
 use ipvset::OnFailure;
 use ipvset::ipvs::Operations;
@@ -22,7 +21,7 @@ use lab::{Namespace, Needs, sysctl};
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 const LOADER: &str = "kernel.modprobe";
-/// Which kernel the lab is to take.
+/// The variable that selects the kernel of the lab.
 const KERNEL: &str = "IPVSET_KERNEL";
 
 fn main() -> ExitCode {
@@ -41,7 +40,7 @@ fn main() -> ExitCode {
     lab::test::main(&Needs::namespaces(), tests)
 }
 
-/// Fails unless the error says that there is no IPVS, and what to do.
+/// Fails unless the error says that the kernel has no IPVS, and what to do.
 fn expect_unavailable(connected: ipvset::Result<Ipvs>) {
     let error = connected.expect_err("it connected");
     let text = error.to_string();
@@ -71,7 +70,7 @@ fn no_ipvs() -> Result {
     let there = Namespace::new()?;
     expect_unavailable(Ipvs::connect_in(&ipvset::Namespace::open(there.path())?));
 
-    // It was really that: with the loader, the same call loads the module and connects.
+    // With the loader, the same call loads the module and connects.
     sysctl::write(LOADER, &loader)?;
     let mut ipvs = match lab::test::has("ip_vs that is loaded when asked for", Ipvs::connect()) {
         Some(ipvs) => ipvs,
@@ -85,7 +84,7 @@ fn no_ipvs() -> Result {
     assert_eq!(ipvs.services()?.len(), 1);
     ipvs.flush()?;
 
-    // A handle that outlives the module: the kernel forgot the number of the family.
+    // The handle outlives the module. The kernel no longer knows the number of the family.
     drop(there);
     lab::tool(&loader, ["-r", "ip_vs_wlc"])?;
     lab::tool(&loader, ["-r", "ip_vs"])?;
@@ -96,7 +95,7 @@ fn no_ipvs() -> Result {
     Ok(())
 }
 
-/// Fails unless every call on the handle says that there is no IPVS any more.
+/// Fails unless every call on the handle reports that the kernel has no IPVS any more.
 fn expect_gone(ipvs: &mut Ipvs) -> Result {
     let web = VirtualService::tcp("10.0.0.1:80".parse()?).scheduler(Scheduler::RoundRobin);
     let server = RealServer::new("10.1.0.1:80".parse()?);

@@ -1,4 +1,4 @@
-//! What IPVS has in /proc, next to what happened and to what netlink reports.
+//! The files of IPVS in /proc, compared with netlink and with traffic.
 
 use ipvset::OnFailure;
 use ipvset::ipvs::Operations;
@@ -21,7 +21,7 @@ use lab::test::eventually;
 
 type Result<T = (), E = Box<dyn Error>> = std::result::Result<T, E>;
 
-/// Addresses that are this machine's own, for services and servers alike.
+/// Addresses of this machine, for services and servers.
 const OWN: [&str; 4] = ["10.9.9.9/32", "10.0.0.2/32", "fd09::9/128", "fd00::2/128"];
 
 fn addresses() -> Result {
@@ -35,7 +35,7 @@ fn at(text: &str) -> SocketAddr {
     text.parse().expect("an address and port")
 }
 
-/// A connection through IPVS, and what to keep so that it stays.
+/// Opens a connection through IPVS. Returns both ends, which keep it open.
 fn connect(to: &str, listener: &TcpListener) -> Result<(TcpStream, TcpStream)> {
     let mut client = TcpStream::connect_timeout(&at(to), Duration::from_secs(60))?;
     let (mut server, _) = listener.accept()?;
@@ -48,7 +48,7 @@ fn connections() -> Result<Vec<Connection>> {
     Ok(Proc::new().connections()?.collect::<ipvset::Result<_>>()?)
 }
 
-fn connections_are_those_that_were_made() -> Result {
+fn connections_are_listed() -> Result {
     addresses()?;
     let mut ipvs = Ipvs::connect()?;
     let plain = VirtualService::tcp(at("10.9.9.9:80")).scheduler(Scheduler::RoundRobin);
@@ -100,7 +100,7 @@ fn connections_are_those_that_were_made() -> Result {
     Ok(())
 }
 
-fn engine_data_is_the_call_id() -> Result {
+fn the_engine_data_is_the_call_id() -> Result {
     addresses()?;
     let mut ipvs = Ipvs::connect()?;
     let sip = VirtualService::udp(at("10.9.9.9:5060"))
@@ -124,7 +124,7 @@ fn engine_data_is_the_call_id() -> Result {
     Ok(())
 }
 
-fn a_backup_has_what_the_master_told() -> Result {
+fn a_backup_lists_the_connections_of_the_master() -> Result {
     addresses()?;
     let backup = lab::Namespace::new()?;
     lab::link::veth_into("sync0", "sync0", &backup)?;
@@ -167,7 +167,7 @@ fn a_backup_has_what_the_master_told() -> Result {
     Ok(())
 }
 
-/// Services of each kind that the snapshot shows, with servers of each forwarding method.
+/// Returns services of each kind that the snapshot shows, with servers of each forwarding method.
 fn table() -> Vec<(VirtualService, Vec<RealServer>)> {
     let mark = 7.try_into().expect("not zero");
     let minute = Duration::from_secs(60);
@@ -229,14 +229,14 @@ fn fill(ipvs: &mut Ipvs) -> Result {
     Ok(())
 }
 
-fn the_snapshot_shows_what_netlink_reports() -> Result {
+fn the_snapshot_is_equal_to_the_table() -> Result {
     let mut ipvs = Ipvs::connect()?;
     fill(&mut ipvs)?;
     let snapshot = Proc::new().snapshot()?;
     assert_eq!(snapshot.info(), ipvs.info()?);
     let services = ipvs.services()?;
     assert_eq!(snapshot.len(), services.len());
-    // Both walk the same table.
+    // Both list the same table in the same order.
     for ((shown, servers), service) in snapshot.iter().zip(services) {
         let config = &service.config;
         match (shown.key, config.key) {
@@ -275,14 +275,14 @@ fn the_snapshot_shows_what_netlink_reports() -> Result {
     Ok(())
 }
 
-fn the_snapshot_tells_what_changed() -> Result {
+fn the_snapshot_finds_changes() -> Result {
     let mut ipvs = Ipvs::connect()?;
     fill(&mut ipvs)?;
     let proc = Proc::new();
     let before = proc.snapshot()?;
     let mut now = Snapshot::default();
     proc.snapshot_into(&mut now)?;
-    // The order may be another: from Linux 7.1 on the kernel enlarges the table meanwhile.
+    // The order may differ, because the kernel enlarges the table meanwhile since Linux 7.1.
     assert!(now.changes_since(&before).is_empty(), "{now:?} {before:?}");
     assert_eq!((now.len(), now.info()), (before.len(), before.info()));
 
@@ -331,7 +331,7 @@ fn the_snapshot_tells_what_changed() -> Result {
     Ok(())
 }
 
-fn totals_count() -> Result {
+fn totals_are_counted() -> Result {
     addresses()?;
     let mut ipvs = Ipvs::connect()?;
     let service = VirtualService::tcp(at("10.9.9.9:80")).scheduler(Scheduler::RoundRobin);
@@ -348,7 +348,7 @@ fn totals_count() -> Result {
     let packets = cpus.iter().map(|it| it.incoming_packets).sum::<u64>();
     let bytes = cpus.iter().map(|it| it.incoming_bytes).sum::<u64>();
     assert!(packets >= 6 && bytes > 40 * packets, "{cpus:?}");
-    // These are up to two seconds old.
+    // The totals are up to two seconds old.
     let totals = eventually(|| -> Result<_> {
         let totals = proc.totals()?;
         if totals.connections != 2 {
@@ -360,7 +360,7 @@ fn totals_count() -> Result {
     Ok(())
 }
 
-fn switches_are_switched() -> Result {
+fn switches_can_be_changed() -> Result {
     let proc = Proc::new();
     let names = proc.sysctls()?;
     let switch = |sysctl: Sysctl<bool>| -> Result {
@@ -395,7 +395,7 @@ fn switches_are_switched() -> Result {
     Ok(())
 }
 
-/// Sets the values, then one on either side of them, which this crate and the kernel refuse.
+/// Sets both limits. Checks that the crate and the kernel refuse the values beyond them.
 fn limits(sysctl: Sysctl<i32>, low: i32, high: i32) -> Result {
     let proc = Proc::new();
     for value in [low, high] {
@@ -474,7 +474,7 @@ fn values_have_the_kernels_limits() -> Result {
     Ok(())
 }
 
-fn sysctls_of_a_scheduler_are_there_with_it() -> Result {
+fn sysctls_of_a_scheduler_exist_with_it() -> Result {
     let mut ipvs = Ipvs::connect()?;
     let scheduler = Scheduler::LocalityBasedLeastConnection;
     ipvs.add_service(&VirtualService::tcp(at("10.9.9.9:80")).scheduler(scheduler))?;
@@ -486,7 +486,7 @@ fn sysctls_of_a_scheduler_are_there_with_it() -> Result {
     Ok(())
 }
 
-fn another_namespace_is_another_one() -> Result {
+fn each_namespace_has_its_own_files() -> Result {
     let other = lab::Namespace::new()?;
     let open = || Namespace::open(other.path());
     let (here, there) = (Proc::new(), Proc::in_namespace(open()?));
@@ -501,7 +501,7 @@ fn another_namespace_is_another_one() -> Result {
     Ok(())
 }
 
-fn what_is_not_there_is_unavailable() -> Result {
+fn missing_files_are_unavailable() -> Result {
     let proc = Proc::new();
     let error = proc.get_text("no_such_thing").unwrap_err();
     assert!(error.is_unavailable(), "{error}");
@@ -515,7 +515,7 @@ fn what_is_not_there_is_unavailable() -> Result {
     Ok(())
 }
 
-/// Adds services with numbers in their addresses.
+/// Adds services with numbered addresses.
 fn add_many(ipvs: &mut Ipvs, count: u32) -> Result {
     let mut batch = Operations::new();
     for number in 0..count {
@@ -527,14 +527,14 @@ fn add_many(ipvs: &mut Ipvs, count: u32) -> Result {
     Ok(())
 }
 
-/// Ends the test on a kernel whose tables keep their size.
+/// Skips the test on a kernel whose tables have a fixed size.
 fn need_tables_that_grow() -> Proc {
     let proc = Proc::new();
     lab::test::need("tables that grow", proc.get(sysctl::SVC_LFACTOR));
     proc
 }
 
-/// Does something again and again while the kernel resizes a table again and again.
+/// Calls a function repeatedly while the kernel repeatedly resizes a table.
 fn while_resized(factor: Sysctl<i32>, mut work: impl FnMut() -> Result) -> Result {
     let proc = Proc::in_namespace(Namespace::current()?);
     let done = AtomicBool::new(false);
@@ -558,7 +558,7 @@ fn while_resized(factor: Sysctl<i32>, mut work: impl FnMut() -> Result) -> Resul
     })
 }
 
-fn a_snapshot_is_whole_right_after_many_additions() -> Result {
+fn a_snapshot_is_complete_right_after_many_additions() -> Result {
     const COUNT: u32 = 10_000;
     let mut ipvs = Ipvs::connect()?;
     for count in [20, 200, COUNT] {
@@ -574,7 +574,7 @@ fn a_snapshot_is_whole_right_after_many_additions() -> Result {
     Ok(())
 }
 
-fn a_snapshot_is_whole_while_the_kernel_resizes_the_table() -> Result {
+fn a_snapshot_is_complete_while_the_kernel_resizes_the_table() -> Result {
     const COUNT: usize = 300;
     let mut ipvs = Ipvs::connect()?;
     add_many(&mut ipvs, 300)?;
@@ -597,7 +597,7 @@ fn a_snapshot_is_whole_while_the_kernel_resizes_the_table() -> Result {
     Ok(())
 }
 
-/// Connections of which the kernel does not forget any for some minutes.
+/// Opens connections that the kernel keeps for some minutes.
 fn make_connections(count: u16) -> Result {
     addresses()?;
     let mut ipvs = Ipvs::connect()?;
@@ -611,8 +611,8 @@ fn make_connections(count: u16) -> Result {
     Ok(())
 }
 
-/// Each reading begins just before the kernel resizes the table.
-fn connections_are_whole_or_say_that_they_are_not() -> Result {
+/// Each reading starts just before the kernel resizes the table.
+fn connections_are_complete_or_an_error() -> Result {
     const COUNT: usize = 2000;
     make_connections(2000)?;
     let proc = Proc::new();
@@ -659,8 +659,8 @@ fn a_table_that_changed_under_its_reader_is_an_error_at_the_end() -> Result {
     Ok(())
 }
 
-/// Does something on a thread that may read no more files than anybody may.
-fn as_anybody<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
+/// Calls a function on a thread with the permissions of an ordinary user.
+fn as_ordinary_user<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
     let nobody = nix::unistd::Uid::from_raw(65534);
     let done = std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
@@ -673,13 +673,13 @@ fn as_anybody<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
     done.map_err(|_| "the thread panicked".into())
 }
 
-/// Only root can read the status; others read twice, and compare.
-fn whole_for_those_who_cannot_read_the_status() -> Result {
+/// Only root can read the status. For other users, the crate reads twice and compares.
+fn complete_for_users_who_cannot_read_the_status() -> Result {
     make_connections(2000)?;
     let mut ipvs = Ipvs::connect()?;
     add_many(&mut ipvs, 300)?;
     let proc = need_tables_that_grow();
-    let (status, services, snapshot, reader) = as_anybody(|| {
+    let (status, services, snapshot, reader) = as_ordinary_user(|| {
         let proc = Proc::new();
         let services = Ipvs::connect().and_then(|mut ipvs| ipvs.services());
         (proc.status(), services, proc.snapshot(), proc.connections())
@@ -699,7 +699,7 @@ fn whole_for_those_who_cannot_read_the_status() -> Result {
     Ok(())
 }
 
-fn the_status_is_that_of_the_namespace() -> Result {
+fn each_namespace_has_its_own_status() -> Result {
     let mut ipvs = Ipvs::connect()?;
     add_many(&mut ipvs, 3)?;
     let proc = Proc::new();
@@ -720,21 +720,21 @@ fn the_status_is_that_of_the_namespace() -> Result {
 
 lab::tests![
     lab::Needs::ipvs().and_devices(&["veth"]);
-    connections_are_those_that_were_made,
-    engine_data_is_the_call_id,
-    a_backup_has_what_the_master_told,
-    the_snapshot_shows_what_netlink_reports,
-    the_snapshot_tells_what_changed,
-    totals_count,
-    switches_are_switched,
+    connections_are_listed,
+    the_engine_data_is_the_call_id,
+    a_backup_lists_the_connections_of_the_master,
+    the_snapshot_is_equal_to_the_table,
+    the_snapshot_finds_changes,
+    totals_are_counted,
+    switches_can_be_changed,
     values_have_the_kernels_limits,
-    sysctls_of_a_scheduler_are_there_with_it,
-    another_namespace_is_another_one,
-    what_is_not_there_is_unavailable,
-    a_snapshot_is_whole_right_after_many_additions,
-    a_snapshot_is_whole_while_the_kernel_resizes_the_table,
-    connections_are_whole_or_say_that_they_are_not,
+    sysctls_of_a_scheduler_exist_with_it,
+    each_namespace_has_its_own_files,
+    missing_files_are_unavailable,
+    a_snapshot_is_complete_right_after_many_additions,
+    a_snapshot_is_complete_while_the_kernel_resizes_the_table,
+    connections_are_complete_or_an_error,
     a_table_that_changed_under_its_reader_is_an_error_at_the_end,
-    whole_for_those_who_cannot_read_the_status,
-    the_status_is_that_of_the_namespace,
+    complete_for_users_who_cannot_read_the_status,
+    each_namespace_has_its_own_status,
 ];

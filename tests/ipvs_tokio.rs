@@ -1,6 +1,7 @@
-//! The kernel tests of IPVS once more, over the handle for tokio.
+//! Repeats the kernel tests of IPVS with the tokio handle.
 
-// To the tests, the crate under test is this one: all of the library but for the handle.
+// The tests use this crate as `ipvset`. It contains everything of the library, with a different
+// handle.
 extern crate ipvset as library;
 extern crate self as ipvset;
 
@@ -16,5 +17,5 @@ mod over_tokio;
 #[path = "over_tokio/wait.rs"]
 mod wait;
 
-// Its modules and its main.
+// The modules and `main`.
 include!("ipvs/main.rs");

@@ -1,5 +1,5 @@
-//! What the hot paths allocate: nothing for an entry or a message of IPVS, and for a bulk or a listing no more than
-//! one message or datagram takes, however many entries there are.
+//! The allocations of the hot paths: none for an entry or a message of IPVS, and at most one message or datagram
+//! for adding or listing any number of entries.
 
 use ipvset::OnFailure;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -34,7 +34,7 @@ fn changed(by: isize) {
     PEAK.set(PEAK.get().max(held));
 }
 
-// SAFETY: the system's allocator does the work.
+// SAFETY: every call is passed to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.set(COUNT.get() + 1);
@@ -48,14 +48,14 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// How often `work` allocates.
+/// Returns the number of allocations in `work`.
 fn allocations(work: impl FnOnce()) -> usize {
     let before = COUNT.get();
     work();
     COUNT.get() - before
 }
 
-/// The most bytes that `work` holds at a time.
+/// Returns the maximum number of bytes that `work` holds at a time.
 fn most_held(work: impl FnOnce()) -> usize {
     let before = HELD.get();
     PEAK.set(before);
@@ -71,7 +71,7 @@ fn network(number: u32) -> Ipv4Net {
     Ipv4Net::new_assert(Ipv4Addr::from_bits(0x1000_0000 + (number << 8)), 24)
 }
 
-/// An entry of the shape that has most parts, with all options that need no memory.
+/// Returns an entry with the most elements, and all options that need no memory.
 fn full(number: u32) -> Entry<HashIpPortIp> {
     Entry::new((host(number), tcp(8080), host(0)))
         .timeout(Duration::from_secs(60))
@@ -81,7 +81,7 @@ fn full(number: u32) -> Entry<HashIpPortIp> {
         .skbqueue(3)
 }
 
-/// Writes 10,000 entries, and reads them.
+/// Writes 10,000 entries and reads them.
 fn write_and_read<T: SetType + Default>(set: &IpSet<T>, entry: fn(u32) -> Entry<T>) {
     const COUNT: usize = 10_000;
     let mut messages = set.add_messages((0..COUNT as u32).map(entry));
@@ -92,7 +92,7 @@ fn write_and_read<T: SetType + Default>(set: &IpSet<T>, entry: fn(u32) -> Entry<
         written += allocations(|| {
             if let Some(message) = messages.next_message() {
                 payload.clear();
-                // What is behind the netlink header has the form of a listing's message.
+                // The payload has the same form as a message of a listing.
                 payload.extend_from_slice(&message.unwrap()[16..]);
                 more = true;
             }
@@ -123,7 +123,7 @@ fn an_entry_is_written_and_read_without_allocating() {
     write_and_read::<HashNetIface>(&IpSet::new("a").unwrap(), interface);
 }
 
-/// Messages for a connection of the program's own: each becomes bytes, and a report is read.
+/// Encodes messages for the program's own connection, and reads a report.
 fn a_message_of_ipvs_is_written_and_read_without_allocating() {
     let web = VirtualService::tcp("10.100.100.100:8080".parse().unwrap());
     let server = RealServer::new("10.0.0.11:8080".parse().unwrap());
@@ -152,7 +152,7 @@ fn a_message_of_ipvs_is_written_and_read_without_allocating() {
     }
 }
 
-/// A set with many entries.
+/// Creates a set with many entries. Returns it with the memory that was held.
 fn filled(sets: &mut IpSets, name: &str, count: u32) -> (IpSet<HashIpPortIp>, usize) {
     let set = IpSet::<HashIpPortIp>::new(name).unwrap();
     let set = set.hashsize(count).maxelem(count * 2);
@@ -172,12 +172,12 @@ fn filled(sets: &mut IpSets, name: &str, count: u32) -> (IpSet<HashIpPortIp>, us
 const FEW: u32 = 2_000;
 const MANY: u32 = 1_000_000;
 
-fn a_bulk_holds_one_message() {
+fn adding_holds_one_message() {
     let mut sets = IpSets::connect().unwrap();
     let (_, few) = filled(&mut sets, "set1", FEW);
     let (_, many) = filled(&mut sets, "set2", MANY);
     assert_eq!(few, many, "bytes held");
-    // The largest message, and little besides.
+    // The largest message, and a little more.
     assert!(many < 65_536 + 4_096, "{many} bytes");
 }
 
@@ -192,7 +192,7 @@ fn an_iterated_listing_holds_one_datagram() {
     });
     held.sort();
     assert_eq!(held[0], held[1], "bytes held");
-    // The receive buffer is there already; what is new describes the set.
+    // The receive buffer exists already. Only the description of the set is new.
     assert!(held[1] < 4_096, "{} bytes", held[1]);
 }
 
@@ -200,6 +200,6 @@ lab::tests![
     lab::Needs::sets(&["hash:ip,port,ip"]);
     an_entry_is_written_and_read_without_allocating,
     a_message_of_ipvs_is_written_and_read_without_allocating,
-    a_bulk_holds_one_message,
+    adding_holds_one_message,
     an_iterated_listing_holds_one_datagram,
 ];

@@ -1,5 +1,5 @@
-//! The way of the ecosystem's crates, for comparison: messages as trees of attributes, each a
-//! value of its own, which are built first and then emitted, or parsed first and then read.
+//! Messages as trees of attributes, as other crates represent them, for comparison. A tree is built
+//! before it is emitted, and parsed before it is read.
 
 use std::net::Ipv4Addr;
 
@@ -8,7 +8,7 @@ use netlink_packet_core::{DefaultNla, Emitable, Nla};
 pub const NESTED: u16 = 0x8000;
 pub const NET: u16 = 0x4000;
 
-/// An attribute with a value, or with attributes in it.
+/// An attribute that contains a value or other attributes.
 pub enum Tree {
     Leaf(DefaultNla),
     Nest(u16, Vec<Tree>),

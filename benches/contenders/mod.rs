@@ -1,4 +1,4 @@
-//! What the crate stands beside, whatever is written or read.
+//! The contenders that every benchmark of reading or writing compares the crate with.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
 
-/// Long enough for medians that stay.
+/// Measures long enough for stable medians.
 pub fn times() -> Criterion {
     Criterion::default()
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2))
 }
 
-/// A group of benchmarks about so many elements that have so many bytes together.
+/// Creates a group of benchmarks whose elements have this many bytes in total.
 pub fn group<'a>(
     criterion: &'a mut Criterion,
     name: String,
@@ -28,7 +28,7 @@ pub fn group<'a>(
     group
 }
 
-/// A copy of the same bytes: the least that writing can take.
+/// Copies the same bytes, which is the least that writing can take.
 pub fn copy(group: &mut BenchmarkGroup<'_, WallTime>, bytes: &[u8]) {
     let mut copy = vec![0; bytes.len()];
     group.bench_function("copy", |bencher| {

@@ -10,10 +10,10 @@ use ipvset::ipset::types::{HashIp, HashIpPort, HashIpPortIp, HashNet, HashNetIfa
 use crate::attributes::{NET, Tree, address, leaf};
 
 pub trait Shape: SetType + Default {
-    /// Entries, each made from its number.
+    /// Returns a function that makes an entry from its number.
     fn entries() -> impl Fn(u32) -> Entry<Self> + Copy;
 
-    /// The same as attributes.
+    /// Returns the attributes of the same entry.
     fn tree(number: u32) -> Vec<Tree>;
 }
 

@@ -1,4 +1,4 @@
-//! A process that is a contender: prepares, does the job once, and says what it took.
+//! The process of a contender: prepares, does the job once, and prints the measurements.
 
 use std::fs;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use crate::{Outcome, ipset, ipvs};
 
 const SETTLE: Duration = Duration::from_millis(200);
 
-/// What the kernel has to have.
+/// Returns what the kernel must support.
 pub(crate) fn needs(arguments: &[String]) -> lab::Needs {
     match arguments {
         [_, _, what, _] if what.contains(':') => lab::Needs::sets(&[what]),
@@ -15,10 +15,12 @@ pub(crate) fn needs(arguments: &[String]) -> lab::Needs {
     }
 }
 
-/// The arguments are the contender, the job, what it is done to, and how many.
+/// Runs a contender. The arguments are the contender, the job, the kind of object, and the count.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let [contender, job, what, count] = arguments else {
-        return Err("a contender, a job, what it is done to, and how many are needed".into());
+        return Err(
+            "the arguments must be a contender, a job, a kind of object and a count".into(),
+        );
     };
     let count = count.parse()?;
     let run = if what.contains(':') {
@@ -26,7 +28,8 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     } else {
         ipvs::contend(contender, job, count)
     }?;
-    // The kernel frees what was removed later, and would do so while the next one is timed.
+    // The kernel frees removed entries later. Without this, it would do so while the next contender
+    // is timed.
     std::thread::sleep(SETTLE);
     let mut report = run.to_json();
     report["place"] = place()?.into();
@@ -34,7 +37,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     Ok(())
 }
 
-/// The kernel and the machine.
+/// Describes the kernel and the machine.
 fn place() -> Outcome<String> {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
     let processors = fs::read_to_string("/proc/cpuinfo")?;

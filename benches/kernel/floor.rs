@@ -1,6 +1,6 @@
-//! The floor: what the kernel itself takes. Bytes that are ready are sent with the fewest system
-//! calls and the ACKs read; dumps are received and dropped. Nothing is looked at but what says
-//! that it went well.
+//! The floor: the time of the kernel itself. It sends bytes encoded beforehand with the fewest
+//! system calls and reads the ACKs. It receives dumps and drops them. It only checks that nothing
+//! failed.
 
 use std::fs::File;
 use std::io::{IoSliceMut, Read};
@@ -17,13 +17,13 @@ use crate::Outcome;
 const HEADER: usize = 16;
 const ERROR: u16 = 2;
 const DONE: u16 = 3;
-/// The largest datagram that the kernel makes of a dump.
+/// The largest datagram of a dump.
 const DATAGRAM: usize = 32 * 1024;
 
-/// A netlink socket and nothing else.
+/// A plain netlink socket.
 pub(crate) struct Floor {
     socket: OwnedFd,
-    /// Two, because a dump ends with a datagram of its own.
+    /// Two buffers, because the end of a dump is a separate datagram.
     buffers: [Vec<u8>; 2],
     headers: MultiHeaders<()>,
 }
@@ -59,17 +59,19 @@ impl Floor {
         let answer = self.receive()?;
         match (kind(answer), code(answer)) {
             (ERROR, 0) => Ok(()),
-            (kind, code) => Err(format!("message {kind} with code {code} for an ACK").into()),
+            (kind, code) => {
+                Err(format!("message {kind} with code {code} instead of an ACK").into())
+            }
         }
     }
 
-    /// Sends a request and gives the first datagram of the answer.
+    /// Sends a request and returns the first datagram of the answer.
     pub(crate) fn ask(&mut self, request: &[u8]) -> Outcome<&[u8]> {
         send(self.socket.as_raw_fd(), request, MsgFlags::empty())?;
         self.receive()
     }
 
-    /// Asks for a dump and drops it; gives how many bytes it had.
+    /// Requests a dump and drops it. Returns its size in bytes.
     pub(crate) fn dump(&mut self, request: &[u8]) -> Outcome<usize> {
         let socket = self.socket.as_raw_fd();
         send(socket, request, MsgFlags::empty())?;
@@ -87,7 +89,9 @@ impl Floor {
                 total += length;
                 match datagram.first_chunk::<HEADER>().map(|it| kind(it)) {
                     Some(DONE) => return Ok(total),
-                    Some(ERROR) => return Err(format!("code {} for a dump", code(datagram)).into()),
+                    Some(ERROR) => {
+                        return Err(format!("code {} instead of a dump", code(datagram)).into());
+                    }
                     _ => {}
                 }
             }
@@ -106,12 +110,12 @@ impl Floor {
 pub(crate) struct Datagrams {
     full: Vec<Vec<u8>>,
     open: Vec<u8>,
-    /// Where the last message of the open one begins.
+    /// Where the last message of the open datagram begins.
     last: usize,
 }
 
 impl Datagrams {
-    /// Room for requests in a datagram, as the crate has it.
+    /// The maximum size of a datagram, as in the crate.
     const ROOM: usize = 64 * 1024;
 
     pub(crate) fn push(&mut self, message: &[u8]) {
@@ -127,7 +131,7 @@ impl Datagrams {
         self.full
     }
 
-    /// Lets the last message ask for an ACK.
+    /// Makes the last message ask for an ACK.
     fn close(&mut self) {
         if let Some(flags) = self.open.get_mut(self.last + 6..self.last + 8) {
             flags.copy_from_slice(&(NLM_F_REQUEST | NLM_F_ACK).to_ne_bytes());
@@ -136,10 +140,10 @@ impl Datagrams {
     }
 }
 
-/// Reads the table's text and drops it; gives how many bytes it had.
+/// Reads the table's text and drops it. Returns its size in bytes.
 pub(crate) fn read_text() -> Outcome<usize> {
     let mut file = File::open("/proc/net/ip_vs")?;
-    // The kernel gives a page at a time.
+    // The kernel returns one page at a time.
     let mut buffer = [1; 4096];
     let mut total = 0;
     loop {

@@ -1,4 +1,4 @@
-//! ipset: what the contenders do, for three shapes of entry.
+//! The jobs of ipset for each contender, with three types of set.
 
 use ipvset::OnFailure;
 use std::fs::File;
@@ -19,10 +19,10 @@ use crate::floor::{Datagrams, Floor};
 use crate::job::{COLD, Job, contenders};
 use crate::measure::{Run, keep_memory, time, time_tool};
 
-/// The set types that are needed.
+/// The set types that the jobs use.
 pub(crate) const TYPES: [&str; 3] = ["hash:ip", "hash:ip,port,ip", "hash:net"];
 
-/// Sizes: what everybody has, and what this crate is for.
+/// The sizes: a common one, and one that this crate is made for.
 const SMALL: u32 = 65_536;
 const LARGE: u32 = 1_000_000;
 /// More sizes, for the plot.
@@ -35,7 +35,7 @@ const SET: &str = "ipvset-bench";
 pub(crate) fn jobs(quick: bool) -> Vec<Job> {
     let mut jobs = Vec::new();
     let mut job = |name, what, count, peers: &[&'static str]| {
-        // What takes many seconds is done three times where it matters most, and else once.
+        // A job that takes many seconds runs three times if it matters most, and otherwise once.
         let rounds = |contender: &str| match (contender, count) {
             ("ipvset" | COLD | "floor", _) => 9,
             ("ipset save -sorted" | "pyroute2", SMALL..) => 1,
@@ -89,11 +89,11 @@ pub(crate) fn contend(contender: &str, job: &str, what: &str, count: u32) -> Out
         "hash:ip" => Contest::<HashIp>::new(count)?.run(contender, job),
         "hash:ip,port,ip" => Contest::<HashIpPortIp>::new(count)?.run(contender, job),
         "hash:net" => Contest::<HashNet>::new(count)?.run(contender, job),
-        other => Err(format!("no set of type {other} here").into()),
+        other => Err(format!("unknown set type {other}").into()),
     }
 }
 
-/// A type of set and its entries, each of which is made from its number.
+/// A set type whose entries are made from their numbers.
 trait Shape: SetType + HashType + Default {
     fn entry(number: u32) -> Entry<Self>;
 }
@@ -121,8 +121,8 @@ fn address(number: u32) -> Ipv4Addr {
     Ipv4Addr::from_bits(0x0a00_0001 + number)
 }
 
-/// Does a little of everything, so that the kernel has loaded its modules, and both this program
-/// and the tool lie in memory.
+/// Does a little of everything. This loads the kernel's modules and brings this program and the
+/// tool into memory.
 fn warm_up<T: Shape>(sets: &mut IpSets) -> Outcome {
     let set = IpSet::<T>::new(SET)?;
     sets.create(&set)?;
@@ -135,7 +135,7 @@ fn warm_up<T: Shape>(sets: &mut IpSets) -> Outcome {
     Ok(sets.destroy(SET)?)
 }
 
-/// All that an entry can have beside its elements in a set with timeout, counters and comments.
+/// Returns an entry with all options of a set with timeout, counters and comments.
 fn with_everything<T: Shape>(number: u32) -> Entry<T> {
     T::entry(number)
         .timeout(Duration::from_secs(3600))
@@ -210,7 +210,7 @@ impl<T: Shape> Contest<T> {
         Ok(())
     }
 
-    /// Adds or removes all.
+    /// Adds or removes all entries.
     fn change(&mut self, contender: &str, entry: fn(u32) -> Entry<T>, verb: &str) -> Outcome<Run> {
         if verb == "add" {
             self.sets.create(&self.set)?;
@@ -247,7 +247,7 @@ impl<T: Shape> Contest<T> {
         }
     }
 
-    /// Tests all, which are in the set.
+    /// Tests all entries, which are in the set.
     fn test(&mut self, contender: &str) -> Outcome<Run> {
         let entries = self.entries(T::entry);
         match contender {
@@ -265,13 +265,13 @@ impl<T: Shape> Contest<T> {
         }
     }
 
-    /// The requests as the crate sends them, in datagrams of which only the last message asks
-    /// for an ACK.
+    /// Returns the requests in datagrams as the crate sends them. Only the last message of each
+    /// asks for an ACK.
     fn tests(&self, entries: impl Iterator<Item = Entry<T>>) -> Outcome<Vec<Vec<u8>>> {
         let mut datagrams = Datagrams::default();
         for entry in entries {
             let mut request = bytes(Request::test(&self.set, entry)?);
-            // Without the ACK that it wants when it is alone.
+            // A single request would ask for an ACK.
             request[6..8].copy_from_slice(&NLM_F_REQUEST.to_ne_bytes());
             datagrams.push(&request);
         }
@@ -291,7 +291,8 @@ impl<T: Shape> Contest<T> {
             "floor" => {
                 let mut floor = Floor::netfilter()?;
                 let other = IpSet::<T>::new("ipvset-bench-none")?;
-                // Not there: but the kernel sees how much is received at a time.
+                // This set does not exist, but the request tells the kernel how much is received at
+                // a time.
                 floor.ask(&other.list_message())?;
                 let request = self.set.list_message();
                 time(|| floor.dump(&request))
@@ -308,7 +309,7 @@ impl<T: Shape> Contest<T> {
         }
         match contender {
             "ipvset" | COLD => time(|| self.sorted()),
-            // What it is compared with: the same without order.
+            // A sorted listing is compared with an unsorted one.
             "floor" => self.list("ipvset"),
             _ => time_tool(&["ipset", "save", SET, "-sorted"], "/dev/null"),
         }
@@ -339,7 +340,7 @@ impl<T: Shape> Contest<T> {
         }
     }
 
-    /// One request for each entry, since pyroute2 has no other way.
+    /// Sends one request for each entry, since pyroute2 has no other way.
     fn pyroute2(&self) -> Outcome<Run> {
         let script = include_str!("pyroute2.py");
         let count = self.count.to_string();
@@ -354,7 +355,7 @@ fn bytes(request: Request) -> Vec<u8> {
     bytes
 }
 
-/// Lets the tool do something to each entry.
+/// Applies a command of the tool to each entry.
 fn restore<T: SetType>(verb: &str, entries: impl Iterator<Item = Entry<T>>) -> Outcome<Run> {
     let path = format!("/tmp/{SET}.txt");
     let mut file = BufWriter::new(File::create(&path)?);
@@ -362,7 +363,7 @@ fn restore<T: SetType>(verb: &str, entries: impl Iterator<Item = Entry<T>>) -> O
         writeln!(file, "{verb} {SET} {entry}")?;
     }
     file.into_inner()?.sync_data()?;
-    // Quiet: it would say of each entry that is tested that it is in the set.
+    // Without `-quiet`, the tool reports each tested entry that is in the set.
     let run = time_tool(&["ipset", "-quiet", "restore"], &path);
     std::fs::remove_file(&path)?;
     run

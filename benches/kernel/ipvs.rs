@@ -1,4 +1,4 @@
-//! IPVS: what the contenders do with 1,000 services of 10 servers each.
+//! The jobs of IPVS for each contender, with 1,000 services of 10 servers each.
 
 use ipvset::ipvs::Operations;
 use std::fs::{self, File};
@@ -24,7 +24,7 @@ use crate::measure::{Run, keep_memory, time, time_tool};
 const SERVERS: u32 = 10;
 const TABLE: &str = "services with 10 servers each";
 
-/// The table as a whole, in memory that an earlier one was in.
+/// Reads the whole table into memory that an earlier table used.
 const KEPT: &str = "ipvset, all kept";
 const KEPT_COLD: &str = "ipvset, all kept, the first time";
 
@@ -53,7 +53,7 @@ pub(crate) fn contend(contender: &str, job: &str, services: u32) -> Outcome<Run>
     let mut earlier = Snapshot::default();
     if !matches!(contender, COLD | KEPT_COLD) {
         keep_memory();
-        // More than once: only then do the pieces come to lie where they will.
+        // Several times, because the allocator's layout settles only then.
         for _ in 0..3 {
             match (job, contender) {
                 ("add", _) => touch_memory(&mut ipvs, services)?,
@@ -86,7 +86,7 @@ pub(crate) fn contend(contender: &str, job: &str, services: u32) -> Outcome<Run>
         ("read", KEPT | KEPT_COLD) => time(|| complete(ipvs.table()?.len(), services)),
         ("read", "floor") => {
             let mut floor = Floor::generic()?;
-            // The kernel sees how much is received at a time.
+            // This tells the kernel how much is received at a time.
             floor.ask(&family_request())?;
             let family = family()?;
             let ask = |query: Query| message(family, NLM_F_DUMP, query.into());
@@ -110,8 +110,8 @@ pub(crate) fn contend(contender: &str, job: &str, services: u32) -> Outcome<Run>
     Ok(run)
 }
 
-/// Does a little of everything, so that the kernel has loaded its modules, and both this program
-/// and the tool lie in memory.
+/// Does a little of everything. This loads the kernel's modules and brings this program and the
+/// tool into memory.
 fn warm_up(ipvs: &mut Ipvs) -> Outcome {
     add(ipvs, 1)?;
     let request = message(family()?, NLM_F_ACK, Operation::Zero.into());
@@ -122,12 +122,12 @@ fn warm_up(ipvs: &mut Ipvs) -> Outcome {
     Ok(ipvs.flush()?)
 }
 
-/// Brings the memory into the process that adding services takes, as the floor's is. What is
-/// added has no servers: those that are removed slow the kernel down, which looks whether one
-/// that is added is among them (`ip_vs_trash_get_dest` in net/netfilter/ipvs/ip_vs_ctl.c).
+/// Touches the memory that adding services uses, as the floor does. The services have no servers,
+/// because the kernel searches removed servers whenever one is added (`ip_vs_trash_get_dest` in
+/// net/netfilter/ipvs/ip_vs_ctl.c).
 fn touch_memory(ipvs: &mut Ipvs, services: u32) -> Outcome {
     drop(operations(services).collect::<Operations>());
-    // So many that they fill a datagram.
+    // Enough to fill a datagram.
     let without_servers =
         (0..services.max(1_000)).map(|number| Operation::AddService(service(number)));
     done(ipvs.execute_all(without_servers, OnFailure::Continue))?;
@@ -150,7 +150,7 @@ fn add_gathered(ipvs: &mut Ipvs, services: u32) -> Outcome {
     done(ipvs.execute_all(batch, OnFailure::Continue))
 }
 
-/// The whole table, service by service.
+/// Reads the whole table, service by service.
 fn read(ipvs: &mut Ipvs, services: u32) -> Outcome {
     let mut count = 0;
     for entry in ipvs.entries()? {
@@ -182,7 +182,7 @@ fn real_server(number: u32) -> RealServer {
     RealServer::new(SocketAddr::from((address, 8080))).masquerade()
 }
 
-/// All that is to be done, in order.
+/// Returns all operations in order.
 fn operations(services: u32) -> impl Iterator<Item = Operation> {
     (0..services).flat_map(|number| {
         let service = service(number);
@@ -192,8 +192,8 @@ fn operations(services: u32) -> impl Iterator<Item = Operation> {
     })
 }
 
-/// The requests as the crate sends them, in datagrams of which only the last message asks for an
-/// ACK.
+/// Returns the requests in datagrams as the crate sends them. Only the last message of each asks
+/// for an ACK.
 fn datagrams(services: u32) -> Outcome<Vec<Vec<u8>>> {
     let family = family()?;
     let mut datagrams = Datagrams::default();
@@ -222,7 +222,7 @@ where
     bytes
 }
 
-/// The number that the kernel gave the family IPVS.
+/// Resolves the number of the family IPVS.
 fn family() -> Outcome<u16> {
     let mut floor = Floor::generic()?;
     let answer = floor.ask(&family_request())?;

@@ -1,4 +1,4 @@
-//! What is timed: a job, and who does it.
+//! A job and its contenders.
 
 use serde_json::{Value, json};
 
@@ -8,29 +8,29 @@ use crate::measure::{Run, in_child};
 /// A job that contenders do in turns.
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
-    /// What is to be done, such as `add`.
+    /// The name, such as `add`.
     pub(crate) name: &'static str,
-    /// What it is done to, such as `hash:ip`.
+    /// The kind of object, such as `hash:ip`.
     pub(crate) what: &'static str,
-    /// How many entries or requests it is about.
+    /// The number of entries or requests.
     pub(crate) count: u32,
     pub(crate) contenders: Vec<Contender>,
 }
 
-/// The crate, as the first thing that a process does: the memory that it takes was not touched
-/// before, a page of which takes longer than two requests in User Mode Linux.
+/// The crate, as the first job of a process, so that its memory was not touched before. In User
+/// Mode Linux, touching a page takes longer than two requests.
 pub(crate) const COLD: &str = "ipvset, the first time";
 
-/// Who does a job.
+/// A contender of a job.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Contender {
     /// `crate`, `floor` or a tool's name.
     pub(crate) name: &'static str,
-    /// How often: what takes minutes is not repeated as often.
+    /// The number of runs. Jobs that take minutes have fewer.
     pub(crate) rounds: usize,
 }
 
-/// The crate, the floor and tools, each as often as `rounds` says of it.
+/// Returns the crate, the floor and the tools, each with its number of rounds.
 pub(crate) fn contenders(tools: &[&'static str], rounds: impl Fn(&str) -> usize) -> Vec<Contender> {
     let names = ["ipvset", "floor"].iter().chain(tools);
     let contenders = names.map(|name| Contender {
@@ -41,7 +41,7 @@ pub(crate) fn contenders(tools: &[&'static str], rounds: impl Fn(&str) -> usize)
 }
 
 impl Job {
-    /// Lets the contenders do it in turns and gives what each run took.
+    /// Runs the contenders in turns and returns the measurements of each run.
     pub(crate) fn run(&self) -> Outcome<Value> {
         let Self {
             name, what, count, ..
@@ -51,7 +51,8 @@ impl Job {
         let mut place_of_all = String::new();
         let rounds = self.contenders.iter().map(|it| it.rounds).max();
         for round in 0..rounds.unwrap_or_default() {
-            // Each begins a round in its turn: what one leaves behind meets another each time.
+            // Each round begins with the next contender, so that the aftereffects of a contender
+            // reach a different one each time.
             for place in 0..self.contenders.len() {
                 let place = (place + round) % self.contenders.len();
                 let (contender, runs) = (&self.contenders[place], &mut runs[place]);

@@ -1,9 +1,9 @@
-//! Times the crate on a real kernel, beside the floor (what the kernel itself takes) and beside
-//! the command-line tools, in turns.
+//! Times the crate on a real kernel, in turns with the floor (the time of the kernel itself) and
+//! the command-line tools.
 //!
-//! `cargo xtask bench` runs it, prints the table and draws the plot. By itself it says on
-//! standard error what it does and writes one JSON document to standard output. Arguments:
-//! `ipvs` or `ipset` (what to time; both if neither is there), `quick` (small sizes, few rounds).
+//! `cargo xtask bench` runs it, prints the table and draws the plot. On its own, it reports its
+//! progress on standard error and writes one JSON document to standard output. Arguments: `ipvs` or
+//! `ipset` (only this part; otherwise both), `quick` (small sizes, few rounds).
 
 mod contender;
 mod floor;
@@ -16,10 +16,11 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
-/// The benchmark gives up on the first thing that goes wrong: half a table helps nobody.
+/// The result of a step. The benchmark stops at the first error, because an incomplete table is
+/// useless.
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
-/// The first argument of the processes that this program starts to be contenders.
+/// The first argument of the processes that run contenders.
 pub(crate) const CONTENDER: &str = "contender";
 
 /// What to time.
@@ -32,7 +33,7 @@ struct Choice {
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let contender = arguments.first().is_some_and(|first| first == CONTENDER);
-    // On a kernel of its own, where the lab has to boot one. Its init is this program too,
+    // The lab may boot a kernel for a contender. The init of that kernel is also this program,
     // without arguments.
     if contender || std::process::id() == 1 {
         let rest = arguments.get(1..).unwrap_or_default();

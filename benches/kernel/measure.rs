@@ -1,4 +1,4 @@
-//! One run of one contender, in a process of its own, so that its peak memory is its own too.
+//! Measures a run of a contender in a separate process, so that its peak memory is measured too.
 
 use std::fs;
 use std::io;
@@ -11,15 +11,16 @@ use serde_json::{Value, json};
 
 use crate::Outcome;
 
-/// What a run took.
+/// The measurements of a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Run {
     pub(crate) seconds: f64,
-    /// What of it a processor worked for this, which others on the machine disturb less.
+    /// The processor time, which other programs on the machine disturb less.
     pub(crate) cpu_seconds: f64,
     /// The most memory that was resident while the clock ran, in KiB.
     pub(crate) peak: u64,
-    /// How often a page of memory was touched for the first time, or again after it was given back.
+    /// The number of memory pages that were touched for the first time, or again after they were
+    /// returned.
     pub(crate) page_faults: i64,
 }
 
@@ -43,8 +44,8 @@ impl Run {
     }
 }
 
-/// Runs this program again as a contender: `arguments` say which, for which job. Gives the
-/// place too, which is the kernel and the machine.
+/// Runs this program again as the contender that the arguments describe. Returns its run, and the
+/// kernel and the machine.
 pub(crate) fn in_child(arguments: &[&str]) -> Outcome<(Run, String)> {
     let output = Command::new("/proc/self/exe")
         .arg(crate::CONTENDER)
@@ -60,15 +61,15 @@ pub(crate) fn in_child(arguments: &[&str]) -> Outcome<(Run, String)> {
     Ok((run, place))
 }
 
-/// Makes this process keep the memory that it is done with, so that what is timed afterwards finds
-/// it touched: glibc's allocator keeps up to twice the largest piece that it got back so far.
+/// Makes this process keep freed memory, so that later runs use memory that was touched before. The
+/// allocator of glibc keeps up to twice the largest piece that was freed.
 pub(crate) fn keep_memory() {
     drop(std::hint::black_box(vec![0u8; 16 << 20]));
 }
 
 /// Times `work` in this process.
 pub(crate) fn time<R>(work: impl FnOnce() -> Outcome<R>) -> Outcome<Run> {
-    // Forgets the peak that preparing had (proc(5), `clear_refs`).
+    // Resets the peak of the preparation (proc(5), `clear_refs`).
     fs::write("/proc/self/clear_refs", "5")?;
     let before = Usage::of(UsageWho::RUSAGE_SELF)?;
     let start = Instant::now();
@@ -85,7 +86,7 @@ pub(crate) fn time<R>(work: impl FnOnce() -> Outcome<R>) -> Outcome<Run> {
     })
 }
 
-/// Times a tool from its start to its end. It reads the file `input` and its output is dropped.
+/// Times a tool from its start to its end. The tool reads the file `input`. Its output is dropped.
 pub(crate) fn time_tool(line: &[&str], input: &str) -> Outcome<Run> {
     let (program, arguments) = line.split_first().ok_or("no tool")?;
     let input = fs::File::open(input)?;
@@ -101,7 +102,7 @@ pub(crate) fn time_tool(line: &[&str], input: &str) -> Outcome<Run> {
         return Err(format!("{} ended with {status}", line.join(" ")).into());
     }
     let (cpu_seconds, page_faults) = Usage::of(UsageWho::RUSAGE_CHILDREN)?.since(&before);
-    // The largest of this process' children: the others had less to do.
+    // The maximum over all child processes of this one. The others had less to do.
     let peak = getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss();
     Ok(Run {
         seconds,
@@ -111,7 +112,7 @@ pub(crate) fn time_tool(line: &[&str], input: &str) -> Outcome<Run> {
     })
 }
 
-/// What the kernel counts for processes that ended or this one.
+/// The kernel's counters for this process, or for its ended children.
 struct Usage(nix::sys::resource::Usage);
 
 impl Usage {
@@ -119,7 +120,7 @@ impl Usage {
         Ok(Self(getrusage(who)?))
     }
 
-    /// Processor time in seconds, and page faults.
+    /// Returns the processor time in seconds and the page faults since `before`.
     fn since(&self, before: &Self) -> (f64, i64) {
         (
             self.cpu_seconds() - before.cpu_seconds(),

@@ -1,11 +1,8 @@
-//! What the kernel reports in dumps of IPVS: captured from one on a little-endian machine. On
-//! another its numbers are others, and nothing else is.
+//! Reports from dumps of IPVS, captured on a little-endian machine. On a big-endian machine they
+//! are read as other numbers, and nothing else changes.
 
 #[path = "../../src/captured.rs"]
-#[allow(
-    dead_code,
-    reason = "what the tool sent and printed does not matter here"
-)]
+#[allow(dead_code, reason = "the tool's requests and output are not used here")]
 mod captured;
 
 use ipvset::ipvs::messages::{IpvsMessage, Report};
@@ -14,7 +11,7 @@ use netlink_packet_generic::GenlHeader;
 
 use crate::attributes::NESTED;
 
-/// One message, without its netlink header.
+/// A message without its netlink header.
 pub struct Reported {
     header: GenlHeader,
     pub attributes: Vec<u8>,
@@ -29,7 +26,7 @@ pub fn server() -> Reported {
 }
 
 impl Reported {
-    /// The first report of a kind among what was captured.
+    /// Returns the first captured report of a kind.
     fn first(wanted: impl Fn(&Report) -> bool) -> Self {
         let file = include_str!("../../src/ipvs/captured.txt");
         let answers = captured::runs("ipvsadm", file)
@@ -51,8 +48,9 @@ impl Reported {
     }
 }
 
-/// Flags the nests, as IPVS does not, for those who walk without knowing what is one. `nests`
-/// has their types, level by level: what a message is about, and both forms of the statistics.
+/// Sets the flag of nested attributes, which IPVS does not set, for contenders that do not know
+/// which attributes are nested. `nests` contains their types for each level: the object of the
+/// message, and both forms of the statistics.
 fn with_flags(attributes: &[u8], nests: &[&[u16]]) -> Vec<u8> {
     let mut bytes = attributes.to_vec();
     let Some((here, inside)) = nests.split_first() else {

@@ -1,4 +1,4 @@
-//! Requests of IPVS, for the crate and as trees of attributes.
+//! Requests of IPVS, as messages of the crate and as trees of attributes.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -25,7 +25,7 @@ pub fn add_server() -> IpvsMessage {
     Operation::AddServer(service().key, server).into()
 }
 
-/// [`add_service`] as attributes.
+/// Returns the attributes of [`add_service`].
 pub fn service_trees() -> [Tree; 1] {
     let mut attributes = key();
     attributes.extend([
@@ -37,7 +37,7 @@ pub fn service_trees() -> [Tree; 1] {
     [nest(1, attributes)]
 }
 
-/// [`add_server`] as attributes.
+/// Returns the attributes of [`add_server`].
 pub fn server_trees() -> [Tree; 2] {
     let server = vec![
         leaf(11, 2u16.to_ne_bytes()),

@@ -64,7 +64,7 @@ pub(crate) fn network(text: &str) -> Result<IpNet> {
     let parsed = text
         .parse()
         .or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-    parsed.map_err(|_| Error::Other(format!("`{text}` is no address such as 10.0.0.1/24")))
+    parsed.map_err(|_| Error::Other(format!("`{text}` is not an address such as 10.0.0.1/24")))
 }
 
 pub(crate) fn family(address: IpAddr) -> AddressFamily {

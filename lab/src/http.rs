@@ -52,7 +52,7 @@ impl Drop for Server {
 pub fn serve(namespace: &Namespace, address: &str, name: &str) -> Result<Server> {
     let address: SocketAddr = address
         .parse()
-        .map_err(|_| Error::Other(format!("`{address}` is no address and port")))?;
+        .map_err(|_| Error::Other(format!("`{address}` is not an address and port")))?;
     // A socket stays in the namespace of the thread that opened it, whichever thread uses it.
     let listener = namespace
         .run(|| TcpListener::bind(address))

@@ -46,7 +46,7 @@ impl Namespace {
     pub fn named(name: &str) -> Result<Namespace> {
         if name.is_empty() || name.contains('/') || name.starts_with('.') {
             return Err(Error::Other(format!(
-                "`{name}` is no name for a network namespace"
+                "`{name}` is not a valid name for a network namespace"
             )));
         }
         let mut namespace = Namespace::new()?;

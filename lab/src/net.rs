@@ -175,5 +175,5 @@ pub fn ask_udp(
 fn parse(address: &str) -> Result<SocketAddr, Unanswered> {
     address
         .parse()
-        .map_err(|_| Unanswered::Other(format!("`{address}` is no address and port")))
+        .map_err(|_| Unanswered::Other(format!("`{address}` is not an address and port")))
 }

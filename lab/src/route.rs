@@ -17,7 +17,7 @@ use crate::rtnetlink::request;
 pub fn via(destination: &str, gateway: &str) -> Result<()> {
     let address = gateway
         .parse()
-        .map_err(|_| Error::Other(format!("`{gateway}` is no address of a gateway")))?;
+        .map_err(|_| Error::Other(format!("`{gateway}` is not the address of a gateway")))?;
     let mut message = route(destination, family(address))?;
     message
         .attributes

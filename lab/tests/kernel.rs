@@ -1,4 +1,5 @@
-//! What the lab offers on a kernel: namespaces, devices, servers and clients, rules, settings, tools.
+//! Tests what the lab offers on a kernel: namespaces, devices, servers and clients, rules, settings,
+//! tools.
 
 use std::time::Duration;
 
@@ -7,9 +8,10 @@ use lab::{Error, Iptables, Namespace, Needs, address, link, module, net, route, 
 
 type Result<T = (), E = Error> = std::result::Result<T, E>;
 
-/// How long to wait for an answer that must come, on however busy a machine.
+/// How long to wait for an answer that must come, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long to wait for one that must not come: less than the 3 s after which the kernel gives up on an address.
+/// How long to wait for an answer that must not come. It is less than the 3 s after which the kernel gives up on
+/// an address.
 const IMPATIENCE: Duration = Duration::from_secs(1);
 
 lab::tests![
@@ -21,17 +23,17 @@ lab::tests![
     commands_run_in_their_namespace,
     two_namespaces_talk_over_a_bridge,
     ipv6_is_usable_at_once,
-    failures_to_connect_are_told_apart,
-    a_settings_namespace_is_the_callers,
-    errors_say_what_and_on_what,
+    connection_failures_are_distinguished,
+    settings_belong_to_the_callers_namespace,
+    errors_name_the_operation_and_its_object,
     a_masquerade_hides_the_client,
-    a_promiscuous_bridge_says_so,
+    promiscuous_mode_is_reported,
     a_tunnel_real_server_decapsulates,
     tools_take_standard_input,
     named_namespaces_leave_no_name,
 ];
 
-/// Two namespaces on a bridge in the calling thread's, as the walkthrough's step 0 makes them.
+/// Two namespaces on a bridge in the calling thread's namespace, as in step 0 of the walkthrough.
 struct Pods {
     home: Namespace,
     dustin: Namespace,
@@ -225,7 +227,7 @@ fn ipv6_is_usable_at_once() -> Result {
     Ok(())
 }
 
-fn failures_to_connect_are_told_apart() -> Result {
+fn connection_failures_are_distinguished() -> Result {
     let pods = Pods::new()?;
     assert_eq!(
         http::get(&pods.home, "192.0.2.1:80", PATIENCE),
@@ -239,7 +241,7 @@ fn failures_to_connect_are_told_apart() -> Result {
         net::ask_udp(&pods.home, "10.0.0.11:80", PATIENCE),
         Err(Unanswered::Refused)
     );
-    // Nobody has the address; the kernel gives up on it only after 3 s, and says so.
+    // No host has the address. The kernel reports this after 3 s.
     assert_eq!(
         http::get(&pods.home, "10.0.0.99:80", IMPATIENCE),
         Err(Unanswered::TimedOut)
@@ -259,7 +261,7 @@ fn failures_to_connect_are_told_apart() -> Result {
     Ok(())
 }
 
-fn a_settings_namespace_is_the_callers() -> Result {
+fn settings_belong_to_the_callers_namespace() -> Result {
     let other = Namespace::new()?;
     let key = "net.ipv4.ip_forward";
     let before = sysctl::read(key)?;
@@ -276,7 +278,7 @@ fn a_settings_namespace_is_the_callers() -> Result {
     sysctl::write("net.bridge.bridge-nf-call-iptables", "1")
 }
 
-fn errors_say_what_and_on_what() -> Result {
+fn errors_name_the_operation_and_its_object() -> Result {
     let text = |error: Error| error.to_string();
     let error = link::up("nothing").unwrap_err();
     assert_eq!(error.raw_os_error(), Some(19));
@@ -375,7 +377,7 @@ fn a_masquerade_hides_the_client() -> Result {
     Ok(())
 }
 
-fn a_promiscuous_bridge_says_so() -> Result {
+fn promiscuous_mode_is_reported() -> Result {
     link::bridge("bridge_home")?;
     link::promiscuous("bridge_home", true)?;
     assert!(tool("ip", ["link", "show", "bridge_home"])?.contains("PROMISC"));
@@ -390,7 +392,7 @@ fn a_tunnel_real_server_decapsulates() -> Result {
     pods.dustin.run(|| -> Result {
         link::up("tunl0")?;
         address::add("10.100.100.100/32", "tunl0")?;
-        // The answers leave by another device than the one by which the requests came.
+        // The answers leave by a different device than the requests arrive at.
         for device in ["all", "tunl0"] {
             sysctl::write(&format!("net.ipv4.conf.{device}.rp_filter"), "0")?;
         }

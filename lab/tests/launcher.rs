@@ -1,4 +1,4 @@
-//! What becomes of a program that the lab runs on a kernel: its streams, its exit status, its end, and what is left behind.
+//! Tests how the lab runs a program on a kernel: its streams, its exit status, its end, and that nothing is left behind.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -15,7 +15,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-/// A run of `lab-run` that can be told from all others, and whose every folder for temporary files is its own.
+/// A run of `lab-run` with its own mark and its own folder for temporary files.
 struct Run {
     folder: TempDir,
     mark: String,
@@ -58,7 +58,7 @@ impl Run {
 
     fn command(&self, program: &OsStr, kernel: &str, options: &[&str], script: &str) -> Command {
         let mut command = Command::new(program);
-        // The mark is a parameter of the script, so that every process between here and the script can be found by it.
+        // The mark is a parameter of the script, so that every process of the run can be found by it.
         command.args(options).args(["sh", "-c", script, &self.mark]);
         command
             .env_remove("IPVSET_UML")
@@ -74,7 +74,7 @@ impl Run {
         command
     }
 
-    /// The processes of the run, the guest's among them.
+    /// Returns the processes of the run, including those of the guest.
     fn processes(&self) -> Vec<String> {
         let memory = format!("mem={}M", self.memory);
         let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| {
@@ -86,8 +86,7 @@ impl Run {
         processes.collect()
     }
 
-    /// Checks that nothing is left of the run: no process, and with it no namespace and no device; and no file. The kernel takes a moment to end
-    /// processes.
+    /// Checks that no process and no file of the run is left, and so no namespace and no device. The kernel takes a moment to end processes.
     fn assert_clean(&self) {
         eventually(|| nothing(self.processes())).unwrap();
         let left: Vec<_> = fs::read_dir(self.folder.path())
@@ -95,17 +94,17 @@ impl Run {
             .map(|entry| entry.unwrap().file_name())
             .collect();
         assert!(left.is_empty(), "{left:?} are left of the run");
-        // Other runs may be starting guests, whose files are there for a moment.
+        // Other runs may be starting guests, whose files exist for a moment.
         eventually(|| nothing(memory_files())).unwrap();
     }
 }
 
-/// An error if something is left.
+/// Fails if something is left.
 fn nothing<T>(left: Vec<T>) -> Result<(), Vec<T>> {
     if left.is_empty() { Ok(()) } else { Err(left) }
 }
 
-/// Files of a guest's memory, which are to be unlinked as soon as they are open.
+/// Returns the files of guests' memory, which must be unlinked as soon as they are open.
 fn memory_files() -> Vec<PathBuf> {
     let folders = ["/dev/shm", "/tmp", "/var/tmp"]
         .into_iter()
@@ -188,7 +187,7 @@ fn output_arrives_as_it_is_written() {
     let lab = Run::new();
     let mut command = lab.guest("echo up; read answer; echo $answer");
     command.stdin(Stdio::piped());
-    // It has said the first line before it was told the second.
+    // The first line arrives before the program gets its input.
     let (mut child, mut lines) = start(command);
     child.stdin.take().unwrap().write_all(b"down\n").unwrap();
     let mut line = String::new();
@@ -198,7 +197,7 @@ fn output_arrives_as_it_is_written() {
 }
 
 #[test]
-fn a_reader_that_stalls_or_leaves_is_no_trouble() {
+fn a_stalled_or_closed_reader_does_no_harm() {
     let lab = Run::new();
     let (mut child, mut lines) = start(lab.guest("echo up; seq 1 1000000; echo end >&2"));
     sleep(Duration::from_secs(2));
@@ -234,7 +233,7 @@ fn standard_input_reaches_the_program() {
         output.stdout.len(),
         sent.len()
     );
-    // Input that nobody reads keeps nobody from ending.
+    // Unread input does not prevent a program from ending.
     let mut command = lab.guest("exit 3");
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     let _ = child.stdin.take().unwrap().write_all(&vec![0; 60_000]);
@@ -295,7 +294,7 @@ fn the_guest_can_write_to_the_target_folder_only() {
     lab.assert_clean();
 }
 
-/// A clone of the project may lie in /tmp, which the guest has an own one of.
+/// A clone of the project may be in /tmp, although the guest has its own /tmp.
 #[test]
 fn a_program_in_tmp_finds_its_files() {
     let lab = Run::new();
@@ -329,7 +328,7 @@ fn a_program_in_tmp_finds_its_files() {
     lab.assert_clean();
 }
 
-/// The target folder may lie elsewhere than the clone, and right in /tmp (`CARGO_TARGET_DIR`).
+/// The target folder need not be in the clone, and may be directly in /tmp (`CARGO_TARGET_DIR`).
 #[test]
 fn a_target_folder_in_tmp_can_be_written_to() {
     let lab = Run::new();
@@ -352,8 +351,8 @@ fn a_target_folder_in_tmp_can_be_written_to() {
 
 #[test]
 fn an_interrupted_guest_leaves_nothing() {
-    // A process in the background that never pauses: in the machine it is one that killing the kernel does not reach. The shell waits itself: dash
-    // loses a SIGINT that comes while it starts a program.
+    // A busy process in the background. On the machine, it is a process that killing the kernel does not end. The shell waits by itself, because
+    // dash loses a SIGINT that arrives while it starts a program.
     let busy = "(while :; do :; done) & echo up; wait";
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         let lab = Run::new();
@@ -371,7 +370,7 @@ fn an_interrupted_guest_leaves_nothing() {
 }
 
 #[test]
-fn a_program_that_heeds_no_signal_is_ended() {
+fn a_program_that_ignores_signals_is_killed() {
     let lab = Run::new();
     let script = "trap '' TERM INT; echo up; while :; do sleep 1; done";
     let (mut child, _lines) = start(lab.guest(script));
@@ -382,7 +381,7 @@ fn a_program_that_heeds_no_signal_is_ended() {
     send(&child, Signal::SIGTERM);
     wait(&mut child);
     lab.assert_clean();
-    // One that does heed it has time to say so.
+    // A program that handles the signal has time to do so.
     let (mut child, mut lines) =
         start(lab.guest("trap 'echo bye; exit 5' TERM; echo up; while :; do sleep 0.1; done"));
     send(&child, Signal::SIGTERM);
@@ -406,8 +405,8 @@ fn a_killed_launcher_on_the_running_kernel_leaves_nothing() {
     }
 }
 
-/// In a container that allows no PID namespaces. No kernel is started there: one that is ended has been seen to kill every process of its
-/// user, which only such a namespace keeps in bounds.
+/// Runs in a container that allows no PID namespaces. No kernel is started there, because a kernel that ends outside of one can kill
+/// every process of its user.
 #[test]
 fn without_pid_namespaces_no_guest_is_started() {
     let lab = Run::new();
@@ -462,7 +461,8 @@ fn a_panic_of_the_guests_kernel_is_an_error_with_its_log() {
     lab.assert_clean();
 }
 
-/// What a kernel writes that ends early, each from a real one, and what the error says of it before that log.
+/// Each case is a line from the log of a real kernel that ended early, and the words of the error before that
+/// log.
 #[test]
 fn a_kernel_that_does_not_start_is_explained() {
     for (log, told) in [
@@ -489,11 +489,11 @@ fn a_kernel_that_does_not_start_is_explained() {
     }
 }
 
-/// On a processor with AMX no guest would start without it; this is for all others. As root and as an ordinary user, with the installed kernel and
-/// with one that `IPVSET_UML` names, which may be a script.
+/// On a processor with AMX, no guest would start without the library. This test is for all other processors. It covers root and an ordinary user,
+/// the installed kernel, and one that `IPVSET_UML` names, which may be a script.
 #[test]
 #[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
-fn the_guests_kernel_is_started_with_the_stand_in_for_ptrace() {
+fn the_guests_kernel_is_started_with_the_ptrace_library() {
     let lab = Run::new();
     let named = lab.folder.path().join("kernel");
     fs::write(&named, "#!/bin/sh\nexec linux.uml \"$@\"\n").unwrap();
@@ -544,8 +544,7 @@ fn without_a_kernel_the_error_says_what_to_install() {
         text(&output.stderr)
     );
 
-    // An ordinary user may not use IPVS on the running kernel, whichever that is; and the machine without user-mode-linux is this one with the
-    // executable hidden.
+    // An ordinary user may not use IPVS on any running kernel. Hiding the executable simulates a machine without user-mode-linux.
     let inner = lab.guest("true");
     let hide = "for file in /usr/bin/linux.uml /usr/local/bin/linux.uml; do test ! -e $file || mount --bind /dev/null $file || exit 99; done; exec \"$@\"";
     let mut command = Command::new("unshare");
@@ -575,7 +574,7 @@ fn without_a_kernel_the_error_says_what_to_install() {
     }
 }
 
-/// What an ordinary user's program does in the guest. As root, this test becomes one; as an ordinary user, all others have shown it too.
+/// As root, this test runs the program as an ordinary user. For an ordinary user, all other tests show the same.
 #[test]
 fn an_ordinary_user_is_root_in_the_guest() {
     let lab = Run::new();
@@ -627,7 +626,7 @@ fn an_ordinary_user_has_sets_on_the_running_kernel() {
     lab.assert_clean();
 }
 
-/// The same command as a user without rights.
+/// Returns the same command, to run as an ordinary user.
 fn ordinary_user(inner: &Command) -> Command {
     let mut command;
     if nix::unistd::geteuid().is_root() {

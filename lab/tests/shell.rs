@@ -1,4 +1,5 @@
-//! A shell in the environment, from a terminal and from a pipe, in a guest and on the running kernel.
+//! Tests the shell in the environment, with a terminal and with a pipe, in a guest and on the running
+//! kernel.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -32,11 +33,12 @@ fn command(kernel: &str) -> Command {
     command
 }
 
-/// `lab-run` at a terminal, and who sits at it.
+/// `lab-run` at a terminal, whose keyboard and screen the test controls.
 struct Terminal {
     child: Child,
     screen: File,
-    /// Our hold on the other end, so that its settings can be looked at after the program has ended.
+    /// The terminal's other end, kept open so that its settings can be read after the program has
+    /// ended.
     other: OwnedFd,
     before: Termios,
     shown: String,
@@ -55,7 +57,7 @@ impl Terminal {
         let mut command = command(kernel);
         let end = || Stdio::from(ends.slave.try_clone().unwrap());
         command.stdin(end()).stdout(end()).stderr(end());
-        // SAFETY: both are async-signal-safe.
+        // SAFETY: both calls are async-signal-safe.
         unsafe {
             command.pre_exec(|| {
                 setsid()?;
@@ -74,7 +76,7 @@ impl Terminal {
         }
     }
 
-    /// Reads until the text has been shown; gives what was shown up to there, and forgets it.
+    /// Reads until the text has been shown. Removes and returns everything up to it.
     fn expect(&mut self, text: &str) -> String {
         let found = eventually(|| {
             let mut bytes = [0; 4096];
@@ -113,8 +115,8 @@ fn a_session(kernel: &str) {
     terminal.expect("42 /dev/pts/");
     terminal.type_in("stty size\n");
     terminal.expect("33 99\r\n");
-    // Ctrl-C ends what runs in the shell, and nothing else. A program that answers has begun; a script that says so is about to start its next
-    // command, and dash loses a Ctrl-C at that moment.
+    // Ctrl-C ends only the program in the shell. The test waits for output of the program itself, because dash loses a Ctrl-C that arrives
+    // while it starts a command.
     terminal.expect("# ");
     terminal.type_in("cat\n");
     terminal.expect("cat\r\n");
@@ -125,7 +127,7 @@ fn a_session(kernel: &str) {
     terminal.expect("# ");
     terminal.type_in("ip -brief link\n");
     terminal.expect("lo ");
-    // A size that changes meanwhile.
+    // Changes the size of the terminal.
     let size = libc::winsize {
         ws_row: 44,
         ws_col: 111,

@@ -3,7 +3,7 @@
 //! User Mode Linux 6.12 and older keeps a process's extended registers (`NT_X86_XSTATE`) in a buffer of a fixed size. AMX needs more: 11,008
 //! bytes. Reading the registers into the shorter buffer succeeds, but the machine's kernel refuses to set them from it: `PTRACE_SETREGSET` wants
 //! the whole state and fails with `EFAULT`. This function then reads the whole state, lays the given bytes over its beginning, and sets the whole.
-//! Where the processor's state fits, every request goes straight to the kernel, and nothing is added.
+//! If the processor's state fits, every request goes straight to the kernel.
 //!
 //! `build.rs` compiles this file alone into a shared library. It is `no_std` and calls nothing but `__errno_location`, so that it loads with
 //! whatever C library the kernel was linked to.
@@ -24,7 +24,7 @@ const SETREGSET: c_long = 0x4205;
 const NT_X86_XSTATE: usize = 0x202;
 const EFAULT: c_long = 14;
 
-/// More than any processor's state. A larger one is refused as it would be without this library.
+/// More than the state of any processor. A larger state is refused, as without this library.
 const ROOM: usize = 32 * 1024;
 
 /// `struct iovec`.
@@ -34,7 +34,8 @@ struct Slice {
     length: usize,
 }
 
-/// Room for one process's whole state. Not on the stack, since the guest's kernel calls from stacks of a few KiB.
+/// A buffer for the whole state of a process. It is not on the stack, because the guest's kernel calls from
+/// stacks of a few KiB.
 struct Buffer {
     taken: AtomicBool,
     bytes: UnsafeCell<[u8; ROOM]>,
@@ -43,7 +44,7 @@ struct Buffer {
 // SAFETY: only the caller that changed `taken` from false to true uses the bytes.
 unsafe impl Sync for Buffer {}
 
-/// Several, because a signal's handler or another thread may call in the middle of a call.
+/// Several buffers, because a signal handler or another thread may call during a call.
 static BUFFERS: [Buffer; 4] = [const {
     Buffer {
         taken: AtomicBool::new(false),
@@ -51,16 +52,17 @@ static BUFFERS: [Buffer; 4] = [const {
     }
 }; 4];
 
-/// The length of this machine's whole state, once a shorter one was refused; 0 before.
+/// The length of this machine's whole state once a shorter one was refused, and 0 before.
 static WHOLE: AtomicUsize = AtomicUsize::new(0);
 
 unsafe extern "C" {
     fn __errno_location() -> *mut c_int;
 }
 
-/// What the C library's function does, and sets the extended registers from a buffer that is shorter than the whole.
+/// Works like the C library's function, but also sets the extended registers from a buffer that is shorter than the
+/// whole state.
 ///
-/// It is declared with three dots there. On x86-64 the arguments of such a function come in the same registers as these.
+/// The C library declares it as variadic. On x86-64, a variadic function receives these arguments in the same registers.
 ///
 /// # Safety
 ///
@@ -124,7 +126,7 @@ unsafe fn set_over_the_whole(process: c_long, given: *const Slice) -> c_long {
     result
 }
 
-/// A system call's result as the C library gives it.
+/// Converts the result of a system call to that of the C library.
 fn returned(result: c_long) -> c_long {
     if result >= 0 {
         return result;
@@ -133,7 +135,7 @@ fn returned(result: c_long) -> c_long {
     -1
 }
 
-/// The system call itself: zero or more, or a negative errno.
+/// Makes the system call. Returns zero or more, or a negative errno.
 unsafe fn call(request: c_long, process: c_long, address: usize, data: usize) -> c_long {
     let result;
     unsafe {

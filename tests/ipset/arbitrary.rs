@@ -1,4 +1,4 @@
-//! Sets and entries of every type, with every option, as proptest makes them.
+//! Strategies of proptest for sets and entries of every type, with every option.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(crate) fn v4() -> impl Strategy<Value = Ipv4Addr> {
     any::<u32>().prop_map(Ipv4Addr::from)
 }
 
-/// Many zeros, as addresses have them: that is where the short forms differ.
+/// Addresses with many zeros, because those have different short forms.
 fn v6() -> impl Strategy<Value = Ipv6Addr> {
     let segment = prop_oneof![3 => Just(0u16), 1 => Just(0xffff), 2 => any::<u16>()];
     proptest::array::uniform8(segment).prop_map(Ipv6Addr::from)
@@ -105,7 +105,7 @@ fn mac() -> impl Strategy<Value = MacAddress> {
     any::<[u8; 6]>().prop_map(MacAddress)
 }
 
-/// What stands at a place of a type's entries, by the word that the type's name has for it.
+/// Returns elements for a part of a type's name.
 fn element(word: &str, family: Family, optional: bool) -> BoxedStrategy<AnyElement> {
     match word {
         "ip" | "net" => addresses(family).prop_map(Into::into).boxed(),
@@ -176,7 +176,7 @@ pub(crate) fn set() -> impl Strategy<Value = AnySet> {
 fn comment() -> impl Strategy<Value = String> {
     prop_oneof![
         "[^\"\\p{Cc}]{0,40}",
-        // Words that mean something elsewhere.
+        // Words with a meaning elsewhere.
         select(vec![
             "",
             " ",

@@ -1,4 +1,4 @@
-//! All kernel tests of ipset, on a kernel that has all sixteen types of set.
+//! Runs all kernel tests of ipset, on a kernel with all sixteen set types.
 
 mod suite;
 
@@ -7,6 +7,6 @@ use std::process::ExitCode;
 use lab::Needs;
 
 fn main() -> ExitCode {
-    suite::die_if_told();
+    suite::die_if_asked();
     lab::test::main(&Needs::sets(suite::ALL), suite::tests(suite::ALL, true))
 }

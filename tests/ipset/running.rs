@@ -1,5 +1,5 @@
-//! Those kernel tests of ipset that do with the types of set that most kernels have, so that they
-//! can run on the running one: as root, or as an ordinary user in a user namespace.
+//! Runs the kernel tests of ipset that need only common set types. They can use the running kernel,
+//! as root or as an ordinary user in a user namespace.
 
 mod suite;
 
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use lab::Needs;
 
 fn main() -> ExitCode {
-    suite::die_if_told();
+    suite::die_if_asked();
     let types = Needs::COMMON_SETS;
     lab::test::main(&Needs::sets(types), suite::tests(types, false))
 }

@@ -1,4 +1,5 @@
-//! `save` keeps what can be kept, and a file as it was until the new content is whole.
+//! `save` writes everything that a line can contain, and keeps the old file until the new content
+//! is complete.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -14,9 +15,9 @@ pub(crate) fn tests() -> Vec<Test> {
         ($($test:ident),* $(,)?) => {vec![$(Test::new(stringify!($test), $test)),*]};
     }
     tests![
-        what_a_line_cannot_carry_is_missing_alone,
-        a_file_is_replaced_whole,
-        a_file_is_kept_where_it_cannot_be_replaced,
+        only_what_a_line_cannot_contain_is_missing,
+        a_file_is_replaced_completely,
+        a_file_is_kept_if_it_cannot_be_replaced,
     ]
 }
 
@@ -25,7 +26,7 @@ fn ours(words: &[&str]) -> Result<Ended> {
     run(&example(), &words, "")
 }
 
-/// A folder of its own.
+/// Creates an empty folder.
 fn folder(name: &str) -> Result<PathBuf> {
     let folder = format!("ipvset-{name}-{}", std::process::id());
     let folder = std::env::temp_dir().join(folder);
@@ -33,7 +34,7 @@ fn folder(name: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Sets with a name and a comment that a line cannot carry, between others.
+/// Creates sets, among them a name and a comment that a line cannot contain.
 fn sets() -> Result {
     reset()?;
     for words in [
@@ -51,7 +52,7 @@ fn sets() -> Result {
     Ok(())
 }
 
-fn what_a_line_cannot_carry_is_missing_alone() -> Result {
+fn only_what_a_line_cannot_contain_is_missing() -> Result {
     sets()?;
     for words in [&["save"][..], &["save", "-sorted"]] {
         let saved = ours(words)?;
@@ -74,15 +75,19 @@ fn what_a_line_cannot_carry_is_missing_alone() -> Result {
     }
     let quiet = ours(&["-q", "save"])?;
     assert_eq!((quiet.status, quiet.err.as_str()), (Some(1), ""));
-    assert_eq!(ours(&["list"])?.status, Some(0), "a listing is no backup");
-    // One set alone.
+    assert_eq!(
+        ours(&["list"])?.status,
+        Some(0),
+        "a listing is not a backup"
+    );
+    // Saves a single set.
     let one = ours(&["save", "b\nc"])?;
     assert_eq!((one.status, one.out.as_str()), (Some(1), ""));
     same("the other set", ours(&["save", "d"])?.status, Some(0));
     Ok(())
 }
 
-fn a_file_is_replaced_whole() -> Result {
+fn a_file_is_replaced_completely() -> Result {
     let folder = folder("replaced")?;
     let (path, link) = (folder.join("sets"), folder.join("link"));
     fs::write(&path, "old\n")?;
@@ -90,7 +95,7 @@ fn a_file_is_replaced_whole() -> Result {
     symlink("sets", &link)?;
     sets()?;
     let link = link.display().to_string();
-    // Everything else is in the file.
+    // The file contains everything else.
     let saved = ours(&["save", "-file", &link])?;
     assert_eq!((saved.status, saved.out.as_str()), (Some(1), ""));
     same(
@@ -104,8 +109,8 @@ fn a_file_is_replaced_whole() -> Result {
         0o640,
     );
     assert!(fs::symlink_metadata(&link)?.is_symlink());
-    same("what lies beside it", fs::read_dir(&folder)?.count(), 2);
-    // What cannot be replaced is written to.
+    same("the files in the folder", fs::read_dir(&folder)?.count(), 2);
+    // A device cannot be replaced, so it is written to.
     same(
         "a device",
         ours(&["save", "d", "-file", "/dev/null"])?.status,
@@ -115,7 +120,7 @@ fn a_file_is_replaced_whole() -> Result {
     Ok(())
 }
 
-fn a_file_is_kept_where_it_cannot_be_replaced() -> Result {
+fn a_file_is_kept_if_it_cannot_be_replaced() -> Result {
     let folder = folder("kept")?;
     let path = folder.join("sets");
     let name = path.display().to_string();
@@ -124,8 +129,8 @@ fn a_file_is_kept_where_it_cannot_be_replaced() -> Result {
     let ended = ours(&["save", "nosuch", "-file", &name])?;
     same("no such set", ended.status, Some(1));
     same("the content", fs::read_to_string(&path)?, "old\n".into());
-    same("what lies beside it", fs::read_dir(&folder)?.count(), 1);
-    // No room: larger than a file may be.
+    same("the files in the folder", fs::read_dir(&folder)?.count(), 1);
+    // The limit of the file size simulates a full disk.
     sets()?;
     let limited = run(
         &"sh".into(),
@@ -140,8 +145,8 @@ fn a_file_is_kept_where_it_cannot_be_replaced() -> Result {
     let err = "ipset v7.17: File too large\n";
     assert_eq!((limited.status, limited.err.as_str()), (Some(1), err));
     same("the content", fs::read_to_string(&path)?, "old\n".into());
-    same("what lies beside it", fs::read_dir(&folder)?.count(), 1);
-    // No such folder.
+    same("the files in the folder", fs::read_dir(&folder)?.count(), 1);
+    // The folder does not exist.
     let missing = folder.join("missing/sets").display().to_string();
     let ended = ours(&["save", "-file", &missing])?;
     let err =

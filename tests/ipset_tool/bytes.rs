@@ -1,4 +1,4 @@
-//! Text that is not UTF-8: bytes go in and come out, as the tool has them.
+//! Text that is not UTF-8. Bytes are read and written unchanged, as in the tool.
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -20,19 +20,19 @@ pub(crate) fn tests() -> Vec<Test> {
         bytes_in_arguments,
         bytes_in_restore,
         bytes_in_the_interactive_mode,
-        bytes_that_a_listing_shows,
+        bytes_in_listings,
     ]
 }
 
-/// Status, standard output, standard error.
+/// The status, standard output and standard error.
 type Ended = (Option<i32>, String, String);
 
-/// Each byte as a character, so that differences can be read.
+/// Converts each byte to a character, so that differences are readable.
 fn text(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(*byte)).collect()
 }
 
-/// Characters up to U+00FF as bytes.
+/// Converts characters up to U+00FF to bytes.
 fn bytes(text: &str) -> Vec<u8> {
     text.chars().map(|c| c as u8).collect()
 }
@@ -57,14 +57,14 @@ fn run(program: &PathBuf, words: &[&str], input: &str) -> Result<Ended> {
     ))
 }
 
-/// What the tool saves, and what the example does.
+/// Returns what the tool saves. Checks that the example saves the same.
 fn saved() -> Result<String> {
     let meant = run(&real(), &["save"], "")?;
     same("saved", run(&example(), &["save"], "")?, meant.clone());
     Ok(meant.1)
 }
 
-/// Gives both the same, from no sets on.
+/// Runs the same commands with both programs, starting without sets.
 fn both(words: &[&[&str]], input: &str) -> Result<String> {
     let all = |program: PathBuf| -> Result<_> {
         reset()?;
@@ -114,7 +114,7 @@ add l caf\u{e9}
 fn bytes_in_restore() -> Result {
     let sets = both(&[&["restore"]], LINES)?;
     assert!(sets.contains("comment \"th\u{e9} \u{ff}\""), "{sets}");
-    // A line that is wrong is an error of that line.
+    // A wrong line is an error of that line.
     let input = "create s hash:ip initval 1\nadd s 1.1.1.1\nadd s 1.1.1.\u{e9}\nadd s 1.1.1.3\n";
     reset()?;
     let (status, out, err) = run(&example(), &["restore"], input)?;
@@ -132,7 +132,7 @@ fn bytes_in_the_interactive_mode() -> Result {
     Ok(())
 }
 
-fn bytes_that_a_listing_shows() -> Result {
+fn bytes_in_listings() -> Result {
     reset()?;
     run(&real(), &["restore"], LINES)?;
     for words in [

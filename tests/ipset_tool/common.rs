@@ -1,11 +1,11 @@
-//! What all kernel tests of sets share.
+//! Helpers of the tests.
 
 use std::error::Error;
 use std::fmt::Debug;
 
 pub(crate) type Result<T = (), E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
-/// Asserts that two things are the same, as an error that a test can give.
+/// Asserts that two values are equal.
 #[track_caller]
 pub(crate) fn same<T: PartialEq + Debug>(what: &str, found: T, expected: T) {
     assert!(

@@ -11,7 +11,7 @@ pub(crate) fn tests() -> Vec<Test> {
     macro_rules! tests {
         ($($test:ident),* $(,)?) => {vec![$(Test::new(stringify!($test), $test)),*]};
     }
-    tests![json_is_laid_out_as_the_tool_does, json_has_everything]
+    tests![json_has_the_layout_of_the_tool, json_contains_every_option]
 }
 
 fn listed(arguments: &str) -> Result<String> {
@@ -20,7 +20,7 @@ fn listed(arguments: &str) -> Result<String> {
     Ok(ended.out)
 }
 
-fn json_is_laid_out_as_the_tool_does() -> Result {
+fn json_has_the_layout_of_the_tool() -> Result {
     reset()?;
     same("no sets", listed("list -o json")?, "[\n]\n".into());
     lab::tool(
@@ -55,7 +55,7 @@ fn json_is_laid_out_as_the_tool_does() -> Result {
     Ok(())
 }
 
-fn json_has_everything() -> Result {
+fn json_contains_every_option() -> Result {
     reset()?;
     for line in [
         "create s hash:ip timeout 0 counters comment skbinfo initval 1",

@@ -1,4 +1,4 @@
-//! Where output cannot be written, a command has its own status, and nothing panics.
+//! If the output cannot be written, a command keeps its own status, and nothing panics.
 
 use std::fs::OpenOptions;
 use std::process::{Command, Stdio};
@@ -53,7 +53,7 @@ fn cannot_be_written() -> Result {
     Ok(())
 }
 
-/// Whoever reads has read enough.
+/// The reader closes the pipe early.
 fn closed_pipe() -> Result {
     reset()?;
     let mut input = String::from("create s hash:ip maxelem 20000\n");

@@ -10,7 +10,8 @@ use lab::test::Test;
 use crate::common::{Result, same};
 use crate::random::Random;
 
-/// The example's executable: cargo builds it for `cargo test`, beside the tests' own folder.
+/// Returns the example's executable, which cargo builds for `cargo test` next to the folder of the
+/// tests.
 pub(crate) fn example() -> PathBuf {
     let test = std::env::current_exe().expect("a running program has a path");
     let deps = test.parent().expect("an executable lies in a folder");
@@ -111,7 +112,7 @@ fn groups() -> impl Iterator<Item = (Vec<&'static str>, Vec<&'static str>)> {
     })
 }
 
-/// The tests of those groups of commands that need types of sets as `wanted` says.
+/// Returns the tests of the groups of commands for whose set types `wanted` holds.
 pub(crate) fn tests(wanted: impl Fn(&[&str]) -> bool) -> Vec<Test> {
     let mut tests = Vec::new();
     for (number, (group, needed)) in groups().enumerate() {
@@ -186,7 +187,7 @@ fn listings() -> Result {
         let (mut found, mut meant) = both()?;
         for _ in 0..3 {
             if found != meant {
-                // A second may have passed between the two.
+                // The timeouts may differ by a second between the two.
                 (found, meant) = both()?;
             }
         }

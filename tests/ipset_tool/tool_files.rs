@@ -1,5 +1,5 @@
-//! The example `ipset` beside the real tool where files and many entries are read and written, and
-//! where the two differ.
+//! Compares the example `ipset` with the real tool for files and many entries, and tests their
+//! differences.
 
 use lab::test::Test;
 
@@ -14,7 +14,7 @@ pub(crate) fn tests() -> Vec<Test> {
     tests![
         inputs_of_restore,
         inputs_of_restore_that_the_tool_gets_wrong,
-        what_the_tool_forgets,
+        options_that_the_tool_omits,
         files_are_read_and_written,
         the_interactive_mode,
         many_entries_are_restored_and_saved,
@@ -22,7 +22,7 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// Gives an input to `restore` of both, from no sets on.
+/// Runs `restore` with this input in both programs, starting without sets.
 fn restored(options: &str, input: &str) -> Result<[(Ended, String); 2]> {
     let mut words = words(options);
     words.push("restore".into());
@@ -114,7 +114,7 @@ fn inputs_of_restore() -> Result {
         ("", "add s 1.1.1.1\nadd s 1.1.1.1\tcomment x foo\n"),
     ] {
         let [meant, found] = restored(options, &format!("{SET}{input}"))?;
-        // What the tool has not sent yet when it finds a wrong line is lost; here it is applied.
+        // At a wrong line, the tool loses what it has not sent yet. The example applies it.
         let what = format!("restore {options}: {input}");
         same(&what, &found.0, &meant.0);
         if meant.0.status != Some(2) {
@@ -124,12 +124,12 @@ fn inputs_of_restore() -> Result {
     Ok(())
 }
 
-/// Where the two differ, and how.
+/// Tests the differences between the programs.
 fn inputs_of_restore_that_the_tool_gets_wrong() -> Result {
     let create = "create s hash:ip initval 1\n";
     let line = "create s hash:ip family inet hashsize 1024 maxelem 65536 bucketsize 12 initval \
                 0x00000001\n";
-    // What stands before a wrong line is lost.
+    // The tool loses the lines before a wrong line.
     let [meant, found] = restored("", &format!("{create}add s 1.1.1.1\nadd s 1.1.1.x\n"))?;
     assert_eq!((meant.0.status, found.0.status), (Some(1), Some(1)));
     assert!(
@@ -146,17 +146,17 @@ fn inputs_of_restore_that_the_tool_gets_wrong() -> Result {
     );
     same("lost", meant.1, line.into());
     same("applied", found.1, format!("{line}add s 1.1.1.1\n"));
-    // It says nothing of an entry that is not in the set if one was before, and passes over what
-    // follows.
+    // After a test that succeeds, the tool does not report a test that fails, and skips the
+    // following lines.
     let tests = "add s 1.1.1.1\ntest s 1.1.1.1\ntest s 1.1.1.2\nadd s 1.1.1.3\n";
     let [meant, found] = restored("", &format!("{create}{tests}"))?;
     let is = "Warning: 1.1.1.1 is in set s.\n";
     assert_eq!((meant.0.status, meant.0.err.as_str()), (Some(0), is));
-    same("passed over", meant.1, format!("{line}add s 1.1.1.1\n"));
+    same("skipped", meant.1, format!("{line}add s 1.1.1.1\n"));
     let err = format!("{is}1.1.1.2 is NOT in set s.\n");
     assert_eq!((found.0.status, found.0.err), (Some(1), err));
     same("stopped", found.1, format!("{line}add s 1.1.1.1\n"));
-    // Of a line that is longer than any command not even the beginning counts.
+    // A line that is longer than any command is ignored completely.
     let long = format!(
         "add s 1.1.1.1{}timeout 5\nadd s 1.1.1.2\n",
         " ".repeat(70_000)
@@ -165,7 +165,7 @@ fn inputs_of_restore_that_the_tool_gets_wrong() -> Result {
     let err = "ipset v7.17: Error in line 2: Syntax error: the line is longer than any command\n";
     assert_eq!((found.0.status, found.0.err.as_str()), (Some(1), err));
     same("a long line", found.1, line.into());
-    // What stands before `quit` is lost.
+    // The tool loses the lines before `quit`.
     let [meant, found] = restored("", &format!("{create}add s 1.1.1.1\nquit\nadd s 1.1.1.2\n"))?;
     same("lost before quit", meant.1, line.into());
     same(
@@ -176,7 +176,7 @@ fn inputs_of_restore_that_the_tool_gets_wrong() -> Result {
     Ok(())
 }
 
-fn what_the_tool_forgets() -> Result {
+fn options_that_the_tool_omits() -> Result {
     let ours = |arguments: &str| run(&example(), &words(arguments), "");
     reset()?;
     let created = ours("create s hash:ip forceadd initval 1")?;
@@ -189,7 +189,7 @@ fn what_the_tool_forgets() -> Result {
     run(&example(), &words("restore"), &saved)?;
     same("restored", ours("save")?.out, line.into());
 
-    // A name with a blank.
+    // A name that contains a blank.
     ours("destroy")?;
     lab::tool(
         "ipset",
@@ -265,7 +265,7 @@ fn the_interactive_mode() -> Result {
     Ok(())
 }
 
-/// 65,536 entries as kube-proxy has them.
+/// Returns 65,536 entries like those of kube-proxy.
 fn many() -> String {
     let mut input =
         String::from("create s hash:ip,port,ip hashsize 65536 maxelem 131072 counters initval 1\n");
@@ -286,8 +286,8 @@ fn many_entries_are_restored_and_saved() -> Result {
         run(&example(), &words("save"), "")? == run(&real(), &words("save"), "")?,
         true,
     );
-    // An entry among them that was there is named by its line, comments counted; what stands before
-    // it is added, what stands behind it is not.
+    // The error for an existing entry has the number of its line, including comment lines. The
+    // entries before it are added, and those after it are not.
     let mut lines: Vec<_> = input.lines().collect();
     lines.insert(40_000, "# a comment");
     lines.insert(50_000, lines[7]);
@@ -301,7 +301,7 @@ fn many_entries_are_restored_and_saved() -> Result {
     Ok(())
 }
 
-/// Alone: the tool needs minutes for this, and shortens some.
+/// Runs only the example, because the tool needs minutes and cuts some elements off.
 fn many_entries_are_sorted() -> Result {
     reset()?;
     run(&example(), &words("restore"), &many())?;

@@ -1,4 +1,4 @@
-//! Batches: few system calls, and exactly what failed.
+//! Many operations at once: few system calls, and an exact outcome.
 
 use ipvset::ipvs::Operations;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,17 +22,17 @@ use crate::support::{Result, StopDaemons, at, multicast_device, saved, server, t
 tests![
     eleven_thousand_requests_in_few_system_calls,
     eleven_thousand_failures,
-    stops_at_the_first_datagram_that_fails,
-    a_source_is_left_alone_after_the_end,
-    a_source_that_ended_is_not_asked_again,
+    stops_after_the_datagram_with_a_failure,
+    the_iterator_is_not_used_after_a_stop,
+    an_iterator_that_ended_is_not_used_again,
     stops_at_a_refusal,
     goes_on_after_a_refusal,
-    lost_replies_leave_doubt,
+    lost_replies_are_in_doubt,
     every_operation,
-    added_or_updated_in_order,
+    put_in_order,
     removed_if_present,
     a_daemon_stopped_in_the_datagram_that_starts_it,
-    nothing_at_all,
+    no_operations,
 ];
 
 const SERVICES: u32 = 1000;
@@ -48,8 +48,8 @@ fn service(number: u32) -> VirtualService {
     VirtualService::new(key(number)).scheduler(Scheduler::RoundRobin)
 }
 
-/// A thousand services with ten servers each; in the place of 37 of the servers, strewn through
-/// it, a request that has to fail. Which ones those are, too.
+/// Returns the operations that add a thousand services with ten servers each, with 37 of the
+/// servers replaced by requests that must fail. Also returns the indices of these.
 fn requests() -> (Vec<Operation>, Vec<usize>) {
     let mut operations = Vec::new();
     for number in 0..SERVICES {
@@ -60,7 +60,7 @@ fn requests() -> (Vec<Operation>, Vec<usize>) {
             operations.push(Operation::AddServer(key(number), one));
         }
     }
-    // 27 services with their servers from one to the next, and not at the same of the servers.
+    // The failures are 27 services apart, and each replaces a different server of its service.
     let failing: Vec<_> = (0..FAILURES).map(|it| it * 27 * 11 + 1 + it % 10).collect();
     for index in &failing {
         operations[*index] = Operation::RemoveServer(key(0), at("10.255.255.254:1"));
@@ -68,8 +68,8 @@ fn requests() -> (Vec<Operation>, Vec<usize>) {
     (operations, failing)
 }
 
-/// What the child does: carries the requests out between two stops, and says which failed.
-pub(crate) fn counted_batch() -> Result<String> {
+/// The part of the child: executes the operations between two stops, and prints which failed.
+pub(crate) fn execute_between_stops() -> Result<String> {
     let mut ipvs = Ipvs::connect()?;
     let (operations, _) = requests();
     nix::sys::signal::raise(nix::sys::signal::Signal::SIGSTOP)?;
@@ -92,7 +92,7 @@ fn eleven_thousand_requests_in_few_system_calls() -> Result {
     eprintln!("{calls} system calls");
     assert!(calls <= 60, "{calls} system calls");
 
-    // All the others were carried out, as they were asked.
+    // All other operations were executed.
     let mut ipvs = Ipvs::connect()?;
     let mut expected: BTreeMap<ServiceKey, Vec<RealServer>> = BTreeMap::new();
     for operation in operations {
@@ -132,8 +132,8 @@ fn eleven_thousand_failures() -> Result {
     Ok(())
 }
 
-/// The rest of the datagram with the failure is carried out, nothing behind it.
-fn stops_at_the_first_datagram_that_fails() -> Result {
+/// The rest of the datagram with the failure is executed, and nothing after it.
+fn stops_after_the_datagram_with_a_failure() -> Result {
     const COUNT: u32 = 20_000;
     let mut ipvs = Ipvs::connect()?;
     ipvs.add_service(&service(5))?;
@@ -154,9 +154,8 @@ fn stops_at_the_first_datagram_that_fails() -> Result {
     Ok(())
 }
 
-/// What is behind the operation that ends it is not asked for, however much that is: it stays
-/// where it comes from.
-fn a_source_is_left_alone_after_the_end() -> Result {
+/// Operations after the one that stops it are not taken from the iterator.
+fn the_iterator_is_not_used_after_a_stop() -> Result {
     let mut ipvs = Ipvs::connect()?;
     ipvs.add_service(&service(5))?;
     let (sender, receiver) = std::sync::mpsc::channel();
@@ -167,13 +166,14 @@ fn a_source_is_left_alone_after_the_end() -> Result {
     let failed: Vec<_> = outcome.failures().iter().map(|it| it.index).collect();
     assert_eq!(failed, [5]);
     let untried = outcome.untried_from().ok_or("all were tried")?;
-    // One operation was taken that did not fit into the datagram.
+    // One more operation was taken, which did not fit into the datagram.
     let number = u32::try_from(untried)?;
     let next = receiver.try_recv()?;
     assert_eq!(next, Operation::AddService(service(number + 1)));
     assert_eq!(ipvs.services()?.len(), untried);
 
-    // What is refused before it is sent ends it too, and what is before it is carried out.
+    // An operation that is refused before it is sent also stops it. The operations before it are
+    // executed.
     ipvs.flush()?;
     let half = Duration::from_millis(500);
     let refused = Operation::SetTimeouts(Timeouts::new().tcp(half));
@@ -193,8 +193,8 @@ fn a_source_is_left_alone_after_the_end() -> Result {
     Ok(())
 }
 
-/// An iterator may begin again after it has ended.
-fn a_source_that_ended_is_not_asked_again() -> Result {
+/// An iterator may return more items after it has ended.
+fn an_iterator_that_ended_is_not_used_again() -> Result {
     let mut ipvs = Ipvs::connect()?;
     let mut asked = 0;
     let source = std::iter::from_fn(|| {
@@ -208,7 +208,7 @@ fn a_source_that_ended_is_not_asked_again() -> Result {
     Ok(())
 }
 
-/// What comes before an operation that is refused is carried out, however it was gathered.
+/// The operations before a refused one are executed, from `Operations` and from other iterators.
 fn stops_at_a_refusal() -> Result {
     let mut ipvs = Ipvs::connect()?;
     let mut batch = Operations::new();
@@ -240,7 +240,7 @@ fn goes_on_after_a_refusal() -> Result {
     Ok(())
 }
 
-/// The netlink sockets that this process has.
+/// Returns the netlink sockets of this process.
 fn netlink_sockets() -> Result<BTreeSet<RawFd>> {
     let mut sockets = BTreeSet::new();
     for entry in fs::read_dir("/proc/self/fd")? {
@@ -255,8 +255,8 @@ fn netlink_sockets() -> Result<BTreeSet<RawFd>> {
     Ok(sockets)
 }
 
-/// The handle's socket is made so small behind its back that the kernel has to drop replies.
-fn lost_replies_leave_doubt() -> Result {
+/// The receive buffer of the handle's socket is made so small that the kernel must drop replies.
+fn lost_replies_are_in_doubt() -> Result {
     let others = netlink_sockets()?;
     let mut ipvs = Ipvs::connect()?;
     let own = netlink_sockets()?;
@@ -264,11 +264,11 @@ fn lost_replies_leave_doubt() -> Result {
     let [own] = own[..] else {
         return Err(format!("{own:?} are new sockets").into());
     };
-    // SAFETY: the handle is there for as long as this is used.
+    // SAFETY: the handle outlives this value.
     let socket = unsafe { BorrowedFd::borrow_raw(*own) };
     setsockopt(&socket, sockopt::RcvBuf, &1)?;
 
-    // Every second one fails.
+    // Every second operation fails.
     let mut batch = Operations::new();
     for number in 0..200 {
         batch.add_service(&service(number));
@@ -281,7 +281,8 @@ fn lost_replies_leave_doubt() -> Result {
         .iter()
         .filter(|it| !it.error.is_replies_lost())
         .collect();
-    // Few replies fit; whatever has none is in doubt, and nothing else is said to have failed.
+    // Only a few replies fit. Operations without a reply are in doubt, and no other failures are
+    // reported.
     assert!(!doubtful.is_empty() && !certain.is_empty(), "{outcome:?}");
     for failure in &certain {
         assert!(failure.error.is_not_found(), "{:?}", failure.error);
@@ -294,7 +295,7 @@ fn lost_replies_leave_doubt() -> Result {
     assert!(text.starts_with("add service -t 10.100.0.0:80: "), "{text}");
     assert!(text.contains("read back"), "{text}");
 
-    // With room for the replies again, the handle says what there is: all was carried out.
+    // With a larger buffer, the handle lists the services: all operations were executed.
     setsockopt(&socket, sockopt::RcvBufForce, &(1 << 20))?;
     assert_eq!(ipvs.services()?.len(), 200);
     let mut batch = Operations::new();
@@ -354,9 +355,9 @@ fn every_operation() -> Result {
     Ok(())
 }
 
-/// The outcome is that of the order in which they were given, though what turns out to be there
-/// is changed by a second datagram.
-fn added_or_updated_in_order() -> Result {
+/// The result is as if each operation was executed in order, although existing objects are changed
+/// by a second datagram.
+fn put_in_order() -> Result {
     let mut ipvs = Ipvs::connect()?;
     ipvs.add_service(&service(1))?;
     let one = server("10.1.0.1:80");
@@ -384,7 +385,7 @@ fn added_or_updated_in_order() -> Result {
         format!("-a {} {}", key(2), one.weight(5)),
     ];
     assert_eq!(saved()?, expected);
-    // Ten thousand at once, half of which are there.
+    // Ten thousand services at once, half of which exist.
     ipvs.flush()?;
     let mut batch = Operations::new();
     for number in (0..10_000).step_by(2) {
@@ -424,7 +425,7 @@ fn removed_if_present() -> Result {
     Ok(())
 }
 
-/// To a daemon that is stopped before it ran the kernel gives no answer.
+/// The kernel does not answer a request to stop a daemon that has not run yet.
 fn a_daemon_stopped_in_the_datagram_that_starts_it() -> Result {
     let _stop = StopDaemons;
     multicast_device("eth0")?;
@@ -441,7 +442,7 @@ fn a_daemon_stopped_in_the_datagram_that_starts_it() -> Result {
     Ok(())
 }
 
-fn nothing_at_all() -> Result {
+fn no_operations() -> Result {
     let mut ipvs = Ipvs::connect()?;
     assert!(ipvs.execute_all([], OnFailure::Stop).is_complete());
     assert_eq!(ipvs.services()?, []);

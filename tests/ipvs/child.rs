@@ -1,5 +1,5 @@
-//! What a process other than the tests' own has to do: this binary, started again in the guest
-//! with its part in the environment.
+//! Parts of tests that run in a separate process: this binary, started again with its part in an
+//! environment variable.
 
 use ipvset::OnFailure;
 use ipvset::ipvs::Operations;
@@ -21,16 +21,16 @@ use crate::support::{Result, at, predicates};
 
 const VARIABLE: &str = "IPVSET_TEST_ROLE";
 
-/// What a child does.
+/// The part of a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// Adds a service, which it may not, and says what it is told.
+    /// Adds a service without permission, and prints the error.
     Unprivileged,
-    /// Sends a batch, with a stop before and a stop behind it.
+    /// Executes many operations, with a stop before and after them.
     Batch,
-    /// Opens a handle in another namespace where no thread can start, and says what it is told.
+    /// Opens a handle in another namespace where no thread can start, and prints the error.
     NoThread,
-    /// Adds services on a kernel without the options of newer netlink sockets, and says how many.
+    /// Adds services on a kernel without the newer options of netlink sockets, and prints how many.
     WithoutOptions,
 }
 
@@ -46,7 +46,7 @@ impl Role {
         format!("{self:?}")
     }
 
-    /// The part that this process was started for, if it is a child.
+    /// Returns the part of this process, if it is a child.
     pub(crate) fn of_this_process() -> Option<Self> {
         let name = env::var(VARIABLE).ok()?;
         Self::ALL.into_iter().find(|it| it.name() == name)
@@ -56,7 +56,7 @@ impl Role {
     pub(crate) fn play(self) -> ExitCode {
         let played = match self {
             Self::Unprivileged => unprivileged(),
-            Self::Batch => batches::counted_batch(),
+            Self::Batch => batches::execute_between_stops(),
             Self::NoThread => no_thread(),
             Self::WithoutOptions => without_options(),
         };
@@ -78,8 +78,7 @@ impl Role {
         command
     }
 
-    /// Runs the child as root of a user namespace and a network namespace of its own, and gives
-    /// what it says.
+    /// Runs the child as root of a new user and network namespace. Returns its output.
     pub(crate) fn in_user_namespace(self) -> Result<String> {
         let mut command = self.command("unshare");
         command.args(["--user", "--map-root-user", "--net"]);
@@ -87,7 +86,7 @@ impl Role {
         Ok(lab::tool::output(&mut command, "")?)
     }
 
-    /// Runs the child as an ordinary user, whose processes can be limited, and gives what it says.
+    /// Runs the child as an ordinary user, whose processes can be limited. Returns its output.
     pub(crate) fn as_nobody(self) -> Result<String> {
         const NOBODY: u32 = 65534;
         let mut command = self.command("/proc/self/exe");
@@ -95,15 +94,15 @@ impl Role {
         Ok(lab::tool::output(&mut command, "")?)
     }
 
-    /// Runs the child in the calling thread's network namespace; gives the number of its system
-    /// calls between its stops, and what it says. Traced as strace would, without strace.
+    /// Runs the child in the calling thread's network namespace and traces it. Returns the number
+    /// of system calls between its stops, and its output.
     pub(crate) fn counted(self) -> Result<(usize, String)> {
         self.traced(count)
     }
 
-    /// Runs the child in the calling thread's network namespace, on a kernel that knows no
-    /// option of a netlink socket: each that is asked for becomes one that no kernel knows. Gives
-    /// their number, and what it says.
+    /// Runs the child in the calling thread's network namespace, and replaces each option of a
+    /// netlink socket by an unknown one, as on a kernel without these options. Returns their
+    /// number, and the output.
     pub(crate) fn without_socket_options(self) -> Result<(usize, String)> {
         self.traced(refuse_options)
     }
@@ -132,7 +131,7 @@ impl Role {
 }
 
 fn count(pid: Pid) -> Result<usize> {
-    // It stops by itself at exec.
+    // A traced process stops at exec.
     expect_stop(pid, Signal::SIGTRAP)?;
     ptrace::setoptions(pid, ptrace::Options::PTRACE_O_TRACESYSGOOD)?;
     ptrace::cont(pid, None)?;
@@ -147,8 +146,8 @@ fn count(pid: Pid) -> Result<usize> {
         }
     }
     ptrace::detach(pid, None)?;
-    // One when it enters the kernel, one when it comes back: the first comes back from raising
-    // its stop, the last ones enter that.
+    // Each system call stops twice, when it enters the kernel and when it returns. The first stop
+    // returns from raising the signal, and the last one enters it.
     Ok(stops / 2)
 }
 
@@ -201,7 +200,7 @@ fn unprivileged() -> Result<String> {
 
 fn no_thread() -> Result<String> {
     let here = Namespace::current()?;
-    // The threads of a runtime, if the handle has one, start before that.
+    // The threads of a runtime, if the handle has one, start before the limit is set.
     drop(Ipvs::connect()?);
     setrlimit(Resource::RLIMIT_NPROC, 1, 1)?;
     let outcome = Ipvs::connect_in(&here);

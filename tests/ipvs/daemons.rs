@@ -1,4 +1,4 @@
-//! Sync daemons: start, stop, list, each of their attributes.
+//! Sync daemons: starting, stopping and listing them, and each of their attributes.
 
 use std::net::IpAddr;
 
@@ -8,10 +8,10 @@ use crate::support::{Result, StopDaemons, ipvsadm, multicast_device, tests};
 
 tests![
     none_at_first,
-    what_the_kernel_fills_in,
+    the_defaults_of_the_kernel,
     every_attribute,
-    a_group_of_ipv6,
-    what_the_tool_starts,
+    an_ipv6_group,
+    daemons_of_the_tool,
     stopped_before_it_ran,
 ];
 
@@ -20,8 +20,8 @@ fn none_at_first() -> Result {
     Ok(())
 }
 
-/// With nothing but role and interface, the defaults that are documented.
-fn what_the_kernel_fills_in() -> Result {
+/// With only a role and an interface, the daemon gets the documented defaults.
+fn the_defaults_of_the_kernel() -> Result {
     let _stop = StopDaemons;
     multicast_device("eth0")?;
     let mut ipvs = Ipvs::connect()?;
@@ -77,7 +77,7 @@ fn every_attribute() -> Result {
     Ok(())
 }
 
-fn a_group_of_ipv6() -> Result {
+fn an_ipv6_group() -> Result {
     let _stop = StopDaemons;
     multicast_device("eth0")?;
     let mut ipvs = Ipvs::connect()?;
@@ -94,7 +94,7 @@ fn a_group_of_ipv6() -> Result {
     Ok(())
 }
 
-fn what_the_tool_starts() -> Result {
+fn daemons_of_the_tool() -> Result {
     let _stop = StopDaemons;
     multicast_device("eth0")?;
     let daemon = SyncDaemon::backup("eth0")
@@ -111,7 +111,7 @@ fn what_the_tool_starts() -> Result {
     Ok(())
 }
 
-/// The kernel does not answer then, not even when it is asked to.
+/// In this case, the kernel does not answer, although an answer was requested.
 fn stopped_before_it_ran() -> Result {
     let _stop = StopDaemons;
     multicast_device("eth0")?;

@@ -1,5 +1,5 @@
-//! What goes wrong gives the error that its predicate names, with operation and object in its
-//! text, and changes nothing.
+//! Each failure returns the error that its predicate names, with the operation and the object in
+//! its text, and changes nothing.
 
 use std::time::Duration;
 
@@ -19,18 +19,18 @@ use crate::support::{
 
 tests![
     adding_a_service_that_exists,
-    what_needs_a_service_that_is_not_there,
-    a_server_for_no_service,
+    operations_on_a_missing_service,
+    a_server_of_a_missing_service,
     an_unknown_scheduler,
     an_unknown_persistence_engine,
-    what_is_missing_is_told,
-    on_a_kernel_without_the_sockets_options,
+    errors_say_what_is_missing,
+    on_a_kernel_without_the_socket_options,
     a_server_twice,
-    a_server_that_is_not_there,
+    a_missing_server,
     an_address_that_only_the_kernel_refuses,
-    what_is_refused_is_not_sent,
+    refused_input_is_not_sent,
     another_family_and_a_sync_daemon,
-    sync_daemons_that_cannot_be,
+    invalid_sync_daemons,
     without_the_capability,
     in_a_user_namespace,
 ];
@@ -63,7 +63,7 @@ fn adding_a_service_that_exists() -> Result {
     Ok(())
 }
 
-fn what_needs_a_service_that_is_not_there() -> Result {
+fn operations_on_a_missing_service() -> Result {
     let mut ipvs = Ipvs::connect()?;
     ipvs.add_service(&VirtualService::udp(at("10.0.0.1:80")))?;
     let before = saved()?;
@@ -101,7 +101,7 @@ fn what_needs_a_service_that_is_not_there() -> Result {
     Ok(())
 }
 
-fn a_server_for_no_service() -> Result {
+fn a_server_of_a_missing_service() -> Result {
     let mut ipvs = Ipvs::connect()?;
     let (key, server) = (web().key, server("10.1.0.1:80"));
     let object = "-t 10.0.0.1:80 -r 10.1.0.1:80";
@@ -115,7 +115,7 @@ fn a_server_for_no_service() -> Result {
         expect_error(outcome, "is_not_found", operation, object, words);
     }
     ipvs.remove_server_if_present(key, server.address)?;
-    // The kernel itself gives an empty list for these.
+    // The kernel itself returns an empty list for these.
     let listed = ipvs.servers(key);
     assert!(
         listed.as_ref().is_err_and(|it| it.is_not_found()),
@@ -188,8 +188,8 @@ fn an_unknown_persistence_engine() -> Result {
     Ok(())
 }
 
-/// One at a time and many at once.
-fn what_is_missing_is_told() -> Result {
+/// Tests single operations and many at once.
+fn errors_say_what_is_missing() -> Result {
     use Operation as O;
     let mut ipvs = Ipvs::connect()?;
     let unknown = Scheduler::new("unheard-of")?;
@@ -251,10 +251,10 @@ fn what_is_missing_is_told() -> Result {
     Ok(())
 }
 
-/// Linux before 4.12 knows no extended ACKs, before 4.3 no short ones.
-fn on_a_kernel_without_the_sockets_options() -> Result {
+/// Linux supports extended ACKs since 4.12, and capped ones since 4.3.
+fn on_a_kernel_without_the_socket_options() -> Result {
     let (refused, said) = Role::WithoutOptions.without_socket_options()?;
-    assert_eq!(refused, 2, "both were asked for");
+    assert_eq!(refused, 2, "both options were requested");
     assert_eq!(said.trim_end(), "1 service, 1 failure of 3");
     Ok(())
 }
@@ -272,12 +272,12 @@ fn a_server_twice() -> Result {
         &["the service has this server already"],
     );
     assert_eq!(ipvs.server(web().key, one.address)?.config, one);
-    // Another port is another server.
+    // Another port makes another server.
     ipvs.add_server(web().key, &server("10.1.0.1:81"))?;
     Ok(())
 }
 
-fn a_server_that_is_not_there() -> Result {
+fn a_missing_server() -> Result {
     let mut ipvs = Ipvs::connect()?;
     ipvs.add_service(&web())?;
     ipvs.add_server(web().key, &server("10.1.0.1:80"))?;
@@ -302,8 +302,8 @@ fn a_server_that_is_not_there() -> Result {
     Ok(())
 }
 
-/// Broadcast by the machine's own routes, which the crate does not know; link-local addresses
-/// of IPv6 that are not this machine's.
+/// Addresses that are broadcast addresses in the machine's routes, which the crate does not know,
+/// and IPv6 link-local addresses of other machines.
 fn an_address_that_only_the_kernel_refuses() -> Result {
     let mut ipvs = Ipvs::connect()?;
     ipvs.add_service(&web())?;
@@ -325,7 +325,7 @@ fn an_address_that_only_the_kernel_refuses() -> Result {
     Ok(())
 }
 
-fn what_is_refused_is_not_sent() -> Result {
+fn refused_input_is_not_sent() -> Result {
     let mut ipvs = Ipvs::connect()?;
     ipvs.add_service(&web())?;
     let before = saved()?;
@@ -359,7 +359,8 @@ fn what_is_refused_is_not_sent() -> Result {
     Ok(())
 }
 
-/// The kernel has either, not both: what a sync daemon tells has no room for the other family.
+/// The kernel allows only one of the two, because the messages of a sync daemon have no room for
+/// the other family.
 fn another_family_and_a_sync_daemon() -> Result {
     let _stop = StopDaemons;
     multicast_device("eth0")?;
@@ -388,7 +389,7 @@ fn another_family_and_a_sync_daemon() -> Result {
     Ok(())
 }
 
-fn sync_daemons_that_cannot_be() -> Result {
+fn invalid_sync_daemons() -> Result {
     let _stop = StopDaemons;
     let mut ipvs = Ipvs::connect()?;
     let outcome = ipvs.start_daemon(&SyncDaemon::backup("not-there"));
@@ -419,13 +420,12 @@ fn sync_daemons_that_cannot_be() -> Result {
     Ok(())
 }
 
-/// A thread of a privileged program that has given CAP_NET_ADMIN up: with a handle of its own,
-/// and with one that was opened before.
+/// A thread that dropped CAP_NET_ADMIN uses a new handle and one that was opened before.
 fn without_the_capability() -> Result {
     let mut before = Ipvs::connect()?;
     before.add_service(&web())?;
     caps::drop(None, CapSet::Effective, Capability::CAP_NET_ADMIN)?;
-    // Resolving the family takes no capability.
+    // Resolving the family needs no capability.
     let mut after = Ipvs::connect()?;
     for ipvs in [&mut before, &mut after] {
         let words = &["CAP_NET_ADMIN in the initial user namespace"];
@@ -440,7 +440,7 @@ fn without_the_capability() -> Result {
             "add server",
             "-t 10.0.0.1:80 -r 10.1.0.1:80",
         );
-        // IPVS refuses each request of a datagram by itself.
+        // IPVS refuses each request of a datagram separately.
         let adding = Operation::AddService(web());
         let outcome = ipvs.execute_all(std::iter::repeat_n(adding, 3), OnFailure::Continue);
         assert_eq!(outcome.failures().len(), 3);
@@ -466,12 +466,13 @@ fn without_the_capability() -> Result {
         expect(ipvs.zero(), "zero all counters", "");
     }
     caps::raise(None, CapSet::Effective, Capability::CAP_NET_ADMIN)?;
-    // The handle is none the worse for it.
+    // The handle is still usable.
     assert_eq!(before.services()?.len(), 1);
     Ok(())
 }
 
-/// Root of a user namespace has every capability there; but IPVS asks in the initial one.
+/// The root of a user namespace has every capability there, but IPVS checks the initial user
+/// namespace.
 fn in_a_user_namespace() -> Result {
     let said = Role::Unprivileged.in_user_namespace()?;
     let start = "permission_denied: add service -t 10.0.0.1:80: this needs CAP_NET_ADMIN in the \

@@ -18,7 +18,7 @@ const SERVICES: u32 = 2200;
 /// A service and its servers in the order in which they are added.
 pub(crate) type Entry = (VirtualService, Vec<RealServer>);
 
-/// Numbers that look like chance, and are the same in each run.
+/// Pseudo-random numbers that are the same in each run.
 pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
@@ -39,17 +39,17 @@ impl Dice {
     }
 }
 
-/// What a table may have in it.
+/// The options that a table may use.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Words {
-    /// All that the kernel keeps.
+    /// Everything that the kernel stores.
     Kernels,
-    /// What `ipvsadm -R` has words for.
+    /// Everything that `ipvsadm -R` has options for.
     Tools,
 }
 
-/// A table in which every protocol, family, scheduler, flag, forwarding method, tunnel and
-/// threshold comes again and again, together with all others.
+/// Returns a table in which every protocol, family, scheduler, flag, forwarding method, tunnel and
+/// threshold occurs many times in different combinations.
 pub(crate) fn generate(schedulers: &[Scheduler], words: Words) -> Vec<Entry> {
     let mut dice = Dice(1);
     let entry = |number| generate_entry(&mut dice, number, schedulers, words);
@@ -95,7 +95,7 @@ pub(crate) fn generate_service(
         0 => ServiceKey::tcp(address),
         1 => ServiceKey::udp(address),
         2 => ServiceKey::sctp(address),
-        // The upper ones are those that the tool prints as negative numbers.
+        // The tool prints the larger marks as negative numbers.
         _ => mark(dice.one_of(&[1, 1 << 30, 3 << 30]) + number, family),
     };
     let scheduler = schedulers[(number as usize / 4) % schedulers.len()];
@@ -106,7 +106,7 @@ pub(crate) fn generate_service(
         service = service.scheduler_flags(dice.one_of(&all));
     }
     if key.socket_address().is_some_and(|it| it.port() == 0) || dice.in_three() {
-        // The tool's most are 31 days.
+        // The tool accepts up to 31 days.
         let seconds = 1 + dice.throw(31 * 86400);
         service = service.persistent(Duration::from_secs(seconds.into()));
         if dice.in_three() {
@@ -195,7 +195,7 @@ pub(crate) fn write(ipvs: &mut Ipvs, table: &[Entry]) -> Result {
     }
 }
 
-/// The table by its keys, the server added last at first: as the kernel has it.
+/// Returns the table by its keys. The server added last comes first, as in the kernel.
 pub(crate) fn expected(table: &[Entry]) -> BTreeMap<ServiceKey, (VirtualService, Vec<RealServer>)> {
     let entry = |(service, servers): &Entry| {
         let servers = servers.iter().rev().cloned().collect();
@@ -214,7 +214,7 @@ pub(crate) fn read(
     table.into_iter().map(entry).collect()
 }
 
-/// Says which entry differs, instead of printing thousands.
+/// Prints only the entry that differs, instead of thousands.
 pub(crate) fn same<K: Ord + std::fmt::Debug, V: PartialEq + std::fmt::Debug>(
     is: &BTreeMap<K, V>,
     should_be: &BTreeMap<K, V>,
@@ -225,7 +225,7 @@ pub(crate) fn same<K: Ord + std::fmt::Debug, V: PartialEq + std::fmt::Debug>(
     assert_eq!(is.len(), should_be.len());
 }
 
-/// What the tool's text cannot say: thresholds, and that a server is a local node.
+/// Removes what the tool's text cannot express: thresholds and local nodes.
 pub(crate) fn as_the_tool_saves(table: &[Entry]) -> Vec<Entry> {
     let server = |server: &RealServer| {
         let server = server.clone().upper_threshold(0).lower_threshold(0);
@@ -246,7 +246,7 @@ pub(crate) fn print(table: &[Entry]) -> String {
 
 /// Fails unless `ipvsadm -S -n` prints this table.
 pub(crate) fn expect_saved(table: &[Entry]) -> Result {
-    // What the tool saves means the same to the crate, but for what its text cannot say.
+    // The crate reads the tool's text as the same table, except for what the text cannot express.
     let saved = ipvsadm("-S -n")?;
     let lossy = as_the_tool_saves(table);
     let mut expected = BTreeMap::new();
@@ -260,7 +260,7 @@ pub(crate) fn expect_saved(table: &[Entry]) -> Result {
     }
     same(&read, &expected);
 
-    // And is the same text, but for the marks that the tool prints as negative numbers.
+    // The texts are equal, except for marks that the tool prints as negative numbers.
     let readable = |lines: Vec<String>| {
         let negative = |it: &String| {
             let mark = it

@@ -1,4 +1,4 @@
-// IPVS on a real kernel: the crate against the kernel, against `ipvsadm`, and against traffic.
+// Tests IPVS on a real kernel, and compares the crate with `ipvsadm` and with traffic.
 
 mod batches;
 mod child;

@@ -1,5 +1,5 @@
-//! Handles in other network namespaces: by path, by name, by file descriptor, by process. The
-//! calling thread stays where it is.
+//! Handles in other network namespaces by path, name, file descriptor and process. The calling
+//! thread stays in its namespace.
 
 use std::fs::{self, File};
 use std::os::fd::{AsFd, OwnedFd};
@@ -18,17 +18,17 @@ tests![
     by_file_descriptor,
     by_name,
     by_process,
-    the_calling_threads_own,
+    the_namespace_of_the_calling_thread,
     a_handle_stays_in_its_namespace,
     after_a_panic,
-    what_is_no_namespace,
+    files_that_are_not_namespaces,
     a_name_stays_in_its_folder,
     where_no_thread_can_start,
     without_the_capability,
     many_at_once,
 ];
 
-/// Which namespace the calling thread is in.
+/// Returns the namespace of the calling thread.
 fn own() -> Result<PathBuf> {
     Ok(fs::read_link("/proc/thread-self/ns/net")?)
 }
@@ -37,7 +37,7 @@ fn web(number: u8) -> VirtualService {
     VirtualService::tcp(at(&format!("10.0.0.{number}:80")))
 }
 
-/// Through the handle a service comes to be there and not here.
+/// Adds a service over the handle, and checks that it exists there and not here.
 fn expect_elsewhere(namespace: &Namespace, there: &lab::Namespace) -> Result {
     let before = own()?;
     let mut ipvs = Ipvs::connect_in(namespace)?;
@@ -88,7 +88,7 @@ fn by_process() -> Result {
     outcome
 }
 
-fn the_calling_threads_own() -> Result {
+fn the_namespace_of_the_calling_thread() -> Result {
     let mut here = Ipvs::connect()?;
     let mut same = Ipvs::connect_in(&Namespace::current()?)?;
     same.add_service(&web(1))?;
@@ -97,7 +97,7 @@ fn the_calling_threads_own() -> Result {
     Ok(())
 }
 
-/// Whichever thread uses it, wherever that is.
+/// A handle can be used from a thread in any namespace.
 fn a_handle_stays_in_its_namespace() -> Result {
     let (one, other) = (lab::Namespace::new()?, lab::Namespace::new()?);
     let mut ipvs = Ipvs::connect_in(&Namespace::open(one.path())?)?;
@@ -123,7 +123,7 @@ fn after_a_panic() -> Result {
     Ok(())
 }
 
-fn what_is_no_namespace() -> Result {
+fn files_that_are_not_namespaces() -> Result {
     let before = own()?;
     assert!(Namespace::open("/not/there").is_err());
     for wrong in ["/proc/self/exe", "/proc/thread-self/ns/mnt"] {
@@ -162,7 +162,7 @@ fn where_no_thread_can_start() -> Result {
     Ok(())
 }
 
-/// To enter a namespace takes CAP_SYS_ADMIN.
+/// Entering a namespace needs CAP_SYS_ADMIN.
 fn without_the_capability() -> Result {
     let before = own()?;
     let there = lab::Namespace::new()?;
@@ -171,7 +171,7 @@ fn without_the_capability() -> Result {
     let error = Ipvs::connect_in(&namespace).expect_err("without CAP_SYS_ADMIN");
     assert_eq!(predicates(&error), ["permission_denied"], "{error}");
     assert_eq!(own()?, before);
-    // Its own namespace is still open to it.
+    // It can still use its own namespace.
     assert_eq!(Ipvs::connect()?.services()?, []);
     Ok(())
 }

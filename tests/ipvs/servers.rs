@@ -1,5 +1,4 @@
-//! Servers of a service: added, read, changed, removed, with everything that they can have; and
-//! the same through `ipvsadm`.
+//! Adding, reading, changing and removing servers with every option, also with `ipvsadm`.
 
 use std::net::SocketAddr;
 
@@ -14,23 +13,23 @@ use crate::support::{
 
 tests![
     every_kind_with_every_forwarding_method,
-    the_port_is_the_services_or_not,
+    ports_of_servers,
     two_ports_of_an_address,
     every_tunnel,
     servers_of_the_other_family,
     local_nodes,
     weights,
     thresholds,
-    a_weight_leaves_everything_else,
-    thresholds_leave_everything_else,
+    a_new_weight_keeps_the_rest,
+    new_thresholds_keep_the_rest,
     a_full_update_changes_everything,
     servers_of_marks,
-    what_the_tool_writes,
-    no_servers_is_not_no_service,
+    servers_of_the_tool,
+    no_servers_and_no_service,
     many_servers,
 ];
 
-/// The address of a server of its own kind, with the services' port.
+/// Returns the address of a server of this family, with the port of the services.
 fn address(family: Family, number: u8) -> SocketAddr {
     match family {
         Family::Ipv4 => at(&format!("10.1.0.{number}:5000")),
@@ -38,7 +37,7 @@ fn address(family: Family, number: u8) -> SocketAddr {
     }
 }
 
-/// The lines of a service with its servers, sorted as [`saved`] sorts them.
+/// Returns the lines of a service with its servers, sorted like those of [`saved`].
 fn lines(service: &VirtualService, servers: &[RealServer]) -> Vec<String> {
     let servers = servers
         .iter()
@@ -50,7 +49,7 @@ fn lines(service: &VirtualService, servers: &[RealServer]) -> Vec<String> {
     sorted_lines(&all)
 }
 
-/// Moby's `TestDestination`, with SCTP.
+/// Like `TestDestination` of moby, and also with SCTP.
 fn every_kind_with_every_forwarding_method() -> Result {
     let methods = [
         ForwardingMethod::Masquerade,
@@ -78,7 +77,7 @@ fn every_kind_with_every_forwarding_method() -> Result {
                 }
             }
             assert_eq!(saved()?, lines(&service, &servers));
-            // The one added last comes first.
+            // The server added last comes first.
             servers.reverse();
             assert_eq!(configured(ipvs.servers(key)?), servers);
             for server in &servers {
@@ -93,14 +92,15 @@ fn every_kind_with_every_forwarding_method() -> Result {
     Ok(())
 }
 
-/// gnlpy's: only masquerading can change the port; a mark has none, so that any will do.
-fn the_port_is_the_services_or_not() -> Result {
+/// Only masquerading can change the port. A mark has no port, so its servers can have any. (From
+/// the tests of gnlpy.)
+fn ports_of_servers() -> Result {
     let mut ipvs = Ipvs::connect()?;
     let web = VirtualService::tcp(at("10.0.0.1:80"));
     ipvs.add_service(&web)?;
     ipvs.add_server(&web, &server("10.1.0.1:8080"))?;
     ipvs.add_server(&web, &server("10.1.0.2:80").direct_routing())?;
-    // The kernel keeps a port of the server's own, which means nothing then.
+    // The kernel stores a different port of a server, although it has no effect.
     for odd in [
         server("10.1.0.3:8080").direct_routing(),
         server("10.1.0.4:8080").tunnel(Tunnel::Ipip),
@@ -121,7 +121,7 @@ fn the_port_is_the_services_or_not() -> Result {
     Ok(())
 }
 
-/// gnlpy's: two servers, of which the one added last comes first.
+/// The two ports are two servers. The one added last comes first. (From the tests of gnlpy.)
 fn two_ports_of_an_address() -> Result {
     let mut ipvs = Ipvs::connect()?;
     for (key, one, other) in [
@@ -175,12 +175,12 @@ fn every_tunnel() -> Result {
         let all = lines(&service, &servers);
         assert_eq!(saved()?, all);
         ipvs.flush()?;
-        // The reverse: what the tool writes.
+        // The reverse: the crate reads what the tool writes.
         lab::tool_with_input("ipvsadm", ["-R"], &all.join("\n"))?;
         for one in &servers {
             assert_eq!(ipvs.server(key, one.address)?.config, *one);
         }
-        // Both checksums at once: the kernel takes it, ipvsadm has no words for it.
+        // The kernel accepts both checksums at once. `ipvsadm` has no option for this.
         let both = RealServer::new(address(key.family(), 99))
             .tunnel(Tunnel::gue(7).checksum().remote_checksum());
         ipvs.add_server(key, &both)?;
@@ -225,7 +225,7 @@ fn servers_of_the_other_family() -> Result {
             ipvs.remove_server(&service, server.address)?;
         }
         assert_eq!(configured(ipvs.servers(&service)?), [own]);
-        // The tool's.
+        // The tool adds them.
         for server in &others {
             ipvsadm(&format!("-a {} {server}", service.key))?;
             assert_eq!(ipvs.server(&service, server.address)?.config, *server);
@@ -235,8 +235,8 @@ fn servers_of_the_other_family() -> Result {
     Ok(())
 }
 
-/// The kernel keeps what is configured. `ipvsadm` shows it as `Local`, and saves it as direct
-/// routing (a defect of the tool's); the crate does not.
+/// The kernel stores the configured method. `ipvsadm` lists it as `Local`, but saves it as direct
+/// routing, which is a defect. The crate saves it correctly.
 fn local_nodes() -> Result {
     let mut ipvs = Ipvs::connect()?;
     let web = VirtualService::tcp(at("10.0.0.1:80"));
@@ -251,7 +251,7 @@ fn local_nodes() -> Result {
     Ok(())
 }
 
-/// All 31 bits (moby reads 16 of them).
+/// Weights have 31 bits. (moby reads only 16.)
 fn weights() -> Result {
     let mut ipvs = Ipvs::connect()?;
     let web = VirtualService::tcp(at("10.0.0.1:80"));
@@ -271,7 +271,7 @@ fn weights() -> Result {
     Ok(())
 }
 
-/// `ipvsadm -S` leaves them out (a defect of the tool's); its list shows them.
+/// `ipvsadm -S` omits them, which is a defect. `ipvsadm -L` shows them.
 fn thresholds() -> Result {
     let mut ipvs = Ipvs::connect()?;
     let web = VirtualService::tcp(at("10.0.0.1:80"));
@@ -304,8 +304,8 @@ fn thresholds() -> Result {
     Ok(())
 }
 
-/// A server with everything that a server can have.
-fn laden() -> RealServer {
+/// Returns a server with every option.
+fn full() -> RealServer {
     RealServer::new(address(Family::Ipv4, 1))
         .tunnel(Tunnel::gue(5580).remote_checksum())
         .weight(50)
@@ -313,34 +313,35 @@ fn laden() -> RealServer {
         .lower_threshold(900)
 }
 
-/// Moby's `UpdateDestination` makes a GUE server an IPIP one; whoever sends a weight alone does.
-fn a_weight_leaves_everything_else() -> Result {
+/// A request with the weight alone would turn a GUE server into an IPIP one, as `UpdateDestination`
+/// of moby does.
+fn a_new_weight_keeps_the_rest() -> Result {
     let mut ipvs = Ipvs::connect()?;
     let service = VirtualService::udp(at("10.0.0.1:5000"));
     ipvs.add_service(&service)?;
-    ipvs.add_server(&service, &laden())?;
+    ipvs.add_server(&service, &full())?;
     for weight in [0, 1, 50] {
-        ipvs.set_weight(&service, laden().address, weight)?;
-        let read = ipvs.server(&service, laden().address)?.config;
-        assert_eq!(read, laden().weight(weight));
+        ipvs.set_weight(&service, full().address, weight)?;
+        let read = ipvs.server(&service, full().address)?.config;
+        assert_eq!(read, full().weight(weight));
     }
     Ok(())
 }
 
-fn thresholds_leave_everything_else() -> Result {
+fn new_thresholds_keep_the_rest() -> Result {
     let mut ipvs = Ipvs::connect()?;
     let service = VirtualService::udp(at("10.0.0.1:5000"));
     ipvs.add_service(&service)?;
-    ipvs.add_server(&service, &laden())?;
-    ipvs.set_thresholds(&service, laden().address, 20, 10)?;
-    let read = ipvs.server(&service, laden().address)?.config;
-    assert_eq!(read, laden().upper_threshold(20).lower_threshold(10));
-    let written = ipvs.change_server(&service, laden().address, |it| {
+    ipvs.add_server(&service, &full())?;
+    ipvs.set_thresholds(&service, full().address, 20, 10)?;
+    let read = ipvs.server(&service, full().address)?.config;
+    assert_eq!(read, full().upper_threshold(20).lower_threshold(10));
+    let written = ipvs.change_server(&service, full().address, |it| {
         it.forwarding = ForwardingMethod::Tunnel(Tunnel::gre());
     })?;
-    assert_eq!(ipvs.server(&service, laden().address)?.config, written);
+    assert_eq!(ipvs.server(&service, full().address)?.config, written);
     assert_eq!(written, read.tunnel(Tunnel::gre()));
-    let moved = ipvs.change_server(&service, laden().address, |it| {
+    let moved = ipvs.change_server(&service, full().address, |it| {
         it.address = address(Family::Ipv4, 2);
     });
     assert!(moved.is_err_and(|it| it.is_invalid_input()));
@@ -351,17 +352,17 @@ fn a_full_update_changes_everything() -> Result {
     let mut ipvs = Ipvs::connect()?;
     let service = VirtualService::udp(at("10.0.0.1:5000"));
     ipvs.add_service(&service)?;
-    ipvs.add_server(&service, &laden())?;
-    let bare = RealServer::new(laden().address);
+    ipvs.add_server(&service, &full())?;
+    let bare = RealServer::new(full().address);
     ipvs.update_server(&service, &bare)?;
     assert_eq!(ipvs.server(&service, bare.address)?.config, bare);
-    ipvs.update_server(&service, &laden())?;
-    assert_eq!(ipvs.server(&service, bare.address)?.config, laden());
+    ipvs.update_server(&service, &full())?;
+    assert_eq!(ipvs.server(&service, bare.address)?.config, full());
     Ok(())
 }
 
-/// gnlpy's: a mark is a service for each family; a server of one is not the other's. And marks
-/// from 2^31 on, which `ipvsadm -S` prints as negative numbers.
+/// The services of a mark for each family have separate servers. (From the tests of gnlpy.)
+/// `ipvsadm -S` prints marks from 2^31 on as negative numbers.
 fn servers_of_marks() -> Result {
     let mut ipvs = Ipvs::connect()?;
     for number in [1, 7, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff] {
@@ -395,8 +396,8 @@ fn servers_of_marks() -> Result {
     Ok(())
 }
 
-/// What the tool does where it is not told.
-fn what_the_tool_writes() -> Result {
+/// The tool's defaults.
+fn servers_of_the_tool() -> Result {
     let mut ipvs = Ipvs::connect()?;
     let web = ServiceKey::tcp(at("10.0.0.1:80"));
     ipvsadm("-A -t 10.0.0.1:80")?;
@@ -427,8 +428,8 @@ fn what_the_tool_writes() -> Result {
     Ok(())
 }
 
-/// Of a service without servers, an empty list; of no service, an error.
-fn no_servers_is_not_no_service() -> Result {
+/// The list of a service without servers is empty. For a missing service, it is an error.
+fn no_servers_and_no_service() -> Result {
     let mut ipvs = Ipvs::connect()?;
     for key in kinds() {
         let missing = ipvs.servers(key);
@@ -439,7 +440,7 @@ fn no_servers_is_not_no_service() -> Result {
     Ok(())
 }
 
-/// More than a message of the kernel's holds, and more than a datagram.
+/// More servers than a message of the kernel can contain, and more than a datagram.
 fn many_servers() -> Result {
     let mut ipvs = Ipvs::connect()?;
     let web = VirtualService::tcp(at("[fd00::1]:80")).scheduler(Scheduler::RoundRobin);

@@ -1,5 +1,4 @@
-//! Services: added, read, changed, removed, with everything that they can have; and the same
-//! through `ipvsadm`.
+//! Adding, reading, changing and removing services with every option, also with `ipvsadm`.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -16,14 +15,14 @@ use crate::support::{
 tests![
     an_empty_table,
     every_kind_with_every_scheduler,
-    every_kind_is_the_tools_too,
+    the_tool_reads_and_writes_every_kind,
     flags_of_schedulers,
     one_packet,
     persistence,
     persistence_engines,
-    a_partial_update_changes_what_it_names,
+    a_partial_update_keeps_the_rest,
     a_full_update_changes_everything,
-    added_or_updated,
+    put_adds_or_changes,
     removed_if_present,
     every_port_of_an_address,
     odd_addresses,
@@ -38,7 +37,7 @@ fn an_empty_table() -> Result {
     Ok(())
 }
 
-/// Moby's `TestService`, with SCTP and with every scheduler that there is.
+/// Like `TestService` of moby, and also with SCTP and every scheduler.
 fn every_kind_with_every_scheduler() -> Result {
     let mut ipvs = Ipvs::connect()?;
     let schedulers = schedulers(&mut ipvs)?;
@@ -64,14 +63,14 @@ fn every_kind_with_every_scheduler() -> Result {
     Ok(())
 }
 
-/// What the crate writes the tool reads, and the other way round.
-fn every_kind_is_the_tools_too() -> Result {
+/// The tool reads what the crate writes, and the other way round.
+fn the_tool_reads_and_writes_every_kind() -> Result {
     let mut ipvs = Ipvs::connect()?;
     let schedulers = schedulers(&mut ipvs)?;
     let mut services = Vec::new();
     for (number, scheduler) in (1..).zip(&schedulers) {
         for key in kinds() {
-            // Each under a key of its own.
+            // Each service has its own key.
             let key = match key {
                 ServiceKey::Address {
                     protocol,
@@ -151,18 +150,18 @@ fn flags_of_schedulers() -> Result {
             ipvs.flush()?;
         }
     }
-    // The tool can give flags to a scheduler that ignores them. They are read, not lost.
+    // The tool can set flags for a scheduler that ignores them. The crate reads them.
     ipvsadm("-A -t 10.0.0.1:80 -s rr -b flag-1,flag-3")?;
     let all = SchedulerFlags::FLAG_1 | SchedulerFlags::FLAG_3;
     let key = ServiceKey::tcp(at("10.0.0.1:80"));
     assert_eq!(ipvs.service(key)?.config.scheduler_flags, all);
-    // And such a service can still be changed otherwise.
+    // Other properties of such a service can still be changed.
     ipvs.set_scheduler(key, Scheduler::WeightedRoundRobin)?;
     assert_eq!(ipvs.service(key)?.config.scheduler_flags, all);
     Ok(())
 }
 
-/// gnlpy's: UDP can, TCP can't.
+/// One-packet scheduling works with UDP, and not with TCP. (From the tests of gnlpy.)
 fn one_packet() -> Result {
     let mut ipvs = Ipvs::connect()?;
     for key in [
@@ -182,7 +181,7 @@ fn one_packet() -> Result {
         assert_eq!(ipvs.service(key)?.config, service);
         ipvs.flush()?;
     }
-    // The kernel keeps it, which means nothing then.
+    // The kernel stores it, although it has no effect.
     let tcp = VirtualService::tcp(at("10.0.0.1:53")).one_packet();
     assert_eq!(tcp.warnings().len(), 1);
     ipvs.add_service(&tcp)?;
@@ -199,7 +198,7 @@ fn persistence() -> Result {
     for (service, options) in [
         (v4().persistent(seconds(1)), "-p 1"),
         (v4().persistent(seconds(360)), "-p 360"),
-        // What the tool takes at most: 31 days.
+        // The longest timeout that the tool accepts: 31 days.
         (v4().persistent(seconds(31 * 86400)), "-p 2678400"),
         (v4().persistence_granularity(24), "-p 360 -M 255.255.255.0"),
         (
@@ -227,12 +226,12 @@ fn persistence() -> Result {
         assert_eq!(ipvs.service(&service)?.config, service);
         ipvs.flush()?;
     }
-    // The longest that every kernel keeps, which the tool refuses.
+    // The longest timeout that every kernel stores correctly. The tool refuses it.
     let longest = v4().persistent(ipvset::ipvs::Persistence::MAX_TIMEOUT);
     ipvs.add_service(&longest)?;
     assert_eq!(ipvs.service(&longest)?.config, longest);
     ipvs.remove_service(&longest)?;
-    // A granularity of nothing at all: every client is one.
+    // With a granularity of 0, all clients are treated as one.
     let everybody = v4().persistence_granularity(0);
     ipvs.add_service(&everybody)?;
     assert_eq!(ipvs.service(&everybody)?.config, everybody);
@@ -253,7 +252,7 @@ fn persistence_engines() -> Result {
         ipvs.flush()?;
         ipvsadm(&line)?;
         assert_eq!(ipvs.service(&service)?.config, service);
-        // Left out of an update, the kernel takes it away: a full update means that.
+        // A full update without an engine removes it.
         let mut without = service.clone();
         without.persistence_engine = None;
         ipvs.update_service(&without)?;
@@ -263,8 +262,8 @@ fn persistence_engines() -> Result {
     Ok(())
 }
 
-/// A service with everything that a service can have.
-fn laden() -> VirtualService {
+/// Returns a service with every option.
+fn full() -> VirtualService {
     VirtualService::udp(at("10.0.0.1:5060"))
         .scheduler(Scheduler::SourceHashing)
         .scheduler_flags(SchedulerFlags::SH_PORT)
@@ -274,18 +273,18 @@ fn laden() -> VirtualService {
         .one_packet()
 }
 
-fn a_partial_update_changes_what_it_names() -> Result {
+fn a_partial_update_keeps_the_rest() -> Result {
     let mut ipvs = Ipvs::connect()?;
-    let key = laden().key;
-    ipvs.add_service(&laden())?;
+    let key = full().key;
+    ipvs.add_service(&full())?;
     ipvs.add_server(key, &server("10.1.0.1:5060").weight(7))?;
     let servers = ipvs.servers(key)?;
 
     ipvs.set_scheduler(key, Scheduler::MaglevHashing)?;
-    let mut expected = laden().scheduler(Scheduler::MaglevHashing);
+    let mut expected = full().scheduler(Scheduler::MaglevHashing);
     assert_eq!(ipvs.service(key)?.config, expected);
 
-    // Of the flags, only those in the mask.
+    // Only the flags in the mask change.
     let (fallback, port) = (SchedulerFlags::MH_FALLBACK, SchedulerFlags::MH_PORT);
     ipvs.set_scheduler_flags(key, fallback, SchedulerFlags::all())?;
     expected.scheduler_flags = fallback | port;
@@ -305,20 +304,20 @@ fn a_partial_update_changes_what_it_names() -> Result {
 
 fn a_full_update_changes_everything() -> Result {
     let mut ipvs = Ipvs::connect()?;
-    let bare = VirtualService::new(laden().key);
-    ipvs.add_service(&laden())?;
+    let bare = VirtualService::new(full().key);
+    ipvs.add_service(&full())?;
     ipvs.update_service(&bare)?;
     assert_eq!(ipvs.service(&bare)?.config, bare);
-    ipvs.update_service(&laden())?;
-    assert_eq!(ipvs.service(&bare)?.config, laden());
+    ipvs.update_service(&full())?;
+    assert_eq!(ipvs.service(&bare)?.config, full());
     Ok(())
 }
 
-/// Keepalived's: what is there already is changed.
-fn added_or_updated() -> Result {
+/// An existing service is changed. (From the tests of Keepalived.)
+fn put_adds_or_changes() -> Result {
     let mut ipvs = Ipvs::connect()?;
-    ipvs.put_service(&laden())?;
-    let bare = VirtualService::new(laden().key);
+    ipvs.put_service(&full())?;
+    let bare = VirtualService::new(full().key);
     ipvs.put_service(&bare)?;
     assert_eq!(ipvs.service(&bare)?.config, bare);
     let one = server("10.1.0.1:5060").weight(2);
@@ -370,7 +369,8 @@ fn every_port_of_an_address() -> Result {
     Ok(())
 }
 
-/// The edges of the address space, and addresses whose order trips comparison by subtraction.
+/// The limits of the address space, and addresses that a comparison by subtraction would sort
+/// wrongly.
 fn odd_addresses() -> Result {
     let mut ipvs = Ipvs::connect()?;
     let mut services = Vec::new();
@@ -396,7 +396,7 @@ fn odd_addresses() -> Result {
         ipvs.remove_service(service)?;
         assert!(ipvs.service(service).is_err_and(|it| it.is_not_found()));
     }
-    // The kernel takes any protocol over netlink, though no packet ever matches.
+    // The kernel accepts any protocol over netlink, although no packet ever matches.
     let odd = VirtualService::new(ServiceKey::address(
         Protocol::from_number(1),
         at("10.0.0.1:80"),
@@ -407,7 +407,7 @@ fn odd_addresses() -> Result {
     Ok(())
 }
 
-/// Moby's and gnlpy's flush, with servers.
+/// Like the tests of moby and gnlpy, and also with servers.
 fn flushed() -> Result {
     let mut ipvs = Ipvs::connect()?;
     for key in kinds() {

@@ -1,4 +1,4 @@
-//! What belongs to the namespace as a whole: timeouts, information.
+//! Settings and information of a namespace.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn fresh_timeouts() -> Result {
     Ok(())
 }
 
-/// Moby's: 66/66/66, then 77/0/77, which leaves the one in the middle.
+/// Sets 66/66/66, then 77/0/77, which keeps the second. (From the tests of moby.)
 fn any_subset_of_the_timeouts() -> Result {
     let seconds = Duration::from_secs;
     let mut ipvs = Ipvs::connect()?;
@@ -39,7 +39,7 @@ fn any_subset_of_the_timeouts() -> Result {
     assert_eq!(ipvs.timeouts()?, all(77, 5, 77));
     ipvs.set_timeouts(&Timeouts::new())?;
     assert_eq!(ipvs.timeouts()?, all(77, 5, 77));
-    // Zero is "as it is" to the kernel, and not a timeout here.
+    // For the kernel, zero keeps the current value. The crate refuses it as a timeout.
     let zero = ipvs.set_timeouts(&all(1, 0, 1));
     assert!(zero.is_err_and(|it| it.is_invalid_input()));
     assert_eq!(ipvs.timeouts()?, all(77, 5, 77));

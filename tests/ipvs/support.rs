@@ -1,4 +1,4 @@
-//! What all the tests of this binary use.
+//! Helpers of the tests of this binary.
 
 use std::fmt::Debug;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use lab::test::Test;
 pub(crate) type Result<T = (), E = Box<dyn std::error::Error + Send + Sync>> =
     std::result::Result<T, E>;
 
-/// The tests of a module: functions that give nothing or a `Result`.
+/// Lists the tests of a module: functions that return nothing or a `Result`.
 macro_rules! tests {
     ($($test:ident),+ $(,)?) => {
         pub(crate) fn tests() -> Vec<lab::test::Test> {
@@ -25,17 +25,17 @@ macro_rules! tests {
 }
 pub(crate) use tests;
 
-/// A path without the name of the crate.
+/// Returns a path without the name of the crate.
 pub(crate) fn inside(path: &'static str) -> &'static str {
     path.split_once("::").map_or(path, |(_, rest)| rest)
 }
 
-/// All the tests of several modules.
+/// Returns the tests of several modules.
 pub(crate) fn all(modules: impl IntoIterator<Item = Vec<Test>>) -> Vec<Test> {
     modules.into_iter().flatten().collect()
 }
 
-/// Every scheduler of the kernel's sources. [`schedulers`] gives those that a kernel has.
+/// Every scheduler in the kernel's sources. [`schedulers`] returns those that a kernel has.
 pub(crate) const SCHEDULERS: [Scheduler; 15] = [
     Scheduler::RoundRobin,
     Scheduler::WeightedRoundRobin,
@@ -54,10 +54,10 @@ pub(crate) const SCHEDULERS: [Scheduler; 15] = [
     Scheduler::None,
 ];
 
-/// What kernels before 5.12 lack, and those that are built without CONFIG_IP_VS_TWOS.
+/// The feature that kernels before 5.12 lack, and kernels that are built without CONFIG_IP_VS_TWOS.
 pub(crate) const TWOS: &str = "scheduler twos";
 
-/// The schedulers that this kernel has: all of them, but for `twos` where `lab/kernels.txt` says so.
+/// Returns the schedulers of this kernel: all of them, except `twos` if `lab/kernels.txt` lists it.
 pub(crate) fn schedulers(ipvs: &mut Ipvs) -> Result<Vec<Scheduler>> {
     let probe = VirtualService::tcp(at("192.0.2.255:1"));
     let mut there = Vec::new();
@@ -83,7 +83,7 @@ pub(crate) fn mark(number: u32, family: Family) -> ServiceKey {
     ServiceKey::firewall_mark(NonZeroU32::new(number).expect("a mark"), family)
 }
 
-/// A key of each kind, each family.
+/// Returns a key of each kind and family.
 pub(crate) fn kinds() -> [ServiceKey; 8] {
     let (v4, v6) = (at("10.0.0.1:5000"), at("[fd00::1]:5000"));
     [
@@ -102,12 +102,13 @@ pub(crate) fn server(address: &str) -> RealServer {
     RealServer::new(at(address))
 }
 
-/// Runs `ipvsadm` with arguments as one would type them, in the calling thread's namespace.
+/// Runs `ipvsadm` with these arguments in the calling thread's namespace.
 pub(crate) fn ipvsadm(arguments: &str) -> lab::Result<String> {
     lab::tool("ipvsadm", arguments.split_whitespace())
 }
 
-/// What `ipvsadm -S -n` prints, sorted: the kernel's order of services is that of a hash.
+/// Returns the lines of `ipvsadm -S -n`, sorted, because the kernel lists services in the order of
+/// a hash.
 pub(crate) fn saved() -> Result<Vec<String>> {
     Ok(sorted_lines(&ipvsadm("-S -n")?))
 }
@@ -118,12 +119,12 @@ pub(crate) fn sorted_lines(text: &str) -> Vec<String> {
     lines
 }
 
-/// What is configured, as far as it is servers.
+/// Returns the configuration of servers.
 pub(crate) fn configured(servers: Vec<ServerInfo>) -> Vec<RealServer> {
     servers.into_iter().map(|it| it.config).collect()
 }
 
-/// The predicates of an error that hold, by their names.
+/// Returns the names of the predicates that hold for an error.
 pub(crate) fn predicates(error: &Error) -> Vec<&'static str> {
     [
         ("is_not_found", error.is_not_found()),
@@ -141,8 +142,8 @@ pub(crate) fn predicates(error: &Error) -> Vec<&'static str> {
     .collect()
 }
 
-/// Fails unless it is an error of which this predicate holds and no other, and which begins
-/// with the operation and the object and says each of `words`.
+/// Fails unless the outcome is an error for which only this predicate holds, and whose text begins
+/// with the operation and the object and contains each of `words`.
 #[track_caller]
 pub(crate) fn expect_error<T: Debug>(
     outcome: std::result::Result<T, Error>,
@@ -166,7 +167,7 @@ pub(crate) fn expect_error<T: Debug>(
     }
 }
 
-/// Stops the sync daemons when a test ends, however it ends: their namespace would never go.
+/// Stops the sync daemons when dropped, because their namespace would otherwise exist forever.
 pub(crate) struct StopDaemons;
 
 impl Drop for StopDaemons {
@@ -180,8 +181,8 @@ impl Drop for StopDaemons {
     }
 }
 
-/// A device that a sync daemon can use: it needs an address of the group's family. (The
-/// link-local one that comes by itself cannot be used at once.)
+/// Creates a device that a sync daemon can use. It needs an address of the group's family. (The
+/// automatic link-local address is not usable at once.)
 pub(crate) fn multicast_device(name: &str) -> Result {
     lab::link::dummy(name)?;
     lab::link::up(name)?;
@@ -190,13 +191,13 @@ pub(crate) fn multicast_device(name: &str) -> Result {
     Ok(())
 }
 
-/// Waits for what the kernel does in its own time, such as gathering counters every two seconds:
-/// [`lab::test::eventually`] with these tests' errors.
+/// Repeats an attempt until it succeeds, like [`lab::test::eventually`], for changes that the
+/// kernel makes later, such as counters, which it gathers every two seconds.
 pub(crate) fn eventually<T>(attempt: impl FnMut() -> Result<T>) -> Result<T> {
     lab::test::eventually(attempt)
 }
 
-/// An error for [`eventually`] to try again.
+/// Returns an error if the values differ, so that [`eventually`] tries again.
 pub(crate) fn equal<T: PartialEq + Debug>(is: T, should_be: T, of: &dyn Debug) -> Result {
     match is == should_be {
         true => Ok(()),

@@ -1,5 +1,5 @@
-//! Whole tables: written by the crate, they are what `ipvsadm -S -n` prints and what the crate
-//! reads; restored by `ipvsadm -R`, they are what the crate reads. And read while they change.
+//! Whole tables: `ipvsadm -S -n` prints what the crate writes, the crate reads what `ipvsadm -R`
+//! restores, and the crate reads tables while they change.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -21,14 +21,14 @@ tests![
     written_by_the_crate,
     restored_by_the_tool,
     restored_by_the_crate,
-    what_the_kernel_holds_can_be_put_back,
+    every_accepted_configuration_can_be_written_back,
     an_empty_table,
     read_while_it_changes,
-    whole_right_after_many_additions,
-    whole_while_the_kernel_resizes_it,
+    complete_right_after_many_additions,
+    complete_while_the_kernel_resizes_it,
 ];
 
-/// Each thing that the table is to have is in it.
+/// Checks that the table uses every option that it may use.
 fn expect_everything(table: &[Entry], schedulers: &[Scheduler], words: Words) {
     let text = print(table);
     let lines: Vec<_> = text.lines().collect();
@@ -106,7 +106,7 @@ fn restored_by_the_tool() -> Result {
     Ok(())
 }
 
-/// What the crate prints of what it reads restores all of it, also what the tool has no words
+/// The text that the crate prints restores the whole table, including what the tool has no options
 /// for.
 fn restored_by_the_crate() -> Result {
     let mut ipvs = Ipvs::connect()?;
@@ -114,7 +114,7 @@ fn restored_by_the_crate() -> Result {
     let table = generate(&schedulers, Words::Kernels);
     write(&mut ipvs, &table)?;
     let before = ipvs.table()?;
-    // Servers are added at the front: the last of a list has to be added first.
+    // The kernel adds servers at the front, so the last of a list must be added first.
     let mut saved = String::new();
     for entry in &before {
         saved += &format!("-A {}\n", entry.service);
@@ -132,7 +132,8 @@ fn restored_by_the_crate() -> Result {
     Ok(())
 }
 
-/// What the kernel takes, though much of it makes no sense: another program may have set it.
+/// Configuration that the kernel accepts, although much of it makes no sense. Another program may
+/// have set it.
 const ODD: &str = "\
 -A -t 10.0.0.1:80 -s rr -b flag-1
 -a -t 10.0.0.1:80 -r 10.1.0.1:8080 -g -w 1
@@ -150,7 +151,7 @@ const ODD: &str = "\
 -A --protocol 50 10.0.0.8:80 -s rr
 ";
 
-fn what_the_kernel_holds_can_be_put_back() -> Result {
+fn every_accepted_configuration_can_be_written_back() -> Result {
     let mut ipvs = Ipvs::connect()?;
     let all: Vec<_> = text::parse(ODD).collect::<ipvset::Result<_>>()?;
     for line in &all {
@@ -169,7 +170,7 @@ fn what_the_kernel_holds_can_be_put_back() -> Result {
         count(|it| matches!(it, Operation::AddServer(..)))
     );
 
-    // As they were asked for, and so they are written back, each by itself and together.
+    // The services are as requested, and are written back one by one and together.
     for (service, servers) in before.values() {
         ipvs.update_service(service)?;
         ipvs.put_service(service)?;
@@ -212,16 +213,16 @@ fn an_empty_table() -> Result {
     Ok(())
 }
 
-/// `None` if it says that it is not whole, as it may from Linux 7.1 on: there the number of
-/// services has to be the one that the kernel counts.
-fn if_whole<T>(read: ipvset::Result<T>) -> Result<Option<T>> {
+/// Returns `None` for an error that the table is inconsistent, which can only happen since Linux
+/// 7.1.
+fn if_complete<T>(read: ipvset::Result<T>) -> Result<Option<T>> {
     match read {
         Err(error) if error.is_inconsistent() => Ok(None),
         read => Ok(Some(read?)),
     }
 }
 
-/// Nothing comes twice, and a verified table is a table or says that there was none to be had.
+/// No service is listed twice, and a verified table is complete or an error.
 fn read_while_it_changes() -> Result {
     let mut ipvs = Ipvs::connect()?;
     let table: Vec<_> = generate(&[Scheduler::RoundRobin], Words::Kernels);
@@ -247,11 +248,11 @@ fn read_while_it_changes() -> Result {
         });
         let mut read_often = || -> Result {
             for _ in 0..20 {
-                if let Some(services) = if_whole(ipvs.services())? {
+                if let Some(services) = if_complete(ipvs.services())? {
                     let keys: BTreeSet<_> = services.iter().map(|it| it.key()).collect();
                     assert_eq!(keys.len(), services.len());
                 }
-                for entry in if_whole(ipvs.table())?.unwrap_or_default() {
+                for entry in if_complete(ipvs.table())?.unwrap_or_default() {
                     let servers = entry.servers.iter().map(|it| it.config.address);
                     assert_eq!(servers.collect::<BTreeSet<_>>().len(), entry.servers.len());
                 }
@@ -292,9 +293,9 @@ fn keys(table: Vec<TableEntry>) -> Vec<ServiceKey> {
     table.iter().map(|it| it.service.key()).collect()
 }
 
-/// From Linux 7.1 on the kernel enlarges the table of services in the background once there are
-/// many, and a dump that this cuts in two skips some of them.
-fn whole_right_after_many_additions() -> Result {
+/// Since Linux 7.1, the kernel enlarges the table of services in the background when there are
+/// many. A dump that is in progress then skips some of them.
+fn complete_right_after_many_additions() -> Result {
     const COUNT: u32 = 10_000;
     let all: BTreeSet<_> = numbered(COUNT).collect();
     let mut ipvs = Ipvs::connect()?;
@@ -314,9 +315,9 @@ fn whole_right_after_many_additions() -> Result {
     Ok(())
 }
 
-/// Readings while the kernel moves the services from one table into another, again and again,
-/// are whole or say that they are not.
-fn whole_while_the_kernel_resizes_it() -> Result {
+/// While the kernel repeatedly moves the services to another table, each reading is complete or an
+/// error.
+fn complete_while_the_kernel_resizes_it() -> Result {
     const COUNT: u32 = 1000;
     let all: BTreeSet<_> = numbered(COUNT).collect();
     let mut ipvs = Ipvs::connect()?;

@@ -1,4 +1,4 @@
-//! The tool and ours, each in a namespace of its own.
+//! The tool and the example, each in its own namespace.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -8,7 +8,7 @@ use lab::Namespace;
 
 pub(crate) type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// What a command did, as far as it can be seen from outside.
+/// The status and the output of a command.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: i32,
@@ -28,7 +28,7 @@ pub(crate) struct Both {
 }
 
 impl Both {
-    /// Two namespaces that are alike: servers' addresses can be reached.
+    /// Creates two equal namespaces, in which the addresses of servers are reachable.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
             tool: One::new("ipvsadm".into())?,
@@ -36,7 +36,7 @@ impl Both {
         })
     }
 
-    /// The same with a device `eth0` that a sync daemon can use.
+    /// Like [`Self::new`], with a device `eth0` that a sync daemon can use.
     pub(crate) fn with_device() -> Result<Self> {
         let both = Self::new()?;
         for one in [&both.tool, &both.ours] {
@@ -48,8 +48,8 @@ impl Both {
         Ok(both)
     }
 
-    /// Runs the same command in both, and both must do the same. What goes to standard error is
-    /// in other words, but only there where the tool says something too.
+    /// Runs the same command in both, and checks that status and output are equal. Messages may
+    /// differ, but both programs or neither must print one.
     pub(crate) fn same(&self, line: &str) -> Result<Answer> {
         let (tool, ours) = (self.tool.run(line)?, self.ours.run(line)?);
         let quiet = |answer: &Answer| answer.err.is_empty();
@@ -67,7 +67,7 @@ impl Both {
         self.same_tables()
     }
 
-    /// What the tool shows of either namespace is the same.
+    /// Checks that the tool lists the same in both namespaces.
     pub(crate) fn same_tables(&self) -> Result {
         const SHOW: &str = "-S -n\n-L -n --thresholds\n-L --timeout\n-L --daemon\n";
         let tool = self.tool.run_with("-R", SHOW)?;
@@ -78,7 +78,7 @@ impl Both {
         Ok(())
     }
 
-    /// Makes both tables these.
+    /// Replaces the tables in both namespaces.
     pub(crate) fn prepare(&self, operations: &[&str]) -> Result {
         for one in [&self.tool, &self.ours] {
             let mut ipvs = one.ipvs()?;
@@ -119,7 +119,7 @@ impl One {
 }
 
 impl One {
-    /// Runs a command of a shell in which `$0` is the program.
+    /// Runs a shell script in which `$0` is the program.
     pub(crate) fn run_in_shell(&self, script: &str) -> Result<Answer> {
         let mut shell = self.namespace.command("unshare")?;
         shell
@@ -129,7 +129,7 @@ impl One {
     }
 }
 
-/// Fails with everything that is wrong, if anything is.
+/// Fails with the list of differences, if there are any.
 pub(crate) fn none_of(wrong: &[String]) -> Result {
     match wrong.is_empty() {
         true => Ok(()),
@@ -137,7 +137,7 @@ pub(crate) fn none_of(wrong: &[String]) -> Result {
     }
 }
 
-/// Our program, in any namespace.
+/// Returns the path of the example.
 pub(crate) fn ours() -> Result<PathBuf> {
     let test = std::env::current_exe()?;
     let deps = test.parent().ok_or("an executable lies in a folder")?;
@@ -163,7 +163,7 @@ pub(crate) fn output(
         .spawn()?;
     let stdin = child.stdin.take();
     let ended = std::thread::scope(|scope| {
-        // One that reads nothing closes it.
+        // A program that reads no input closes it.
         scope.spawn(move || stdin.map(|mut it| it.write_all(input)));
         child.wait_with_output()
     })?;

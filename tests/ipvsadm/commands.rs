@@ -1,4 +1,4 @@
-//! Commands that change something, or are refused.
+//! Commands that change something or are refused.
 
 use crate::both::{Both, Result, none_of};
 
@@ -291,10 +291,10 @@ pub(crate) fn daemons() -> Result {
     )
 }
 
-/// Where ours is not what the tool is, and why: command, the tool's exit status, ours. Each is
-/// in `--help` too.
+/// The differences in the exit status: the command, the status of the tool, and that of the
+/// example. `--help` lists all of them.
 const DIFFERENCES: &[(&str, i32, i32)] = &[
-    // Every mistake in the arguments is 2.
+    // The status is 2 for every error in the arguments.
     ("-A --foo", 255, 2),
     ("-A -t", 255, 2),
     ("--foo", 255, 2),
@@ -305,32 +305,32 @@ const DIFFERENCES: &[(&str, i32, i32)] = &[
     ("--stop-daemon", 255, 2),
     ("-a -t 10.0.0.1:80 -r", 255, 2),
     ("-A -t 10.0.0.3:84 -p -5", 255, 2),
-    // Wrong whatever the kernel is asked.
+    // The arguments are wrong on any kernel.
     ("-a -t 10.0.0.1:80 -r 10.0.0.10 -x 10 -y 20", 255, 2),
     ("-a -t 10.0.0.1:80 -r 10.0.0.10 -y 20", 255, 2),
     ("-a -t 10.0.0.1:80 -r 224.0.0.1", 255, 2),
     ("-a -t 10.0.0.1:80 -r 0.0.0.0", 255, 2),
     ("--set -1 20 30", 255, 2),
-    // The tool cuts them.
+    // The tool cuts these names off.
     ("-A -t 10.0.0.3:89 -s averylongschedulername", 255, 2),
     ("-A -t 10.0.0.3:89 --pe averyveryveryverylongname", 255, 2),
-    // Older tools print them so.
+    // Older tools print these forms.
     ("-A -u 10.0.0.1:82 ops", 2, 0),
     ("-A -u 10.0.0.1:81 pe sip", 2, 0),
-    // Masks that nobody means or that nothing comes of.
+    // Masks that are misread or have no effect.
     ("-A -t 10.0.0.3:92 -p 5 -M 24", 0, 2),
     ("-A -t 10.0.0.3:93 -M 255.255.255.0", 0, 2),
     ("-A -t [fd00::2]:80 -M 64", 0, 2),
-    // Timeouts: what the kernel takes.
+    // Timeouts that the kernel accepts.
     ("-A -t 10.0.0.3:94 -p 2678401", 2, 0),
     ("-A -t 10.0.0.3:95 -p 4294967295", 2, 0),
-    // Options that mean nothing there.
+    // Options without effect.
     ("-L -n --syncid 3", 0, 2),
     ("-L -6", 2, 2),
     ("--stop-daemon master --syncid 3", 255, 2),
     // The order of options does not matter.
     ("-A -6 -f 6", 2, 0),
-    // Also taken.
+    // Also accepted.
     ("-A -t [fd00::7] -p 5", 2, 0),
     ("-a -t 10.0.0.1:80 -r [fd00::7] -i", 2, 0),
     ("-A -f -5", 2, 0),

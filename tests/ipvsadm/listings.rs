@@ -1,4 +1,4 @@
-//! Both programs list the same table.
+//! Compares listings of the same table.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -10,7 +10,7 @@ use lab::test::eventually;
 
 use crate::both::{Answer, Result, ours, output};
 
-/// Every kind of service and server that the tool shows as it is.
+/// Every kind of service and server that the tool lists correctly.
 const TABLE: &str = "\
 -A -t 10.9.9.9:80 -s rr
 -a -t 10.9.9.9:80 -r 10.0.0.2:8080 -m -w 100
@@ -63,7 +63,7 @@ fn addresses() -> Result {
     Ok(())
 }
 
-/// Both programs in the calling thread's namespace, with the same command.
+/// Runs the same command with both programs in the calling thread's namespace.
 fn both(line: &str) -> Result<(Answer, Answer)> {
     let here = Namespace::current()?;
     let tool = output(here.command("ipvsadm")?, line, "")?;
@@ -72,7 +72,8 @@ fn both(line: &str) -> Result<(Answer, Answer)> {
 }
 
 fn same(line: &str) -> Result<Answer> {
-    // What is listed grows old between the two: they agree once they are close enough.
+    // The listed values change over time, so the outputs agree only if both programs run at nearly
+    // the same time.
     for _ in 0..20 {
         let (tool, ours) = both(line)?;
         if tool == ours || (tool.status != 0 && tool.status == ours.status) {
@@ -148,7 +149,7 @@ pub(crate) fn of_a_table() -> Result {
     ] {
         assert_eq!(same(line)?.status, 2, "{line}");
     }
-    // Without a command.
+    // Tests the default command.
     let (tool, ours) = both("")?;
     assert_eq!(tool, ours);
     Ok(())
@@ -197,13 +198,13 @@ pub(crate) fn of_traffic() -> Result {
         accepted.read_exact(&mut [0; 5])?;
         open.push((client, accepted));
     }
-    // One is closed at the client's end only.
+    // Closes one connection only at the client's end.
     open[0].0.shutdown(std::net::Shutdown::Write)?;
     let client = UdpSocket::bind("10.0.0.2:0")?;
     let call = "OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.2\r\nFrom: <sip:a@b>\r\n\
         To: <sip:a@b>\r\nCall-ID: 1234567890@example.com\r\nCSeq: 1 OPTIONS\r\n\r\n";
     client.send_to(call.as_bytes(), "10.9.9.9:5060")?;
-    // More than a column holds without a unit.
+    // Sends more bytes than a column can show without a unit.
     let mut stream = open.pop().ok_or("no connection")?;
     std::thread::spawn(move || {
         let mut piece = vec![0; 1 << 16];
@@ -219,7 +220,7 @@ pub(crate) fn of_traffic() -> Result {
             same(&format!("-L {columns} {how}"))?;
         }
     }
-    // From Linux 6.2 on a kernel thread gathers the counters, every two seconds.
+    // Since Linux 6.2, a kernel thread gathers the counters every two seconds.
     eventually(|| {
         let stats = same("-L -n --stats")?.out;
         let mut lines = stats.lines();
@@ -242,7 +243,7 @@ pub(crate) fn of_traffic() -> Result {
             .out
             .contains("1234567890@example.com")
     );
-    // Zeroed by ours, and shown so by the tool.
+    // The example zeroes the counters, and the tool lists them.
     let here = Namespace::current()?;
     let zeroed = output(here.command(&ours()?.to_string_lossy())?, "-Z", "")?;
     assert_eq!(zeroed.status, 0);
@@ -252,11 +253,11 @@ pub(crate) fn of_traffic() -> Result {
     })
 }
 
-/// What the tool shows wrong, or not at all.
-pub(crate) fn of_what_the_tool_gets_wrong() -> Result {
+/// Tests listings that the tool gets wrong.
+pub(crate) fn that_the_tool_gets_wrong() -> Result {
     addresses()?;
     let mut ipvs = Ipvs::connect()?;
-    // Far apart, as numbers of 32 bits with a sign see it.
+    // These addresses overflow a signed 32-bit difference.
     for line in [
         "-A -t 10.9.9.9:80 -s rr",
         "-A -t 200.9.9.9:80 -s rr",
@@ -288,7 +289,7 @@ pub(crate) fn of_what_the_tool_gets_wrong() -> Result {
         assert!(listed.contains(line), "{listed}");
     }
 
-    // A line of more than 256 bytes.
+    // A line with more than 256 bytes.
     ipvs.execute(&"-A -u [fd09::9]:5060 -p 60 --pe sip -s rr".parse()?)?;
     ipvs.execute(&"-a -u [fd09::9]:5060 -r [fd00::2]:5060 -m".parse()?)?;
     let client = UdpSocket::bind("[fd00::2]:0")?;
@@ -309,7 +310,7 @@ pub(crate) fn help_and_version() -> Result {
         assert_eq!((tool.status, ours.status), (0, 0));
         assert!(!ours.out.is_empty() && ours.err.is_empty());
     }
-    // Every option that the tool's help names is in ours.
+    // The example's help contains every option in the tool's help.
     let (tool, ours) = both("--help")?;
     let options = tool
         .out

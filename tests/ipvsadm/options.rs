@@ -1,4 +1,4 @@
-//! Which option goes with which command.
+//! Tests which options each command accepts.
 
 use crate::both::{Answer, Both, One, Result, none_of};
 
@@ -56,7 +56,7 @@ const OPTIONS: [&str; 35] = [
     "--tun-csum",
 ];
 
-/// Where the tool does something and ours does not; see the differences among the commands.
+/// Commands that the tool accepts and the example refuses. See `DIFFERENCES` in `commands`.
 const NOT_OURS: [&str; 3] = [
     "-A -t 10.0.0.1:80 -M 255.255.255.0",
     "-E -t 10.0.0.1:80 -M 255.255.255.0",
@@ -83,7 +83,7 @@ pub(crate) fn matrix() -> Result {
     none_of(&wrong)
 }
 
-/// A table in which the command alone would do something.
+/// Prepares a table that the command can change.
 fn prepare(both: &Both, command: &str) -> Result {
     const SERVICE: &str = "-A -t 10.0.0.1:80 -s rr";
     const SERVER: &str = "-a -t 10.0.0.1:80 -r 10.0.0.2:80 -m";
@@ -94,7 +94,7 @@ fn prepare(both: &Both, command: &str) -> Result {
     }
 }
 
-/// What there is of either, as far as a command can have changed it.
+/// Returns everything that a command can change.
 fn state(one: &One) -> Result<String> {
     let mut ipvs = one.ipvs()?;
     let table = ipvs.table()?;

@@ -1,9 +1,9 @@
-//! `-S` and `-R`.
+//! The commands `-S` and `-R`.
 
 use crate::both::{Both, Result};
 
-/// Services with servers of every protocol, family, scheduler and method; what the tool can't
-/// save (thresholds) only if asked for.
+/// Returns services and servers of every protocol, family, scheduler and forwarding method,
+/// optionally with thresholds, which the tool cannot save.
 fn table(services: usize, thresholds: bool) -> String {
     let schedulers = [
         "rr",
@@ -66,7 +66,7 @@ fn table(services: usize, thresholds: bool) -> String {
     text
 }
 
-pub(crate) fn the_same() -> Result {
+pub(crate) fn restored_files() -> Result {
     let both = Both::new()?;
     let text = table(300, true);
     for one in [&both.tool, &both.ours] {
@@ -74,7 +74,7 @@ pub(crate) fn the_same() -> Result {
         assert_eq!((restored.status, restored.err.as_str()), (0, ""));
     }
     both.same_tables()?;
-    // Empty lines, the program's name, other commands between.
+    // Tests empty lines, the program's name, and other commands.
     let text = "\n   \nipvsadm -A -t 10.0.200.1:80\n  -a -t 10.0.200.1:80 -r 10.1.0.1\n\
         --set 5 6 7\n-D -t 10.0.200.1:80\n-Z\n-C\n-A -t 10.0.200.2:80\n-L -n\n-S -n\n";
     let (tool, ours) = (
@@ -84,7 +84,7 @@ pub(crate) fn the_same() -> Result {
     assert_eq!(tool, ours);
     assert_eq!(ours.status, 0, "{ours:?}");
     both.same_tables()?;
-    // A comment, which the tool stops at.
+    // The tool stops at a comment.
     let text = "# a comment\n-A -t 10.0.200.3:80\n";
     let (tool, ours) = (
         both.tool.run_with("-R", text)?,
@@ -96,20 +96,20 @@ pub(crate) fn the_same() -> Result {
 
 pub(crate) fn saved_is_restored() -> Result {
     let both = Both::new()?;
-    // Two that the tool's text is wrong for.
+    // The tool saves these two wrongly.
     let odd = "-A -f 4000000000 -s rr\n-a -f 4000000000 -r 10.1.0.1 -x 10\n";
     let text = table(120, true) + odd;
     assert_eq!(both.ours.run_with("-R", &text)?.status, 0);
     let saved = both.ours.run("-S -n")?.out;
     assert_eq!(saved.lines().count(), text.lines().count());
-    // By the tool from our text, and by ours again.
+    // The tool and the example restore the example's text.
     assert_eq!(both.tool.run_with("-R", &saved)?.status, 0);
     both.same_tables()?;
     both.ours.run("-C")?;
     assert_eq!(both.ours.run_with("-R", &saved)?.status, 0);
     assert_eq!(both.ours.run("-S -n")?.out, saved);
     both.same_tables()?;
-    // By ours from the tool's text, with the numbers of marks that it prints.
+    // The example restores the tool's text, with its negative numbers of marks.
     let theirs = both.tool.run("-S -n")?.out;
     assert!(theirs.contains("-f -294967296"));
     both.ours.run("-C")?;
@@ -134,7 +134,7 @@ pub(crate) fn failures() -> Result {
         both.tool.run_with("-R", text)?,
         both.ours.run_with("-R", text)?,
     );
-    // The tool's is that of the last line.
+    // The tool returns the status of the last line.
     assert_eq!((tool.status, ours.status), (0, 255));
     both.same_tables()?;
     let told: Vec<_> = ours.err.lines().collect();
@@ -150,7 +150,7 @@ pub(crate) fn failures() -> Result {
     Ok(())
 }
 
-pub(crate) fn nothing_half() -> Result {
+pub(crate) fn a_wrong_line_changes_nothing() -> Result {
     let both = Both::new()?;
     let text = "-A -t 10.0.0.1:80\n-A -t bad\n-A -t 10.0.0.2:80\n-R\n-A -t 10.0.0.3:80 --foo\n";
     let (tool, ours) = (
@@ -174,7 +174,7 @@ pub(crate) fn nothing_half() -> Result {
     Ok(())
 }
 
-/// What another program may have set, one after the other, as ours saves it.
+/// Configuration that another program may have set, as the example saves it.
 const ODD: &str = "\
 -A -t 10.0.0.1:0 -s rr
 -A -t 10.0.0.1:80 -s rr -b flag-1
@@ -187,7 +187,7 @@ const ODD: &str = "\
 -A -t 10.0.0.1:84 -s rr --pe sip
 ";
 
-pub(crate) fn what_the_kernel_holds_is_put_back() -> Result {
+pub(crate) fn every_accepted_configuration_is_restored() -> Result {
     let both = Both::new()?;
     both.prepare(&ODD.lines().collect::<Vec<_>>())?;
     assert_eq!(both.ours.run("-S -n")?.out, ODD);
@@ -195,7 +195,7 @@ pub(crate) fn what_the_kernel_holds_is_put_back() -> Result {
     let restored = both.ours.run_with("-R", ODD)?;
     assert_eq!((restored.status, restored.err.as_str()), (0, ""));
     assert_eq!(both.ours.run("-S -n")?.out, ODD);
-    // By hand it is as with the tool: the port is the service's.
+    // On the command line, the server gets the port of the service, as with the tool.
     both.prepare(&["-A -t 10.0.0.1:80 -s rr"])?;
     both.all_same("-a -t 10.0.0.1:80 -r 10.1.0.2:8080 -g\n-a -t 10.0.0.1:80 -r 10.1.0.3:81 -i")
 }
@@ -207,7 +207,7 @@ pub(crate) fn a_line_that_is_not_utf8() -> Result {
     assert_eq!(ours.status, 2);
     let lines: Vec<_> = ours.err.lines().map(|it| it.split(':').next()).collect();
     assert_eq!(lines, [Some("line 3"), Some("line 5")], "{}", ours.err);
-    // Blanks are the tool's own.
+    // Only the tool's blanks separate words.
     for blank in ["\t", "\r", " \t ", "\u{b}", "\u{c}", "\u{a0}"] {
         let text = format!("-A -t 10.0.0.1:80{blank}-s rr\r\n");
         let (tool, ours) = (
@@ -221,7 +221,7 @@ pub(crate) fn a_line_that_is_not_utf8() -> Result {
     Ok(())
 }
 
-/// What Debian's ipvsadm-save writes: the tool's `-S` without `-n`.
+/// Restores the output of the tool's `-S` without `-n`, which ipvsadm-save of Debian writes.
 pub(crate) fn names_are_restored() -> Result {
     let both = Both::new()?;
     let table = "-A -t 127.0.0.1:80 -s rr\n-a -t 127.0.0.1:80 -r 127.0.0.1:443 -m\n\
@@ -234,10 +234,10 @@ pub(crate) fn names_are_restored() -> Result {
     both.same_tables()
 }
 
-/// IPv4, unless the name is in brackets.
+/// A name is looked up as IPv4, unless it is in brackets.
 pub(crate) fn a_name_of_two_families() -> Result {
     let both = Both::new()?;
-    // The guest of an ordinary user sees the machine's setuid programs as that user's, so that mount would not be root's.
+    // In the guest of an ordinary user, setuid programs belong to that user, so `mount` would not run as root.
     let with = |command: &str| {
         format!(
             "f=/dev/shm/ipvsadm-hosts-$$; printf '%s\\n' 'fd00::7 both' '10.0.0.7 both' 'fd00::8 six' >$f && \
@@ -261,7 +261,7 @@ pub(crate) fn a_name_of_two_families() -> Result {
     Ok(())
 }
 
-/// The command's own status, whatever becomes of what it says.
+/// A command keeps its own status if its output cannot be written.
 pub(crate) fn output_that_cannot_be_written() -> Result {
     let both = Both::new()?;
     both.prepare(&["-A -t 10.0.0.1:80 -s rr"])?;
@@ -283,12 +283,12 @@ pub(crate) fn output_that_cannot_be_written() -> Result {
             assert_eq!(tool.status, ours.status, "{script}: {ours:?}");
         }
     }
-    // Whoever reads enough is not told anything.
+    // A closed pipe causes no message.
     let script = "for i in 1 2 3; do \"$0\" --help; done | head -n 1";
     let ours = both.ours.run_in_shell(script)?;
     assert_eq!((ours.status, ours.err.as_str()), (0, ""));
     assert_eq!(ours.out.lines().count(), 1);
-    // A listing that is lost keeps no other line from being restored.
+    // A lost listing does not prevent other lines from being restored.
     let script = "printf '%s\\n' '-L -n' '-A -t 10.0.0.2:80 -s rr' | \"$0\" -R >/dev/full";
     let ours = both.ours.run_in_shell(script)?;
     assert_eq!(ours.status, 0, "{ours:?}");

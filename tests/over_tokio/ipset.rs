@@ -1,5 +1,5 @@
-//! The blocking `IpSets` once more, over the one for tokio: with it in the place of the crate's
-//! own, the same tests try both.
+//! A blocking `IpSets` on top of the tokio handle. It replaces the crate's own, so that the same
+//! tests cover both.
 
 use library::ipset::types::{AnyType, SetType};
 use library::ipset::{Entry, IpSet, Revision, SetInfo, SetName, SetOrEntry, ToSetName};
@@ -23,10 +23,7 @@ macro_rules! methods {
     };
 }
 
-#[allow(
-    dead_code,
-    reason = "not every method has a test among those that use it"
-)]
+#[allow(dead_code, reason = "the tests do not use every method")]
 impl IpSets {
     pub fn connect() -> Result<Self> {
         wait(library::tokio::IpSets::connect()).map(|inner| Self { inner })

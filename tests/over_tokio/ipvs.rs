@@ -1,5 +1,5 @@
-//! The blocking `Ipvs` once more, over the one for tokio: with it in the place of the crate's
-//! own, the same tests try both.
+//! A blocking `Ipvs` on top of the tokio handle. It replaces the crate's own, so that the same
+//! tests cover both.
 
 use std::net::SocketAddr;
 
@@ -25,10 +25,7 @@ macro_rules! methods {
     };
 }
 
-#[allow(
-    dead_code,
-    reason = "not every method has a test among those that use it"
-)]
+#[allow(dead_code, reason = "the tests do not use every method")]
 impl Ipvs {
     pub fn connect() -> Result<Self> {
         wait(library::tokio::Ipvs::connect()).map(|inner| Self { inner })

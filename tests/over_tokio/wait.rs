@@ -1,4 +1,4 @@
-//! Waiting for a future of the handles for tokio, on the test's own thread.
+//! Waits for a future of a tokio handle on the test's thread.
 
 use std::future::Future;
 use std::pin::pin;
@@ -18,9 +18,9 @@ impl Wake for Unpark {
 
 /// Runs a future to its end.
 ///
-/// Not by tokio's `block_on`, which refuses to be called by what a future of its own calls: an
-/// iterator that is being added may use another handle. So the future stays on this thread, which
-/// is in the test's network namespace, and the runtime's own thread watches the sockets.
+/// It does not use tokio's `block_on`, which cannot be called inside itself, because an iterator of
+/// added entries may use another handle. The future stays on this thread, which is in the test's
+/// network namespace. The runtime's own thread watches the sockets.
 pub(crate) fn wait<F: Future>(future: F) -> F::Output {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     let runtime = RUNTIME.get_or_init(|| {

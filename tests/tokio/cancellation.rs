@@ -1,4 +1,4 @@
-//! Futures that nobody waits for any more: the handle stays usable, and nothing is left behind.
+//! Dropped futures: the handle stays usable, and nothing is left behind.
 
 use ipvset::OnFailure;
 use ipvset::ipvs::Operations;
@@ -13,14 +13,14 @@ use tokio::task::yield_now;
 use crate::support::{Result, at, dropped_after, dropped_at_once, tests};
 
 tests![on_threads:
-    a_table_that_nobody_waits_for,
-    a_change_that_nobody_waits_for,
-    a_batch_that_nobody_waits_for,
+    a_dropped_reading_of_a_table,
+    a_dropped_change,
+    dropped_operations,
     a_listing_dropped_early,
     a_listing_dropped_at_each_step,
     an_entry_is_not_lost_with_its_future,
-    many_entries_that_nobody_waits_for,
-    a_replacement_that_nobody_waits_for,
+    a_dropped_addition_of_many_entries,
+    a_dropped_replacement,
     a_listing_and_a_task_that_is_aborted,
 ];
 
@@ -28,43 +28,43 @@ fn address(number: u32) -> Ipv4Addr {
     Ipv4Addr::from_bits(0x0a00_0000 + number)
 }
 
-/// More services than one datagram of a dump has.
+/// More services than a datagram of a dump contains.
 const SERVICES: u16 = 500;
 
 async fn with_services() -> Result<Ipvs> {
     let mut ipvs = Ipvs::connect().await?;
-    let mut batch = Operations::new();
+    let mut operations = Operations::new();
     for port in 1..=SERVICES {
-        batch.add_service(&VirtualService::tcp(([10, 0, 0, 1], port).into()));
+        operations.add_service(&VirtualService::tcp(([10, 0, 0, 1], port).into()));
     }
-    ipvs.execute_all(batch, OnFailure::Continue)
+    ipvs.execute_all(operations, OnFailure::Continue)
         .await
         .into_result()?;
     Ok(ipvs)
 }
 
-async fn a_table_that_nobody_waits_for() -> Result {
+async fn a_dropped_reading_of_a_table() -> Result {
     let mut ipvs = with_services().await?;
     for steps in 1.. {
         let services = dropped_after(steps, ipvs.services()).await;
-        // The socket serves one dump at a time: with one left open this would be refused.
+        // The socket allows one dump at a time. An open dump would make this one fail.
         assert_eq!(ipvs.services().await?.len(), SERVICES.into(), "{steps}");
         assert_eq!(ipvs.info().await?.version.to_string(), "1.2.1");
         if let Some(services) = services {
             assert_eq!(services?.len(), SERVICES.into());
-            assert!(steps > 3, "it was left waiting {steps} times only");
+            assert!(steps > 3, "it was pending only {steps} times");
             return Ok(());
         }
     }
     Ok(())
 }
 
-async fn a_change_that_nobody_waits_for() -> Result {
+async fn a_dropped_change() -> Result {
     let mut ipvs = Ipvs::connect().await?;
     let web = VirtualService::tcp(at("10.0.0.1:80"));
     for steps in 1.. {
         let added = dropped_after(steps, ipvs.add_service(&web)).await;
-        // The reply to the addition is not taken for that to another request.
+        // The reply to the addition is not mistaken for the reply to another request.
         let there = ipvs.services().await?.len();
         let removed = ipvs.remove_service(&web).await;
         assert_eq!(removed.is_ok(), there == 1, "{steps}: {removed:?}");
@@ -77,17 +77,17 @@ async fn a_change_that_nobody_waits_for() -> Result {
     Ok(())
 }
 
-async fn a_batch_that_nobody_waits_for() -> Result {
+async fn dropped_operations() -> Result {
     let mut ipvs = Ipvs::connect().await?;
     let web = VirtualService::tcp(at("10.0.0.1:80"));
     for steps in 1.. {
-        let mut batch = Operations::new();
-        batch.add_service(&web);
+        let mut operations = Operations::new();
+        operations.add_service(&web);
         for port in 1..=2000 {
-            // Each second is refused, so that there is much to be passed over.
-            batch.add_server(&web, &RealServer::new(([10, 1, 0, 1], port / 2 + 1).into()));
+            // Every second operation is refused, so that there are many replies to skip.
+            operations.add_server(&web, &RealServer::new(([10, 1, 0, 1], port / 2 + 1).into()));
         }
-        let outcome = dropped_after(steps, ipvs.execute_all(batch, OnFailure::Continue)).await;
+        let outcome = dropped_after(steps, ipvs.execute_all(operations, OnFailure::Continue)).await;
         let servers = match ipvs.service(&web).await {
             Ok(_) => ipvs.servers(&web).await?.len(),
             Err(error) if error.is_not_found() => 0,
@@ -104,7 +104,7 @@ async fn a_batch_that_nobody_waits_for() -> Result {
     Ok(())
 }
 
-/// More entries than the kernel puts into the socket ahead.
+/// More entries than the kernel puts into the socket's buffer.
 const ENTRIES: u32 = 60_000;
 
 async fn with_entries(set: &IpSet<HashIp>) -> Result<IpSets> {
@@ -116,7 +116,7 @@ async fn with_entries(set: &IpSet<HashIp>) -> Result<IpSets> {
     Ok(sets)
 }
 
-/// Destroys a set as soon as the rest of a listing of it was received.
+/// Destroys a set as soon as the rest of its listing has been received.
 async fn destroyed(sets: &mut IpSets, set: &IpSet<HashIp>) -> Result {
     while let Err(error) = sets.destroy(set).await {
         if !error.is_busy() {
@@ -160,7 +160,7 @@ async fn a_listing_dropped_at_each_step() -> Result {
             Ok::<_, ipvset::Error>(count)
         };
         let listed = dropped_after(steps, listing).await;
-        // The set gets free without another request over the handle that listed it.
+        // The set is released without another request over the handle that listed it.
         while let Err(error) = other.rename(&set, "other").await {
             assert!(error.is_busy(), "{steps}: {error}");
             yield_now().await;
@@ -169,7 +169,7 @@ async fn a_listing_dropped_at_each_step() -> Result {
         assert_eq!(sets.info(&set).await?.entries, Some(ENTRIES), "{steps}");
         if let Some(listed) = listed {
             assert_eq!(listed?, ENTRIES);
-            assert!(steps > 5, "it was left waiting {steps} times only");
+            assert!(steps > 5, "it was pending only {steps} times");
             return Ok(());
         }
     }
@@ -193,15 +193,15 @@ async fn an_entry_is_not_lost_with_its_future() -> Result {
         let Some(entry) = entry else { break };
         listed.push(*entry?.value());
     }
-    // One for each time that something was received.
-    assert!(dropped > 10, "{dropped} futures were left waiting");
+    // Each time that data was received, one future was dropped.
+    assert!(dropped > 10, "{dropped} futures were pending");
     listed.sort_by_key(ToString::to_string);
     listed.dedup();
     assert_eq!(listed.len(), ENTRIES as usize);
     Ok(())
 }
 
-async fn many_entries_that_nobody_waits_for() -> Result {
+async fn a_dropped_addition_of_many_entries() -> Result {
     let set = IpSet::<HashIp>::new("it")?;
     let mut sets = IpSets::connect().await?;
     sets.create(&set).await?;
@@ -210,7 +210,7 @@ async fn many_entries_that_nobody_waits_for() -> Result {
         let adding = sets.add_all(&set, entries, OnFailure::Stop);
         let outcome = dropped_after(steps, adding).await;
         let there = sets.info(&set).await?.entries.ok_or("no number")?;
-        // What is there is a beginning of what was to be added.
+        // The set contains the first of the entries.
         let mut rest = Vec::new();
         let mut listing = sets.list(&set).await?;
         while let Some(entry) = listing.next().await {
@@ -224,14 +224,14 @@ async fn many_entries_that_nobody_waits_for() -> Result {
         sets.flush(&set).await?;
         if let Some(outcome) = outcome {
             assert_eq!((outcome.into_result()?, there), (20_000, 20_000));
-            assert!(steps > 5, "it was left waiting {steps} times only");
+            assert!(steps > 5, "it was pending only {steps} times");
             return Ok(());
         }
     }
     Ok(())
 }
 
-async fn a_replacement_that_nobody_waits_for() -> Result {
+async fn a_dropped_replacement() -> Result {
     let set = IpSet::<HashIp>::new("it")?;
     let mut sets = IpSets::connect().await?;
     sets.create(&set).await?;
@@ -248,7 +248,7 @@ async fn a_replacement_that_nobody_waits_for() -> Result {
         assert_eq!(count, Some(if old { 100 } else { 5000 }), "{steps}");
         if let Some(replaced) = replaced {
             assert_eq!((replaced?, old), (5000, false));
-            assert!(steps > 5, "it was left waiting {steps} times only");
+            assert!(steps > 5, "it was pending only {steps} times");
             return Ok(());
         }
     }

@@ -12,10 +12,10 @@ use ipvset::tokio::IpSets;
 use crate::support::{Result, tests};
 
 tests![on_threads:
-    what_is_written_is_what_the_tool_prints,
-    what_the_tool_made_is_read,
-    refusals_name_what_was_refused,
-    sets_as_wholes,
+    the_tool_lists_what_was_written,
+    sets_of_the_tool_are_read,
+    errors_name_the_operation_and_its_object,
+    commands_on_whole_sets,
     many_entries_with_duplicates,
     a_content_replaced_at_once,
     all_sets_with_their_entries,
@@ -32,7 +32,7 @@ fn address(number: u32) -> Ipv4Addr {
     Ipv4Addr::from_bits(0x0a00_0000 + number)
 }
 
-async fn what_is_written_is_what_the_tool_prints() -> Result {
+async fn the_tool_lists_what_was_written() -> Result {
     let mut sets = IpSets::connect().await?;
     let nets = IpSet::<HashNet>::new("nets")?
         .timeout(Duration::from_secs(300))
@@ -74,7 +74,7 @@ async fn what_is_written_is_what_the_tool_prints() -> Result {
     Ok(())
 }
 
-async fn what_the_tool_made_is_read() -> Result {
+async fn sets_of_the_tool_are_read() -> Result {
     let text = format!(
         "create it hash:ip timeout {} counters\nadd it 10.0.0.7 timeout 0 packets 3 bytes 4\n",
         MAX_TIMEOUT.as_secs()
@@ -96,7 +96,7 @@ async fn what_the_tool_made_is_read() -> Result {
     Ok(())
 }
 
-async fn refusals_name_what_was_refused() -> Result {
+async fn errors_name_the_operation_and_its_object() -> Result {
     let mut sets = IpSets::connect().await?;
     let set = IpSet::<HashIp>::new("it")?;
     assert!(sets.add(&set, address(1)).await.unwrap_err().is_not_found());
@@ -125,7 +125,7 @@ async fn refusals_name_what_was_refused() -> Result {
     Ok(())
 }
 
-async fn sets_as_wholes() -> Result {
+async fn commands_on_whole_sets() -> Result {
     let mut sets = IpSets::connect().await?;
     let (one, two) = (IpSet::<HashIp>::new("one")?, IpSet::<HashIp>::new("two")?);
     sets.create(&one).await?;

@@ -14,12 +14,12 @@ use ipvset::tokio::Ipvs;
 use crate::support::{Result, at, tests};
 
 tests![on_threads:
-    a_table_is_what_ipvsadm_prints,
-    what_ipvsadm_made_is_read,
-    refusals_name_what_was_refused,
-    partial_changes_leave_the_rest,
-    batches_report_each_failure,
-    a_batch_stops_if_it_is_told_to,
+    the_tool_lists_what_was_written,
+    tables_of_the_tool_are_read,
+    errors_name_the_operation_and_its_object,
+    partial_changes_keep_the_rest,
+    execute_all_reports_each_failure,
+    execute_all_stops_at_a_failure,
     counters_timeouts_version_and_daemons,
     in_another_namespace,
     on_many_tasks,
@@ -29,7 +29,7 @@ fn saved() -> Result<String> {
     Ok(lab::tool("ipvsadm", ["-S", "-n"])?)
 }
 
-async fn a_table_is_what_ipvsadm_prints() -> Result {
+async fn the_tool_lists_what_was_written() -> Result {
     let mut ipvs = Ipvs::connect().await?;
     let web = VirtualService::tcp(at("10.0.0.1:80")).scheduler(Scheduler::WeightedRoundRobin);
     let dns = VirtualService::udp(at("[fd00::1]:53"))
@@ -58,7 +58,7 @@ async fn a_table_is_what_ipvsadm_prints() -> Result {
     Ok(())
 }
 
-async fn what_ipvsadm_made_is_read() -> Result {
+async fn tables_of_the_tool_are_read() -> Result {
     lab::tool_with_input(
         "ipvsadm",
         ["-R"],
@@ -82,7 +82,7 @@ async fn what_ipvsadm_made_is_read() -> Result {
     Ok(())
 }
 
-async fn refusals_name_what_was_refused() -> Result {
+async fn errors_name_the_operation_and_its_object() -> Result {
     let mut ipvs = Ipvs::connect().await?;
     let web = VirtualService::tcp(at("10.0.0.1:80"));
     ipvs.add_service(&web).await?;
@@ -105,7 +105,7 @@ async fn refusals_name_what_was_refused() -> Result {
     Ok(())
 }
 
-async fn partial_changes_leave_the_rest() -> Result {
+async fn partial_changes_keep_the_rest() -> Result {
     let mut ipvs = Ipvs::connect().await?;
     let web = VirtualService::tcp(at("10.0.0.1:80"))
         .scheduler(Scheduler::SourceHashing)
@@ -144,7 +144,7 @@ async fn partial_changes_leave_the_rest() -> Result {
     Ok(())
 }
 
-async fn batches_report_each_failure() -> Result {
+async fn execute_all_reports_each_failure() -> Result {
     let mut ipvs = Ipvs::connect().await?;
     let web = |number: u32| {
         let [_, a, b, c] = number.to_be_bytes();
@@ -181,7 +181,7 @@ async fn batches_report_each_failure() -> Result {
     Ok(())
 }
 
-async fn a_batch_stops_if_it_is_told_to() -> Result {
+async fn execute_all_stops_at_a_failure() -> Result {
     let mut ipvs = Ipvs::connect().await?;
     let web = VirtualService::tcp(at("10.0.0.1:80"));
     let mut batch = Operations::new();

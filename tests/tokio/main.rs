@@ -1,5 +1,5 @@
-//! The handles for tokio on a real kernel: what is theirs alone (tasks, cancellation), and that
-//! each of their methods reaches the kernel as the blocking one does.
+//! Tests the tokio handles on a real kernel: tasks, cancellation, and that each method has the same
+//! effect as the blocking one.
 
 mod cancellation;
 mod ipset;

@@ -1,4 +1,4 @@
-//! Listings as streams, and sorted.
+//! Listings as streams, and sorted listings.
 
 use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
@@ -22,11 +22,11 @@ tests![on_one_thread:
     the_entries_of_all_sets,
     the_services_of_a_table,
     a_service_is_not_lost_with_its_future,
-    beside_a_task_that_takes_long,
+    next_to_a_slow_task,
     sorted,
 ];
 
-/// More entries than are received in a turn.
+/// More entries than a turn receives.
 const ENTRIES: u32 = 100_000;
 
 fn address(number: u32) -> Ipv4Addr {
@@ -43,7 +43,7 @@ async fn with_entries(name: &str, count: u32) -> Result<(IpSets, IpSet<HashIp>)>
     Ok((sets, set))
 }
 
-/// Asserts that these are the first addresses, each once.
+/// Asserts that the list contains each of the first addresses once.
 fn assert_all(listed: impl IntoIterator<Item = Ipv4Addr>, count: u32) {
     let mut listed: Vec<_> = listed.into_iter().collect();
     listed.sort();
@@ -54,7 +54,7 @@ fn v4(entry: &ipset::Entry<HashIp>) -> Ipv4Addr {
     entry.value().to_string().parse().expect("an address")
 }
 
-/// Counts how often a stream has no item ready.
+/// Counts how often a stream is pending.
 fn counting<S: Stream + Unpin>(mut stream: S, waits: &mut usize) -> impl Stream<Item = S::Item> {
     futures_util::stream::poll_fn(move |context| {
         let polled = stream.poll_next_unpin(context);
@@ -132,14 +132,14 @@ async fn a_service_is_not_lost_with_its_future() -> Result {
             Poll::Ready(Some(entry)) => assert!(keys.insert(entry?.service.key())),
         }
     }
-    assert!(dropped > 0, "no future was left waiting");
+    assert!(dropped > 0, "no future was pending");
     assert_eq!(keys.len(), usize::from(SERVICES));
     Ok(())
 }
 
-/// A stream is polled again and again, each time with a new future inside, and each time after
-/// another task took longer than a turn. It gets on with each second poll, at least.
-async fn beside_a_task_that_takes_long() -> Result {
+/// Polls a stream repeatedly, each time with a new future, and after another task has taken longer
+/// than a turn. The stream makes progress in at least every second poll.
+async fn next_to_a_slow_task() -> Result {
     const COUNT: u32 = 40_000;
     let (mut sets, set) = with_entries("it", COUNT).await?;
     let busy = tokio::spawn(async {
@@ -153,13 +153,13 @@ async fn beside_a_task_that_takes_long() -> Result {
     let entries: Vec<_> = entries.try_collect().await?;
     busy.abort();
     assert_all(entries.iter().map(v4), COUNT);
-    // An entry takes 16 bytes, and a datagram is 8 KiB or more.
+    // An entry takes 16 bytes, and a datagram has at least 8 KiB.
     assert!(waits <= 2 * 40_000 * 16 / 8192, "{waits} polls in vain");
     Ok(())
 }
 
 async fn sorted() -> Result {
-    // Few entries are sorted at once, many on another thread.
+    // Few entries are sorted on the same thread, and many on another one.
     for (name, count) in [("few", 1000), ("many", ENTRIES)] {
         let (mut sets, set) = with_entries(name, count).await?;
         let entries = sets.list(&set).await?.sorted().await?;

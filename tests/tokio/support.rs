@@ -1,4 +1,4 @@
-//! What the tests of this binary share.
+//! Helpers of the tests of this binary.
 
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -11,8 +11,8 @@ use tokio::task::{coop, yield_now};
 pub(crate) type Result<T = (), E = Box<dyn std::error::Error + Send + Sync>> =
     std::result::Result<T, E>;
 
-/// Runs a test on a runtime whose threads are in the test's network namespace: they inherit it
-/// from the thread that starts them.
+/// Runs a test on a runtime whose threads are in the test's network namespace. They inherit it from
+/// the thread that starts them.
 pub(crate) fn on_threads<F: Future<Output = Result>>(test: impl FnOnce() -> F) -> Result {
     let mut builder = Builder::new_multi_thread();
     let runtime = builder.worker_threads(3).enable_all().build()?;
@@ -25,7 +25,7 @@ pub(crate) fn on_one_thread<F: Future<Output = Result>>(test: impl FnOnce() -> F
     runtime.block_on(test())
 }
 
-/// The tests of a module: async functions, and what runs them.
+/// Lists the tests of a module: async functions, and the function that runs them.
 macro_rules! tests {
     ($run:ident: $($test:ident),+ $(,)?) => {
         pub(crate) fn tests() -> Vec<lab::test::Test> {
@@ -42,16 +42,15 @@ pub(crate) fn at(address: &str) -> SocketAddr {
     address.parse().unwrap_or_else(|_| panic!("{address}"))
 }
 
-/// What tokio lets a task do until it has to let others run (`Budget::initial` in
+/// The number of operations that tokio allows a task before it must yield (`Budget::initial` in
 /// tokio/src/task/coop/mod.rs).
 const BUDGET: usize = 128;
 
-/// Drives a future in the smallest steps there are, and drops it after some of them; `None` if
-/// it was not done by then.
+/// Drives a future in the smallest possible steps and drops it after some of them. Returns `None`
+/// if it was not ready by then.
 ///
-/// No operation is left of tokio's budget for the first step, and one for each that follows, so
-/// that every await of the future is left waiting once, even though the kernel has already
-/// answered.
+/// The first step has no operation left in tokio's budget, and each following step has one. So
+/// every await of the future is pending once, even though the kernel has already answered.
 pub(crate) async fn dropped_after<F: Future>(steps: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     for number in 0..steps {
@@ -63,8 +62,8 @@ pub(crate) async fn dropped_after<F: Future>(steps: usize, future: F) -> Option<
     None
 }
 
-/// Polls a future once while no operation is left of tokio's budget, and drops it; `None` if it
-/// was left waiting.
+/// Polls a future once without an operation left in tokio's budget, and drops it. Returns `None` if
+/// it was pending.
 pub(crate) async fn dropped_at_once<F: Future>(future: F) -> Option<F::Output> {
     match step(0, pin!(future)).await {
         Poll::Ready(output) => Some(output),
@@ -72,14 +71,14 @@ pub(crate) async fn dropped_at_once<F: Future>(future: F) -> Option<F::Output> {
     }
 }
 
-/// Polls a future once while so many operations are left of tokio's budget.
+/// Polls a future once with this many operations left in tokio's budget.
 async fn step<F: Future>(left: usize, mut future: Pin<&mut F>) -> Poll<F::Output> {
-    // Begins with a whole budget.
+    // Starts with a full budget.
     yield_now().await;
     poll_fn(|context| {
         for _ in left..BUDGET {
             let spent = pin!(coop::consume_budget()).poll(context);
-            assert!(spent.is_ready(), "tokio's budget is smaller than thought");
+            assert!(spent.is_ready(), "tokio's budget is smaller than expected");
         }
         assert_eq!(coop::has_budget_remaining(), left > 0);
         Poll::Ready(future.as_mut().poll(context))

@@ -1,5 +1,5 @@
-//! Other tasks of the same thread get their turn during long operations. What is done between two
-//! turns is counted in datagrams and not measured, so these tests pass on a machine of any speed.
+//! Other tasks on the same thread get their turn during long operations. The tests count datagrams
+//! between two turns and measure no time, so they pass on a machine of any speed.
 
 use std::future::Future;
 use std::net::Ipv4Addr;
@@ -16,11 +16,11 @@ use tokio::task::yield_now;
 use crate::support::{Result, tests};
 
 tests![on_one_thread:
-    beside_a_large_addition,
-    beside_a_large_batch,
-    beside_a_large_listing,
-    beside_a_large_table,
-    beside_the_rest_of_a_dropped_listing,
+    during_a_large_addition,
+    during_many_operations,
+    during_a_large_listing,
+    during_a_large_table,
+    during_the_rest_of_a_dropped_listing,
 ];
 
 /// The maximum number of datagrams that are sent and received in a turn. The last system call of a
@@ -32,8 +32,8 @@ const REQUESTS: u64 = 64 * 1024;
 /// The size of the largest messages of a listing.
 const LISTED: u64 = 32 * 1024;
 
-/// Does `work` beside a task that looks at `done` in each of its turns. Returns by how much `done`
-/// grew between two turns, at most.
+/// Runs `work` next to a task that reads `done` in each of its turns. Returns the maximum by which
+/// `done` grew between two turns.
 async fn most_between_turns<T>(done: &Arc<AtomicU64>, work: impl Future<Output = T>) -> (T, u64) {
     let seen = Arc::new(AtomicU64::new(0));
     let most = Arc::new(AtomicU64::new(0));
@@ -45,10 +45,10 @@ async fn most_between_turns<T>(done: &Arc<AtomicU64>, work: impl Future<Output =
             most.fetch_max(now - before, Ordering::Relaxed);
         }
     };
-    let beside = look.clone();
+    let other = look.clone();
     let task = tokio::spawn(async move {
         loop {
-            beside();
+            other();
             yield_now().await;
         }
     });
@@ -79,7 +79,7 @@ async fn with_entries(count: u32) -> Result<(IpSets, IpSet<HashIp>)> {
     Ok((sets, set))
 }
 
-async fn beside_a_large_addition() -> Result {
+async fn during_a_large_addition() -> Result {
     const COUNT: u32 = 150_000;
     let set = IpSet::<HashIp>::new("it")?.maxelem(COUNT);
     let mut sets = IpSets::connect().await?;
@@ -96,7 +96,7 @@ async fn beside_a_large_addition() -> Result {
     Ok(())
 }
 
-async fn beside_a_large_batch() -> Result {
+async fn during_many_operations() -> Result {
     const COUNT: u64 = 40_000;
     let mut ipvs = Ipvs::connect().await?;
     let web = VirtualService::tcp(([10, 0, 0, 1], 80).into());
@@ -113,7 +113,7 @@ async fn beside_a_large_batch() -> Result {
     Ok(())
 }
 
-async fn beside_a_large_listing() -> Result {
+async fn during_a_large_listing() -> Result {
     const COUNT: u32 = 200_000;
     let (mut sets, set) = with_entries(COUNT).await?;
     let done = Arc::new(AtomicU64::new(0));
@@ -135,7 +135,7 @@ async fn beside_a_large_listing() -> Result {
     Ok(())
 }
 
-async fn beside_a_large_table() -> Result {
+async fn during_a_large_table() -> Result {
     const COUNT: u16 = 200;
     let mut ipvs = Ipvs::connect().await?;
     let services = (1..=COUNT).map(|port| VirtualService::tcp(([10, 0, 0, 1], port).into()));
@@ -159,7 +159,7 @@ async fn beside_a_large_table() -> Result {
     Ok(())
 }
 
-async fn beside_the_rest_of_a_dropped_listing() -> Result {
+async fn during_the_rest_of_a_dropped_listing() -> Result {
     let (mut sets, set) = with_entries(300_000).await?;
     let mut other = IpSets::connect().await?;
     let mut entries = sets.list(&set).await?;

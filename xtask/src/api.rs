@@ -1,16 +1,17 @@
-//! The crate's public API as a list in the repository, so that no change of it goes unnoticed.
+//! The list of the crate's public API in the repository, so that no change goes unnoticed.
 
 use std::fs;
 
 use crate::shell::{Outcome, cargo_output, cargo_with, root};
 
-/// The list: an item a line, for all features.
+/// The list, with one item in each line, for all features.
 const LIST: &str = "public-api.txt";
 
-/// Where rustdoc writes. A folder of its own, since cargo would build everything anew for the variable below, and again without it.
+/// The folder that rustdoc writes to. It is separate, because the variable below would make cargo rebuild everything, now and in
+/// the next build without it.
 const TARGET: &str = "target/api";
 
-/// Fails if the public API is not what the list says.
+/// Fails if the public API differs from the list.
 pub(crate) fn check() -> Outcome {
     let (old, new) = (read()?, list()?);
     if old == new {
@@ -26,11 +27,11 @@ pub(crate) fn check() -> Outcome {
         eprintln!("{sign} {line}");
     }
     Err(format!(
-        "the public API changed: if that is meant, say so in CHANGELOG.md and run `cargo xtask api`, which writes {LIST} anew"
+        "the public API changed: if this is intended, add it to CHANGELOG.md and run `cargo xtask api`, which updates {LIST}"
     ))
 }
 
-/// Writes the list anew.
+/// Updates the list.
 pub(crate) fn write() -> Outcome {
     fs::write(root().join(LIST), list()?).map_err(|error| format!("{LIST}: {error}"))
 }
@@ -39,7 +40,8 @@ fn read() -> Result<String, String> {
     fs::read_to_string(root().join(LIST)).map_err(|error| format!("{LIST}: {error}"))
 }
 
-/// The API as it is. JSON is not a stable output of rustdoc yet, so a stable compiler has to be told to write it.
+/// Returns the current API. The JSON output of rustdoc is not stable yet, so a stable compiler needs a variable
+/// to allow it.
 fn list() -> Result<String, String> {
     cargo_with(
         &[

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: times the crate on real kernels, prints the table, and keeps the figures
+//! `cargo xtask bench`: times the crate on real kernels, prints the tables, and stores the figures
 //! and their plot in benches/.
 
 mod bytes;
@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 
 use crate::shell::{self, Outcome, root};
 
-/// Where the figures and the plot are kept.
+/// The files of the figures and the plot.
 const FIGURES: &str = "benches/figures.json";
 const PLOT: &str = "benches/figures.svg";
 
-/// The jobs run on two kernels: IPVS where the lab finds it; ipset's on the running kernel, which
-/// the others can't be compared with when it is another one.
+/// The jobs run in two parts. Those of IPVS run on a kernel that the lab finds, and those of ipset
+/// on the running kernel. If the kernels differ, the parts cannot be compared.
 const RUNS: [&str; 2] = ["ipvs", "ipset"];
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     }
 }
 
-/// Runs everything.
+/// Runs all benchmarks.
 fn measure(quick: bool) -> Result<Value, String> {
     let mut documents = Vec::new();
     for part in RUNS {
@@ -49,7 +49,7 @@ fn measure(quick: bool) -> Result<Value, String> {
     Ok(json!({ "kernel": documents, "bytes": groups }))
 }
 
-/// Prints the tables; gives the plot.
+/// Prints the tables and returns the plot.
 fn show(all: &Value) -> Result<String, String> {
     let figures = Figures::read(list(all, "kernel")?)?;
     let groups = bytes::read(list(all, "bytes")?)?;
@@ -61,15 +61,16 @@ fn write(path: &str, text: &str) -> Outcome {
     fs::write(root().join(path), text).map_err(|error| format!("{path}: {error}"))
 }
 
-/// What benches/kernel wrote.
+/// Runs benches/kernel and returns its document.
 fn times(part: &str, quick: bool) -> Result<Value, String> {
     let mut arguments = vec!["bench", "--bench", "kernel", "--", part];
     arguments.extend(quick.then_some("quick"));
     let text = shell::cargo_output(&arguments)?;
-    serde_json::from_str(&text).map_err(|error| format!("what the benchmark wrote: {error}"))
+    serde_json::from_str(&text)
+        .map_err(|error| format!("cannot parse the output of the benchmark: {error}"))
 }
 
-/// The figures of all jobs, in the order in which they ran.
+/// The figures of all jobs in the order in which they ran.
 pub(super) struct Figures {
     pub(super) jobs: Vec<Job>,
 }
@@ -85,8 +86,9 @@ pub(super) struct Job {
 
 pub(super) struct Contender {
     pub(super) name: String,
-    /// The median over the runs: of processor time, which others on the machine disturb least,
-    /// but in User Mode Linux, which counts it in ticks of 10 ms, of time.
+    /// The median over the runs. It is processor time, which other programs disturb least, except
+    /// in User Mode Linux, where it is elapsed time, because processor time has a resolution of 10
+    /// ms there.
     pub(super) seconds: f64,
     /// The median over the runs, in KiB.
     pub(super) peak: f64,
@@ -105,7 +107,9 @@ impl Figures {
     fn read(documents: &[Value]) -> Result<Self, String> {
         let mut jobs = Vec::new();
         for document in documents {
-            let list = document.as_array().ok_or("the benchmark wrote no list")?;
+            let list = document
+                .as_array()
+                .ok_or("the output of the benchmark is not a list")?;
             for job in list {
                 jobs.push(Job::read(job)?);
             }

@@ -1,4 +1,4 @@
-//! What has to hold before a change lands.
+//! The checks before a change is merged.
 
 use crate::shell::{Outcome, cargo, cargo_with, is_installed, root};
 use crate::{api, setup};
@@ -10,7 +10,7 @@ pub(crate) fn tests(arguments: &[String]) -> Outcome {
     cargo(&command)
 }
 
-/// Everything that continuous integration runs, the quick checks first.
+/// Runs everything that continuous integration runs, the quick checks first.
 pub(crate) fn all() -> Outcome {
     cargo(&["fmt", "--all", "--check"])?;
     let deny_warnings = ["--", "--deny", "warnings"];
@@ -40,7 +40,7 @@ pub(crate) fn all() -> Outcome {
     tests(&[])
 }
 
-/// The crate's features, and none of them, which is the empty name.
+/// Returns the crate's features, and an empty name for no features.
 fn features() -> Result<Vec<String>, String> {
     let manifest = root().join("Cargo.toml");
     let text = std::fs::read_to_string(&manifest)

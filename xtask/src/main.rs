@@ -13,14 +13,14 @@ use shell::Outcome;
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  setup           install what the tests and examples run on (as root; else say what to run)
-  hairpin [ARG…]  set up, and run the example `hairpin` with the arguments
-  test [ARG…]     set up, and run every test and doc test; arguments go to `cargo test`
-  bench           time the crate beside the kernel's own time and the tools: tables, and a plot in benches/
-  bench quick     the same for small sizes, in four minutes; nothing is kept
-  bench again     the tables and the plot of the figures that were kept
-  api             write the list of the public API, public-api.txt, anew
-  ci              what continuous integration runs: format, lints, features, docs, public API, licences, tests
+  setup           install what tests and examples need (as root; otherwise print the command)
+  hairpin [ARG…]  set up, then run the example `hairpin` with the arguments
+  test [ARG…]     set up, then run every test and doc test; the arguments go to `cargo test`
+  bench           compare the crate with the kernel's own time and the tools; print tables, and draw a plot in benches/
+  bench quick     the same for small sizes, in four minutes; stores nothing
+  bench again     print the tables and draw the plot of the stored figures
+  api             update public-api.txt, the list of the public API
+  ci              run what continuous integration runs: format, lints, features, docs, public API, licences, tests
 ";
 
 fn main() -> ExitCode {

@@ -1,10 +1,10 @@
-//! Installs what tests and examples run on.
+//! Installs what tests and examples need.
 
 use std::path::Path;
 
 use crate::shell::{self, Outcome, is_installed};
 
-/// A Debian package and how to see that it is there.
+/// A Debian package, and a check whether it is installed.
 struct Package {
     name: &'static str,
     is_there: fn() -> bool,
@@ -14,7 +14,7 @@ const PACKAGES: [Package; 6] = [
     Package {
         name: "user-mode-linux",
         is_there: || {
-            // Another kernel may be named instead; the lab says if that one is not usable.
+            // If the variable names another kernel, the lab reports whether it is usable.
             std::env::var_os("IPVSET_UML").is_some()
                 || is_installed("linux.uml") && Path::new("/usr/lib/uml/modules").is_dir()
         },
@@ -41,14 +41,14 @@ const PACKAGES: [Package; 6] = [
     },
 ];
 
-/// Installs the packages that are missing, if this is root, and else says how.
+/// Installs the missing packages as root. For other users, fails with the command to run.
 fn install(missing: &[&str]) -> Outcome {
     let mut arguments = vec!["install", "--yes", "--no-install-recommends"];
     arguments.extend(missing);
     let by_hand = format!("apt-get update && apt-get {}", arguments.join(" "));
     if !is_installed("apt-get") {
         return Err(format!(
-            "these are missing, by the names of their Debian packages: {}",
+            "these Debian packages, or their equivalents, are missing: {}",
             missing.join(", ")
         ));
     }
@@ -63,7 +63,7 @@ fn install(missing: &[&str]) -> Outcome {
     shell::run("apt-get", "apt-get", &arguments, &quiet)
 }
 
-/// Makes sure that everything is there.
+/// Installs everything that is missing.
 pub(crate) fn run() -> Outcome {
     let missing = missing();
     if missing.is_empty() {
@@ -72,7 +72,10 @@ pub(crate) fn run() -> Outcome {
     install(&missing)?;
     match self::missing() {
         still if still.is_empty() => Ok(()),
-        still => Err(format!("installed, and yet missing: {}", still.join(", "))),
+        still => Err(format!(
+            "still missing after the installation: {}",
+            still.join(", ")
+        )),
     }
 }
 

@@ -1,9 +1,9 @@
-//! Running other programs, each announced by the line that one would type.
+//! Runs other programs, and prints the command line of each.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Success, or what to tell.
+/// The result of a command. The error is a message for the user.
 pub(crate) type Outcome = Result<(), String>;
 
 /// The workspace's root folder.
@@ -17,12 +17,12 @@ pub(crate) fn cargo(arguments: &[&str]) -> Outcome {
     cargo_with(arguments, &[])
 }
 
-/// Runs cargo with environment variables of its own.
+/// Runs cargo with additional environment variables.
 pub(crate) fn cargo_with(arguments: &[&str], environment: &[(&str, &str)]) -> Outcome {
     run("cargo", &cargo_path(), arguments, environment)
 }
 
-/// Runs cargo and gives what it, or the program that it runs, writes to standard output.
+/// Runs cargo and returns the standard output of cargo and the program that it runs.
 pub(crate) fn cargo_output(arguments: &[&str]) -> Result<String, String> {
     let line = format!("cargo {}", arguments.join(" "));
     eprintln!("$ {line}");
@@ -42,7 +42,7 @@ fn cargo_path() -> String {
     std::env::var("CARGO").unwrap_or_else(|_| "cargo".into())
 }
 
-/// Runs a program; a status other than 0 is an error.
+/// Runs a program. Fails if its exit status is not 0.
 pub(crate) fn run(
     name: &str,
     program: &str,
@@ -71,7 +71,7 @@ pub(crate) fn run(
     }
 }
 
-/// Whether a program is there: in the search path, or where the system keeps those of root.
+/// Whether a program is installed, in the search path or in the system's folders for root.
 pub(crate) fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)

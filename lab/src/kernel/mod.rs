@@ -88,7 +88,9 @@ fn enter(needs: &Needs) -> Result<Entered> {
     }
     let unsuitable = match only.as_str() {
         "uml" => "IPVSET_KERNEL=uml rules it out".to_owned(),
-        _ if needs.wants_guest() => "it is not to be changed".to_owned(),
+        _ if needs.wants_guest() => {
+            "the program changes the kernel, so it needs a guest".to_owned()
+        }
         _ => match running::enter(needs)? {
             running::Attempt::Entered(entered) => return Ok(entered),
             running::Attempt::Unsuitable(why) => why,

@@ -188,7 +188,7 @@ fn ipvs() -> io::Result<()> {
     let reply =
         NetlinkMessage::<GenlMessage<GenlCtrl>>::deserialize(&reply).map_err(io::Error::other)?;
     let NetlinkPayload::InnerMessage(reply) = reply.payload else {
-        return Err(io::Error::other("the reply to GETFAMILY is no family"));
+        return Err(io::Error::other("the reply to GETFAMILY is not a family"));
     };
     let family = reply
         .payload

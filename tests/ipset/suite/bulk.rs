@@ -1,4 +1,4 @@
-//! Many entries at once: what was applied and what was not is always known.
+//! Changes of many entries at once, and what was applied after a failure.
 
 use ipvset::{FailedChange, OnFailure};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -18,18 +18,18 @@ pub(crate) fn tests() -> Vec<Test> {
         Needs::COMMON_SETS;
         a_million_entries_with_a_thousand_duplicates,
         every_entry_a_duplicate,
-        the_first_refusal_ends_it,
-        duplicates_are_fine_if_one_says_so,
-        what_the_type_does_not_take_is_a_failure_of_its_own,
-        what_the_kernel_cannot_make_out_is_found,
-        a_full_set_says_from_which_entry_on,
-        a_full_network_is_no_full_set,
+        stops_at_the_first_refusal,
+        put_all_accepts_duplicates,
+        an_entry_that_does_not_fit_the_type_fails_alone,
+        entries_refused_without_a_line_number_are_found,
+        a_full_set_reports_the_first_untried_entry,
+        a_full_network_is_not_a_full_set,
         a_set_removed_midway,
         lost_replies_are_in_doubt,
-        which_of_many_are_in_the_set,
-        what_cannot_be_tested_ends_the_testing_of_many,
-        the_first_of_many_errors_counts,
-        removing_what_is_not_there,
+        test_all_reports_each_entry,
+        test_all_stops_at_an_error,
+        the_first_of_many_errors_is_returned,
+        removing_missing_entries,
         untyped_entries_with_options,
         a_range_of_65536_ports_and_no_entries,
         replaced_at_once,
@@ -56,7 +56,8 @@ fn a_million_entries_with_a_thousand_duplicates() -> Result {
         .maxelem(2 * COUNT);
     sets.create(&set)?;
     let entry = |number: u32| (address(number), tcp(8080), address(number / 3));
-    // Strewn: the first right at the start, two in a row, the last at the very end.
+    // The duplicates are spread: the first is near the start, two are adjacent, the last is at the
+    // end.
     let duplicate = |number: u32| (number % 1000 == 999).then_some(number / 2000 * 1000);
     let entries = (0..COUNT).map(|number| entry(duplicate(number).unwrap_or(number)));
     let outcome = sets.add_all(&set, entries, OnFailure::Continue);
@@ -92,14 +93,14 @@ fn every_entry_a_duplicate() -> Result {
     Ok(())
 }
 
-fn the_first_refusal_ends_it() -> Result {
+fn stops_at_the_first_refusal() -> Result {
     let mut sets = IpSets::connect()?;
     let set = set::<HashIp>(&mut sets)?;
     sets.add(&set, address(2500))?;
     let outcome = sets.add_all(&set, (0..5000).map(address), OnFailure::Stop);
     same("added", outcome.applied(), 2500);
     same("failures", outcome.failures().len(), 1);
-    same("position", outcome.failures()[0].index, 2500);
+    same("index", outcome.failures()[0].index, 2500);
     same("untried", outcome.untried_from(), Some(2501));
     let error = outcome.into_result().unwrap_err();
     assert!(error.is_already_exists(), "{error}");
@@ -107,7 +108,7 @@ fn the_first_refusal_ends_it() -> Result {
     Ok(())
 }
 
-fn duplicates_are_fine_if_one_says_so() -> Result {
+fn put_all_accepts_duplicates() -> Result {
     let mut sets = IpSets::connect()?;
     let set = IpSet::<HashIp>::new("bulk")?.comments();
     sets.create(&set)?;
@@ -124,7 +125,7 @@ fn duplicates_are_fine_if_one_says_so() -> Result {
     Ok(())
 }
 
-fn what_the_type_does_not_take_is_a_failure_of_its_own() -> Result {
+fn an_entry_that_does_not_fit_the_type_fails_alone() -> Result {
     let mut sets = IpSets::connect()?;
     let set = set::<HashIp>(&mut sets)?;
     sets.add(&set, address(7))?;
@@ -138,25 +139,21 @@ fn what_the_type_does_not_take_is_a_failure_of_its_own() -> Result {
     let outcome = sets.add_all(&set, entries(), how);
     let failures = outcome.failures();
     same("failures", failures.len(), 2);
-    same(
-        "position",
-        (failures[0].index, failures[1].index),
-        (7, 1500),
-    );
+    same("indices", (failures[0].index, failures[1].index), (7, 1500));
     same("kind", failures[1].error.kind(), ErrorKind::InvalidInput);
     same("entry", failures[1].input.to_string(), "::1".into());
     same("added", outcome.applied(), 2998);
     sets.flush(&set)?;
     let outcome = sets.add_all(&set, entries(), OnFailure::Stop);
     same("added", outcome.applied(), 1500);
-    same("position", outcome.failures()[0].index, 1500);
+    same("index", outcome.failures()[0].index, 1500);
     same("untried", outcome.untried_from(), Some(1501));
     Ok(())
 }
 
-/// The kernel gives no line number for an entry that it cannot make out: here an exception, where
-/// the program takes a hash:ip for a hash:net.
-fn what_the_kernel_cannot_make_out_is_found() -> Result {
+/// The kernel reports no line number for an entry that it cannot parse, such as an exception in a
+/// hash:ip that is described as a hash:net.
+fn entries_refused_without_a_line_number_are_found() -> Result {
     const COUNT: u32 = 5000;
     let mut sets = IpSets::connect()?;
     let there = set::<HashIp>(&mut sets)?;
@@ -192,14 +189,15 @@ fn what_the_kernel_cannot_make_out_is_found() -> Result {
         same("entries", left, if remove { 0 } else { 4995 });
     }
 
-    // The first ends it: what stands before it is added, what stands behind it is not.
+    // The first failure stops it. Entries before the failure are added, and entries after it are
+    // not.
     let outcome = sets.add_all(&wrong, entries().skip(2), OnFailure::Stop);
     same("added", outcome.applied(), 698);
     same("untried", outcome.untried_from(), Some(699));
     same("in doubt", outcome.in_doubt().count(), 0);
     same("entries", listed(&mut sets, &there)?.len(), 698);
 
-    // What is there already is refused as ever, before and behind.
+    // Existing entries are still refused, before and after the failures.
     let outcome = sets.add_all(&wrong, entries().skip(600), going_on);
     let known = |failed: &&FailedChange<Entry<HashNet>>| failed.error.is_already_exists();
     same(
@@ -212,7 +210,7 @@ fn what_the_kernel_cannot_make_out_is_found() -> Result {
     Ok(())
 }
 
-fn a_full_set_says_from_which_entry_on() -> Result {
+fn a_full_set_reports_the_first_untried_entry() -> Result {
     let mut sets = IpSets::connect()?;
     let set = IpSet::<HashIp>::new("bulk")?.maxelem(2345);
     sets.create(&set)?;
@@ -229,9 +227,9 @@ fn a_full_set_says_from_which_entry_on() -> Result {
     Ok(())
 }
 
-/// The kernel keeps at most 64 interfaces of one network, and says of the next one what it says
+/// The kernel keeps at most 64 interfaces of one network, and refuses the next one with the error
 /// of a full set.
-fn a_full_network_is_no_full_set() -> Result {
+fn a_full_network_is_not_a_full_set() -> Result {
     let mut sets = IpSets::connect()?;
     let set = set::<HashNetIface>(&mut sets)?;
     let of_one = (0..65).map(|number| (0, number));
@@ -280,15 +278,14 @@ fn a_set_removed_midway() -> Result {
     Ok(())
 }
 
-/// Another program fills the handle's receive buffer, so that the kernel has no room to answer.
-fn which_of_many_are_in_the_set() -> Result {
+fn test_all_reports_each_entry() -> Result {
     const COUNT: u32 = 100_000;
     let mut sets = IpSets::connect()?;
     let set = IpSet::<HashIpPort>::new("bulk")?
         .hashsize(COUNT)
         .maxelem(COUNT);
     sets.create(&set)?;
-    // Strewn, and long runs of one answer: those that are in the set, and those that are not.
+    // Single entries and long runs of entries that are in the set or are not.
     let is_in = |number: u32| match number {
         0..20_000 => number % 7 == 0,
         20_000..50_000 => true,
@@ -310,12 +307,12 @@ fn which_of_many_are_in_the_set() -> Result {
         vec![],
     );
     same("one", sets.test_all(&set, [entry(0)])?, vec![true]);
-    // The next request has its own answer.
+    // The next request gets its own answer.
     assert!(!sets.test(&set, entry(1))?);
     Ok(())
 }
 
-fn what_cannot_be_tested_ends_the_testing_of_many() -> Result {
+fn test_all_stops_at_an_error() -> Result {
     let mut sets = IpSets::connect()?;
     let set = set::<HashIp>(&mut sets)?;
     sets.add(&set, address(1))?;
@@ -332,8 +329,8 @@ fn what_cannot_be_tested_ends_the_testing_of_many() -> Result {
     Ok(())
 }
 
-/// The kernel refuses an entry that stands before one that this crate refuses.
-fn the_first_of_many_errors_counts() -> Result {
+/// The kernel refuses an entry before one that the crate refuses.
+fn the_first_of_many_errors_is_returned() -> Result {
     let mut sets = IpSets::connect()?;
     let missing = IpSet::<HashIp>::new("missing")?;
     let range = Addresses::from(Ipv4Range::new(address(1), address(2)));
@@ -341,7 +338,7 @@ fn the_first_of_many_errors_counts() -> Result {
     let error = sets.test_all(&missing, entries).unwrap_err();
     assert!(error.is_not_found(), "{error}");
     for how in [OnFailure::Stop, OnFailure::Continue] {
-        // To add a range is fine; two addresses of the other family are not.
+        // A range can be added. An address of the other family cannot.
         let other = Addresses::from(Ipv6Addr::LOCALHOST);
         let entries = [entries[0], other];
         let outcome = sets.add_all(&missing, entries, how);
@@ -351,6 +348,7 @@ fn the_first_of_many_errors_counts() -> Result {
     Ok(())
 }
 
+/// Another program fills the receive buffer of the handle, so that the kernel cannot answer.
 fn lost_replies_are_in_doubt() -> Result {
     let mut sets = IpSets::connect()?;
     let set = set::<HashIp>(&mut sets)?;
@@ -382,9 +380,9 @@ fn lost_replies_are_in_doubt() -> Result {
     let entries: Vec<_> = (0..100).map(|it| address(it).into()).collect();
     assert!(doubted.eq(entries.iter().enumerate()), "in doubt");
     same("untried", outcome.untried_from(), Some(100));
-    let stopped = outcome.stopped().expect("what ended it");
+    let stopped = outcome.stopped().expect("the error that stopped it");
     assert!(stopped.is_replies_lost(), "{stopped}");
-    // It is told, and over: the next answer comes.
+    // The error is reported once. The next request gets its answer.
     same("entries", listed(&mut sets, &set)?.len(), 100);
 
     fill()?;
@@ -392,7 +390,7 @@ fn lost_replies_are_in_doubt() -> Result {
     assert!(error.is_replies_lost(), "{error}");
     assert!(sets.test(&set, address(100))?);
     fill()?;
-    // Neither is in the set, and neither may be said to be.
+    // Neither is in the set, and neither may be reported as such.
     let error = sets
         .test_all(&set, [address(200), address(201)])
         .unwrap_err();
@@ -404,7 +402,7 @@ fn lost_replies_are_in_doubt() -> Result {
     Ok(())
 }
 
-fn removing_what_is_not_there() -> Result {
+fn removing_missing_entries() -> Result {
     let mut sets = IpSets::connect()?;
     let set = set::<HashIp>(&mut sets)?;
     sets.add_all(&set, (0..2000).map(address), OnFailure::Stop)

@@ -1,4 +1,4 @@
-//! Every type and family: what the crate writes is what the tool reads, and the other way round.
+//! Every type and family: the tool reads what the crate writes, and the other way round.
 
 use ipvset::OnFailure;
 use ipvset::ipset::elements::{
@@ -19,16 +19,16 @@ use super::common::{
 };
 use super::{Test, needs};
 
-/// An entry, typed and untyped, and as the tool writes it.
+/// An entry, typed, untyped, and in the tool's syntax.
 struct Sample<T: SetType> {
     typed: Entry<T>,
     untyped: AnyEntry,
     text: &'static str,
 }
 
-/// A type and family, with entries that have no element in common where that makes a difference.
+/// A type and family with entries. Where it matters, they have no element in common.
 struct Case<T: SetType> {
-    /// With what has to be given: family or range.
+    /// The set, with the required options: family or range.
     set: IpSet<T>,
     samples: Vec<Sample<T>>,
 }
@@ -446,12 +446,12 @@ pub(crate) fn tests() -> Vec<Test> {
     tests
 }
 
-/// Makes an entry with other options of the same one.
+/// Changes the options of an entry.
 trait With: Sized {
     fn with(&self, variant: &Variant) -> Self;
 }
 
-/// Options of an entry: a name, and what sets them.
+/// Options of an entry: a name, and a function that sets them.
 struct Variant {
     name: &'static str,
     set: fn(&mut ipvset::ipset::EntryOptions),
@@ -465,7 +465,7 @@ impl<T: SetType> With for Entry<T> {
     }
 }
 
-/// What an entry can have beside its value, each alone and all together.
+/// Every option of an entry, each alone and all together.
 const VARIANTS: &[Variant] = &[
     Variant {
         name: "nothing",
@@ -534,7 +534,7 @@ const VARIANTS: &[Variant] = &[
     },
 ];
 
-/// A set that keeps all that entries can have.
+/// Returns a set with all extensions.
 fn keeping_everything<T: SetType>(set: &IpSet<T>) -> IpSet<T> {
     set.clone()
         .timeout(Duration::from_secs(5000))
@@ -556,7 +556,7 @@ fn written_by_the_crate<T: SetType + Default>(case: Case<T>) -> Outcome {
     let before = sets.names()?.len();
     written_plainly(&mut sets, &case)?;
 
-    // A set for each variant, so that one run of the tool reads them all.
+    // Each variant has its own set, so that one run of the tool reads them all.
     let mut written = Vec::new();
     for variant in VARIANTS {
         let set = keeping_everything(&case.set).with_name(variant.name)?;
@@ -614,7 +614,7 @@ fn written_plainly<T: SetType + Default>(sets: &mut IpSets, case: &Case<T>) -> O
     Ok(())
 }
 
-/// All samples in a single call, each way.
+/// Adds all samples in a single call, in each way.
 fn at_once<T: SetType + Default>(sets: &mut IpSets, case: &Case<T>) -> Outcome {
     let Case { set, samples } = case;
     let typed = || samples.iter().map(|it| it.typed.clone());
@@ -649,7 +649,7 @@ fn at_once<T: SetType + Default>(sets: &mut IpSets, case: &Case<T>) -> Outcome {
     Ok(())
 }
 
-/// Adds all samples with some options, half of them untyped.
+/// Adds all samples with these options, half of them untyped.
 fn write<T: SetType + Default>(
     sets: &mut IpSets,
     set: &IpSet<T>,
@@ -667,7 +667,7 @@ fn write<T: SetType + Default>(
     Ok(())
 }
 
-/// What the tool is to print of them.
+/// Returns the expected output of the tool.
 fn expected_lines<T: SetType>(
     set: &IpSet<T>,
     samples: &[Sample<T>],
@@ -683,7 +683,7 @@ fn expected_lines<T: SetType>(
     lines
 }
 
-/// What the crate is to list of them, typed and untyped.
+/// Checks the crate's listing, typed and untyped.
 fn check_listing<T: SetType>(
     sets: &mut IpSets,
     set: &IpSet<T>,
@@ -751,8 +751,8 @@ fn remove<T: SetType>(
     let there = kept(sample.typed.with(variant), set.options());
     let open = set.type_name() == "bitmap:ip,mac" && !sample.text.contains(',');
     if open && there.options().timeout != Some(Duration::from_secs(0)) {
-        // While the MAC address is open, the kernel takes the timeout for one that is over: it
-        // removes the entry and says that it was not there.
+        // Without a MAC address, the kernel treats the timeout as expired: it removes the entry and
+        // reports that it did not exist.
         assert!(removed.is_err_and(|error| error.is_not_found()));
     } else {
         removed?;
@@ -760,7 +760,7 @@ fn remove<T: SetType>(
     Ok(())
 }
 
-/// How many entries of a set a listing of all sets has.
+/// Returns the number of entries of a set in a listing of all sets.
 fn among_all(sets: &mut IpSets, name: &str) -> Outcome<usize> {
     let mut count = 0;
     let mut here = false;

@@ -1,4 +1,4 @@
-//! What the tests have in common: reading what the real tool says, and saying what it should.
+//! Helpers of the tests: they parse the output of the real tool, and compute the expected output.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -13,7 +13,7 @@ use ipvset::ipset::text::{self, Reader, Writer};
 use ipvset::ipset::types::SetType;
 use ipvset::ipset::{CreateOptions, Entry, EntryOptions, IpSet, IpSets, SetOrEntry};
 
-/// The tests of a module, each behind what it needs, or all behind what they all need.
+/// Lists the tests of a module after the set types that they need, for each test or for all.
 macro_rules! tests {
     ($types:expr; $($test:ident),+ $(,)?) => {
         tests![$($types => $test),+]
@@ -28,7 +28,7 @@ macro_rules! tests {
 }
 pub(crate) use tests;
 
-/// A path without the names of the binary and of the suite.
+/// Returns a path without the names of the binary and of the suite.
 pub(crate) fn inside(path: &'static str) -> &'static str {
     path.split_once("::suite::").map_or(path, |(_, rest)| rest)
 }
@@ -57,7 +57,7 @@ pub(crate) fn mac(text: &str) -> MacAddress {
     text.parse().unwrap()
 }
 
-/// A set of the name `s` with the kernel's defaults.
+/// Returns a set with the name `s` and the kernel's defaults.
 pub(crate) fn set<T: SetType + Default>() -> IpSet<T> {
     IpSet::new("s").unwrap()
 }
@@ -69,13 +69,13 @@ pub(crate) fn created<T: SetType>(set: IpSet<T>) -> Outcome<(IpSets, IpSet<T>)> 
     Ok((sets, set))
 }
 
-/// What a test gives.
+/// The result of a test.
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
-/// A part of a line of `ipset save`: what stands first, and the options by name.
+/// The arguments of a line of `ipset save`: the first word, and the options by name.
 pub(crate) type Line = (String, BTreeMap<String, String>);
 
-/// Asserts that two things are the same; for those that take several lines to show.
+/// Asserts that two values are equal, and prints both on several lines if not.
 #[track_caller]
 pub(crate) fn same<T: PartialEq + Debug>(what: &str, found: T, expected: T) {
     assert!(
@@ -94,7 +94,7 @@ pub(crate) fn restore(text: &str) -> lab::Result<()> {
     lab::tool_with_input("ipset", ["restore"], text).map(drop)
 }
 
-/// Splits at spaces, but not inside double quotes, which it takes away.
+/// Splits at spaces outside double quotes, and removes the quotes.
 fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut quoted = false;
@@ -111,12 +111,12 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// Options that have no value.
+/// The options without a value.
 const FLAGS: [&str; 6] = [
     "counters", "comment", "skbinfo", "forceadd", "nomatch", "wildcard",
 ];
 
-/// Reads options; `creating` says that `comment` has no value.
+/// Parses options. If `creating` is true, `comment` has no value.
 fn options(words: &[String], creating: bool) -> BTreeMap<String, String> {
     let mut options = BTreeMap::new();
     let mut words = words.iter();
@@ -133,28 +133,28 @@ fn options(words: &[String], creating: bool) -> BTreeMap<String, String> {
     options
 }
 
-/// The timeouts of these tests are whole thousands of seconds, so that what is left of one after
-/// a moment tells what it was.
+/// Rounds a timeout up to whole thousands of seconds. The tests use only such timeouts, so that the
+/// original is known from the time that is left.
 pub(crate) fn rounded(timeout: Duration) -> Duration {
     Duration::from_secs(timeout.as_secs().div_ceil(1000) * 1000)
 }
 
-/// An entry in the tool's syntax, without the set's name.
+/// Parses an entry in the tool's syntax, without the set's name.
 pub(crate) fn entry_line(text: &str) -> Line {
     let words = words(text);
     (words[0].clone(), options(&words[1..], false))
 }
 
-/// A set in the tool's syntax from its type on.
+/// Parses a set in the tool's syntax, starting at its type.
 pub(crate) fn create_line(text: &str) -> Line {
     let words = words(text);
     (words[0].clone(), options(&words[1..], true))
 }
 
-/// How sets were created, and their entries in the kernel's order, by name.
+/// The sets and their entries in the kernel's order, by name.
 pub(crate) type Saved = BTreeMap<String, (Line, Vec<Line>)>;
 
-/// What the tool's `ipset save` says of each set. The crate has to read and write it as it is.
+/// Parses the output of `ipset save`. The crate must read it and write it back unchanged.
 pub(crate) fn saved_all() -> lab::Result<Saved> {
     let text = ipset(["save"])?;
     let mut writer = Writer::new(Vec::new());
@@ -173,7 +173,7 @@ pub(crate) fn saved_all() -> lab::Result<Saved> {
     Ok(read(&text))
 }
 
-/// The same, listed and written by the crate.
+/// Returns the same sets, as listed and written by the crate.
 pub(crate) fn saved_by_the_crate(sets: &mut IpSets) -> ipvset::Result<Saved> {
     let mut writer = Writer::new(Vec::new());
     let mut name = None;
@@ -206,20 +206,20 @@ fn read(text: &str) -> Saved {
     sets
 }
 
-/// The same of one set.
+/// Returns the same for one set.
 pub(crate) fn saved(name: &str) -> lab::Result<(Line, Vec<Line>)> {
     let mut sets = saved_all()?;
     Ok(sets.remove(name).unwrap_or_default())
 }
 
-/// The entries that the tool sees, in an order that does not depend on the kernel.
+/// Returns the entries that the tool lists, in an order that does not depend on the kernel.
 pub(crate) fn saved_entries(name: &str) -> lab::Result<Vec<Line>> {
     let (_, mut entries) = saved(name)?;
     entries.sort();
     Ok(entries)
 }
 
-/// The entries that the crate sees, in an order that does not depend on the kernel.
+/// Returns the entries that the crate lists, in an order that does not depend on the kernel.
 pub(crate) fn listed<T: SetType>(
     sets: &mut IpSets,
     set: &IpSet<T>,
@@ -229,7 +229,7 @@ pub(crate) fn listed<T: SetType>(
     Ok(entries)
 }
 
-/// The entries that the crate sees, in the kernel's order.
+/// Returns the entries that the crate lists, in the kernel's order.
 pub(crate) fn listed_in_order<T: SetType>(
     sets: &mut IpSets,
     set: &IpSet<T>,
@@ -243,7 +243,7 @@ pub(crate) fn listed_in_order<T: SetType>(
     Ok(entries)
 }
 
-/// The values that the crate sees, in the tool's syntax without options and ordered as text.
+/// Returns the values that the crate lists, in the tool's syntax without options, sorted as text.
 pub(crate) fn values<T: SetType>(sets: &mut IpSets, set: &IpSet<T>) -> ipvset::Result<Vec<String>> {
     let mut values = Vec::new();
     for entry in sets.list(set)? {
@@ -254,12 +254,12 @@ pub(crate) fn values<T: SetType>(sets: &mut IpSets, set: &IpSet<T>) -> ipvset::R
     Ok(values)
 }
 
-/// Orders entries by their text.
+/// Sorts entries by their text.
 pub(crate) fn sort<T: SetType>(entries: &mut [Entry<T>]) {
     entries.sort_by_cached_key(|entry| format!("{entry:?} {:?}", entry.value()));
 }
 
-/// An entry as the kernel keeps it in a set: what was not given has its default.
+/// Returns the entry as the kernel stores it, with defaults for missing options.
 pub(crate) fn kept<T: SetType>(mut entry: Entry<T>, set: &CreateOptions) -> Entry<T> {
     let options = entry.options_mut();
     options.timeout = options.timeout.or(set.timeout);
@@ -270,7 +270,7 @@ pub(crate) fn kept<T: SetType>(mut entry: Entry<T>, set: &CreateOptions) -> Entr
     entry
 }
 
-/// The options of an entry in the tool's syntax.
+/// Formats the options of an entry in the tool's syntax.
 pub(crate) fn entry_options(options: &EntryOptions) -> String {
     let mut text = String::new();
     let mut add = |word: String| text = format!("{text} {word}");
@@ -304,7 +304,7 @@ pub(crate) fn entry_options(options: &EntryOptions) -> String {
     text
 }
 
-/// How a set is created, in the tool's syntax from its type on.
+/// Formats a set in the tool's syntax, starting at its type.
 pub(crate) fn create_text<T: SetType>(set: &IpSet<T>) -> String {
     let options = set.options();
     let mut text = set.type_name().to_owned();
@@ -354,12 +354,12 @@ pub(crate) fn create_text<T: SetType>(set: &IpSet<T>) -> String {
     text
 }
 
-/// Whether the tool takes and prints a family for a type of set.
+/// Whether the tool accepts and prints a family for a set type.
 pub(crate) fn has_family(type_name: &str) -> bool {
     type_name.starts_with("hash:") && type_name != "hash:mac"
 }
 
-/// Whether the running kernel is this one or a later one.
+/// Whether the running kernel has this version or a later one.
 pub(crate) fn kernel_is_at_least(major: u32, minor: u32) -> bool {
     let release = lab::sysctl::read("kernel.osrelease").unwrap();
     let mut numbers = release.split(|letter: char| !letter.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! Sets that are described with another type or family than they have.
+//! Sets whose description has another type or family than the set in the kernel.
 
 use ipvset::OnFailure;
 use ipvset::ipset::IpSet;
@@ -12,7 +12,7 @@ pub(crate) fn tests() -> Vec<Test> {
     tests![&["hash:ip"]; a_set_that_is_described_wrongly]
 }
 
-/// A set of another family or type than it is described: what is said of it is true, or an error.
+/// Each answer about a set that is described with another family or type is true, or an error.
 fn a_set_that_is_described_wrongly() -> Outcome {
     let (mut sets, six) = created(set::<HashIp>().inet6())?;
     sets.add(&six, v6("2001:db8::1"))?;
@@ -60,7 +60,7 @@ fn a_set_that_is_described_wrongly() -> Outcome {
         let why = "the set is described as hash:ip,port, but is hash:ip;";
         assert!(error.is_invalid_input() && text.contains(why), "{text}");
     }
-    // The kernel's own description.
+    // The description that the kernel returns.
     let there = sets.get::<HashIp>("s")?;
     sets.add(&there, v6("2001:db8::2"))?;
     assert!(sets.test(&there, v6("2001:db8::2"))? && !sets.test(&there, v6("2001:db8::3"))?);

@@ -1,5 +1,5 @@
-//! Every element at every place of an entry, for every type and family: what the type takes the
-//! kernel takes, and everything else is refused before the kernel is asked.
+//! Every element in every part of an entry, for every type and family. The kernel accepts what the
+//! crate accepts, and the crate refuses everything else before it asks the kernel.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -18,20 +18,20 @@ pub(crate) fn tests() -> Vec<Test> {
     of_every_type("elements", every_element)
 }
 
-/// What becomes of an entry.
+/// The expected outcome of an entry.
 #[derive(Debug, PartialEq)]
 enum Verdict {
     Taken,
-    /// By the crate, whatever the kernel would say.
+    /// The crate refuses it, without asking the kernel.
     Refused,
-    /// By the kernel: outside a bitmap's range.
+    /// The kernel refuses it, because it is outside the range of the bitmap.
     Outside,
-    /// By the kernel from Linux 6.2 on: a zero address in hash:ip,port, and a first one in
-    /// hash:net,net of IPv6.
+    /// The kernel refuses it since Linux 6.2, because of a zero address in a hash:ip,port, or as
+    /// the first address in a hash:net,net of IPv6.
     ZeroAddress,
 }
 
-/// One of each kind, and those that some type makes an exception of. All ranges are small.
+/// Returns elements of every kind, including the special cases of some types. All ranges are small.
 fn elements() -> Vec<AnyElement> {
     let v4 = |text: &str| text.parse::<Ipv4Addr>().unwrap();
     let v6 = |text: &str| text.parse::<Ipv6Addr>().unwrap();
@@ -140,13 +140,14 @@ fn value(entry: &[AnyElement]) -> AnyEntry {
 
 fn refused(sets: &mut IpSets, set: &AnySet, entry: &[AnyElement]) -> Outcome {
     let mut errors = vec![("add entry", sets.add(set, value(entry)).err())];
-    // There are tens of thousands of three elements, and they are refused for one of them.
+    // There are tens of thousands of entries with three elements. Each is refused because of one
+    // element.
     if entry.len() < 3 {
         errors.extend([
             ("add entry", set.validate_entry(value(entry)).err()),
             ("add entry", sets.put(set, value(entry)).err()),
         ]);
-        // What others can have added can be removed.
+        // An entry that another program can have added can be removed.
         if !has_icmp_of_other_family(set, entry) {
             errors.extend([
                 ("remove entry", sets.remove(set, value(entry)).err()),
@@ -210,7 +211,7 @@ fn accepted(sets: &mut IpSets, set: &AnySet, entry: &[AnyElement]) -> Outcome {
     Ok(())
 }
 
-/// Whether it stands for several entries of the set, which cannot be tested at once.
+/// Whether the value stands for several entries, which cannot be tested together.
 fn is_several(set: &AnySet, entry: &[AnyElement]) -> bool {
     let parts = set.type_name().split_once(':').unwrap().1.split(',');
     entry
@@ -225,13 +226,13 @@ fn is_several(set: &AnySet, entry: &[AnyElement]) -> bool {
         })
 }
 
-/// What types of set take, said another way than the crate says it.
+/// The elements that set types accept, formulated differently than in the crate.
 struct Rules {
     name: &'static str,
     family: Family,
 }
 
-/// Linux 5.10 adds each address of the network, until the set is full.
+/// Linux 5.10 adds each address of the network until the set is full.
 const ZERO_BESIDE_A_RANGE: &str = "a network of /0 beside a range";
 
 impl Rules {
@@ -290,11 +291,11 @@ impl Rules {
                     Family::Ipv4 => Protocol::ICMPV6,
                     Family::Ipv6 => Protocol::ICMP,
                 };
-                // The kernel stores it, but the tool refuses files that have it.
+                // The kernel stores it, but the tool refuses files that contain it.
                 self.name != "bitmap:port"
                     && ![Protocol::from_number(0), other].contains(&port.protocol())
             }
-            // A bitmap takes the address of zeros.
+            // A bitmap accepts the zero address.
             ("mac", AnyElement::Mac(OptionalMac(Some(mac)))) => {
                 mac.0 != [0; 6] || self.name == "bitmap:ip,mac"
             }
@@ -326,7 +327,7 @@ impl Rules {
         fits && !(self.name == "hash:ip" && first.is_unspecified())
     }
 
-    /// What depends on more than one element.
+    /// Checks the rules about more than one element.
     fn takes_together(&self, entry: &[AnyElement]) -> bool {
         let (first, last) = bounds(&entry[0]);
         match (self.name, entry) {
@@ -348,7 +349,7 @@ impl Rules {
     }
 }
 
-/// The first and the last address of an element.
+/// Returns the first and the last address of an element.
 fn bounds(element: &AnyElement) -> (IpAddr, IpAddr) {
     const NONE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
     match element {

@@ -1,4 +1,4 @@
-//! What a refusal says: its kind, and the operation and the object in its text.
+//! The errors of refused requests: their kind, and the operation and the object in their text.
 
 use ipvset::OnFailure;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -19,27 +19,27 @@ pub(crate) fn tests() -> Vec<Test> {
     tests![
         Needs::COMMON_SETS;
         a_set_that_exists,
-        the_same_set_is_fine_and_another_is_named,
+        create_if_absent_accepts_only_the_same_set,
         an_entry_twice,
-        an_entry_that_is_not_there,
-        an_entry_for_no_set,
-        commands_on_no_set,
-        what_is_missing_is_told,
+        an_entry_that_does_not_exist,
+        an_entry_of_a_missing_set,
+        commands_on_a_missing_set,
+        errors_say_what_is_missing,
         a_set_in_use,
         a_set_being_listed,
         swapping_unlike_sets,
-        renaming_onto_a_set,
+        renaming_to_an_existing_name,
         options_that_the_set_was_created_without,
         a_full_set,
         lists_and_their_members,
         names_and_indices,
-        a_name_that_text_cannot_carry,
+        a_name_that_a_line_cannot_contain,
         no_permission,
         a_handle_that_lost_its_permission,
         a_refusal_of_many_requests_at_once,
-        a_forked_process_does_not_wait_for_ever,
-        types_that_the_kernel_or_the_crate_lacks,
-        what_is_refused_leaves_the_handle_usable,
+        a_forked_process_does_not_wait_forever,
+        types_that_the_kernel_or_the_crate_does_not_know,
+        the_handle_is_usable_after_a_refusal,
     ]
 }
 
@@ -48,7 +48,7 @@ const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 11);
 #[track_caller]
 fn says<T>(result: std::result::Result<T, Error>, kind: ErrorKind, parts: &[&str]) {
     let error = match result {
-        Ok(_) => panic!("no error where {kind:?} was meant"),
+        Ok(_) => panic!("no error instead of {kind:?}"),
         Err(error) => error,
     };
     assert_eq!(error.kind(), kind, "{error}");
@@ -73,14 +73,14 @@ fn a_set_that_exists() -> Result {
     Ok(())
 }
 
-fn the_same_set_is_fine_and_another_is_named() -> Result {
+fn create_if_absent_accepts_only_the_same_set() -> Result {
     let (mut sets, set) = connected::<HashIp>("web")?;
-    assert!(!sets.create_if_absent(&set)?, "it was there");
+    assert!(!sets.create_if_absent(&set)?, "it exists");
     assert!(!sets.create_if_absent(&set.clone().hashsize(4096))?);
     assert!(!sets.create_if_absent(&set.clone().maxelem(65536))?);
     assert!(
         sets.create_if_absent(&set.with_name("other")?)?,
-        "it was not"
+        "it does not exist"
     );
     for (other, difference) in [
         (set.clone().maxelem(7), "maxelem 65536 instead of 7"),
@@ -131,7 +131,7 @@ fn an_entry_twice() -> Result {
     Ok(())
 }
 
-fn an_entry_that_is_not_there() -> Result {
+fn an_entry_that_does_not_exist() -> Result {
     let (mut sets, set) = connected::<HashIp>("web")?;
     let parts = ["remove entry 10.0.0.11 in web", "not in the set"];
     says(sets.remove(&set, SERVER), ErrorKind::NotFound, &parts);
@@ -140,7 +140,7 @@ fn an_entry_that_is_not_there() -> Result {
     Ok(())
 }
 
-fn an_entry_for_no_set() -> Result {
+fn an_entry_of_a_missing_set() -> Result {
     let mut sets = IpSets::connect()?;
     let set = IpSet::<HashIp>::new("none")?;
     let parts = ["add entry 10.0.0.11 in none", "there is no such set"];
@@ -158,7 +158,7 @@ fn an_entry_for_no_set() -> Result {
     Ok(())
 }
 
-fn commands_on_no_set() -> Result {
+fn commands_on_a_missing_set() -> Result {
     let mut sets = IpSets::connect()?;
     let kind = ErrorKind::NotFound;
     says(sets.destroy("none"), kind, &["destroy set none"]);
@@ -186,8 +186,8 @@ fn commands_on_no_set() -> Result {
     Ok(())
 }
 
-/// One at a time and many at once.
-fn what_is_missing_is_told() -> Result {
+/// Tests single requests and many at once.
+fn errors_say_what_is_missing() -> Result {
     let (mut sets, set) = connected::<HashIp>("web")?;
     let none = set.with_name("none")?;
     let is_missing = |what, error: Error| {
@@ -269,7 +269,7 @@ fn a_set_in_use() -> Result {
     Ok(())
 }
 
-/// A listing keeps the set from being destroyed; one that is dropped early does not.
+/// A set cannot be destroyed while it is listed, but can after the listing is dropped early.
 fn a_set_being_listed() -> Result {
     let mut sets = IpSets::connect()?;
     let set = IpSet::<HashIp>::new("big")?.hashsize(16384);
@@ -311,7 +311,7 @@ fn swapping_unlike_sets() -> Result {
     Ok(())
 }
 
-fn renaming_onto_a_set() -> Result {
+fn renaming_to_an_existing_name() -> Result {
     let (mut sets, set) = connected::<HashIp>("one")?;
     sets.create(&set.with_name("two")?)?;
     let parts = ["rename set one to two", "a set of the new name exists"];
@@ -403,14 +403,14 @@ fn names_and_indices() -> Result {
     same("in the list", sets.info("two")?.index, Some(index));
     same("protocol", sets.protocol(), 7);
     let (least, most) = sets.revisions("hash:ip".parse()?)?;
-    // Revision 5 came with Linux 5.11.
+    // Linux 5.11 added revision 5.
     let newest = if kernel_is_at_least(5, 11) { 5 } else { 4 };
     assert!(least == 0 && most >= newest, "{least} to {most}");
     Ok(())
 }
 
-/// A set whose name the text cannot carry is listed, and can be destroyed.
-fn a_name_that_text_cannot_carry() -> Result {
+/// A set whose name a line cannot contain is listed, and can be destroyed.
+fn a_name_that_a_line_cannot_contain() -> Result {
     let mut sets = IpSets::connect()?;
     lab::tool("ipset", ["create", "two words", "hash:ip"])?;
     let names = sets.names()?;
@@ -421,7 +421,7 @@ fn a_name_that_text_cannot_carry() -> Result {
 }
 
 fn no_permission() -> Result {
-    // Of this thread alone, which ends with the test.
+    // Clears the capabilities of this thread, which ends with the test.
     caps::clear(None, caps::CapSet::Effective)?;
     let connected = IpSets::connect();
     assert!(connected.as_ref().is_err_and(Error::is_permission_denied));
@@ -430,7 +430,7 @@ fn no_permission() -> Result {
     Ok(())
 }
 
-/// The kernel looks at who sends, not only at who opened the socket.
+/// The kernel checks the process that sends, not only the one that opened the socket.
 fn a_handle_that_lost_its_permission() -> Result {
     let (mut sets, set) = connected::<HashIp>("web")?;
     sets.add(&set, SERVER)?;
@@ -463,8 +463,8 @@ fn a_handle_that_lost_its_permission() -> Result {
     Ok(())
 }
 
-/// nfnetlink refuses the whole datagram, in the name of its first request, and does not look at
-/// what is behind it.
+/// nfnetlink refuses the whole datagram with an error for its first request, and ignores the
+/// others.
 fn a_refusal_of_many_requests_at_once() -> Result {
     let (mut sets, set) = connected::<HashIp>("web")?;
     sets.add(&set, SERVER)?;
@@ -486,8 +486,8 @@ fn a_refusal_of_many_requests_at_once() -> Result {
     Ok(())
 }
 
-/// Two processes that share a handle take each other's replies: a call may fail, and it ends.
-fn a_forked_process_does_not_wait_for_ever() -> Result {
+/// Two processes that share a handle receive each other's replies. A call may fail, but it returns.
+fn a_forked_process_does_not_wait_forever() -> Result {
     fn tested(sets: &mut IpSets, set: &IpSet<HashIp>) -> std::result::Result<(), Error> {
         for _ in 0..2000 {
             match sets.test(set, SERVER) {
@@ -498,8 +498,8 @@ fn a_forked_process_does_not_wait_for_ever() -> Result {
         Ok(())
     }
     let (mut sets, set) = connected::<HashIp>("web")?;
-    // SAFETY: the child asks the kernel, which takes no lock that another thread may hold, and
-    // ends without running anything else.
+    // SAFETY: the child only makes system calls, which need no lock that another thread may hold,
+    // and then exits.
     let here = match unsafe { fork()? } {
         ForkResult::Child => {
             let status = i32::from(tested(&mut sets, &set).is_err());
@@ -518,8 +518,8 @@ fn a_forked_process_does_not_wait_for_ever() -> Result {
     Ok(here?)
 }
 
-/// Each type is there, or the error says that it is not, and which module would bring it.
-fn types_that_the_kernel_or_the_crate_lacks() -> Result {
+/// Each type is supported, or the error names the missing module.
+fn types_that_the_kernel_or_the_crate_does_not_know() -> Result {
     let mut sets = IpSets::connect()?;
     for kind in AnyType::all() {
         let revisions = sets.revisions(kind);
@@ -549,7 +549,7 @@ fn types_that_the_kernel_or_the_crate_lacks() -> Result {
     Ok(())
 }
 
-fn what_is_refused_leaves_the_handle_usable() -> Result {
+fn the_handle_is_usable_after_a_refusal() -> Result {
     let (mut sets, set) = connected::<HashIp>("web")?;
     for _ in 0..3 {
         assert!(sets.add(&set, Ipv6Addr::LOCALHOST).is_err());

@@ -1,4 +1,4 @@
-//! Masks that came with Linux 6.2: they work, or are refused before the kernel is asked.
+//! The masks of Linux 6.2. They work, or are refused before the kernel is asked.
 
 use std::net::Ipv4Addr;
 
@@ -37,7 +37,8 @@ fn hash_net_net() -> Outcome {
     )
 }
 
-/// `since`: the revision that brought them; `masked`: what the kernel makes of `entry`.
+/// `since` is the first revision that supports them, and `masked` is what the kernel stores for
+/// `entry`.
 fn masks<T>(since: u8, masked: impl Into<Entry<T>>, entry: impl Into<Entry<T>>) -> Outcome
 where
     T: NetmaskType + BitmaskType + Default,
@@ -52,10 +53,7 @@ where
     let entry = entry.into();
     sets.create(&bitmask)?;
     sets.add(&bitmask, entry.clone())?;
-    assert!(
-        sets.test(&bitmask, entry)?,
-        "it is masked when it is tested too"
-    );
+    assert!(sets.test(&bitmask, entry)?, "a tested entry is masked, too");
     let listed: Vec<_> = sets.list(&bitmask)?.collect::<ipvset::Result<_>>()?;
     assert_eq!(listed, [masked.into()]);
     let saved = lab::tool("ipset", ["save", "masked"])?;

@@ -1,4 +1,4 @@
-//! The tests of both binaries, each with what it needs from the kernel.
+//! The tests of both binaries, each with its requirements for the kernel.
 
 mod bulk;
 mod cases;
@@ -17,9 +17,9 @@ mod replace;
 
 use common::{Outcome, has_family};
 use ipvset::Family;
-pub(crate) use replace::die_if_told;
+pub(crate) use replace::die_if_asked;
 
-/// The types of set, all of them.
+/// All set types.
 pub(crate) const ALL: &[&str] = &[
     "bitmap:ip",
     "bitmap:ip,mac",
@@ -39,14 +39,14 @@ pub(crate) const ALL: &[&str] = &[
     "list:set",
 ];
 
-/// A test with the types of set that it needs, and whether it needs firewall rules.
+/// A test with the set types that it needs, and whether it needs firewall rules.
 pub(crate) struct Test {
     types: &'static [&'static str],
     rules: bool,
     test: lab::test::Test,
 }
 
-/// A test that needs these types of set.
+/// Creates a test that needs these set types.
 pub(crate) fn needs(
     types: &'static [&'static str],
     name: &str,
@@ -60,14 +60,14 @@ pub(crate) fn needs(
 }
 
 impl Test {
-    /// It needs `iptables-legacy` with `-m set` too.
+    /// Requires `iptables-legacy` with `-m set`.
     pub(crate) fn with_rules(mut self) -> Test {
         self.rules = true;
         self
     }
 }
 
-/// A test of every type of set and each family that it has.
+/// Creates a test for each family of every set type.
 pub(crate) fn of_every_type(module: &str, run: fn(&'static str, Family) -> Outcome) -> Vec<Test> {
     let mut tests = Vec::new();
     for name in ALL {
@@ -86,7 +86,7 @@ pub(crate) fn of_every_type(module: &str, run: fn(&'static str, Family) -> Outco
     tests
 }
 
-/// The tests that a kernel with these types, and with or without rules, can run.
+/// Returns the tests for a kernel with these types, with or without firewall rules.
 pub(crate) fn tests(types: &[&str], rules: bool) -> Vec<lab::test::Test> {
     let all = [
         cases::tests(),

@@ -1,4 +1,4 @@
-//! Exceptions, and how sets of networks are searched.
+//! Exceptions, and the search order of sets of networks.
 
 use ipvset::ipset::elements::{FromParts, Interface, tcp};
 use ipvset::ipset::types::{
@@ -43,18 +43,19 @@ pub(crate) fn tests() -> Vec<Test> {
         ),
         needs(
             &["hash:net"],
-            "nomatch::a_network_is_looked_for_as_it_is",
-            a_network_is_looked_for_as_it_is,
+            "nomatch::a_network_is_tested_as_a_whole",
+            a_network_is_tested_as_a_whole,
         ),
         needs(
             &["hash:net,iface"],
-            "nomatch::a_wildcard_is_every_interface_that_begins_so",
-            a_wildcard_is_every_interface_that_begins_so,
+            "nomatch::a_wildcard_matches_interfaces_by_prefix",
+            a_wildcard_matches_interfaces_by_prefix,
         ),
     ]
 }
 
-/// A network, an exception in it, a network in that again; `entry` makes an entry of a network.
+/// Tests a network that contains an exception that contains a network. `entry` makes an entry from
+/// a network.
 fn exceptions<T: NoMatchType>(set: IpSet<T>, entry: &dyn Fn(&str) -> Entry<T>) -> Outcome {
     let (mut sets, set) = created(set)?;
     let set = &set;
@@ -65,23 +66,23 @@ fn exceptions<T: NoMatchType>(set: IpSet<T>, entry: &dyn Fn(&str) -> Entry<T>) -
     assert!(sets.test(set, entry(outside))?);
     assert!(!sets.test(set, entry(inside))?);
     assert!(sets.test(set, entry(within))?);
-    // The exception is not in the set, but it is there.
+    // The exception does not match, but it exists.
     assert!(!sets.test(set, entry("10.1.0.0/16"))?);
     assert!(sets.test(set, entry("10.1.0.0/16").nomatch())?);
     assert!(!sets.test(set, entry("10.3.0.0/16").nomatch())?);
     assert_eq!(exceptions_of(&mut sets, set)?, 1);
 
-    // As an entry or as an exception, it is one.
+    // An entry and an exception with the same network are the same entry.
     let again = sets.add(set, entry("10.1.0.0/16")).unwrap_err();
     assert!(again.is_already_exists(), "{again}");
     assert_eq!(exceptions_of(&mut sets, set)?, 1);
-    // Adding it again without the option takes the option away, and the other way round.
+    // Adding it again without the option removes the option, and the other way round.
     sets.put(set, entry("10.1.0.0/16"))?;
     assert_eq!(exceptions_of(&mut sets, set)?, 0);
     assert!(sets.test(set, entry(inside))?);
     sets.put(set, entry("10.1.0.0/16").nomatch())?;
     assert!(!sets.test(set, entry(inside))?);
-    // It is removed with the option or without.
+    // It can be removed with or without the option.
     sets.remove(set, entry("10.1.0.0/16").nomatch())?;
     assert!(sets.test(set, entry(inside))?);
     sets.add(set, entry("10.1.0.0/16").nomatch())?;
@@ -90,8 +91,8 @@ fn exceptions<T: NoMatchType>(set: IpSet<T>, entry: &dyn Fn(&str) -> Entry<T>) -
     Ok(())
 }
 
-/// The second network of an entry: an address where the first is one, because the kernel looks for
-/// shorter prefixes only if both are addresses.
+/// Returns the second network of an entry. It is an address if the first is one, because the kernel
+/// searches shorter prefixes only if both are addresses.
 fn other(first: &str) -> ipnet::IpNet {
     net(match first.ends_with("/32") {
         true => "192.168.0.1/32",
@@ -99,7 +100,7 @@ fn other(first: &str) -> ipnet::IpNet {
     })
 }
 
-/// How many exceptions the tool and the crate see.
+/// Returns the number of exceptions that the tool and the crate list.
 fn exceptions_of<T: NoMatchType>(sets: &mut IpSets, set: &IpSet<T>) -> Outcome<usize> {
     let lines = saved_entries("s")?;
     let count = lines
@@ -127,7 +128,7 @@ fn hash_net6() -> Outcome {
     Ok(())
 }
 
-/// Of the entries that fit, the one with the longer first network decides, whatever the second is.
+/// Among matching entries, the one with the longest first prefix decides, whatever the second is.
 fn the_first_network_decides() -> Outcome {
     fn entry<P>(parts: P) -> Entry<HashNetNet>
     where
@@ -143,18 +144,18 @@ fn the_first_network_decides() -> Outcome {
     )?;
     assert!(!sets.test(&set, (v4("10.1.0.1"), v4("192.168.1.1")))?);
     assert!(sets.test(&set, (v4("10.2.0.1"), v4("192.168.1.1")))?);
-    // Where the first networks are equally long, the second decides.
+    // If the first prefixes are equally long, the second decides.
     sets.add(&set, (net("10.1.0.0/16"), net("192.168.1.0/24")))?;
     assert!(sets.test(&set, (v4("10.1.0.1"), v4("192.168.1.1")))?);
     assert!(!sets.test(&set, (v4("10.1.0.1"), v4("192.168.2.1")))?);
     Ok(())
 }
 
-fn a_network_is_looked_for_as_it_is() -> Outcome {
+fn a_network_is_tested_as_a_whole() -> Outcome {
     let (mut sets, set) = created(set::<HashNet>())?;
     sets.add(&set, net("10.0.0.0/8"))?;
     assert!(sets.test(&set, net("10.0.0.0/8"))?);
-    // All of its addresses are in the set, yet it is not.
+    // The set contains all of its addresses, but not the network itself.
     assert!(!sets.test(&set, net("10.1.0.0/16"))?);
     assert!(!sets.test(&set, net("10.0.0.0/7"))?);
     assert!(sets.test(&set, net("10.1.0.0/32"))?);
@@ -163,17 +164,17 @@ fn a_network_is_looked_for_as_it_is() -> Outcome {
     Ok(())
 }
 
-fn a_wildcard_is_every_interface_that_begins_so() -> Outcome {
+fn a_wildcard_matches_interfaces_by_prefix() -> Outcome {
     let (mut sets, set) = created(set::<HashNetIface>())?;
     let all = net("10.0.0.0/8");
     let (wild, eth0) = (Interface::new("eth")?.wildcard(), Interface::new("eth0")?);
     sets.add(&set, (all, wild))?;
     assert!(sets.test(&set, (v4("10.0.0.1"), eth0))?);
     assert!(!sets.test(&set, (v4("10.0.0.1"), Interface::new("br0")?))?);
-    // The kernel takes an interface that begins so for the same.
+    // The kernel treats an interface with this prefix as the same entry.
     let same = sets.add(&set, (all, eth0)).unwrap_err();
     assert!(same.is_already_exists(), "{same}");
-    // With another network it is not.
+    // With another network, it is a different entry.
     sets.add(&set, (net("10.0.0.0/16"), eth0))?;
     sets.add(&set, (all, eth0.physdev()))?;
     assert_eq!(saved_entries("s")?.len(), 3);

@@ -1,5 +1,5 @@
-//! What sets make of zeros, masks and emptiness. That elements which are zero are refused is in
-//! `elements`.
+//! How sets treat zeros, masks and limits. The module `elements` tests that zero elements are
+//! refused.
 
 use ipvset::ipset::elements::{Interface, Mark, Member, OptionalMac, tcp};
 use ipvset::ipset::types::{
@@ -19,21 +19,21 @@ use super::{Test, needs};
 pub(crate) fn tests() -> Vec<Test> {
     let mut tests = tests![
         &["bitmap:ip"] => a_bitmap_with_a_netmask_holds_networks,
-        &["bitmap:ip", "bitmap:port"] => nothing_outside_a_bitmaps_range,
-        &["bitmap:ip,mac"] => an_open_mac_address_matches_any,
+        &["bitmap:ip", "bitmap:port"] => a_bitmap_refuses_entries_outside_its_range,
+        &["bitmap:ip,mac"] => a_missing_mac_address_matches_any,
         &["hash:ip"] => an_address_that_the_netmask_makes_zero,
         &["hash:ip,mark"] => marks_are_masked,
         &["hash:ip,port"] => a_zero_address_with_a_port,
-        &["hash:net,iface", "hash:net,port,net"] => a_network_of_all_addresses_has_them_all,
-        &["hash:net,iface"] => sixty_four_interfaces_of_a_network,
-        &["list:set", "hash:ip"] => a_list_takes_more_than_its_size,
-        &["hash:ip"] => a_set_for_no_entries_is_full,
+        &["hash:net,iface", "hash:net,port,net"] => a_network_of_all_addresses_contains_each,
+        &["hash:net,iface"] => a_network_has_at_most_64_interfaces,
+        &["list:set", "hash:ip"] => a_list_can_exceed_its_size,
+        &["hash:ip"] => a_set_with_maxelem_0_is_full,
     ];
     tests.push(
         needs(
             &["bitmap:ip,mac"],
-            "nulls::the_first_packet_tells_the_mac_address",
-            the_first_packet_tells_the_mac_address,
+            "nulls::the_first_packet_sets_the_mac_address",
+            the_first_packet_sets_the_mac_address,
         )
         .with_rules(),
     );
@@ -57,7 +57,7 @@ fn a_bitmap_with_a_netmask_holds_networks() -> Outcome {
     Ok(())
 }
 
-fn nothing_outside_a_bitmaps_range() -> Outcome {
+fn a_bitmap_refuses_entries_outside_its_range() -> Outcome {
     let (mut sets, set) = created(set::<BitmapIp>().range(range("10.0.0.8", "10.0.0.15")))?;
     for outside in ["10.0.0.7", "10.0.0.16", "0.0.0.0", "255.255.255.255"] {
         let error = sets.add(&set, v4(outside)).unwrap_err();
@@ -70,7 +70,7 @@ fn nothing_outside_a_bitmaps_range() -> Outcome {
         );
         assert!(!sets.test(&set, v4(outside))?);
     }
-    // Of a range that is partly outside, nothing is added.
+    // If a part of a range is outside, nothing is added.
     let error = sets.add(&set, range("10.0.0.14", "10.0.0.17")).unwrap_err();
     assert!(error.is_invalid_input(), "{error}");
     assert_eq!(values(&mut sets, &set)?.len(), 0);
@@ -86,30 +86,30 @@ fn nothing_outside_a_bitmaps_range() -> Outcome {
     Ok(())
 }
 
-fn an_open_mac_address_matches_any() -> Outcome {
+fn a_missing_mac_address_matches_any() -> Outcome {
     let all = range("10.0.0.0", "10.0.0.255");
     let (mut sets, set) = created(set::<BitmapIpMac>().range(all))?;
     let (one, other) = (mac("02:00:00:00:00:01"), mac("02:00:00:00:00:02"));
     sets.add(&set, (ip("10.0.0.1"), one))?;
     assert!(sets.test(&set, (ip("10.0.0.1"), one))?);
     assert!(!sets.test(&set, (ip("10.0.0.1"), other))?);
-    // Whatever its MAC address is.
+    // It is found without its MAC address.
     assert!(sets.test(&set, (ip("10.0.0.1"), OptionalMac(None)))?);
-    // One address is one entry.
+    // Each address has at most one entry.
     let again = sets.add(&set, (ip("10.0.0.1"), other)).unwrap_err();
     assert!(again.is_already_exists(), "{again}");
 
     sets.add(&set, (ip("10.0.0.2"), None))?;
     assert_eq!(saved_entries("s")?[1].0, "10.0.0.2");
-    // Adding it again fills in what was open.
+    // Adding it again sets the missing MAC address.
     sets.add(&set, (ip("10.0.0.2"), other))?;
     assert_eq!(saved_entries("s")?[1].0, "10.0.0.2,02:00:00:00:00:02");
     sets.remove(&set, (ip("10.0.0.2"), one))?;
     Ok(())
 }
 
-/// A packet with a source address that is in the set completes the entry, and starts its timeout.
-fn the_first_packet_tells_the_mac_address() -> Outcome {
+/// A packet whose source address is in the set completes the entry and starts its timeout.
+fn the_first_packet_sets_the_mac_address() -> Outcome {
     let other = Namespace::new()?;
     lab::link::veth_into("here", "there", &other)?;
     lab::link::mac("here", [2, 0, 0, 0, 0, 1])?;
@@ -173,7 +173,7 @@ fn marks_are_masked() -> Outcome {
     let again = sets.add(&set, (v4("10.0.0.1"), 0x1200)).unwrap_err();
     assert!(again.is_already_exists(), "{again}");
     sets.add(&set, (v4("10.0.0.1"), 0))?;
-    // Zero behind the mask is as bad as zero before it; Linux 5.10 stores it.
+    // A mark that the mask makes zero is refused like a zero mark. Linux 5.10 stores it.
     let added = sets.add(&set, (v4("0.0.0.0"), 1));
     assert_eq!(added.is_ok(), !kernel_is_at_least(5, 11), "{added:?}");
     if let Err(error) = added {
@@ -201,7 +201,7 @@ fn a_zero_address_with_a_port() -> Outcome {
     Ok(())
 }
 
-fn a_network_of_all_addresses_has_them_all() -> Outcome {
+fn a_network_of_all_addresses_contains_each() -> Outcome {
     let (mut sets, set) = created(set::<HashNetPortNet>())?;
     sets.add(&set, (net("0.0.0.0/0"), tcp(80), net("0.0.0.0/0")))?;
     let addresses = ["0.0.0.0", "10.0.0.1", "255.255.255.255"];
@@ -220,9 +220,9 @@ fn a_network_of_all_addresses_has_them_all() -> Outcome {
     Ok(())
 }
 
-/// The interfaces of one network share a bucket, which has no more room. That is not the set's
-/// maxelem, and other networks have room still.
-fn sixty_four_interfaces_of_a_network() -> Outcome {
+/// The interfaces of one network share a bucket, which is full. The set has not reached its
+/// maxelem, and has room for other networks.
+fn a_network_has_at_most_64_interfaces() -> Outcome {
     let (mut sets, set) = created(set::<HashNetIface>())?;
     let interface = |number: u32| Interface::new(&format!("eth{number}"));
     for number in 0..64 {
@@ -231,7 +231,7 @@ fn sixty_four_interfaces_of_a_network() -> Outcome {
     let error = sets
         .add(&set, (net("10.0.0.0/8"), interface(64)?))
         .unwrap_err();
-    // Linux 5.10 says that there is no memory, as it does where there is none.
+    // Linux 5.10 reports the same error as without memory.
     if kernel_is_at_least(5, 11) {
         assert!(error.is_full(), "{error}");
         assert!(error.to_string().contains("64 interfaces"), "{error}");
@@ -243,7 +243,7 @@ fn sixty_four_interfaces_of_a_network() -> Outcome {
     Ok(())
 }
 
-fn a_list_takes_more_than_its_size() -> Outcome {
+fn a_list_can_exceed_its_size() -> Outcome {
     let (mut sets, list) = created(set::<ListSet>().size(4))?;
     for number in 0..9 {
         let member = IpSet::<HashIp>::new(format!("member-{number}"))?;
@@ -255,7 +255,7 @@ fn a_list_takes_more_than_its_size() -> Outcome {
         sets.info(&list)?.set.and_then(|it| it.options().size),
         Some(4)
     );
-    // No lists in lists.
+    // A list cannot contain lists.
     sets.create(&IpSet::<ListSet>::new("inner")?)?;
     for loops in ["inner", "s"] {
         let error = sets.add(&list, Member::new(loops)?).unwrap_err();
@@ -265,13 +265,13 @@ fn a_list_takes_more_than_its_size() -> Outcome {
     Ok(())
 }
 
-fn a_set_for_no_entries_is_full() -> Outcome {
+fn a_set_with_maxelem_0_is_full() -> Outcome {
     let (mut sets, set) = created(set::<HashIp>().maxelem(0))?;
     let error = sets.add(&set, v4("10.0.0.1")).unwrap_err();
     assert!(error.is_full(), "{error}");
     assert!(error.to_string().contains("maxelem 0"), "{error}");
     assert!(ipset(["add", "s", "10.0.0.1"]).is_err());
-    // That a set makes room for new entries does not help where there are no old ones.
+    // Replacing old entries does not help if there are none.
     let forced = IpSet::<HashIp>::new("forced")?.maxelem(0).forceadd();
     sets.create(&forced)?;
     let error = sets.add(&forced, Entry::new(v4("10.0.0.1"))).unwrap_err();

@@ -1,5 +1,5 @@
-//! Every create option for every type and family: those that the type takes, with good values and
-//! with bad ones, and those that it does not.
+//! Every create option for every type and family: those that the type accepts, with valid and
+//! invalid values, and those that it does not.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -20,19 +20,19 @@ pub(crate) fn tests() -> Vec<Test> {
     tests.push(needs(
         &["hash:ip", "hash:net"],
         "options::sets_that_are_the_same_and_sets_that_are_not",
-        the_same_or_not,
+        create_if_absent_compares_options,
     ));
     tests
 }
 
-/// An option with a value: its name, how the tool writes it, and what sets it.
+/// An option with a value: its name, its text in the tool's syntax, and a function that sets it.
 struct Choice {
     name: &'static str,
     text: String,
     set: Box<dyn Fn(&mut CreateOptions)>,
 }
 
-/// Good and bad values of everything that some type takes.
+/// Valid and invalid values of all options.
 #[derive(Default)]
 struct Choices {
     good: Vec<Choice>,
@@ -120,7 +120,7 @@ fn choices(name: &str, family: Family) -> Choices {
         it.size = Some(value)
     });
     let (good, bad): (&[u8], &[u8]) = match family {
-        // Of a range of 256 addresses.
+        // The range has 256 addresses.
         _ if name == "bitmap:ip" => (&[25, 28, 32], &[0, 33, 24, 8]),
         Family::Ipv4 => (&[1, 24, 32], &[0, 33, 128]),
         Family::Ipv6 => (&[1, 33, 64, 128], &[0, 129]),
@@ -164,7 +164,7 @@ impl Choices {
     }
 }
 
-/// Which options a type takes, from which Linux on.
+/// Returns the Linux version since which a type accepts an option.
 fn takes(name: &str, option: &str) -> Option<(u32, u32)> {
     const ALWAYS: Option<(u32, u32)> = Some((2, 6));
     const WITH_BITMASK: Option<(u32, u32)> = Some((6, 2));
@@ -182,7 +182,7 @@ fn takes(name: &str, option: &str) -> Option<(u32, u32)> {
     }
 }
 
-/// A set with what the type cannot do without.
+/// Returns a set with the required options of the type.
 fn base(name: &str, family: Family) -> Outcome<AnySet> {
     let set = AnySet::untyped("base", name.parse::<AnyType>()?)?.with_family(family);
     Ok(match name {
@@ -222,7 +222,7 @@ fn every_option(name: &'static str, family: Family) -> Outcome {
                     "{text}"
                 );
             }
-            // As the tool does, with whose sets these are compared.
+            // As the tool does, because its sets are compared with these.
             Some(_) => {
                 sets.create_with(&set, Revision::Highest)
                     .map_err(|error| format!("{}: {error}", choice.text))?;
@@ -259,7 +259,7 @@ fn refused(sets: &mut IpSets, set: &AnySet, choice: &Choice) -> String {
     last
 }
 
-/// Lets the tool make the same sets, and compares what both see of them.
+/// Creates the same sets with the tool, and compares the listings of both.
 fn read_back(sets: &mut IpSets, base: &AnySet, made: &[(usize, AnySet, &Choice)]) -> Outcome {
     let mut text = String::new();
     for (number, _, choice) in made {
@@ -278,10 +278,10 @@ fn read_back(sets: &mut IpSets, base: &AnySet, made: &[(usize, AnySet, &Choice)]
             let known = info.set.as_ref().ok_or("the type is not known")?;
             let mut line = create_line(&create_text(known));
             assert_eq!(known.options().forceadd, choice.name == "forceadd");
-            // `ipset save` (7.17) forgets it.
+            // `ipset save` (7.17) omits it.
             line.1.remove("forceadd");
             assert_eq!(line, saved[&*info.name.as_str()].0, "{}", choice.text);
-            // Drawn by the kernel for each set.
+            // The kernel chooses a random value for each set.
             if choice.name != "initval" {
                 line.1.remove("initval");
             }
@@ -291,7 +291,7 @@ fn read_back(sets: &mut IpSets, base: &AnySet, made: &[(usize, AnySet, &Choice)]
         assert_eq!(ours.revision, theirs.revision, "{}", choice.text);
         assert_eq!(ours.memory, theirs.memory, "{}", choice.text);
         assert_eq!(sets.header(set)?.revision, ours.revision);
-        // It is the set that was asked for, and said to be.
+        // The crate recognizes the set as the wanted one.
         assert!(!sets.create_if_absent(set)?, "{}", choice.text);
         let there = sets.info(set)?.set.ok_or("the type is not known")?;
         assert!(!sets.create_if_absent(&there)?, "{}", choice.text);
@@ -301,8 +301,8 @@ fn read_back(sets: &mut IpSets, base: &AnySet, made: &[(usize, AnySet, &Choice)]
     Ok(())
 }
 
-/// Creating a set that exists is fine if it is the same, for the tool with `-exist` too.
-fn the_same_or_not() -> Outcome {
+/// `create_if_absent` accepts an existing set with the same options, like the tool with `-exist`.
+fn create_if_absent_compares_options() -> Outcome {
     let mut sets = IpSets::connect()?;
     let base = base("hash:ip", Family::Ipv4)?;
     assert!(sets.create_if_absent(&base)?);
@@ -315,8 +315,7 @@ fn the_same_or_not() -> Outcome {
         let mut other = base.clone();
         (choice.set)(other.options_mut());
         let said = sets.create_if_absent(&other);
-        // How entries are spread over buckets makes no other set of it, nor does what a set
-        // has anyway.
+        // The distribution of entries over buckets is ignored, and so are defaults.
         if ["hashsize", "bucketsize", "initval"].contains(&choice.name)
             || choice.text == "netmask 32"
         {

@@ -1,5 +1,5 @@
-//! What other libraries try their own with, in few words: pyroute2's test_ipset.py and the ipset
-//! tests of vishvananda/netlink name these behaviours.
+//! The behaviours that other libraries test: pyroute2 in test_ipset.py, and vishvananda/netlink in
+//! its ipset tests.
 
 use ipvset::OnFailure;
 use ipvset::ipset::elements::{Interface, Mark, Member, tcp, udp};
@@ -107,7 +107,7 @@ fn swap() -> Outcome {
     assert_eq!(values(&mut sets, &one)?, ["10.0.0.2"]);
     assert_eq!(values(&mut sets, &other)?, ["10.0.0.1"]);
     assert_eq!(saved_entries("s")?, [entry_line("10.0.0.2")]);
-    // The number stays with the name: rules that use it see the new content.
+    // The index stays with the name, so rules that use it see the new content.
     assert_eq!((sets.index(&one)?, sets.index(&other)?), indices);
     Ok(())
 }
@@ -184,7 +184,7 @@ fn comments() -> Outcome {
             .unwrap_err();
         assert!(error.is_invalid_input() && error.ipset_code().is_none());
     }
-    // An empty one is none.
+    // An empty comment is no comment.
     sets.put(&set, Entry::new(v4("172.16.202.202")).comment(""))?;
     assert_eq!(saved_entries("s")?, [entry_line("172.16.202.202")]);
     Ok(())
@@ -219,7 +219,7 @@ fn forceadd() -> Outcome {
     for number in 1..250 {
         match sets.add(&set, v4(&format!("10.0.0.{number}"))) {
             Ok(()) => added += 1,
-            // Its bucket was empty.
+            // The bucket was empty.
             Err(error) => assert!(error.is_full(), "{error}"),
         }
     }
@@ -308,7 +308,7 @@ fn a_list_of_sets() -> Outcome {
     sets.destroy("b")?;
     assert!(sets.test(&list, Member::new("a")?)?);
     let error = sets.test(&list, Member::new("b")?);
-    assert!(!error?, "a set that is gone is in no list");
+    assert!(!error?, "a destroyed set is in no list");
     Ok(())
 }
 
@@ -358,7 +358,7 @@ fn port_ranges_with_protocols() -> Outcome {
     Ok(())
 }
 
-/// Sets that do not fit a datagram are one set each, not several.
+/// A set that needs several datagrams is listed as one set.
 fn all_sets_with_their_entries() -> Outcome {
     let (mut sets, large) = created(set::<HashIp>().comments())?;
     let small = IpSet::<HashNet>::new("small")?.inet6();
@@ -390,7 +390,7 @@ fn all_sets_with_their_entries() -> Outcome {
     Ok(())
 }
 
-/// Create, add, list, remove, destroy, for the types that vishvananda's table has.
+/// Creates, adds, lists, removes and destroys, for the types in the table of vishvananda/netlink.
 fn one_flow_for_every_type() -> Outcome {
     let sets = &mut IpSets::connect()?;
     let eth0 = Interface::new("eth0")?;
@@ -443,7 +443,8 @@ fn flow<T: SetType>(sets: &mut IpSets, set: IpSet<T>, entry: impl Into<Entry<T>>
     Ok(())
 }
 
-/// The highest that kernel and crate know, which is the one that the tool takes.
+/// `Revision::Highest` is the highest revision that both the kernel and the crate know. The tool
+/// uses the same.
 fn the_highest_revision_is_the_kernels() -> Outcome {
     let mut sets = IpSets::connect()?;
     let mut text = String::new();
@@ -479,12 +480,13 @@ fn the_highest_revision_is_the_kernels() -> Outcome {
     Ok(())
 }
 
-/// As low as older tools need it, and as high as this one needs it to save all that entries have.
+/// The lowest revision is low enough for older tools, and high enough for the installed tool to
+/// save every option.
 fn the_lowest_revision_that_can_express_a_set() -> Outcome {
     let mut sets = IpSets::connect()?;
     restore("create m hash:ip\n")?;
-    // Type, what an entry is, and the revisions that brought: all kinds of entries, counters,
-    // comment, forceadd, skbinfo, bucketsize.
+    // The type, an entry, and the first revisions with all kinds of entries, counters, comment,
+    // forceadd, skbinfo, and bucketsize.
     let types: [(&str, &str, [u8; 6]); 16] = [
         ("bitmap:ip", "10.0.0.1", [0, 1, 2, 0, 3, 0]),
         (

@@ -1,4 +1,4 @@
-//! Ranges of addresses, networks and ports: what is stored of them, and what is not.
+//! Ranges of addresses, networks and ports, and the entries that the kernel stores for them.
 
 use ipvset::ipset::elements::{Interface, Mark, PortRange, sctp, tcp, udp, udplite};
 use ipvset::ipset::types::{
@@ -18,7 +18,7 @@ pub(crate) fn tests() -> Vec<Test> {
         &["bitmap:ip", "bitmap:port", "hash:ip", "hash:ip,port"] => ends_may_be_given_in_either_order,
         &["hash:net"] => a_range_of_networks_is_split_into_the_fewest,
         &["hash:ip"] => a_range_that_meets_an_entry_stops_there,
-        &["hash:ip"] => more_than_the_kernel_adds_at_once,
+        &["hash:ip"] => a_range_larger_than_the_kernel_adds_at_once,
         &["hash:ip"] => a_range_that_fills_the_set,
         &["hash:ip,port", "bitmap:port"] => ports_to_the_last,
         &["hash:ip", "hash:ip,port"] => the_last_address_of_all,
@@ -27,7 +27,7 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// Adds an entry by the crate to one set and by the tool to another, which have to become the same.
+/// Adds an entry to one set with the crate and to another with the tool. Both sets must be equal.
 fn same_as_the_tool<T: SetType>(
     sets: &mut IpSets,
     set: &IpSet<T>,
@@ -135,7 +135,7 @@ fn a_range_of_networks_is_split_into_the_fewest() -> Outcome {
     sets.add(&set, range("10.0.0.0", "10.0.255.255"))?;
     assert_eq!(values(&mut sets, &set)?, ["10.0.0.0/16"]);
     sets.flush(&set)?;
-    // All addresses but the last, and but the first.
+    // All addresses except the last, and all except the first.
     sets.add(&set, range("0.0.0.0", "255.255.255.254"))?;
     assert_eq!(values(&mut sets, &set)?.len(), 32);
     sets.flush(&set)?;
@@ -143,13 +143,13 @@ fn a_range_of_networks_is_split_into_the_fewest() -> Outcome {
     sets.add(&set, range("128.0.0.0", "255.255.255.255"))?;
     assert_eq!(values(&mut sets, &set)?.len(), 32);
     sets.flush(&set)?;
-    // Of more than half of all addresses, the kernel would store each by itself.
+    // The kernel would store each address of a range of more than half of all addresses.
     let error = sets
         .add(&set, range("0.0.0.1", "255.255.255.255"))
         .unwrap_err();
     assert!(error.is_invalid_input() && error.ipset_code().is_none());
     assert!(error.to_string().contains("half"), "{error}");
-    // All of them are refused, but can be said in halves.
+    // The range of all addresses is refused, but each half is accepted.
     let error = sets
         .add(&set, range("0.0.0.0", "255.255.255.255"))
         .unwrap_err();
@@ -173,7 +173,7 @@ fn a_range_that_meets_an_entry_stops_there() -> Outcome {
     let lines = saved_entries("s")?;
     assert_eq!(lines.len(), 9);
     assert!(lines.iter().all(|(_, options)| options["comment"] == "new"));
-    // Removing is the same.
+    // The same applies to removing.
     sets.remove(&set, v4("10.0.0.5"))?;
     let error = sets.remove(&set, all).unwrap_err();
     assert!(error.is_not_found(), "{error}");
@@ -184,8 +184,8 @@ fn a_range_that_meets_an_entry_stops_there() -> Outcome {
     Ok(())
 }
 
-/// The kernel lets go of its lock every 16,384 addresses.
-fn more_than_the_kernel_adds_at_once() -> Outcome {
+/// The kernel releases its lock after every 16,384 addresses.
+fn a_range_larger_than_the_kernel_adds_at_once() -> Outcome {
     let (mut sets, set) = created(set::<HashIp>().maxelem(200_000).hashsize(65536))?;
     sets.add(&set, net("10.0.0.0/16"))?;
     assert_eq!(sets.info(&set)?.entries, Some(65536));
@@ -228,8 +228,8 @@ fn ports_to_the_last() -> Outcome {
     Ok(())
 }
 
-/// Where some kernels would never stop, a range that ends with the last address is refused; the
-/// address alone is not.
+/// A range that ends with the last address is refused, because some kernels would never stop. The
+/// last address alone is accepted.
 fn the_last_address_of_all() -> Outcome {
     let (mut sets, set) = created(set::<HashIpPort>())?;
     let last = v4("255.255.255.255");
@@ -259,7 +259,7 @@ fn ipv6_has_ports_in_ranges_but_no_addresses() -> Outcome {
     ] {
         assert!(error.is_invalid_input() && error.ipset_code().is_none());
     }
-    // A network of one address is that address.
+    // A network of one address is stored as the address.
     sets.add(&set, (net("2001:db8::2/128"), tcp(1)))?;
     assert!(sets.test(&set, (v6("2001:db8::2"), tcp(1)))?);
     Ok(())

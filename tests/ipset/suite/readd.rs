@@ -1,4 +1,4 @@
-//! Adding again: what an entry keeps and what it loses, and what a new one must not inherit.
+//! Adding entries again: what an existing entry keeps, and what a new one must not inherit.
 
 use ipvset::OnFailure;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -60,7 +60,7 @@ pub(crate) fn tests() -> Vec<Test> {
                 Ipv4Addr::from_bits(0x0a00_0001 + it).into()
             })
         }),
-        // Hosts and networks, the ones in the others: to test a host finds its network.
+        // Networks and hosts in them, because testing a host also finds its network.
         needs(&["hash:net"], "readd::renewed hash:net", || {
             renewed(set::<HashNet>(), |it| {
                 let address = Ipv4Addr::from_bits(0x0a00_0000 + ((it / 2) << 8));
@@ -107,35 +107,31 @@ pub(crate) fn tests() -> Vec<Test> {
                 )
             },
         ),
+        needs(&["hash:ip"], "readd::a_failed_renewal", a_failed_renewal),
         needs(
             &["hash:ip"],
-            "readd::a_renewal_that_fails",
-            a_renewal_that_fails,
+            "readd::counters_are_kept_in_a_set_described_without_them",
+            counters_are_kept_in_a_set_described_without_them,
         ),
         needs(
             &["hash:ip"],
-            "readd::counters_stay_if_nobody_said_that_there_are_any",
-            counters_stay_if_nobody_said_that_there_are_any,
+            "readd::an_expired_entry_is_gone",
+            an_expired_entry_is_gone,
         ),
         needs(
             &["hash:ip"],
-            "readd::an_entry_whose_time_is_over_is_gone",
-            an_entry_whose_time_is_over_is_gone,
+            "readd::the_longest_timeout_and_no_timeout",
+            the_longest_timeout_and_no_timeout,
         ),
         needs(
             &["hash:ip"],
-            "readd::the_longest_timeout_and_none",
-            the_longest_timeout_and_none,
-        ),
-        needs(
-            &["hash:ip"],
-            "readd::a_refused_repetition_changes_nothing",
-            a_refused_repetition_changes_nothing,
+            "readd::a_refused_addition_changes_nothing",
+            a_refused_addition_changes_nothing,
         ),
     ]
 }
 
-/// An entry with everything that is added again without anything.
+/// Adds an entry with all options, and again without options.
 fn again<T: SetType>(set: IpSet<T>, entry: Entry<T>, text: &str) -> Outcome {
     let (mut sets, set) = created(
         set.timeout(Duration::from_secs(9000))
@@ -153,19 +149,19 @@ fn again<T: SetType>(set: IpSet<T>, entry: Entry<T>, text: &str) -> Outcome {
     sets.add(&set, full.clone())?;
     let all = "timeout 3000 packets 5 bytes 500 comment \"old\" skbmark 0x7 skbprio 1:2 skbqueue 3";
     assert_eq!(saved_entries("s")?, line(all));
-    // Only the counters stay.
+    // Only the counters are kept.
     let bare = line("timeout 9000 packets 5 bytes 500");
     sets.put(&set, entry.clone())?;
     assert_eq!(saved_entries("s")?, bare);
     sets.put(&set, full)?;
     assert_eq!(saved_entries("s")?, line(all));
-    // What is given is kept, and it alone.
+    // Only the given option is set.
     sets.put(&set, entry.clone().comment("new"))?;
     let rest = "timeout 9000 packets 5 bytes 500 comment \"new\"";
     assert_eq!(saved_entries("s")?, line(rest));
     sets.put(&set, entry.clone().timeout(Duration::from_secs(0)))?;
     assert_eq!(saved_entries("s")?, line("timeout 0 packets 5 bytes 500"));
-    // A counter that is given is set, zero too, and the other one stays.
+    // A given counter is set, even to zero, and the other one is kept.
     let mut packets = entry.clone();
     packets.options_mut().packets = Some(0);
     sets.put(&set, packets)?;
@@ -184,7 +180,7 @@ fn again<T: SetType>(set: IpSet<T>, entry: Entry<T>, text: &str) -> Outcome {
     Ok(())
 }
 
-/// New entries in the places of dead ones: added one by one, and at once, and after their time.
+/// Adds new entries in the places of removed and expired ones, one by one and many at once.
 fn reused<T: SetType>(set: IpSet<T>) -> Outcome
 where
     Entry<T>: From<Ipv4Addr>,
@@ -251,43 +247,43 @@ fn fresh<T: SetType>(sets: &mut IpSets, set: &IpSet<T>, count: usize) -> Outcome
     Ok(())
 }
 
-/// A set that is not described with counters: what is given is set, and nothing else.
-fn counters_stay_if_nobody_said_that_there_are_any() -> Outcome {
-    let (mut sets, told) = created(set::<HashIp>().counters().comments())?;
-    let untold = set::<HashIp>();
+/// In a set that is described without counters, only given counters are set.
+fn counters_are_kept_in_a_set_described_without_them() -> Outcome {
+    let (mut sets, counted) = created(set::<HashIp>().counters().comments())?;
+    let plain = set::<HashIp>();
     let entry = || Entry::<HashIp>::new(v4("10.0.0.1"));
-    sets.add(&untold, entry().counters(5, 500).comment("old"))?;
-    sets.put(&untold, entry())?;
+    sets.add(&plain, entry().counters(5, 500).comment("old"))?;
+    sets.put(&plain, entry())?;
     let line = entry_line("10.0.0.1 packets 5 bytes 500");
     assert_eq!(saved_entries("s")?, [line]);
     let mut packets = entry();
     packets.options_mut().packets = Some(7);
-    sets.put(&untold, packets.clone())?;
+    sets.put(&plain, packets.clone())?;
     let line = entry_line("10.0.0.1 packets 7 bytes 500");
     assert_eq!(saved_entries("s")?, [line]);
     packets.options_mut().packets = Some(8);
-    let outcome = sets.put_all(&untold, [packets], OnFailure::Stop);
+    let outcome = sets.put_all(&plain, [packets], OnFailure::Stop);
     assert_eq!(outcome.into_result()?, 1);
     let line = entry_line("10.0.0.1 packets 8 bytes 500");
     assert_eq!(saved_entries("s")?, [line]);
-    // A set as the kernel has it knows.
-    let there = sets.get::<HashIp>(&untold)?;
-    assert!(there.options().counters && told.options().counters);
+    // The kernel's description of the set includes counters.
+    let there = sets.get::<HashIp>(&plain)?;
+    assert!(there.options().counters && counted.options().counters);
     Ok(())
 }
 
-/// Renews entries of which some are there, with counters of their own, and others are new, in the
-/// places of entries that are dead and had counters too.
+/// Renews entries. Some exist with counters. Others are new, in the places of removed entries that
+/// had counters.
 fn renewed<T: SetType>(set: IpSet<T>, entry: fn(u32) -> Entry<T>) -> Outcome {
     const COUNT: u32 = 3000;
     type There = fn(u32) -> bool;
     let patterns: [(&str, There); 6] = [
-        ("none is there", |_| false),
-        ("all are there", |_| true),
-        ("some are there", |number| number % 20 == 7),
-        ("most are there", |number| number % 20 != 7),
-        ("every other is there", |number| number % 2 == 0),
-        ("runs are there", |number| number / 100 % 3 == 1),
+        ("no entry exists", |_| false),
+        ("all exist", |_| true),
+        ("some exist", |number| number % 20 == 7),
+        ("most exist", |number| number % 20 != 7),
+        ("every other exists", |number| number % 2 == 0),
+        ("runs exist", |number| number / 100 % 3 == 1),
     ];
     let (mut sets, set) = created(set.counters().timeout(Duration::from_secs(9000)))?;
     for (pattern, there) in patterns {
@@ -311,7 +307,7 @@ fn renewed<T: SetType>(set: IpSet<T>, entry: fn(u32) -> Entry<T>) -> Outcome {
         .into_result()?;
         sets.remove_all(&set, of(true).map(entry), OnFailure::Stop)
             .into_result()?;
-        // Each comes twice, and the second time it is there in any case.
+        // Each is given twice, and exists the second time.
         let numbers = (0..COUNT).flat_map(|number| [number, number]);
         let entries = numbers.map(|number| entry(number).timeout(Duration::from_secs(3000)));
         let outcome = sets.put_all(&set, entries, OnFailure::Stop);
@@ -330,7 +326,7 @@ fn renewed<T: SetType>(set: IpSet<T>, entry: fn(u32) -> Entry<T>) -> Outcome {
     Ok(())
 }
 
-/// Entries that stand for several, of which one is there.
+/// Renews values that stand for several entries, of which one exists.
 fn renewed_together<T: SetType>(
     set: IpSet<T>,
     several: Entry<T>,
@@ -376,8 +372,8 @@ fn renewed_together<T: SetType>(
     Ok(())
 }
 
-/// What fails in a renewal ends it there, and what stands before it is done.
-fn a_renewal_that_fails() -> Outcome {
+/// A renewal stops at the first failure. Entries before it are renewed.
+fn a_failed_renewal() -> Outcome {
     let (mut sets, set) = created(set::<HashIp>().counters().maxelem(60))?;
     let entry = |number: u32| Entry::<HashIp>::new(Ipv4Addr::from_bits(0x0a00_0000 + number));
     sets.add_all(
@@ -386,7 +382,7 @@ fn a_renewal_that_fails() -> Outcome {
         OnFailure::Stop,
     )
     .into_result()?;
-    // 50 are there, 10 are new, and the set is full.
+    // 50 exist and 10 are new. Then the set is full.
     let entries = || (1..=100).map(entry);
     let outcome = sets.put_all(&set, entries(), OnFailure::Stop);
     assert_eq!((outcome.applied(), outcome.untried_from()), (60, Some(61)));
@@ -395,17 +391,17 @@ fn a_renewal_that_fails() -> Outcome {
     };
     assert_eq!((failed.index, failed.error.is_full()), (60, true));
     assert_eq!(listed(&mut sets, &set)?.len(), 60);
-    // A timeout, which the set does not take, in the middle of entries that are there.
+    // Some of the existing entries have a timeout, which the set does not support.
     for how in [OnFailure::Stop, OnFailure::Continue] {
         let comes = |number| match number % 10 == 9 {
             true => entry(number).timeout(Duration::from_secs(5)),
             false => entry(number),
         };
         let outcome = sets.put_all(&set, (1..=50).map(comes), how);
-        let positions: Vec<_> = outcome.failures().iter().map(|it| it.index).collect();
+        let indices: Vec<_> = outcome.failures().iter().map(|it| it.index).collect();
         match outcome.untried_from() {
-            Some(untried) => assert_eq!((untried, &positions[..]), (9, &[8][..])),
-            None => assert_eq!(positions, [8, 18, 28, 38, 48]),
+            Some(untried) => assert_eq!((untried, &indices[..]), (9, &[8][..])),
+            None => assert_eq!(indices, [8, 18, 28, 38, 48]),
         }
         let error = outcome.failures()[0].error.to_string();
         assert!(error.contains("without timeout"), "{error}");
@@ -426,7 +422,7 @@ fn a_renewal_that_fails() -> Outcome {
     Ok(())
 }
 
-fn an_entry_whose_time_is_over_is_gone() -> Outcome {
+fn an_expired_entry_is_gone() -> Outcome {
     let (mut sets, set) = created(set::<HashIp>().timeout(Duration::from_secs(1)))?;
     let address = v4("10.0.0.1");
     sets.add(&set, address)?;
@@ -441,14 +437,14 @@ fn an_entry_whose_time_is_over_is_gone() -> Outcome {
     assert_eq!(sets.list(&set)?.count(), 1);
     let missing = sets.remove(&set, address).unwrap_err();
     assert!(missing.is_not_found(), "{missing}");
-    // It can be added as if it had never been there, and adding again makes it live on.
+    // It can be added like a new entry, and adding it again extends its timeout.
     sets.add(&set, address)?;
     sets.put(&set, Entry::new(address).timeout(Duration::from_secs(5000)))?;
     assert!(saved_entries("s")?.contains(&entry_line("10.0.0.1 timeout 5000")));
     Ok(())
 }
 
-fn the_longest_timeout_and_none() -> Outcome {
+fn the_longest_timeout_and_no_timeout() -> Outcome {
     let (mut sets, set) = created(set::<HashIp>().timeout(MAX_TIMEOUT))?;
     sets.add(&set, v4("10.0.0.1"))?;
     let entries: Result<Vec<_>, _> = sets.list(&set)?.collect();
@@ -472,14 +468,14 @@ fn the_longest_timeout_and_none() -> Outcome {
     sets.create(&bare)?;
     sets.add(&bare, v4("10.0.0.1"))?;
     assert_eq!(listed(&mut sets, &bare)?[0].options().timeout, None);
-    // The kernel takes this for no counter at all.
+    // The kernel treats this value as no counter.
     let counted = Entry::new(v4("10.0.0.2")).counters(u64::MAX, 0);
     let error = sets.add(&set, counted).unwrap_err();
     assert!(error.is_invalid_input() && error.ipset_code().is_none());
     Ok(())
 }
 
-fn a_refused_repetition_changes_nothing() -> Outcome {
+fn a_refused_addition_changes_nothing() -> Outcome {
     let (mut sets, set) = created(
         set::<HashIp>()
             .timeout(Duration::from_secs(9000))

@@ -1,4 +1,5 @@
-//! A new content under a running rule, and with others at work on the same sets.
+//! Replacing the content of a set while a rule uses it, or while other programs change or list
+//! sets.
 
 use ipvset::OnFailure;
 use std::collections::BTreeSet;
@@ -18,7 +19,7 @@ pub(crate) fn tests() -> Vec<Test> {
         &["hash:ip"];
         a_set_that_is_gone_at_the_end_of_a_replacement,
         a_set_that_is_listed_at_the_end_of_a_replacement,
-        beside_a_loop_of_listings,
+        during_repeated_listings,
         a_set_that_a_killed_process_left,
         a_set_that_could_not_be_destroyed,
         a_set_destroyed_while_entries_are_added,
@@ -38,8 +39,8 @@ pub(crate) fn tests() -> Vec<Test> {
     tests
 }
 
-/// Sends packets that a rule drops unless their destination is in the set `s`. The sender learns it
-/// at once.
+/// Sends packets that a rule drops unless their destination is in the set `s`. The sender gets the
+/// result at once.
 struct Probe(UdpSocket);
 
 impl Probe {
@@ -49,20 +50,21 @@ impl Probe {
         Ok(Self(UdpSocket::bind("127.0.0.1:0")?))
     }
 
-    /// Whether a packet sees the address in the set.
+    /// Whether the address is in the set for a packet.
     fn sees(&self, address: Ipv4Addr) -> bool {
         match self.0.send_to(b"?", (address, 9)) {
             Ok(_) => true,
             Err(error) if error.kind() == ErrorKind::PermissionDenied => false,
-            // That no one listens at the port.
+            // An earlier packet reached the port, and no program listens there.
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => self.sees(address),
             Err(error) => panic!("{error}"),
         }
     }
 }
 
-/// A thousand contents, each with an address of its own, and all with one that is added last.
-/// Packets are sent all the time, and at least thrice between the steps of each replacement.
+/// Replaces the content a thousand times. Each content has its own address and a common one, which
+/// is added last. Packets are sent all the time, and at least three times between the steps of each
+/// replacement.
 fn a_packet_sees_the_old_content_or_the_new() -> Outcome {
     const ROUNDS: u32 = 1000;
     const SIZE: u32 = 40;
@@ -90,7 +92,7 @@ fn a_packet_sees_the_old_content_or_the_new() -> Outcome {
                 let content = [own(round)].into_iter().chain(filler).chain([always]);
                 let content = content.enumerate().map(|(position, address)| {
                     if position as u32 % SIZE == 0 {
-                        // The old content, all of it, and nothing of the new one.
+                        // The packets see all of the old content and nothing of the new one.
                         assert!(probe.sees(always) && probe.sees(own(round - 1)));
                         assert!(!probe.sees(own(round)));
                     }
@@ -111,7 +113,7 @@ fn a_packet_sees_the_old_content_or_the_new() -> Outcome {
     assert_eq!(missed.into_inner(), 0);
     assert_eq!(sets.names()?.len(), 1);
     assert_eq!((sets.index(&set)?, sets.info(&set)?.references), (index, 1));
-    // The rule has the set still.
+    // The rule still uses the set.
     assert!(sets.destroy(&set).unwrap_err().is_busy());
     assert!(sets.rename(&set, "t").unwrap_err().is_busy());
     Ok(())
@@ -121,7 +123,7 @@ fn addresses(numbers: std::ops::Range<u32>) -> impl Iterator<Item = Ipv4Addr> {
     numbers.map(|number| Ipv4Addr::from_bits(0x0a00_0000 + number))
 }
 
-/// Does something before one of the entries is handed out.
+/// Calls a function before one of the entries is returned.
 fn midway(count: u32, act: impl FnOnce()) -> impl Iterator<Item = Ipv4Addr> {
     let mut act = Some(act);
     addresses(0..count)
@@ -163,16 +165,16 @@ fn a_set_that_is_listed_at_the_end_of_a_replacement() -> Outcome {
     Ok(())
 }
 
-/// The sets of the crate's own that are there.
+/// Returns the names of the crate's temporary sets.
 fn own_sets(sets: &mut IpSets) -> Outcome<Vec<String>> {
     let names = sets.names()?.into_iter().map(|name| name.to_string());
     Ok(names.filter(|name| name.starts_with("ipvset-")).collect())
 }
 
-/// Somebody lists all sets again and again, so that most swaps and many destructions are refused.
-fn beside_a_loop_of_listings() -> Outcome {
+/// Another thread lists all sets repeatedly, so that most swaps and many destructions are refused.
+fn during_repeated_listings() -> Outcome {
     const ROUNDS: u32 = 100;
-    // More than a few datagrams hold, so that a listing takes its time.
+    // A listing needs several datagrams, so that it takes a while.
     const SIZE: u32 = 10_000;
     let (mut sets, set) = created(set::<HashIp>())?;
     sets.add_all(&set, addresses(1..SIZE), OnFailure::Stop)
@@ -212,11 +214,11 @@ fn beside_a_loop_of_listings() -> Outcome {
     Ok(())
 }
 
-/// Set for a process that dies while it replaces.
+/// The environment variable of a process that dies during a replacement.
 const DIES: &str = "IPVSET_TEST_DIES";
 
-/// Replaces the content of the set `s` and dies, if this process was started for that.
-pub(crate) fn die_if_told() {
+/// Starts to replace the content of the set `s` and aborts, if the variable is set.
+pub(crate) fn die_if_asked() {
     if std::env::var_os(DIES).is_some() {
         let mut sets = IpSets::connect().unwrap();
         let entries = midway(1000, || std::process::abort());
@@ -228,7 +230,7 @@ fn a_set_that_a_killed_process_left() -> Outcome {
     let (mut sets, set) = created(set::<HashIp>())?;
     sets.add_all(&set, addresses(1..10), OnFailure::Stop)
         .into_result()?;
-    // What was begun before is not taken for something that was left.
+    // A replacement that started earlier is not mistaken for a leftover.
     let entries = midway(1000, || {
         let mut command = std::process::Command::new(std::env::current_exe().unwrap());
         let status = command.env(DIES, "").status().unwrap();
@@ -247,7 +249,7 @@ fn a_set_that_a_killed_process_left() -> Outcome {
     Ok(())
 }
 
-/// The new content is listed when it should be swapped, and destroyed.
+/// The temporary set is being listed, so it can be neither swapped nor destroyed.
 fn a_set_that_could_not_be_destroyed() -> Outcome {
     let (mut sets, set) = created(set::<HashIp>().hashsize(16384))?;
     sets.add_all(&set, addresses(1..10), OnFailure::Stop)
@@ -271,7 +273,7 @@ fn a_set_that_could_not_be_destroyed() -> Outcome {
     assert!(error.to_string().contains(&name[..]), "{error}");
     assert_eq!(sets.info(&set)?.entries, Some(9));
     drop(listing);
-    // It is not another handle's to destroy, but after the end of its own.
+    // Another handle destroys it only after its own handle is closed.
     third.replace(&set, addresses(0..9))?;
     assert_eq!(own_sets(&mut third)?.len(), 1);
     drop(sets);
@@ -295,14 +297,14 @@ fn a_set_destroyed_while_entries_are_added() -> Outcome {
         };
         assert!(outcome.stopped().is_some_and(|error| error.is_not_found()));
         assert!(outcome.failures().is_empty());
-        // What was added is gone with the set; the others were not.
+        // The added entries were destroyed with the set, and the others were not added.
         let applied = outcome.applied();
         assert!((1..30_000).contains(&applied), "{applied}");
         assert_eq!(outcome.untried_from(), Some(applied));
         let error = outcome.into_result().unwrap_err();
         assert_eq!(error.object_name(), Some("s"));
         assert_eq!(sets.names()?.len(), 0);
-        // The handle is none the worse for it.
+        // The handle is still usable.
         sets.create(&set)?;
         assert_eq!(
             sets.add_all(&set, addresses(0..10), OnFailure::Stop)
@@ -333,7 +335,7 @@ fn sets_swapped_while_entries_are_added() -> Outcome {
     Ok(())
 }
 
-/// The connection keeps the namespace, so everything is added, whoever else has left.
+/// The connection keeps the namespace, so all entries are added even if nothing else uses it.
 fn a_namespace_that_goes_away_while_entries_are_added() -> Outcome {
     let namespace = Namespace::new()?;
     let mut sets = IpSets::connect_in(&ipvset::Namespace::open(namespace.path())?)?;
@@ -352,7 +354,8 @@ fn a_namespace_that_goes_away_while_entries_are_added() -> Outcome {
     Ok(())
 }
 
-/// What is in the set all the time is listed once; nothing is listed that was never in it.
+/// An entry that is in the set all the time is listed once. An entry that was never in the set is
+/// not listed.
 fn entries_come_and_go_during_a_listing() -> Outcome {
     let (mut sets, set) = created(set::<HashIp>().hashsize(16384).maxelem(1 << 20))?;
     sets.add_all(&set, addresses(1..20_000), OnFailure::Stop)
@@ -366,7 +369,7 @@ fn entries_come_and_go_during_a_listing() -> Outcome {
             other
                 .remove_all(&set, addresses(10_000..20_000), OnFailure::Stop)
                 .into_result()?;
-            // So many that the kernel makes a larger table meanwhile.
+            // Enough entries that the kernel enlarges the table meanwhile.
             other
                 .add_all(&set, addresses(20_000..150_000), OnFailure::Stop)
                 .into_result()?;

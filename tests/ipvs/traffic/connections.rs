@@ -1,5 +1,5 @@
-//! Connections as the crate reads them: active, inactive, persistent, counted; and what settings
-//! do to them.
+//! Connections as the crate reads them: active, inactive and persistent ones, their counters, and
+//! the effect of settings.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -35,7 +35,7 @@ fn director(clients: usize) -> Result<(Network, Ipvs)> {
     Ok((network, Ipvs::connect()?))
 }
 
-/// A service with the first `count` servers, masqueraded to.
+/// Adds a service with the first `count` servers, with masquerading.
 fn balanced(ipvs: &mut Ipvs, service: &VirtualService, count: usize) -> Result {
     ipvs.add_service(service)?;
     for number in 0..count {
@@ -53,7 +53,7 @@ fn address(family: Family, number: usize) -> SocketAddr {
     server(family, number, SERVER_PORT).address
 }
 
-/// A server of the service, as the kernel reports it.
+/// Returns a server of the service, as the kernel reports it.
 fn report(ipvs: &mut Ipvs, key: ServiceKey, number: usize) -> Result<ServerInfo> {
     Ok(ipvs.server(key, address(key.family(), number))?)
 }
@@ -74,7 +74,7 @@ fn a_client_is_bound_by_persistence() -> Result {
             let server = report(&mut ipvs, service.key, number)?;
             assert_eq!(server.persistent_connections, expected, "{kind:?}");
         }
-        // Bound clients stay at a server without weight, others don't get there.
+        // Bound clients stay at a server with weight 0. Other clients do not reach it.
         let own = address(kind.1, one);
         ipvs.set_weight(service.key, own, 0)?;
         assert_eq!(network.ask(0, kind)?, one, "{kind:?}");
@@ -103,8 +103,8 @@ fn a_network_is_bound_by_persistence() -> Result {
     Ok(())
 }
 
-/// Each packet of one client's port goes to another server; without it, all to the same.
-/// (Answers go past the director: with nothing remembered, it could not take them back.)
+/// Each packet from one port goes to another server. Without the option, all go to the same.
+/// (Answers bypass the director, which has no connection to return them.)
 fn one_packet_scheduling() -> Result {
     let network = Network::new(1, 3, Answers::Directly)?;
     let mut ipvs = Ipvs::connect()?;
@@ -137,7 +137,8 @@ fn one_packet_scheduling() -> Result {
     Ok(())
 }
 
-/// Full is above the upper threshold, or at it; it gets new ones below the lower one.
+/// A server at or above the upper threshold is full. It gets new connections again below the lower
+/// one.
 fn a_full_server_gets_no_more() -> Result {
     let (network, mut ipvs) = director(1)?;
     for family in [Family::Ipv4, Family::Ipv6] {
@@ -160,12 +161,12 @@ fn a_full_server_gets_no_more() -> Result {
     Ok(())
 }
 
-/// What kube-proxy looks at before it removes a server: `active` and `inactive` both 0.
+/// Returns the counters that kube-proxy checks before it removes a server: both must be 0.
 fn connections(server: &ServerInfo) -> (u32, u32) {
     (server.active_connections, server.inactive_connections)
 }
 
-/// kube-proxy's: no connections, so it is removed.
+/// Like kube-proxy: a server without connections is removed.
 fn draining_a_server_without_connections() -> Result {
     let (network, mut ipvs) = director(1)?;
     for kind in KINDS {
@@ -180,8 +181,9 @@ fn draining_a_server_without_connections() -> Result {
     Ok(())
 }
 
-/// kube-proxy's: an active connection, so the server is kept with weight 0: the connection goes
-/// on, new ones go elsewhere, and once it is over the server can be removed.
+/// Like kube-proxy: a server with an active connection is kept with weight 0. The connection
+/// continues, and new ones go to other servers. After the connection has ended, the server can be
+/// removed.
 fn draining_a_server_with_active_connections() -> Result {
     let (network, mut ipvs) = director(1)?;
     let mut draining = Vec::new();
@@ -216,7 +218,7 @@ fn draining_a_server_with_active_connections() -> Result {
     Ok(())
 }
 
-/// kube-proxy's: a connection that is over, but not forgotten yet, counts too.
+/// Like kube-proxy: a connection that has ended and not yet expired counts, too.
 fn draining_a_server_with_inactive_connections() -> Result {
     let (network, mut ipvs) = director(1)?;
     for kind in KINDS {
@@ -236,8 +238,8 @@ fn draining_a_server_with_inactive_connections() -> Result {
     Ok(())
 }
 
-/// kube-proxy's: a server of UDP is removed at once, whatever its connections; with
-/// `expire_nodest_conn` these are forgotten with it, and the client's port finds another server.
+/// Like kube-proxy: a UDP server is removed at once, even with connections. With
+/// `expire_nodest_conn`, these expire, and the client's port gets another server.
 fn removing_a_server_of_udp() -> Result {
     let (network, mut ipvs) = director(1)?;
     sysctl::write("net.ipv4.vs.expire_nodest_conn", "1")?;
@@ -251,7 +253,7 @@ fn removing_a_server_of_udp() -> Result {
         let server = report(&mut ipvs, service.key, first)?;
         assert_eq!(connections(&server), (0, 1), "{family}");
         ipvs.remove_server(service.key, server.config.address)?;
-        // The kernel may drop the packet by which it notices.
+        // The kernel may drop the packet that makes the connection expire.
         let second = eventually(|| {
             let client = client.with_patience(Duration::from_millis(500))?;
             number(&client.ask(own)?)
@@ -262,7 +264,7 @@ fn removing_a_server_of_udp() -> Result {
     Ok(())
 }
 
-/// kube-proxy's: a server that is known by another port is not the one, and stays as it is.
+/// Like kube-proxy: a server with another port is a different server, and stays unchanged.
 fn another_port_is_another_server() -> Result {
     let (network, mut ipvs) = director(1)?;
     let kind = (Transport::Tcp, Family::Ipv4);
@@ -289,7 +291,7 @@ fn another_port_is_another_server() -> Result {
     Ok(())
 }
 
-/// Added again soon after it was removed, a server has its connections and counters back.
+/// A server that is added again soon after it was removed gets its connections and counters back.
 fn a_server_that_comes_back() -> Result {
     let (network, mut ipvs) = director(1)?;
     for family in [Family::Ipv4, Family::Ipv6] {
@@ -314,7 +316,7 @@ fn a_server_that_comes_back() -> Result {
     Ok(())
 }
 
-/// Those of one service, then all.
+/// Zeroes the counters of one service, then all.
 fn counters_and_zero() -> Result {
     let (network, mut ipvs) = director(1)?;
     for kind in KINDS {
@@ -353,7 +355,7 @@ fn counters_and_zero() -> Result {
     for entry in ipvs.table()? {
         assert_eq!(entry.service.statistics, Statistics::default());
         assert_eq!(entry.servers[0].statistics, Statistics::default());
-        // The connections are still there.
+        // The connections still exist.
         assert!(entry.servers[0].inactive_connections > 0, "{entry:?}");
     }
     Ok(())

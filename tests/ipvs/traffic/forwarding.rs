@@ -1,5 +1,5 @@
-//! The forwarding methods, over TCP and UDP, IPv4 and IPv6: direct routing, masquerading and
-//! tunnels, as in the kernel's own ipvs.sh.
+//! The forwarding methods over TCP and UDP, IPv4 and IPv6: direct routing, masquerading and
+//! tunnels, as in the kernel's selftest ipvs.sh.
 
 use std::net::SocketAddr;
 
@@ -27,8 +27,7 @@ tests![
 const SERVERS: usize = 3;
 const ROUNDS: usize = 3;
 
-/// Asks a service with these servers `ROUNDS` times as often as there are servers, and sees them
-/// answer in turn.
+/// Asks a service `ROUNDS` times per server, and checks that the servers answer in turn.
 fn in_turn(
     network: &Network,
     kind: (Transport, Family),
@@ -53,10 +52,10 @@ fn in_turn(
     Ok(())
 }
 
-/// Sees the kernel count what [`in_turn`] did.
+/// Checks the kernel's counters after [`in_turn`].
 fn counted(answers: Answers) -> Result {
     let mut ipvs = Ipvs::connect()?;
-    // What passes by the director, it cannot count.
+    // The director cannot count answers that bypass it.
     let out = answers == Answers::ThroughDirector;
     eventually(|| {
         for entry in ipvs.table()? {
@@ -101,18 +100,17 @@ fn direct_routing() -> Result {
     counted(Answers::Directly)
 }
 
-/// Sets up a device on which packets come out of a tunnel.
+/// Sets up the device at which packets leave a tunnel.
 fn end_of_tunnel(namespace: &Namespace, device: &str) -> Result {
     namespace.run(|| -> Result {
         link::up(device)?;
-        // Not every device's default is what `all` says.
+        // The setting `all` does not apply to every device.
         sysctl::write(&format!("net/ipv4/conf/{device}/rp_filter"), "0")?;
         Ok(())
     })
 }
 
-/// Everything in turn over tunnels of one kind, to servers of the service's family or of the
-/// other one.
+/// Runs all cases over tunnels of one kind, to servers of the service's family or of the other one.
 fn through(network: &Network, tunnel: Tunnel, other_family: bool) -> Result {
     for kind in KINDS {
         let family = match (kind.1, other_family) {
@@ -125,7 +123,7 @@ fn through(network: &Network, tunnel: Tunnel, other_family: bool) -> Result {
     Ok(())
 }
 
-/// The kernel's modules are there, and every server has these of their devices.
+/// Loads modules, and sets up these devices on every server.
 fn network_with(modules: &[&str], devices: &[&str]) -> Result<Network> {
     for name in modules {
         module::load(name)?;
@@ -145,7 +143,7 @@ fn ipip_tunnel() -> Result {
     counted(Answers::Directly)
 }
 
-/// The modules that take packets out of UDP, and those that take them out of IP after that.
+/// Needs the modules that unpack packets from UDP, and those that unpack them from IP afterwards.
 fn gue_tunnel() -> Result {
     let modules = ["ipip", "ip6_tunnel", "fou", "fou6"];
     let network = network_with(&modules, &["tunl0", "ip6tnl0"])?;
@@ -170,7 +168,7 @@ fn gre_tunnel() -> Result {
     through(&network, Tunnel::gre(), false)
 }
 
-/// The kernel's own devices take no packets with checksums.
+/// The kernel's own devices accept no packets with checksums.
 fn gre_tunnel_with_checksums() -> Result {
     let network = network_with(&["ip_gre", "ip6_gre"], &[])?;
     for number in 0..SERVERS {
@@ -194,14 +192,14 @@ fn tunnel_to_the_other_family() -> Result {
         let own = server_address(Family::Ipv6, number);
         let other = director(Family::Ipv6, 0).ip();
         let namespace = network.server_namespace(number);
-        // The kernel's own ip6tnl0 takes nothing but IPv6 out of IPv6.
+        // The kernel's own ip6tnl0 only unpacks IPv6 from IPv6.
         namespace.run(|| link::tunnel("any-in-6", "ip6tnl", own, other))?;
         end_of_tunnel(namespace, "any-in-6")?;
     }
     through(&network, Tunnel::Ipip, true)
 }
 
-/// The kernel delivers to a server on the director itself, whatever the method.
+/// The kernel delivers locally to a server on the director, whatever the method.
 fn a_server_on_the_director() -> Result {
     let network = Network::new(1, 1, Answers::ThroughDirector)?;
     let here = Namespace::current()?;
@@ -221,11 +219,11 @@ fn a_server_on_the_director() -> Result {
         ipvs.add_server(key, &one)?;
         assert_eq!(network.ask(0, (transport, family))?, 7);
         ipvs.remove_server(key, own)?;
-        // A local node gets the packets as they are.
+        // A local node gets the packets unchanged.
         let one = RealServer::new(SocketAddr::new(own.ip(), PORT)).local_node();
         ipvs.add_server(key, &one)?;
         assert_eq!(network.ask(0, (transport, family))?, 8);
-        // It is shown as it was configured.
+        // It is listed as configured.
         assert_eq!(ipvs.server(key, one.address)?.config, one);
         ipvs.remove_service(key)?;
     }

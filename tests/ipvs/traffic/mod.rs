@@ -1,4 +1,4 @@
-//! Traffic through the services, end to end: who answers, not only that somebody does.
+//! Traffic through the services, end to end. The tests check which server answers.
 
 mod connections;
 mod forwarding;

@@ -1,5 +1,5 @@
-//! A director with clients and servers around it, each in a namespace of its own: the kernel's
-//! own selftest (tools/testing/selftests/net/netfilter/ipvs.sh) with more of each.
+//! A director with clients and servers, each in its own namespace, like the kernel's selftest
+//! (tools/testing/selftests/net/netfilter/ipvs.sh) with more of each.
 
 use std::cell::Cell;
 use std::io::{BufRead, BufReader, Write};
@@ -15,22 +15,23 @@ use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::support::{Result, at};
 
-/// How long to wait for what should come.
+/// How long to wait for an answer that must come.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
-/// How long to wait for what should not come.
+/// How long to wait for an answer that must not come.
 const IMPATIENCE: Duration = Duration::from_millis(500);
 
-/// The port of the virtual services, and that of the servers where the director changes it.
+/// The port of the virtual services, and the port of the servers if the director changes it.
 pub(super) const PORT: u16 = 80;
 pub(super) const SERVER_PORT: u16 = 8080;
 
-/// How answers get from the servers to the clients.
+/// The way of answers from the servers to the clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answers {
-    /// Back through the director, which masquerades: the servers listen on their own addresses,
-    /// on [`SERVER_PORT`].
+    /// Back through the director, which masquerades. The servers listen on their own addresses, on
+    /// [`SERVER_PORT`].
     ThroughDirector,
-    /// Past it: the servers have the virtual addresses and listen there, on [`PORT`].
+    /// Directly to the clients. The servers have the virtual addresses and listen on them, on
+    /// [`PORT`].
     Directly,
 }
 
@@ -48,11 +49,12 @@ pub(super) const KINDS: [(Transport, Family); 4] = [
     (Transport::Udp, Family::Ipv6),
 ];
 
-/// The director is the namespace of the thread that makes it. Everybody is on one network, but
-/// the clients have addresses of their own, and reach the virtual ones through the director.
+/// The director is the namespace of the thread that creates the network. All are on one network,
+/// but the clients have addresses of another network and reach the virtual addresses through the
+/// director.
 pub(super) struct Network {
-    /// The port of the next UDP client: each has its own, or IPVS would take it for an earlier
-    /// one's connection.
+    /// The port of the next UDP client. Each has its own, because IPVS would otherwise use the
+    /// connection of an earlier one.
     next_port: Cell<u16>,
     clients: Vec<Namespace>,
     servers: Vec<Backend>,
@@ -63,7 +65,7 @@ struct Backend {
     _listeners: Vec<net::Server>,
 }
 
-/// The address of the director in front of the servers or the clients, or of one of those.
+/// Returns the address of a server or a client, or of the director on their side.
 fn host(family: Family, clients: bool, number: usize) -> IpAddr {
     let network = if clients { 9 } else { 0 };
     match family {
@@ -72,7 +74,7 @@ fn host(family: Family, clients: bool, number: usize) -> IpAddr {
     }
 }
 
-/// A virtual address: there are 8 of each family.
+/// Returns one of the 8 virtual addresses of a family.
 pub(super) fn virtual_address(family: Family, number: u8) -> IpAddr {
     match family {
         Family::Ipv4 => IpAddr::from([10, 100, 0, number]),
@@ -80,7 +82,7 @@ pub(super) fn virtual_address(family: Family, number: u8) -> IpAddr {
     }
 }
 
-/// The key of the service on the first virtual address.
+/// Returns the key of the service at the first virtual address.
 pub(super) fn service(transport: Transport, family: Family) -> ServiceKey {
     let address = SocketAddr::new(virtual_address(family, 1), PORT);
     match transport {
@@ -97,7 +99,7 @@ pub(super) fn server_address(family: Family, number: usize) -> IpAddr {
     host(family, false, 10 + number)
 }
 
-/// A server as the director is to know it.
+/// Returns the configuration of a server for the director.
 pub(super) fn server(family: Family, number: usize, port: u16) -> RealServer {
     RealServer::new(SocketAddr::new(server_address(family, number), port))
 }
@@ -127,7 +129,7 @@ impl Network {
             })?;
             client.run(|| -> Result {
                 for family in [Family::Ipv4, Family::Ipv6] {
-                    // Not `default`, which is IPv4's.
+                    // `default` would be that of IPv4.
                     route::via(anywhere(family), &host(family, true, 1).to_string())?;
                 }
                 Ok(())
@@ -148,7 +150,7 @@ impl Network {
         &self.servers[number].namespace
     }
 
-    /// A client asks over a new connection who serves the address.
+    /// Asks from a client over a new connection which server answers at the address.
     pub(super) fn try_ask_at(
         &self,
         client: usize,
@@ -162,8 +164,8 @@ impl Network {
         }
     }
 
-    /// The number of the server that answers a client's new connection to the service, which
-    /// sees the client's own address.
+    /// Returns the number of the server that answers a new connection of a client to the service.
+    /// Checks that the server sees the client's own address.
     pub(super) fn ask(&self, client: usize, kind: (Transport, Family)) -> Result<usize> {
         let address = SocketAddr::new(virtual_address(kind.1, 1), PORT);
         self.ask_at(client, kind.0, address)
@@ -187,19 +189,19 @@ impl Network {
         number(&answer)
     }
 
-    /// Fails unless nobody answers a client's new connection to the service.
+    /// Fails if a server answers a new connection of a client to the service.
     pub(super) fn expect_nobody(&self, client: usize, kind: (Transport, Family)) -> Result {
         let address = SocketAddr::new(virtual_address(kind.1, 1), PORT);
         match self.try_ask_at(client, kind.0, address, IMPATIENCE) {
-            // The kernel says "port unreachable" when IPVS finds no server, which does not
-            // always get to the program.
+            // When IPVS finds no server, the kernel sends "port unreachable", which does not always
+            // reach the program.
             Err(Unanswered::Refused | Unanswered::TimedOut) => Ok(()),
             Err(why) => Err(format!("{kind:?}: {why}").into()),
             Ok(answer) => Err(format!("{kind:?}: {} answered", answer.server).into()),
         }
     }
 
-    /// A TCP connection that stays open, and the number of the server at its other end.
+    /// Opens a TCP connection. Returns it with the number of the server at its other end.
     pub(super) fn connect(&self, client: usize, family: Family) -> Result<(Connection, usize)> {
         let address = SocketAddr::new(virtual_address(family, 1), PORT);
         let mut connection = net::connect(&self.clients[client], &address.to_string(), PATIENCE)
@@ -211,11 +213,11 @@ impl Network {
     }
 }
 
-/// A client of UDP, which asks from one port as often as it likes.
+/// A UDP client that asks from one port any number of times.
 pub(super) struct Asker(UdpSocket);
 
 impl Asker {
-    /// A client that can ask at addresses of the family of this one.
+    /// Creates a client that can ask at addresses of the family of this one.
     pub(super) fn new(
         network: &Network,
         client: usize,
@@ -229,13 +231,13 @@ impl Asker {
         Ok(Self(socket))
     }
 
-    /// The same client, which waits as long as this from now on.
+    /// Sets how long the client waits for answers.
     pub(super) fn with_patience(&self, patience: Duration) -> Result<&Self> {
         self.0.set_read_timeout(Some(patience))?;
         Ok(self)
     }
 
-    /// As [`net::ask_udp`].
+    /// Asks like [`net::ask_udp`].
     pub(super) fn ask(&self, address: SocketAddr) -> Result<Answer, Unanswered> {
         self.0.connect(address)?;
         self.0.send(b"who are you?\n")?;
@@ -245,8 +247,8 @@ impl Asker {
     }
 }
 
-/// A TCP connection that is reset when it is dropped: IPVS forgets it after ten seconds, and
-/// one that is closed in peace after two minutes.
+/// A TCP connection that is reset when it is dropped. IPVS forgets it after ten seconds, but a
+/// connection that is closed normally after two minutes.
 pub(super) struct Resetting(BufReader<TcpStream>);
 
 impl Resetting {
@@ -263,7 +265,7 @@ impl Resetting {
         Ok(Self(BufReader::new(stream)))
     }
 
-    /// The number of the server at the other end.
+    /// Returns the number of the server at the other end.
     pub(super) fn ask(&mut self) -> Result<usize> {
         self.0.get_mut().write_all(b"who are you?\n")?;
         let mut text = String::new();
@@ -274,7 +276,7 @@ impl Resetting {
     }
 }
 
-/// What the lab's servers say.
+/// Decodes an answer of the lab's servers.
 fn decode(text: &str) -> Result<Answer, Unanswered> {
     let mut lines = text.lines();
     let answer = lines
@@ -285,7 +287,7 @@ fn decode(text: &str) -> Result<Answer, Unanswered> {
     Ok(Answer { server, client })
 }
 
-/// The number of the server that gave the answer.
+/// Returns the number of the server that answered.
 pub(super) fn number(answer: &Answer) -> Result<usize> {
     let number = answer.server.strip_prefix("server ");
     let number = number.and_then(|it| it.parse().ok());
@@ -326,7 +328,7 @@ impl Backend {
     }
 }
 
-/// A namespace with a cable to the director's network.
+/// Creates a namespace with a cable to the director's network.
 fn station(cable: &str, own: impl Fn(Family) -> IpAddr + Sync) -> Result<Namespace> {
     let namespace = Namespace::new()?;
     link::veth_into(cable, "eth0", &namespace)?;
@@ -334,7 +336,7 @@ fn station(cable: &str, own: impl Fn(Family) -> IpAddr + Sync) -> Result<Namespa
     link::up(cable)?;
     namespace.run(|| -> Result {
         quiet()?;
-        // For IPv6, `all` does not count for the devices that are there already.
+        // For IPv6, `all` does not apply to existing devices.
         sysctl::write("net.ipv6.conf.eth0.accept_redirects", "0")?;
         link::up("eth0")?;
         for family in [Family::Ipv4, Family::Ipv6] {
@@ -345,7 +347,7 @@ fn station(cable: &str, own: impl Fn(Family) -> IpAddr + Sync) -> Result<Namespa
     Ok(namespace)
 }
 
-/// Without the kernel's opinions about who may send what from where.
+/// Turns off the kernel's checks of source addresses and redirects.
 fn quiet() -> Result {
     for (key, value) in [
         ("net.ipv4.conf.all.rp_filter", "0"),
@@ -377,7 +379,7 @@ fn anywhere(family: Family) -> &'static str {
     }
 }
 
-/// One of the director's own addresses, in front of the servers.
+/// Returns an address of the director itself, on the side of the servers.
 pub(super) fn director(family: Family, port: u16) -> SocketAddr {
     at(&SocketAddr::new(host(family, false, 1), port).to_string())
 }

@@ -1,4 +1,5 @@
-//! What each scheduler promises, seen by who answers: over TCP and UDP, IPv4 and IPv6.
+//! The behaviour of each scheduler, checked by which server answers, over TCP and UDP, IPv4 and
+//! IPv6.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
@@ -39,7 +40,7 @@ tests![
 
 type Kind = (Transport, Family);
 
-/// A service with a server of each of these weights, and what is held open to it.
+/// A service with a server of each of these weights, and its open connections.
 struct Balanced<'a> {
     network: &'a Network,
     ipvs: Ipvs,
@@ -84,7 +85,7 @@ impl<'a> Balanced<'a> {
         Ok(self.ipvs.set_weight(self.key, address, weight)?)
     }
 
-    /// Asks, and keeps the connection; one of UDP stays for minutes by itself.
+    /// Asks and keeps the connection open. A UDP connection exists for minutes without this.
     fn hold(&mut self, client: usize) -> Result<usize> {
         match self.kind.0 {
             Transport::Tcp => {
@@ -106,7 +107,8 @@ impl<'a> Balanced<'a> {
             .collect()
     }
 
-    /// The weight, active and inactive connections of each server, as the crate reads them.
+    /// Returns the weight and the numbers of active and inactive connections of each server, as the
+    /// crate reads them.
     fn loads(&mut self) -> Result<Vec<[u64; 3]>> {
         let servers = self.ipvs.servers(self.key)?;
         let load = |number: usize| {
@@ -120,8 +122,7 @@ impl<'a> Balanced<'a> {
         (0..servers.len()).map(load).collect()
     }
 
-    /// Holds connections, each of which has to go where `load` is the least for its weight;
-    /// where more than one is, to any of these.
+    /// Opens connections. Each must go to a server whose `load` divided by its weight is the least.
     fn expect_least(&mut self, times: usize, load: impl Fn(u64, u64) -> u64) -> Result {
         for _ in 0..times {
             let loads = self.loads()?;
@@ -165,7 +166,7 @@ fn distinct(answered: &[usize]) -> BTreeSet<usize> {
     answered.iter().copied().collect()
 }
 
-/// One after the other, whatever the weights; but one of weight 0 is passed over.
+/// The servers take turns, whatever their weights. A server with weight 0 is skipped.
 fn round_robin() -> Result {
     let network = network(1)?;
     for kind in KINDS {
@@ -182,7 +183,7 @@ fn round_robin() -> Result {
     Ok(())
 }
 
-/// In each cycle as often as the weight says.
+/// In each cycle, a server gets as many connections as its weight.
 fn weighted_round_robin() -> Result {
     let network = network(1)?;
     let scheduler = Scheduler::WeightedRoundRobin;
@@ -204,7 +205,7 @@ fn overhead(active: u64, inactive: u64) -> u64 {
     active * 256 + inactive
 }
 
-/// Where the fewest are, whatever the weights.
+/// The server with the fewest connections is chosen, whatever the weights.
 fn least_connection() -> Result {
     let network = network(1)?;
     for kind in KINDS {
@@ -222,7 +223,7 @@ fn least_connection() -> Result {
     Ok(())
 }
 
-/// The connections of three servers, active or not.
+/// Returns the numbers of active and inactive connections of each server.
 fn counts_of(loads: &[[u64; 3]]) -> Vec<u64> {
     loads
         .iter()
@@ -242,8 +243,8 @@ fn weighted_least_connection() -> Result {
     Ok(())
 }
 
-/// The new connection counts too. Only active ones do, which UDP's never are: the highest
-/// weight gets them all.
+/// Only active connections and the new one count. UDP connections are never active, so the server
+/// with the highest weight gets all of them.
 fn shortest_expected_delay() -> Result {
     let network = network(1)?;
     for kind in KINDS {
@@ -258,7 +259,7 @@ fn shortest_expected_delay() -> Result {
     Ok(())
 }
 
-/// An idle one first; when none is, the shortest expected delay.
+/// An idle server is chosen first. If there is none, the shortest expected delay decides.
 fn never_queue() -> Result {
     let network = network(1)?;
     for kind in KINDS {
@@ -268,7 +269,7 @@ fn never_queue() -> Result {
                 assert_eq!(distinct(&it.hold_all(3)?).len(), 3, "{kind:?}");
                 it.expect_least(11, |active, _| active + 1)?;
             }
-            // Never active: the first of them stays idle.
+            // UDP connections are never active, so the first server stays idle.
             Transport::Udp => assert_eq!(distinct(&it.hold_all(6)?).len(), 1, "{kind:?}"),
         }
         it.end()?;
@@ -276,7 +277,7 @@ fn never_queue() -> Result {
     Ok(())
 }
 
-/// The highest weight gets everything, until it may not.
+/// The server with the highest weight gets all connections until it is full.
 fn weighted_failover() -> Result {
     let network = network(1)?;
     for kind in KINDS {
@@ -285,7 +286,7 @@ fn weighted_failover() -> Result {
         assert_eq!(it.hold_all(4)?, [1; 4], "{kind:?}");
         it.weigh(1, 0)?;
         assert_eq!(it.hold_all(4)?, [2; 4], "{kind:?}");
-        // Five of the upper threshold's six.
+        // Five connections, with an upper threshold of six.
         let full = it.address(2);
         it.ipvs.set_thresholds(it.key, full, 6, 0)?;
         assert_eq!(it.hold_all(4)?, [2, 2, 0, 0], "{kind:?}");
@@ -298,8 +299,8 @@ fn weighted_failover() -> Result {
     Ok(())
 }
 
-/// The highest weight gets connections until more are active than the weight says, then the next
-/// one does. UDP's are never active: it never overflows.
+/// The server with the highest weight gets connections until more are active than its weight, then
+/// the next one does. UDP connections are never active, so they never overflow.
 fn weighted_overflow() -> Result {
     let network = network(1)?;
     for kind in KINDS {
@@ -318,7 +319,7 @@ fn weighted_overflow() -> Result {
     Ok(())
 }
 
-/// Each client stays at its server, and they are not all at the same.
+/// Each client stays at its server, and not all use the same.
 fn by_client(scheduler: Scheduler) -> Result {
     const CLIENTS: usize = 6;
     let network = network(CLIENTS)?;
@@ -341,7 +342,7 @@ fn by_client(scheduler: Scheduler) -> Result {
     Ok(())
 }
 
-/// With the source port counted in, a client's connections are not all at the same server.
+/// With the source port in the hash, the connections of a client are not all at the same server.
 fn by_port(scheduler: Scheduler, flag: SchedulerFlags) -> Result {
     let network = network(1)?;
     for kind in KINDS {
@@ -356,9 +357,9 @@ fn by_port(scheduler: Scheduler, flag: SchedulerFlags) -> Result {
     Ok(())
 }
 
-/// Whether a threshold counts as soon as it is set. Up to Linux 6.1 the kernel compares it with
-/// the connections only when one of them begins or ends. The newer ones (6.12.107, 7.1) also
-/// refuse thresholds above 2,147,483,647.
+/// Whether a threshold takes effect as soon as it is set. Up to Linux 6.1, the kernel checks it
+/// only when a connection begins or ends. Newer kernels (6.12.107, 7.1) also refuse thresholds
+/// above 2,147,483,647.
 fn full_at_once(it: &mut Balanced<'_>, address: SocketAddr) -> Result<bool> {
     match it.ipvs.set_thresholds(it.key, address, u32::MAX, 1) {
         Err(error) if error.to_string().contains("no upper threshold above") => Ok(true),
@@ -370,7 +371,7 @@ fn full_at_once(it: &mut Balanced<'_>, address: SocketAddr) -> Result<bool> {
     }
 }
 
-/// When the client's server is full, nobody answers; with the fallback, another one does.
+/// If the client's server is full, none answers. With the fallback, another one does.
 fn falls_back(scheduler: Scheduler, flag: SchedulerFlags) -> Result {
     let network = network(1)?;
     for kind in KINDS {
@@ -415,8 +416,8 @@ fn maglev_hashing_falls_back() -> Result {
     falls_back(Scheduler::MaglevHashing, SchedulerFlags::MH_FALLBACK)
 }
 
-/// Each virtual address stays at its server, and they are not all at the same: a service of a
-/// firewall mark, which the director puts on packets to all of them.
+/// Each virtual address stays at its server, and not all use the same. The service has a firewall
+/// mark, which the director sets on packets to all of these addresses.
 fn by_destination(scheduler: Scheduler) -> Result {
     let network = network(1)?;
     let mut ipvs = Ipvs::connect()?;
@@ -456,8 +457,8 @@ fn destination_hashing() -> Result {
     Ok(())
 }
 
-/// A server with more active connections than its weight, while another has less than half its
-/// own, gets no more: the address moves to another one.
+/// If a server has more active connections than its weight, and another has fewer than half of its
+/// weight, the address moves to another server.
 fn moves_when_overloaded(scheduler: Scheduler) -> Result {
     let network = network(1)?;
     for kind in KINDS {
@@ -469,7 +470,7 @@ fn moves_when_overloaded(scheduler: Scheduler) -> Result {
                 let thrice = all.chunks(3).all(|it| distinct(it).len() == 1);
                 assert!(thrice, "{kind:?}: {all:?}");
             }
-            // Never active.
+            // UDP connections are never active.
             Transport::Udp => assert_eq!(distinct(&all).len(), 1, "{kind:?}: {all:?}"),
         }
         it.end()?;
@@ -488,12 +489,12 @@ fn locality_based_least_connection_with_replication() -> Result {
     in_another_namespace(|| moves_when_overloaded(scheduler))
 }
 
-/// A second director.
+/// Runs a test with a second director.
 fn in_another_namespace(test: impl FnOnce() -> Result + Send) -> Result {
     lab::Namespace::new()?.run(test)
 }
 
-/// Random, but never a server without weight.
+/// The choice is random, but never a server with weight 0.
 fn power_of_two_choices() -> Result {
     let network = network(1)?;
     for kind in KINDS {
@@ -511,7 +512,7 @@ fn power_of_two_choices() -> Result {
     Ok(())
 }
 
-/// Nobody is chosen, however many there are.
+/// No server is ever chosen.
 fn no_scheduler() -> Result {
     let network = network(1)?;
     for kind in KINDS {

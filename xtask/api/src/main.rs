@@ -1,6 +1,7 @@
-//! Prints the public API that a file of rustdoc's JSON describes, an item a line.
+//! Prints the public API from a JSON file of rustdoc, one item in each line.
 //!
-//! A program of its own, because what it depends on would slow down the build of every other command of the project.
+//! It is a separate program, because its dependencies would slow down the build of every other command of the
+//! project.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Writing and reading alone, without a kernel: what criterion measured of benches/encode.rs and
+//! The measurements of writing and reading without a kernel, by criterion in benches/encode.rs and
 //! benches/decode.rs.
 
 use std::collections::BTreeMap;
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use super::{list, number, text};
 use crate::shell::{self, root};
 
-/// Where criterion puts its estimates.
+/// The folder of criterion's estimates.
 const HOME: &str = "target/xtask-criterion";
 
-/// A group of benchmarks: the contenders, in the order of their names.
+/// A group of benchmarks, with its contenders in the order of their names.
 pub(super) struct Group {
     pub(super) name: String,
     pub(super) elements: u64,
@@ -33,7 +33,7 @@ impl Group {
     }
 }
 
-/// What [`run`] gave.
+/// Reads the result of [`run`].
 pub(super) fn read(groups: &[Value]) -> Result<Vec<Group>, String> {
     let group = |group: &Value| {
         let contenders = list(group, "contenders")?.iter().map(|it| {
@@ -52,10 +52,11 @@ pub(super) fn read(groups: &[Value]) -> Result<Vec<Group>, String> {
     groups.iter().map(group).collect()
 }
 
-/// Runs the benchmarks (not exactly, if `quick`), and gives their groups as they are kept.
+/// Runs the benchmarks, with less precision if `quick`, and returns their groups as they are
+/// stored.
 pub(super) fn run(quick: bool) -> Result<Vec<Value>, String> {
     let home = root().join(HOME);
-    // What an earlier run left would be taken for this one's.
+    // Removes the results of an earlier run.
     let _ = fs::remove_dir_all(&home);
     let mut arguments = vec!["bench", "--bench", "encode", "--bench", "decode"];
     if quick {
@@ -66,7 +67,7 @@ pub(super) fn run(quick: bool) -> Result<Vec<Value>, String> {
         home.to_str().ok_or("the path is not UTF-8")?,
     )];
     shell::cargo_with(&arguments, &place)?;
-    // By the names of the groups.
+    // The groups by name.
     let mut groups: BTreeMap<String, Value> = BTreeMap::new();
     for folder in folders(&home)? {
         for benchmark in folders(&folder)? {
@@ -77,7 +78,7 @@ pub(super) fn run(quick: bool) -> Result<Vec<Value>, String> {
 }
 
 fn add(groups: &mut BTreeMap<String, Value>, folder: &Path) -> Result<(), String> {
-    // Folders such as `report` are of criterion's own.
+    // Some folders, such as `report`, contain no estimates.
     if !folder.is_dir() {
         return Ok(());
     }
@@ -101,7 +102,7 @@ fn add(groups: &mut BTreeMap<String, Value>, folder: &Path) -> Result<(), String
     Ok(())
 }
 
-/// The folders in a folder, by name.
+/// Returns the folders in a folder, sorted by name.
 fn folders(folder: &Path) -> Result<Vec<std::path::PathBuf>, String> {
     let error = |error: std::io::Error| format!("{}: {error}", folder.display());
     let mut folders = Vec::new();

@@ -5,23 +5,23 @@ use std::fmt::Write;
 use super::table::{grouped, time};
 use super::{CRATE, FLOOR, Figures, Job};
 
-/// The type of set and the jobs that are drawn: they ran with the most different sizes.
+/// The set type and the jobs that are drawn. They ran with the most sizes.
 const WHAT: &str = "hash:ip,port,ip";
 const JOBS: [&str; 2] = ["add", "list"];
 
 const WIDTH: f64 = 430.0;
 const HEIGHT: f64 = 340.0;
-/// Room around a panel's axes: left for the times, below for the numbers, above for the title.
+/// The margins of a panel: left for the times, below for the numbers, above for the title.
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 16.0;
 const TOP: f64 = 36.0;
 const BOTTOM: f64 = 44.0;
 
-/// How each contender's line looks, in the order in which they are drawn.
+/// The style of each contender's line, in the order in which they are drawn.
 const STYLES: [(&str, &str, u32); 4] = [
     ("ipset", "#d1242f", 2),
     ("pyroute2", "#9a6700", 2),
-    // Wide, so that it is seen behind the crate's.
+    // Wide, so that it is visible behind the line of the crate.
     (FLOOR, "#c4cad1", 7),
     (CRATE, "#0969da", 2),
 ];
@@ -50,7 +50,7 @@ pub(super) fn svg(figures: &Figures) -> String {
     svg
 }
 
-/// A line: what a contender took for each number of entries.
+/// A line: the time of a contender for each number of entries.
 struct Line {
     name: String,
     points: Vec<(f64, f64)>,
@@ -123,7 +123,7 @@ impl Panel {
                 .iter()
                 .map(|(x, y)| self.place(*x, *y))
                 .collect();
-            // A line of one point is none.
+            // A single point is drawn as a dot.
             if let [(x, y)] = line.points[..] {
                 let (x, y) = (self.x.place(x), self.y.place(y));
                 let _ = writeln!(
@@ -154,12 +154,13 @@ impl Panel {
     }
 }
 
-/// A contender without what it was called with: `ipset restore` is a line with `ipset save`.
+/// Returns the contender without its arguments, so that `ipset restore` and `ipset save` have the
+/// same style.
 fn kind(name: &str) -> &str {
     name.split(' ').next().unwrap_or(name)
 }
 
-/// `1.00 s` without the decimals, which a decade does not have.
+/// Removes the decimals of `1.00 s`, because a decade has none.
 fn whole(time: String) -> String {
     time.replacen(".00", "", 1).replacen(".0", "", 1)
 }
@@ -192,7 +193,7 @@ impl Axis {
         self.from + share * (self.to - self.from)
     }
 
-    /// The powers of ten and where they are.
+    /// Returns the powers of ten and their places.
     fn decades(&self) -> impl Iterator<Item = (f64, f64)> {
         (self.lowest..=self.highest).map(|power| {
             let value = 10f64.powi(power);

@@ -1,11 +1,11 @@
-//! The table of medians and ratios, in Markdown, so that it can go where people read it.
+//! The tables of medians and ratios in Markdown.
 
 use std::fmt::Write;
 
 use super::bytes::Group;
 use super::{CRATE, Contender, FLOOR, Figures, Job};
 
-/// What was done on kernels: a row for each job and contender.
+/// Returns the table of the jobs on kernels, with a row for each job and contender.
 pub(super) fn jobs(figures: &Figures) -> String {
     let mut text = String::new();
     let mut place = "";
@@ -40,8 +40,8 @@ fn row(text: &mut String, job: &Job, contender: &Contender) {
     let _ = writeln!(text, "|{}|", cells.join("|"));
 }
 
-/// What was written and read without a kernel: a row for each group, a column for each contender
-/// that stands beside the crate.
+/// Returns the table of writing and reading without a kernel, with a row for each group and a
+/// column for each contender.
 pub(super) fn groups(groups: &[Group]) -> String {
     const LEAST: [&str; 3] = ["copy", "copy, entry by entry", "walk over headers"];
     const TREES: &str = "attribute trees";
@@ -69,7 +69,7 @@ pub(super) fn groups(groups: &[Group]) -> String {
     text
 }
 
-/// Three digits that matter, as a number of times.
+/// Formats a ratio with three significant digits.
 fn ratio(ratio: f64) -> String {
     match ratio {
         it if it >= 100.0 => grouped(it.round() as u64),
@@ -79,7 +79,7 @@ fn ratio(ratio: f64) -> String {
     }
 }
 
-/// Three digits that matter, in the unit that suits.
+/// Formats a time with three significant digits, in the unit that fits.
 pub(super) fn time(seconds: f64) -> String {
     let (value, unit) = match seconds {
         s if s >= 1.0 => (s, "s"),
@@ -99,7 +99,7 @@ fn memory(kibibytes: f64) -> String {
     format!("{:.1} MiB", kibibytes / 1024.0)
 }
 
-/// A number with commas.
+/// Formats a number with commas.
 pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_written_to_be_read() {
+    fn numbers_are_readable() {
         assert_eq!(grouped(1_000_000), "1,000,000");
         assert_eq!(grouped(999), "999");
         assert_eq!(time(10.7), "10.7 s");

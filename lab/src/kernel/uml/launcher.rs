@@ -85,7 +85,7 @@ pub(super) fn run(
                 keeper: child,
             };
             let ended = Launcher::new(guest, &signals).serve(order);
-            // The keeper ends the guest when this closes; it has nothing left to lose: init has synced before it reported the exit status.
+            // The keeper ends the guest when this closes. Nothing is lost, because init has synced before it reported the exit status.
             drop(held);
             while nix::sys::wait::waitpid(child, None) == Err(Errno::EINTR) {}
             signals.unblock()?;

@@ -47,7 +47,7 @@ impl Kernel {
                 let named = PathBuf::from(named);
                 if !named.is_file() {
                     return Err(Error::Other(format!(
-                        "IPVSET_UML names {}, which is no file",
+                        "IPVSET_UML names {}, which is not a file",
                         named.display()
                     )));
                 }
@@ -62,7 +62,7 @@ impl Kernel {
                 let named = PathBuf::from(named);
                 if !named.is_dir() {
                     return Err(Error::Other(format!(
-                        "IPVSET_UML_MODULES names {}, which is no folder",
+                        "IPVSET_UML_MODULES names {}, which is not a folder",
                         named.display()
                     )));
                 }

@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_order_survives_the_way() {
+    fn an_order_is_decoded_as_it_was_encoded() {
         let order = Order {
             executable: "/a b/c".into(),
             arguments: vec!["c".into(), "".into(), OsString::from_vec(vec![0xff, b'\n'])],

@@ -51,12 +51,12 @@ mod tests {
 
     const NT_X86_XSTATE: usize = 0x202;
 
-    /// The legacy registers and the header, which tells which of the others are in use. All extended registers lie behind it.
+    /// The size of the legacy registers and the header. The header says which extended registers are in use. They follow it.
     const HEADER: usize = 512 + 64;
 
     type Ptrace = unsafe extern "C" fn(c_long, c_long, usize, usize) -> c_long;
 
-    /// The library's `ptrace`, and the C library's.
+    /// Returns the `ptrace` of the library and that of the C library.
     fn functions() -> (Ptrace, Ptrace) {
         let library = file().unwrap();
         let name = CString::new(path(&library)).unwrap();
@@ -95,7 +95,7 @@ mod tests {
             Pid::from_raw(self.0.id() as i32)
         }
 
-        /// A request for the extended registers, with so much room or so many bytes.
+        /// Sends a request for the extended registers with this buffer.
         fn request(
             &self,
             ptrace: Ptrace,
@@ -139,7 +139,8 @@ mod tests {
         }
     }
 
-    /// What the guest's kernel does on a processor whose state is larger than its buffer, on any processor: the buffer is made shorter.
+    /// Does what the guest's kernel does on a processor whose state is larger than its buffer. Here the buffer is shortened, so the
+    /// test works on any processor.
     #[test]
     fn extended_registers_are_set_from_a_part_of_them() {
         let (ours, plain) = functions();
@@ -148,7 +149,8 @@ mod tests {
         let whole = wanted.len();
         assert!(whole > HEADER, "this processor has no extended registers");
 
-        // Values in an old register (xmm0) and in one behind the header (the upper half of ymm0), which the header says are in use.
+        // Sets values in a legacy register (xmm0) and in one after the header (the upper half of ymm0). The header says that both
+        // are in use.
         wanted[160..176].fill(0xa5);
         wanted[HEADER..HEADER + 16].fill(0x5a);
         wanted[512] |= 0b111;
@@ -165,28 +167,29 @@ mod tests {
                 "{length} bytes"
             );
             assert_eq!(process.set(ours, part), Ok(()), "{length} bytes");
-            // What was not given stays.
+            // The rest of the state is unchanged.
             assert_eq!(process.whole(plain), wanted, "{length} bytes");
         }
         assert_eq!(process.set(ours, &wanted), Ok(()));
     }
 
     #[test]
-    fn other_requests_answer_as_the_c_librarys() {
+    fn other_requests_behave_as_in_the_c_library() {
         let (ours, plain) = functions();
         let process = Traced::start();
         let pid = c_long::from(process.pid().as_raw());
         let ask = |ptrace: Ptrace, number: libc::c_uint, address: usize, data: usize| {
-            // SAFETY: none of the requests writes to this process' memory but through its return value.
+            // SAFETY: none of the requests writes to the memory of this process, except its return
+            // value.
             Errno::result(unsafe { ptrace(c_long::from(number), pid, address, data) })
         };
-        // The stack pointer, and what lies at it.
+        // Reads the stack pointer, and the word that it points to.
         let stack = mem::offset_of!(libc::user_regs_struct, rsp);
         let pointer = ask(ours, libc::PTRACE_PEEKUSER, stack, 0).unwrap();
         assert_ne!(pointer, 0);
         assert_eq!(ask(plain, libc::PTRACE_PEEKUSER, stack, 0), Ok(pointer));
         let pointer = pointer as usize;
-        // Written and read back, -1 among the values, which is no error.
+        // Writes values and reads them back. The value -1 is not an error.
         for value in [7, -2] {
             assert_eq!(
                 ask(ours, libc::PTRACE_POKEDATA, pointer, value as usize),
