@@ -77,7 +77,7 @@ pub mod text;
 /// The set types, and what the options of each type are.
 ///
 /// Each type is a value that selects the elements of a set's entries: see
-/// [`IpSet`](crate::ipset::IpSet). The traits say which options a type takes. They cannot be
+/// [`IpSet`]. The traits say which options a type takes. They cannot be
 /// implemented outside this crate.
 pub mod types {
     pub use super::model::types::{

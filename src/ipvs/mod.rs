@@ -21,11 +21,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Every change is also a value, an [`Operation`], and every request for data is a [`Query`](messages::Query). A
-//! program can store and compare them, and send them over its own netlink connection as an
-//! [`IpvsMessage`](messages::IpvsMessage). The module [`text`] writes operations as text and reads them back. The module
-//! [`proc`] reads the files of IPVS in /proc, such as the list of connections. The module [`plan`]
-//! compares the table with the wanted one.
+//! - Every change is also a value, an [`Operation`]. [`Operations`] is a list of them, which
+//!   [`Ipvs::execute_all`] carries out in few system calls.
+//! - The module [`plan`] compares the table with the wanted one, and drains servers.
+//! - The module [`proc`] reads the files of IPVS in /proc, such as the list of connections.
+//! - The module [`text`] writes operations as `ipvsadm -S -n` does, and reads them back.
+//! - The module [`messages`] has requests and replies for a netlink connection of your own.
 
 #[cfg(test)]
 mod arbitrary;

@@ -3,7 +3,7 @@ use super::key::ServiceKey;
 /// A request that reads from the IPVS of a network namespace, as a value.
 ///
 /// The methods of [`Ipvs`](crate::ipvs::Ipvs) send queries and return the results. A program that
-/// has its own netlink connection sends a query as an [`IpvsMessage`](crate::ipvs::IpvsMessage):
+/// has its own netlink connection sends a query as an [`IpvsMessage`](crate::ipvs::messages::IpvsMessage):
 ///
 /// ```
 /// use ipvset::ipvs::ServiceKey;
