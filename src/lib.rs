@@ -96,6 +96,7 @@ mod protocol;
 mod serde;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+mod trace;
 mod wire;
 
 pub use error::{Error, ErrorKind, Missing, Result};

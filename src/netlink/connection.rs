@@ -11,6 +11,7 @@ use super::exchange::{Answer, Dump, Dumped, Pipeline, Single};
 use super::inbox::{Event, Expected, Inbox};
 use super::message::{self, flag};
 use super::{Failure, Outcome, Packet};
+use crate::trace;
 use crate::wire::{Oversized, Writer};
 
 /// The maximum size of a packet in bytes, enough for some 500 requests. Larger packets are not
@@ -360,7 +361,11 @@ impl<T: Transport> Connection<T> {
                 return Ok(event);
             }
             self.transport.give_way().await;
-            if !self.transport.receive(&mut self.inbox)? {
+            let received = self.transport.receive(&mut self.inbox);
+            if matches!(received, Err(Failure::RepliesLost)) {
+                trace::replies_lost();
+            }
+            if !received? {
                 return Err(Failure::Unanswered);
             }
         }

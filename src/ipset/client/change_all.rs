@@ -13,6 +13,7 @@ use crate::ipset::message::code::{self, Command};
 use crate::ipset::message::encode::Purpose;
 use crate::ipset::{Entry, IpSet, SetName, SetType};
 use crate::netlink::{Connection, Failure, Transport, flag, message as netlink};
+use crate::trace::Began;
 use crate::{Error, FailedChange, OnFailure, Outcome};
 
 /// What is done with each of many entries.
@@ -60,6 +61,7 @@ impl<T: Transport> Client<T> {
         entries: impl IntoIterator<Item = E>,
         on_failure: OnFailure,
     ) -> Outcome<Entry<K>> {
+        let began = Began::now();
         let limit = self.connection.send_limit();
         let tries = Tries::of(set, change);
         let purpose = tries.purpose;
@@ -103,6 +105,7 @@ impl<T: Transport> Client<T> {
                 break;
             }
         }
+        let operation = run.operation();
         // An entry refused here may be listed before earlier ones that the kernel refused.
         let mut outcome = run.outcome;
         outcome.failures.sort_by_key(|failed| failed.index);
@@ -117,6 +120,7 @@ impl<T: Transport> Client<T> {
                 }
             }
         }
+        began.changed(operation, Some(shown), &outcome);
         outcome
     }
 }

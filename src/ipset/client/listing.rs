@@ -9,6 +9,7 @@ use crate::ipset::message::code::Command;
 use crate::ipset::model::info::Listed;
 use crate::ipset::{AnyEntry, AnyType, Entry, IpSet, SetInfo, SetName, SetType};
 use crate::netlink::{Socket, Transport, ready};
+use crate::trace::Listing;
 use crate::wire::{Attributes, Malformed};
 use crate::{Error, Result};
 
@@ -20,6 +21,8 @@ pub(crate) struct Reader<'a, T: Transport> {
     /// The entries of the last message that were not read yet.
     entries: Range<usize>,
     over: bool,
+    complete: bool,
+    listing: Listing,
 }
 
 fn malformed(malformed: Malformed) -> Error {
@@ -37,12 +40,15 @@ enum Received {
 
 impl<'a, T: Transport> Reader<'a, T> {
     pub(crate) async fn start(client: &'a mut Client<T>, set: Option<SetName>) -> Result<Self> {
+        let listing = Listing::begin();
         client.start_listing(0, set.as_ref()).await?;
         Ok(Self {
             client,
             set,
             entries: 0..0,
             over: false,
+            complete: false,
+            listing,
         })
     }
 
@@ -54,6 +60,7 @@ impl<'a, T: Transport> Reader<'a, T> {
         let mut walk = Attributes::new(rest);
         let entry = walk.next()?;
         self.entries.start += rest.len() - walk.rest().len();
+        self.listing.entry();
         let entry = entry.and_then(|entry| Entry::read(kind, entry.nested()));
         Some(entry.map_err(|it| self.failed(malformed(it))))
     }
@@ -65,7 +72,11 @@ impl<'a, T: Transport> Reader<'a, T> {
         }
         match self.receive_message().await {
             Ok(received) => {
-                self.over = matches!(received, Received::End);
+                match received {
+                    Received::Set(_) => self.listing.set(),
+                    Received::More => {}
+                    Received::End => (self.over, self.complete) = (true, true),
+                }
                 Ok(received)
             }
             Err(error) => Err(self.failed(error)),
@@ -138,6 +149,8 @@ impl<'a, T: Transport> Reader<'a, T> {
 impl<T: Transport> Drop for Reader<'_, T> {
     fn drop(&mut self) {
         self.client.connection.leave_dump();
+        let operation = Command::List.operation();
+        self.listing.end(operation, self.set, self.complete);
     }
 }
 

@@ -9,6 +9,7 @@ use crate::ipset::message::code::{About, Command};
 use crate::ipset::model::info::{Header, Listed};
 use crate::ipset::{AnySet, IpSet, SetInfo, SetName, SetType, ToSetName};
 use crate::netlink::{DumpStep, Failure, Transport};
+use crate::trace::Began;
 use crate::wire::Malformed;
 use crate::{Error, Result};
 
@@ -61,6 +62,7 @@ impl<T: Transport> Client<T> {
         set: Option<&SetName>,
         mut read: impl FnMut(Listed<'_>) -> Result<Option<R>, Malformed>,
     ) -> Result<Vec<R>> {
+        let began = Began::now();
         let mut found = Vec::new();
         self.start_listing(flags, set).await?;
         while let Some(payload) = self.next_listed(set).await? {
@@ -70,6 +72,7 @@ impl<T: Transport> Client<T> {
                 .map_err(|malformed| malformed_reply(Command::List, malformed))?;
             found.extend(one);
         }
+        began.done(Command::List.operation(), set, found.len());
         Ok(found)
     }
 

@@ -8,6 +8,7 @@ use crate::ipset::message::code::Command;
 use crate::ipset::model::types::Takes;
 use crate::ipset::{CreateOptions, Entry, IpSet, Revision, SetName, SetType};
 use crate::netlink::Transport;
+use crate::trace::Began;
 use crate::{Error, OnFailure, Result};
 
 /// The maximum number of buckets of the temporary set. A quarter million of them takes 2 MiB.
@@ -20,6 +21,7 @@ impl<T: Transport> Client<T> {
         set: &IpSet<K>,
         entries: impl IntoIterator<Item = E>,
     ) -> Result<usize> {
+        let began = Began::now();
         let entries = entries.into_iter();
         self.destroy_left_over().await;
         let (mut options, revision) = self.options_of(set).await?;
@@ -37,7 +39,11 @@ impl<T: Transport> Client<T> {
         // It holds the old content now, or the part of the new content that was added.
         let destroyed = temporary.destroy().await;
         match (swapped, destroyed) {
-            (swapped, Ok(())) => swapped,
+            (swapped, Ok(())) => {
+                let count = swapped?;
+                began.done(REPLACE, Some(set.name()), count);
+                Ok(count)
+            }
             (Ok(_), Err(error)) => Err(error.during(REPLACE).object(set.name()).note(format!(
                 "the set has its new content; the old one is still in the set {}, which the next \
                  replacement destroys",
@@ -74,8 +80,11 @@ impl<T: Transport> Client<T> {
         one: &SetName,
         other: Option<&SetName>,
     ) -> Result<()> {
+        let began = Began::now();
+        let mut attempts = 0;
         let mut pauses = pauses();
         loop {
+            attempts += 1;
             let done = match other {
                 Some(other) => self.with_two(command, one, other).await,
                 None => self.with_set(command, true, one).await,
@@ -84,7 +93,10 @@ impl<T: Transport> Client<T> {
                 (Err(error), Some(pause)) if error.is_busy() => {
                     self.connection.pause(pause).await;
                 }
-                (done, _) => return done,
+                (done, _) => {
+                    began.tried(command.operation(), Some(one), attempts);
+                    return done;
+                }
             }
         }
     }

@@ -6,6 +6,7 @@ use crate::ipset::message::code::{self, Command};
 use crate::ipset::message::encode::Purpose;
 use crate::ipset::{Entry, IpSet, SetType};
 use crate::netlink::{Failure, Packet, Transport};
+use crate::trace::Began;
 use crate::{Error, Result};
 
 impl<T: Transport> Client<T> {
@@ -18,6 +19,7 @@ impl<T: Transport> Client<T> {
         set: &IpSet<K>,
         entries: impl IntoIterator<Item = E>,
     ) -> Result<Vec<bool>> {
+        let began = Began::now();
         let mut found = Vec::new();
         let mut packet = self.connection.packet();
         for entry in entries {
@@ -42,6 +44,7 @@ impl<T: Transport> Client<T> {
             Ok(()) => {}
             Err(error) => return Err(self.explain(set, error).await),
         }
+        began.done("test entries of set", Some(set.name()), found.len());
         Ok(found)
     }
 

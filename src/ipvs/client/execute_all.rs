@@ -17,6 +17,7 @@ use crate::ipvs::message::reason::{operation_failed, operation_refused};
 use crate::ipvs::model::key::ServiceKey;
 use crate::ipvs::model::operation::Operation;
 use crate::netlink::{Failure, Packet, Transport};
+use crate::trace::{Began, NO_SET};
 use crate::{Error, ErrorKind, FailedChange, OnFailure, Outcome};
 
 /// What happened so far.
@@ -28,6 +29,8 @@ struct Progress {
     /// Why the socket failed, so that nothing more can be sent.
     broken: Option<Failure>,
 }
+
+const OPERATION: &str = "carry out operations";
 
 /// The number of additions that fit into a datagram.
 const OPERATIONS: usize = 768;
@@ -43,6 +46,7 @@ impl<T: Transport> Client<T> {
         operations: impl IntoIterator<Item = Operation>,
         on_failure: OnFailure,
     ) -> Outcome<Operation> {
+        let began = Began::now();
         let mut operations = operations.into_iter();
         let stops = on_failure == OnFailure::Stop;
         // An operation that was taken but has to wait for the next datagram.
@@ -108,7 +112,9 @@ impl<T: Transport> Client<T> {
         window.clear();
         window.shrink_to(OPERATIONS);
         self.window = window;
-        progress.outcome(next, is_over)
+        let outcome = progress.outcome(next, is_over);
+        began.changed(OPERATION, NO_SET, &outcome);
+        outcome
     }
 
     /// Sends a packet, and then the updates of objects that could not be added because they
@@ -225,7 +231,7 @@ impl Progress {
         self.failures.sort_by_key(|it| it.index);
         let stopped = self.broken.map(|failure| {
             let cause = Cause::from_failure(failure, |_| ErrorKind::Other.into());
-            Error::new("carry out operations", cause)
+            Error::new(OPERATION, cause)
         });
         Outcome {
             applied: next - self.failures.len(),

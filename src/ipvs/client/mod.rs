@@ -23,6 +23,7 @@ use crate::ipvs::model::service::{VirtualService, check_flags};
 use crate::ipvs::model::timeouts::Timeouts;
 use crate::ipvs::proc::growth::Growth;
 use crate::netlink::{Failure, Transport};
+use crate::trace::{Began, NO_SET};
 use crate::wire::Malformed;
 use crate::{Error, ErrorKind, Missing, Result};
 use execute_all::Window;
@@ -116,11 +117,13 @@ impl<T: Transport> Client<T> {
     }
 
     pub(crate) async fn servers(&mut self, key: ServiceKey) -> Result<Vec<ServerInfo>> {
+        let began = Began::now();
         let servers = self.servers_if_any(key).await?;
         if servers.is_empty() {
             // The kernel also returns an empty list if the service does not exist.
             self.service(key).await?;
         }
+        began.done("read servers", NO_SET, servers.len());
         Ok(servers)
     }
 

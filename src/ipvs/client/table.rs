@@ -4,14 +4,18 @@ use std::collections::HashMap;
 
 use super::Client;
 use crate::error::Cause;
+use crate::ipvs::model::key::ServiceKey;
 use crate::ipvs::model::query::Query;
 use crate::ipvs::model::report::Report;
 use crate::ipvs::model::report::{ServiceInfo, TableEntry};
 use crate::netlink::{Socket, Transport, ready};
+use crate::trace::{Began, NO_SET};
 use crate::{Error, Result};
 
 /// The number of times that a list or table is read before it is reported as inconsistent.
 const ATTEMPTS: usize = 6;
+
+const TABLE: &str = "read table";
 
 impl<T: Transport> Client<T> {
     /// Reads all services. The list contains each of them once, however often the dump does.
@@ -21,54 +25,72 @@ impl<T: Transport> Client<T> {
     /// case their number differs from the kernel's count. If that count can't be read, two lists in
     /// succession have to contain the same services.
     pub(crate) async fn services(&mut self) -> Result<Vec<ServiceInfo>> {
+        let (operation, began) = (Query::Services.name(), Began::now());
         let mut before = None;
-        for _ in 0..ATTEMPTS {
-            let mut services = Vec::new();
-            let pieces = self.ask(&Query::Services, |report| {
-                if let Report::Service(service) = report {
-                    services.push(service);
-                }
-            });
-            let pieces = pieces.await?;
-            let services = distinct(services, ServiceInfo::key);
-            if pieces <= 1 || self.growth.is_never() {
+        for attempt in 1..=ATTEMPTS {
+            if let Some(services) = self.services_if_complete(&mut before).await? {
+                began.tried(operation, NO_SET, attempt);
+                began.done(operation, NO_SET, services.len());
                 return Ok(services);
             }
-            match self.growth.services() {
-                Some(count) if count == services.len() => return Ok(services),
-                Some(_) => {}
-                None => {
-                    let mut keys: Vec<_> = services.iter().map(ServiceInfo::key).collect();
-                    keys.sort_unstable();
-                    if before.replace(keys.clone()) == Some(keys) {
-                        return Ok(services);
-                    }
-                }
-            }
         }
-        Err(Error::new(Query::Services.name(), Cause::Inconsistent))
+        began.tried(operation, NO_SET, ATTEMPTS);
+        Err(Error::new(operation, Cause::Inconsistent))
+    }
+
+    /// Reads all services once. Returns `None` if some may be missing. `before` holds the keys of
+    /// the services in the list before, if they are needed.
+    async fn services_if_complete(
+        &mut self,
+        before: &mut Option<Vec<ServiceKey>>,
+    ) -> Result<Option<Vec<ServiceInfo>>> {
+        let mut services = Vec::new();
+        let pieces = self.ask(&Query::Services, |report| {
+            if let Report::Service(service) = report {
+                services.push(service);
+            }
+        });
+        let pieces = pieces.await?;
+        let services = distinct(services, ServiceInfo::key);
+        if pieces <= 1 || self.growth.is_never() {
+            return Ok(Some(services));
+        }
+        let complete = match self.growth.services() {
+            Some(count) => count == services.len(),
+            None => {
+                let mut keys: Vec<_> = services.iter().map(ServiceInfo::key).collect();
+                keys.sort_unstable();
+                before.replace(keys.clone()) == Some(keys)
+            }
+        };
+        Ok(complete.then_some(services))
     }
 
     pub(crate) async fn table(&mut self) -> Result<Vec<TableEntry>> {
+        let began = Began::now();
         let services = self.services().await?;
         let mut table = Vec::with_capacity(services.len());
         for service in services {
             let servers = self.servers_if_any(service.key()).await?;
             table.push(TableEntry { service, servers });
         }
+        began.done(TABLE, NO_SET, table.len());
         Ok(table)
     }
 
     pub(crate) async fn verified_table(&mut self) -> Result<Vec<TableEntry>> {
+        let began = Began::now();
         let mut before = self.table().await?;
-        for _ in 1..ATTEMPTS {
+        for attempt in 1..ATTEMPTS {
             let now = self.table().await?;
             if same(&before, &now) {
+                began.tried(TABLE, NO_SET, attempt);
                 return Ok(now);
             }
             before = now;
         }
-        Err(Error::new("read table", Cause::Inconsistent))
+        began.tried(TABLE, NO_SET, ATTEMPTS);
+        Err(Error::new(TABLE, Cause::Inconsistent))
     }
 }
 
