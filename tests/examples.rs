@@ -62,7 +62,7 @@ fn all_requests_succeed(name: &str, rows: usize) -> String {
     );
     assert_eq!(out.matches("[ok]").count(), rows, "{out}");
     assert!(
-        out.contains(&format!("All {rows} requests went as they must.")),
+        out.contains(&format!("All {rows} requests had the expected outcome.")),
         "{out}"
     );
     out

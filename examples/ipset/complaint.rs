@@ -56,7 +56,7 @@ impl Complaint {
 
     pub fn syntax(error: &Error) -> Self {
         let reason = error.reason();
-        // The rest is advice for programs.
+        // The rest is advice for programmers.
         let reason = reason.split("; IpSets::").next().unwrap_or_default();
         Self::new(format!("Syntax error: {reason}"))
     }
@@ -130,7 +130,7 @@ impl From<io::Error> for Complaint {
     }
 }
 
-/// Joins a word and the text before and behind it.
+/// Joins a word with the text before and after it.
 pub fn said(before: &[u8], word: &[u8], behind: &[u8]) -> Vec<u8> {
     [before, word, behind].concat()
 }

@@ -1,4 +1,4 @@
-//! The command `restore`: carries out commands from a file and sends entries in bulk.
+//! The command `restore`: carries out commands from a file and sends many entries at once.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};

@@ -1,11 +1,11 @@
 //! The order of `-sorted`.
 //!
 //! It is the order of the tool. Numbers are compared as numbers, in base 16, which also orders IPv6
-//! and MAC addresses. If one side has no number, the shorter word comes first. Behind a number,
+//! and MAC addresses. If one side has no number, the shorter word comes first. After a number,
 //! longer prefixes come first. With names this is not a total order, and the result depends on which
 //! comparisons are made. The tool inserts each element before the first that is not smaller, and so
 //! does this module for up to 2,048 elements. It merges larger numbers of elements, which avoids
-//! quadratic time and gives the same result except for some names.
+//! quadratic time and has the same result except for some names.
 
 use std::cmp::Ordering;
 

@@ -57,7 +57,7 @@ fn ignored(kind: AnyType) -> &'static [&'static str] {
     }
 }
 
-/// Translates the words behind the type of `create` to the current spelling.
+/// Translates the words after the type of `create` to the current spelling.
 ///
 /// # Errors
 /// Fails for an unknown option, an option without its value, and an unknown family. The tool checks
@@ -126,7 +126,7 @@ fn check_family(spelled: &Spelled, start: usize) -> Result<(), Complaint> {
     }
 }
 
-/// Translates the words behind the element of an entry to the current spelling. `options` are those
+/// Translates the words after the element of an entry to the current spelling. `options` are those
 /// that the command accepts.
 pub fn of_entry<I: Iterator<Item = OptionName>>(
     words: &[Word],

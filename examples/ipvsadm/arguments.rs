@@ -66,9 +66,9 @@ pub(crate) fn parse(arguments: Vec<String>) -> Result<Command, Failure> {
     }
 }
 
-/// Applies the tool's rules for typed commands. Refuses what would not work, and gives a server with
-/// direct routing or a tunnel the port of its service, which its packets have. Restored commands
-/// describe existing configuration and are not changed.
+/// Applies the tool's rules for typed commands. Refuses options that would not work, and sets the
+/// port of a server with direct routing or a tunnel to that of its service, which its packets have.
+/// Restored commands describe existing configuration and are not changed.
 pub(crate) fn as_typed(mut command: Command) -> Result<Command, Failure> {
     let Command::Operation(operation) = &mut command else {
         return Ok(command);

@@ -26,7 +26,7 @@ pub(crate) fn save(numeric: bool, out: &mut impl Write) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Returns the crate's text behind `start`, which a name may replace.
+/// Returns the crate's text after `start`, which a name may replace.
 fn behind(what: &impl ToString, start: &str) -> String {
     let text = what.to_string();
     text.strip_prefix(start).unwrap_or(&text).to_owned()

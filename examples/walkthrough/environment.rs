@@ -9,8 +9,8 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
     report.step(
         0,
         "Environment",
-        "Two pods, dustin and leah, stand for what a container runtime would make: a network
-         namespace each, a veth pair into it, and a bridge on the host that joins them.",
+        "Two pods, dustin and leah, are set up as a container runtime would do it: each is a network
+         namespace with a veth pair into it, and a bridge on the host connects them.",
     );
     report.command(
         "sysctl --write net.ipv4.ip_forward=1",

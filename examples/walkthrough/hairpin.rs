@@ -8,8 +8,8 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
     report.step(
         4,
         "Hairpin",
-        "dustin asks the Service and is chosen to answer: the packet has to leave through the bridge's port
-         that it came in by, and to look as if somebody else had sent it.",
+        "dustin sends a request to the Service, and IPVS chooses dustin as the server. The packet must leave
+         through the bridge port at which it arrived, and must look as if another host had sent it.",
     );
     report.check(world, Neighbor::Dustin, VIP, TimesOut);
     promiscuous(report, true)?;
@@ -20,11 +20,13 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
         || Ok(lab::sysctl::write("net.ipv4.vs.conntrack", "1")?),
     )?;
     report.note(
-        "Why conntrack: without it IPVS keeps its connections out of connection tracking, so the nat table's
-         POSTROUTING rules never see them and nobody masquerades dustin's own address as the source.\n",
+        "Without conntrack=1, IPVS keeps its connections out of connection tracking. The POSTROUTING rules of
+         the nat table do not see them, so dustin's own address is not masqueraded as the source.\n",
     );
     report.check(world, Neighbor::Dustin, VIP, AnsweredBy("dustin"));
-    report.note("It needs both: without the promiscuous bridge the request does not come back to its port.\n");
+    report.note(
+        "It needs both. Without the promiscuous bridge, the request does not return to its port.\n",
+    );
     promiscuous(report, false)?;
     report.check(world, Neighbor::Dustin, VIP, TimesOut);
     promiscuous(report, true)

@@ -20,8 +20,8 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
     report.step(
         5,
         "Narrow the masquerade",
-        "So far every packet from a pod is masqueraded, so that no server sees who asks. Only the hairpin
-         needs it: packets whose source and destination are the same pod.",
+        "So far, every packet from a pod is masqueraded, so servers do not see the client. Only the hairpin
+         needs this: packets whose source and destination are the same pod.",
     );
     let broad = "--source 10.0.0.0/24 -j MASQUERADE";
     world.firewall(report, Rule::postrouting(Delete, broad))?;
@@ -31,7 +31,9 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
     let precise = "--source 10.0.0.11/32 -j MASQUERADE";
     world.firewall(report, Rule::postrouting(Append, precise))?;
     report.check(world, Neighbor::Dustin, VIP, AnsweredBy("dustin"));
-    report.note("It works, but a rule per pod does not scale: a set with an entry per pod does.\n");
+    report.note(
+        "This works, but one rule per pod does not scale. A set with one entry per pod does.\n",
+    );
     world.firewall(report, Rule::postrouting(Delete, precise))?;
 
     let mut sets = IpSets::connect()?;

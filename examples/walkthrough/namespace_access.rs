@@ -8,7 +8,7 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
     report.step(
         3,
         "Reach it from a pod",
-        "A pod's request is forwarded by the host, not made by it, and nothing answers yet.",
+        "The host forwards the request of a pod instead of sending its own, and nothing answers yet.",
     );
     report.check(world, Neighbor::Leah, VIP, TimesOut);
     report.command(
@@ -22,8 +22,8 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
         || Ok(lab::address::add("10.100.100.100/32", "dustin-ipvs0")?),
     )?;
     report.note(
-        "Why the virtual IP must be a local address: IPVS schedules at the LOCAL_IN and LOCAL_OUT hooks,
-         and a forwarded packet passes LOCAL_IN only if the host takes its destination for its own.\n",
+        "The virtual IP must be a local address, because IPVS schedules at the LOCAL_IN and LOCAL_OUT hooks,
+         and a forwarded packet passes LOCAL_IN only if its destination is an address of the host.\n",
     );
     report.check(world, Neighbor::Leah, VIP, TimesOut);
     report.command("modprobe br_netfilter", "module br_netfilter", || {
@@ -40,8 +40,8 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
         },
     )?;
     report.note(
-        "The reply of dustin to leah crosses the bridge without leaving it; only with br_netfilter does the
-         netfilter code, and so IPVS, see it and put the virtual IP back as its source.\n",
+        "The reply of dustin to leah does not leave the bridge. With br_netfilter, the netfilter code, and so
+         IPVS, sees the reply and restores the virtual IP as its source.\n",
     );
     report.check(world, Neighbor::Leah, VIP, AnsweredBy("dustin"));
     Ok(())

@@ -76,7 +76,7 @@ impl Report {
     ) -> Fallible<T> {
         println!("  $ {command}");
         if self.left_out.iter().any(|text| command.contains(text)) {
-            println!("      left out, as asked\n");
+            println!("      left out by --leave-out\n");
             return Ok(T::default());
         }
         println!("      request:  {request}");
@@ -136,7 +136,7 @@ impl Report {
     /// Prints the last line. Fails if the outcome of a request differed.
     pub fn finish(self) -> Fallible<()> {
         if self.differing.is_empty() {
-            println!("All {} requests went as they must.", self.rows);
+            println!("All {} requests had the expected outcome.", self.rows);
             return Ok(());
         }
         let rows = self.differing.join("\n  ");

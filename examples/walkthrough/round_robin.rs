@@ -14,7 +14,7 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
     report.step(
         6,
         "Second server",
-        "leah joins the Service. The scheduler rr takes the servers in turn.",
+        "leah joins the Service. The scheduler rr uses the servers in turn.",
     );
     let mut ipvs = Ipvs::connect()?;
     let leah = RealServer::new("10.0.0.21:8080".parse()?).masquerade();
@@ -23,7 +23,7 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
         format!("IPVS_CMD_NEW_DEST {leah}"),
         || Ok(ipvs.add_server(&virtual_service::service()?, &leah)?),
     )?;
-    report.note("leah is sent to herself every second time, and that hairpin has no entry in the set yet.\n");
+    report.note("Every second request of leah goes to leah itself, and the set has no entry for this hairpin yet.\n");
     for expect in [
         TimesOut,
         AnsweredBy("dustin"),
@@ -43,7 +43,7 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
     for expect in ["leah", "dustin", "leah", "dustin"] {
         report.check(world, Neighbor::Host, VIP, AnsweredBy(expect));
     }
-    // Twice each, so that both servers have answered both pods.
+    // Each pod asks twice, so that both servers answer both pods.
     for place in [
         Neighbor::Dustin,
         Neighbor::Dustin,

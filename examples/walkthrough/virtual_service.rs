@@ -15,8 +15,8 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
     report.step(
         2,
         "Virtual service, first server",
-        "The Service is an IPVS virtual service at its cluster IP; dustin is the real server behind it.
-         IPVS schedules at the LOCAL_OUT hook too, so the host itself reaches it at once.",
+        "The Service is an IPVS virtual service at its cluster IP. dustin is its real server.
+         IPVS also schedules at the LOCAL_OUT hook, so the host itself can reach the Service now.",
     );
     let mut ipvs = Ipvs::connect()?;
     let web = service()?;

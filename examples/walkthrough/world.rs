@@ -91,7 +91,7 @@ impl World {
         let namespace = self.namespace(pod);
         let inside = pod.prefix();
         report.note(&format!(
-            "The namespace netns_{pod} is there, its device lo is up."
+            "The namespace netns_{pod} exists, and its device lo is up."
         ));
         report.command(
             &format!("ip link add dev {veth} type veth peer name {peer} netns netns_{pod}"),
@@ -151,7 +151,7 @@ impl World {
         report.command(
             &format!("iptables -t {table} {letter} {chain} {what}"),
             format!(
-                "{}, the tool itself: rules are not this crate's",
+                "the tool {} itself, because the crate does not change rules",
                 self.firewall.program()
             ),
             || {

@@ -61,7 +61,7 @@ impl Patience {
 impl Drop for Patience {
     fn drop(&mut self) {
         for (number, before) in self.0 {
-            // SAFETY: this puts back what was there.
+            // SAFETY: this restores the previous handlers.
             let _ = unsafe { signal(number, before) };
         }
     }

@@ -16,7 +16,7 @@ use nix::sys::signal::{Signal, raise};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use crate::batches;
+use crate::many_operations;
 use crate::support::{Result, at, predicates};
 
 const VARIABLE: &str = "IPVSET_TEST_ROLE";
@@ -27,7 +27,7 @@ pub(crate) enum Role {
     /// Adds a service without permission, and prints the error.
     Unprivileged,
     /// Executes many operations, with a stop before and after them.
-    Batch,
+    ManyOperations,
     /// Opens a handle in another namespace where no thread can start, and prints the error.
     NoThread,
     /// Adds services on a kernel without the newer options of netlink sockets, and prints how many.
@@ -37,7 +37,7 @@ pub(crate) enum Role {
 impl Role {
     const ALL: [Self; 4] = [
         Self::Unprivileged,
-        Self::Batch,
+        Self::ManyOperations,
         Self::NoThread,
         Self::WithoutOptions,
     ];
@@ -56,7 +56,7 @@ impl Role {
     pub(crate) fn play(self) -> ExitCode {
         let played = match self {
             Self::Unprivileged => unprivileged(),
-            Self::Batch => batches::execute_between_stops(),
+            Self::ManyOperations => many_operations::execute_between_stops(),
             Self::NoThread => no_thread(),
             Self::WithoutOptions => without_options(),
         };
@@ -211,9 +211,9 @@ fn no_thread() -> Result<String> {
 fn without_options() -> Result<String> {
     let mut ipvs = Ipvs::connect()?;
     let web = VirtualService::tcp(at("10.0.0.1:80"));
-    let mut batch = Operations::new();
-    batch.add_service(&web).add_service(&web).zero();
-    let outcome = ipvs.execute_all(batch, OnFailure::Continue);
+    let mut operations = Operations::new();
+    operations.add_service(&web).add_service(&web).zero();
+    let outcome = ipvs.execute_all(operations, OnFailure::Continue);
     let failures = outcome.failures().iter();
     let failed = failures.filter(|it| it.error.is_already_exists()).count();
     let services = ipvs.services()?.len();

@@ -1,4 +1,4 @@
-//! Tables made of all that there is, and comparisons with what the kernel has.
+//! Generated tables that use every option, and comparisons with the kernel's table.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -175,20 +175,20 @@ pub(crate) fn generate_server(
 }
 
 pub(crate) fn operations(table: &[Entry]) -> Operations {
-    let mut operations = Operations::new();
+    let mut all = Operations::new();
     for (service, servers) in table {
-        operations.add_service(service);
+        all.add_service(service);
         for server in servers {
-            operations.add_server(service, server);
+            all.add_server(service, server);
         }
     }
-    operations
+    all
 }
 
 pub(crate) fn write(ipvs: &mut Ipvs, table: &[Entry]) -> Result {
-    let mut batch = Operations::new();
-    batch.extend(operations(table));
-    let outcome = ipvs.execute_all(batch, OnFailure::Continue);
+    let mut all = Operations::new();
+    all.extend(operations(table));
+    let outcome = ipvs.execute_all(all, OnFailure::Continue);
     match outcome.failures().first() {
         None => Ok(()),
         Some(failure) => Err(format!("{}: {}", failure.input, failure.error).into()),

@@ -1,10 +1,10 @@
 // Tests IPVS on a real kernel, and compares the crate with `ipvsadm` and with traffic.
 
-mod batches;
 mod child;
 mod daemons;
 mod errors;
 mod generated;
+mod many_operations;
 mod namespaces;
 mod plan;
 mod servers;
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
             daemons::tests(),
             servers::tests(),
             settings::tests(),
-            batches::tests(),
+            many_operations::tests(),
             tables::tests(),
             namespaces::tests(),
             plan::tests(),

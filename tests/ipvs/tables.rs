@@ -125,9 +125,9 @@ fn restored_by_the_crate() -> Result {
     ipvs.flush()?;
     let lines = text::parse(&saved).map(|line| line.map(|it| it.operation));
     let restored: Vec<_> = lines.collect::<ipvset::Result<_>>()?;
-    let mut batch = Operations::new();
-    batch.extend(restored);
-    assert!(ipvs.execute_all(batch, OnFailure::Continue).is_complete());
+    let mut all = Operations::new();
+    all.extend(restored);
+    assert!(ipvs.execute_all(all, OnFailure::Continue).is_complete());
     same(&read(ipvs.verified_table()?), &read(before));
     Ok(())
 }
@@ -196,9 +196,9 @@ fn every_accepted_configuration_can_be_written_back() -> Result {
     let restored: Vec<_> = text::parse(&saved)
         .map(|line| line.map(|it| it.operation))
         .collect::<ipvset::Result<_>>()?;
-    let mut batch = Operations::new();
-    batch.extend(restored);
-    ipvs.execute_all(batch, OnFailure::Continue).into_result()?;
+    let mut all = Operations::new();
+    all.extend(restored);
+    ipvs.execute_all(all, OnFailure::Continue).into_result()?;
     same(&read(ipvs.table()?), &before);
     Ok(())
 }
@@ -235,9 +235,9 @@ fn read_while_it_changes() -> Result {
             let mut rounds = 0;
             while !done.load(Ordering::Relaxed) {
                 for part in table[600..].chunks(200) {
-                    let mut batch = Operations::new();
-                    batch.extend(operations(part));
-                    ipvs.execute_all(batch, OnFailure::Continue).into_result()?;
+                    let mut all = Operations::new();
+                    all.extend(operations(part));
+                    ipvs.execute_all(all, OnFailure::Continue).into_result()?;
                     for (service, _) in part {
                         ipvs.remove_service(service)?;
                     }
@@ -281,11 +281,11 @@ fn numbered(count: u32) -> impl Iterator<Item = ServiceKey> {
 }
 
 fn add_numbered(ipvs: &mut Ipvs, count: u32) -> Result {
-    let mut batch = Operations::new();
+    let mut all = Operations::new();
     for key in numbered(count) {
-        batch.add_service(&VirtualService::new(key).scheduler(Scheduler::RoundRobin));
+        all.add_service(&VirtualService::new(key).scheduler(Scheduler::RoundRobin));
     }
-    ipvs.execute_all(batch, OnFailure::Continue).into_result()?;
+    ipvs.execute_all(all, OnFailure::Continue).into_result()?;
     Ok(())
 }
 

@@ -150,23 +150,23 @@ async fn execute_all_reports_each_failure() -> Result {
         let [_, a, b, c] = number.to_be_bytes();
         VirtualService::tcp((std::net::Ipv4Addr::new(10, a, b, c), 80).into())
     };
-    let mut batch = Operations::new();
+    let mut operations = Operations::new();
     for number in 0..1000 {
-        batch.add_service(&web(number + 1));
+        operations.add_service(&web(number + 1));
         for port in 1..=10 {
-            // Every 300th of the servers is there already.
+            // Every 300th server exists already.
             let port = if (number * 10 + port) % 300 == 299 {
                 port - 1
             } else {
                 port
             };
-            batch.add_server(
+            operations.add_server(
                 web(number + 1),
                 &RealServer::new(([10, 200, 0, 1], port as u16).into()),
             );
         }
     }
-    let outcome = ipvs.execute_all(batch, OnFailure::Continue).await;
+    let outcome = ipvs.execute_all(operations, OnFailure::Continue).await;
     assert_eq!(outcome.failures().len(), 33);
     for failure in outcome.failures() {
         assert!(failure.error.is_already_exists(), "{}", failure.error);
@@ -184,10 +184,10 @@ async fn execute_all_reports_each_failure() -> Result {
 async fn execute_all_stops_at_a_failure() -> Result {
     let mut ipvs = Ipvs::connect().await?;
     let web = VirtualService::tcp(at("10.0.0.1:80"));
-    let mut batch = Operations::new();
-    batch.add_service(&web);
-    batch.add_service(&VirtualService::tcp(at("[fd00::1%2]:80")));
-    let outcome = ipvs.execute_all(batch, OnFailure::Stop).await;
+    let mut operations = Operations::new();
+    operations.add_service(&web);
+    operations.add_service(&VirtualService::tcp(at("[fd00::1%2]:80")));
+    let outcome = ipvs.execute_all(operations, OnFailure::Stop).await;
     assert_eq!(outcome.failures().len(), 1);
     assert_eq!((outcome.applied(), outcome.untried_from()), (1, Some(2)));
     assert!(outcome.into_result().unwrap_err().is_invalid_input());

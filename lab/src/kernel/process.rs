@@ -67,8 +67,8 @@ impl AsFd for Signals {
     }
 }
 
-/// Returns the signal if it must be passed on to the program. SIGCHLD and SIGWINCH are not, nor what the kernel sent to a whole foreground process
-/// group (Ctrl-C), because the program is in the same group.
+/// Returns the signal if it must be passed on to the program. SIGCHLD and SIGWINCH are not passed on, nor are signals that the kernel sent to a
+/// whole foreground process group (Ctrl-C), because the program is in the same group.
 pub(crate) fn to_pass_on(info: &siginfo, same_group: bool) -> Option<Signal> {
     const SI_KERNEL: i32 = 0x80;
     let signal = Signal::try_from(info.ssi_signo as i32).ok()?;

@@ -195,13 +195,13 @@ fn errors_say_what_is_missing() -> Result {
         same(&error.to_string(), error.missing(), Some(what));
     };
     is_missing(Missing::Entry, sets.remove(&set, SERVER).unwrap_err());
-    let bulk = sets
+    let outcome = sets
         .remove_all(&set, [SERVER], OnFailure::Stop)
         .into_result();
-    is_missing(Missing::Entry, bulk.unwrap_err());
-    let bulk = sets.remove_all(&set, [SERVER], OnFailure::Continue);
-    same("one", bulk.failures().len(), 1);
-    is_missing(Missing::Entry, bulk.into_result().unwrap_err());
+    is_missing(Missing::Entry, outcome.unwrap_err());
+    let outcome = sets.remove_all(&set, [SERVER], OnFailure::Continue);
+    same("one", outcome.failures().len(), 1);
+    is_missing(Missing::Entry, outcome.into_result().unwrap_err());
 
     for error in [
         sets.add(&none, SERVER).unwrap_err(),
@@ -235,10 +235,10 @@ fn errors_say_what_is_missing() -> Result {
     sets.create(&list)?;
     let member = sets.add(&list, Member::new("none")?);
     is_missing(Missing::Member, member.unwrap_err());
-    let bulk = sets
+    let outcome = sets
         .add_all(&list, [Member::new("none")?], OnFailure::Stop)
         .into_result();
-    is_missing(Missing::Member, bulk.unwrap_err());
+    is_missing(Missing::Member, outcome.unwrap_err());
     for neighbor in ["none", "other"] {
         let before = sets.add(&list, Member::new("web")?.before(neighbor)?);
         is_missing(Missing::Neighbor, before.unwrap_err());

@@ -1,11 +1,11 @@
 //! The tests of both binaries, each with its requirements for the kernel.
 
-mod bulk;
 mod cases;
 mod common;
 mod described;
 mod elements;
 mod errors;
+mod many_entries;
 mod masks;
 mod nomatch;
 mod nulls;
@@ -98,7 +98,7 @@ pub(crate) fn tests(types: &[&str], rules: bool) -> Vec<lab::test::Test> {
         readd::tests(),
         peers::tests(),
         replace::tests(),
-        bulk::tests(),
+        many_entries::tests(),
         errors::tests(),
         described::tests(),
         masks::tests(),

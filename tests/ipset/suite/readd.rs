@@ -336,7 +336,7 @@ fn renewed_together<T: SetType>(
 ) -> Outcome {
     let (mut sets, set) = created(set.counters())?;
     let counted = |entry: &Entry<T>, (packets, bytes)| entry.clone().counters(packets, bytes);
-    for bulk in [false, true] {
+    for many in [false, true] {
         for packets in [None, Some(3)] {
             sets.flush(&set)?;
             sets.add(&set, counted(&several, (5, 500)))?;
@@ -345,7 +345,7 @@ fn renewed_together<T: SetType>(
             sets.add(&set, counted(&one, (7, 700)))?;
             let mut several = several.clone();
             several.options_mut().packets = packets;
-            if bulk {
+            if many {
                 let both = [several.clone(), several];
                 let outcome = sets.put_all(&set, both, OnFailure::Stop);
                 assert_eq!(outcome.into_result()?, 2);

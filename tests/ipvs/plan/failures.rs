@@ -1,4 +1,4 @@
-//! What can't be applied.
+//! Failures to apply a table.
 
 use ipvset::ErrorKind;
 use ipvset::ipvs::plan::{Object, ObjectState, Planner, Record};
@@ -8,15 +8,15 @@ use super::{backend, service, state, table_of};
 use crate::support::{Result, at, tests};
 
 tests![
-    one_failure_stops_nobody_else,
-    what_fails_is_tried_again_by_the_next_call,
+    one_failure_does_not_stop_the_rest,
+    the_next_call_repeats_failed_steps,
 ];
 
 fn unknown() -> Result<Scheduler> {
     Ok("nonesuch".parse()?)
 }
 
-fn one_failure_stops_nobody_else() -> Result {
+fn one_failure_does_not_stop_the_rest() -> Result {
     let mut ipvs = Ipvs::connect()?;
     let mut table = table_of(&[1, 3], &[1, 2])?;
     table.insert(service(2).scheduler(unknown()?), [backend(1)])?;
@@ -57,7 +57,7 @@ fn one_failure_stops_nobody_else() -> Result {
     Ok(())
 }
 
-fn what_fails_is_tried_again_by_the_next_call() -> Result {
+fn the_next_call_repeats_failed_steps() -> Result {
     let mut ipvs = Ipvs::connect()?;
     let mut table = table_of(&[1], &[1])?;
     table.insert(service(2).scheduler(unknown()?), [backend(1)])?;

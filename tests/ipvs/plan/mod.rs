@@ -1,4 +1,4 @@
-//! The desired state on a real kernel: plans are applied, and the table is as wanted.
+//! Applies plans on a real kernel, and checks that the table is the wanted one.
 
 mod failures;
 mod tables;
@@ -16,7 +16,7 @@ pub(crate) fn tests() -> Vec<lab::test::Test> {
     crate::support::all([tables::tests(), writers::tests(), failures::tests()])
 }
 
-/// Returns the table that has these services.
+/// Returns the wanted table with these services and servers.
 fn wanted(entries: &[Entry]) -> Result<WantedTable> {
     let mut table = WantedTable::new();
     for (service, servers) in entries {
@@ -25,7 +25,7 @@ fn wanted(entries: &[Entry]) -> Result<WantedTable> {
     Ok(table)
 }
 
-/// Applies, and fails unless all is as wanted then, apart from drains.
+/// Applies the wanted table. Fails unless the table then is the wanted one, except for drains.
 fn settle(
     ipvs: &mut Ipvs,
     planner: &Planner,
@@ -39,7 +39,7 @@ fn settle(
     Ok(report)
 }
 
-/// Looks once at the draining servers, and removes those whose drain is over.
+/// Looks at the draining servers once, and removes those whose drain has ended.
 fn end_drains(ipvs: &mut Ipvs, planner: &Planner, record: &mut Record) -> Result {
     let table = ipvs.table()?;
     let look = record.look(&planner.policy, Reading::Table(&table), SystemTime::now());
@@ -71,7 +71,7 @@ fn backend(number: u8) -> RealServer {
     RealServer::new(([10, 8, 0, number], 80).into()).masquerade()
 }
 
-/// Returns a table with some services, each with these servers.
+/// Returns a wanted table with these services, each with these servers.
 fn table_of(services: &[u8], servers: &[u8]) -> Result<WantedTable> {
     let mut table = WantedTable::new();
     for number in services {

@@ -1,4 +1,4 @@
-//! From any table to any other one.
+//! Changes between tables.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -17,16 +17,16 @@ use crate::support::{Result, schedulers, tests};
 tests![
     between_generated_tables,
     between_generated_tables_with_drains,
-    only_one_of_everything_changes,
-    what_is_there_is_adopted,
-    nothing_outside_of_the_scope,
+    one_step_for_each_difference,
+    existing_services_are_adopted,
+    nothing_outside_of_the_scope_changes,
     new_servers_come_first,
 ];
 
 const SERVICES: u32 = 500;
 
-/// Returns a table with much in common with another one: services stay, change, lose and get
-/// servers, go, and come. `new` are the numbers of those that come.
+/// Returns a variation of a table: some services are unchanged, changed, removed, or have other
+/// servers. Adds services with the numbers `new`.
 fn changed(
     table: &[Entry],
     dice: &mut Dice,
@@ -70,7 +70,7 @@ fn changed(
     changed
 }
 
-/// Returns a table by its keys, with the servers in the order of their addresses.
+/// Returns a table by its keys, with the servers sorted by address.
 fn sorted(
     entries: impl IntoIterator<Item = Entry>,
 ) -> BTreeMap<ServiceKey, (VirtualService, Vec<RealServer>)> {
@@ -121,8 +121,8 @@ fn between_generated_tables_with_drains() -> Result {
     from_table_to_table(Policy::new().drain_udp(true))
 }
 
-/// A step for each difference, and none for what is the same.
-fn only_one_of_everything_changes() -> Result {
+/// A plan has one step for each difference, and no other steps.
+fn one_step_for_each_difference() -> Result {
     let mut ipvs = Ipvs::connect()?;
     let planner = Planner::new().scope(Scope::everything());
     let planner = planner.policy(Policy::without_drain());
@@ -157,8 +157,9 @@ fn only_one_of_everything_changes() -> Result {
     Ok(())
 }
 
-/// A service that somebody else added is corrected, and belongs to the program from then on.
-fn what_is_there_is_adopted() -> Result {
+/// An existing service of another program is changed to the wanted one, and belongs to the caller
+/// from then on.
+fn existing_services_are_adopted() -> Result {
     let mut ipvs = Ipvs::connect()?;
     ipvs.add_service(&service(1).scheduler(Scheduler::SourceHashing))?;
     ipvs.add_server(service(1), &backend(1).weight(5))?;
@@ -180,7 +181,7 @@ fn what_is_there_is_adopted() -> Result {
     assert_eq!(ipvs.service(service(1))?.config, service(1));
     let servers: Vec<_> = ipvs.servers(service(1))?;
     let servers: Vec<_> = servers.into_iter().map(|it| it.config).collect();
-    // The second one is somebody else's.
+    // The second one belongs to the other program.
     assert_eq!(servers, [backend(3), backend(2), backend(1)]);
 
     settle_nothing(&mut ipvs, &planner, &mut record)?;
@@ -198,7 +199,7 @@ fn settle_nothing(ipvs: &mut Ipvs, planner: &Planner, record: &mut Record) -> Re
     Ok(())
 }
 
-fn nothing_outside_of_the_scope() -> Result {
+fn nothing_outside_of_the_scope_changes() -> Result {
     let mut ipvs = Ipvs::connect()?;
     let foreign: Vec<_> = (1..=3).map(|it| service(100 + it)).collect();
     for service in &foreign {
@@ -244,7 +245,7 @@ fn nothing_outside_of_the_scope() -> Result {
         }
     }
 
-    // What is wanted outside of the scope is left alone, too.
+    // Wanted services outside of the scope are not applied.
     let planner = Planner::new().scope(Scope::firewall_marks(0x10, 0xf0));
     let report = ipvs.apply(&planner, &table_of(&[101, 102], &[1])?, &mut Record::new())?;
     assert!(!report.is_success());
@@ -256,7 +257,7 @@ fn service_ip(number: u8) -> std::net::IpAddr {
     [10, 9, 0, number].into()
 }
 
-/// The servers of a service are replaced without a moment at which it has none.
+/// While the servers of a service are replaced, it always has some.
 fn new_servers_come_first() -> Result {
     let mut ipvs = Ipvs::connect()?;
     let planner = Planner::new().policy(Policy::without_drain());

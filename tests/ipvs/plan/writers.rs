@@ -15,8 +15,8 @@ tests![
     removals_by_another_program_are_drift,
 ];
 
-/// Whatever another program does between two steps of a plan, what is left is done by the next
-/// call.
+/// Another program changes the table between two steps of a plan. The next call completes the
+/// change.
 fn a_writer_between_any_two_steps() -> Result {
     let mut ipvs = Ipvs::connect()?;
     let planner = Planner::new().scope(Scope::everything());
@@ -42,7 +42,7 @@ fn a_writer_between_any_two_steps() -> Result {
             let mut succeeded = Vec::new();
             for (step, operation) in plan.operations().enumerate() {
                 if step == place {
-                    // Without the service, the server can't be there.
+                    // This fails if the server's service is missing.
                     let _ = ipvs.execute(meddled);
                 }
                 succeeded.push(ipvs.execute(operation).is_ok());
@@ -57,7 +57,7 @@ fn a_writer_between_any_two_steps() -> Result {
     Ok(())
 }
 
-/// A thread that goes on changing what the program wants, and then stops.
+/// Another thread changes the wanted services repeatedly and then stops.
 fn a_writer_between_the_reading_and_the_steps() -> Result {
     let mut ipvs = Ipvs::connect()?;
     let here = Namespace::current()?;

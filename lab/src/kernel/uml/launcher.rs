@@ -324,8 +324,8 @@ impl<'a> Launcher<'a> {
         }
     }
 
-    /// A terminal is only read while a shell has it: a background job that reads its terminal is stopped, and what is typed while a program
-    /// runs belongs to the shell that started it.
+    /// A terminal is only read while a shell has it. A background job that reads its terminal is stopped, and text that is typed while a
+    /// program runs belongs to the shell that started it.
     fn wants_input(&self) -> bool {
         self.input_open
             && self.credit > 0

@@ -86,7 +86,7 @@ pub(crate) fn execute_between_stops() -> Result<String> {
 fn eleven_thousand_requests_in_few_system_calls() -> Result {
     let (operations, failing) = requests();
     assert_eq!(operations.len(), 11_000);
-    let (calls, said) = Role::Batch.counted()?;
+    let (calls, said) = Role::ManyOperations.counted()?;
     let expected: Vec<_> = failing.iter().map(|it| format!("{it} true")).collect();
     assert_eq!(said.lines().collect::<Vec<_>>(), expected);
     eprintln!("{calls} system calls");
@@ -115,11 +115,11 @@ fn eleven_thousand_requests_in_few_system_calls() -> Result {
 
 fn eleven_thousand_failures() -> Result {
     let mut ipvs = Ipvs::connect()?;
-    let mut batch = Operations::new();
+    let mut operations = Operations::new();
     for number in 0..11_000 {
-        batch.remove_service(key(number));
+        operations.remove_service(key(number));
     }
-    let outcome = ipvs.execute_all(batch, OnFailure::Continue);
+    let outcome = ipvs.execute_all(operations, OnFailure::Continue);
     let indices = outcome.failures().iter().map(|it| it.index);
     assert!(indices.eq(0..11_000));
     for failure in outcome.failures() {
@@ -137,11 +137,11 @@ fn stops_after_the_datagram_with_a_failure() -> Result {
     const COUNT: u32 = 20_000;
     let mut ipvs = Ipvs::connect()?;
     ipvs.add_service(&service(5))?;
-    let mut batch = Operations::new();
+    let mut operations = Operations::new();
     for number in 0..COUNT {
-        batch.add_service(&service(number));
+        operations.add_service(&service(number));
     }
-    let outcome = ipvs.execute_all(batch, OnFailure::Stop);
+    let outcome = ipvs.execute_all(operations, OnFailure::Stop);
     let failed: Vec<_> = outcome.failures().iter().map(|it| it.index).collect();
     assert_eq!(failed, [5]);
     assert!(outcome.failures()[0].error.is_already_exists());
@@ -211,11 +211,11 @@ fn an_iterator_that_ended_is_not_used_again() -> Result {
 /// The operations before a refused one are executed, from `Operations` and from other iterators.
 fn stops_at_a_refusal() -> Result {
     let mut ipvs = Ipvs::connect()?;
-    let mut batch = Operations::new();
-    batch.add_service(&service(1));
-    batch.add_service(&service(2).persistence_granularity(33));
-    batch.add_service(&service(3));
-    let outcome = ipvs.execute_all(batch, OnFailure::Stop);
+    let mut operations = Operations::new();
+    operations.add_service(&service(1));
+    operations.add_service(&service(2).persistence_granularity(33));
+    operations.add_service(&service(3));
+    let outcome = ipvs.execute_all(operations, OnFailure::Stop);
     assert_eq!(outcome.failures().len(), 1);
     assert_eq!(outcome.failures()[0].index, 1);
     assert!(outcome.failures()[0].error.is_invalid_input());
@@ -226,11 +226,11 @@ fn stops_at_a_refusal() -> Result {
 
 fn goes_on_after_a_refusal() -> Result {
     let mut ipvs = Ipvs::connect()?;
-    let mut batch = Operations::new();
-    batch.add_service(&service(2).persistence_granularity(33));
-    batch.add_service(&service(1));
-    batch.add_server(key(1), &server("224.0.0.1:80"));
-    let outcome = ipvs.execute_all(batch, OnFailure::Continue);
+    let mut operations = Operations::new();
+    operations.add_service(&service(2).persistence_granularity(33));
+    operations.add_service(&service(1));
+    operations.add_server(key(1), &server("224.0.0.1:80"));
+    let outcome = ipvs.execute_all(operations, OnFailure::Continue);
     let failed: Vec<_> = outcome.failures().iter().map(|it| it.index).collect();
     assert_eq!(failed, [0, 2]);
     let text = outcome.failures()[1].error.to_string();
@@ -269,12 +269,12 @@ fn lost_replies_are_in_doubt() -> Result {
     setsockopt(&socket, sockopt::RcvBuf, &1)?;
 
     // Every second operation fails.
-    let mut batch = Operations::new();
+    let mut operations = Operations::new();
     for number in 0..200 {
-        batch.add_service(&service(number));
-        batch.remove_service(key(number + 1000));
+        operations.add_service(&service(number));
+        operations.remove_service(key(number + 1000));
     }
-    let outcome = ipvs.execute_all(batch, OnFailure::Continue);
+    let outcome = ipvs.execute_all(operations, OnFailure::Continue);
     let doubtful: BTreeSet<_> = outcome.in_doubt().map(|it| it.index).collect();
     let certain: Vec<_> = outcome
         .failures()
@@ -298,11 +298,14 @@ fn lost_replies_are_in_doubt() -> Result {
     // With a larger buffer, the handle lists the services: all operations were executed.
     setsockopt(&socket, sockopt::RcvBufForce, &(1 << 20))?;
     assert_eq!(ipvs.services()?.len(), 200);
-    let mut batch = Operations::new();
+    let mut operations = Operations::new();
     for number in 0..200 {
-        batch.remove_service(key(number));
+        operations.remove_service(key(number));
     }
-    assert!(ipvs.execute_all(batch, OnFailure::Continue).is_complete());
+    assert!(
+        ipvs.execute_all(operations, OnFailure::Continue)
+            .is_complete()
+    );
     assert_eq!(ipvs.services()?, []);
     Ok(())
 }
@@ -314,8 +317,8 @@ fn every_operation() -> Result {
     let (one, other) = (server("10.1.0.1:80"), server("10.1.0.2:80"));
     let gue = other.clone().tunnel(Tunnel::gue(6080)).weight(9);
     let seconds = std::time::Duration::from_secs;
-    let mut batch = Operations::new();
-    batch
+    let mut operations = Operations::new();
+    operations
         .add_service(&service(1))
         .add_service(&service(2))
         .add_service(&service(3))
@@ -336,7 +339,7 @@ fn every_operation() -> Result {
         .push(Operation::Zero)
         .push(Operation::SetTimeouts(Timeouts::new().udp(seconds(17))))
         .push(Operation::StartDaemon(SyncDaemon::master("eth0")));
-    let outcome = ipvs.execute_all(batch, OnFailure::Continue);
+    let outcome = ipvs.execute_all(operations, OnFailure::Continue);
     assert!(outcome.is_complete(), "{outcome:?}");
     let expected = [
         format!("-A {}", service(1).scheduler(Scheduler::SourceHashing)),
@@ -347,9 +350,14 @@ fn every_operation() -> Result {
     assert_eq!(saved()?, expected);
     assert_eq!(ipvs.timeouts()?.udp, Some(seconds(17)));
     assert_eq!(ipvs.daemons()?[0].role, SyncRole::Master);
-    let mut batch = Operations::new();
-    batch.push(Operation::StopDaemon(SyncRole::Master)).flush();
-    assert!(ipvs.execute_all(batch, OnFailure::Continue).is_complete());
+    let mut operations = Operations::new();
+    operations
+        .push(Operation::StopDaemon(SyncRole::Master))
+        .flush();
+    assert!(
+        ipvs.execute_all(operations, OnFailure::Continue)
+            .is_complete()
+    );
     assert_eq!(saved()?, [""; 0]);
     assert_eq!(ipvs.daemons()?, []);
     Ok(())
@@ -362,8 +370,8 @@ fn put_in_order() -> Result {
     ipvs.add_service(&service(1))?;
     let one = server("10.1.0.1:80");
     ipvs.add_server(key(1), &one)?;
-    let mut batch = Operations::new();
-    batch
+    let mut operations = Operations::new();
+    operations
         .put_service(&service(1).scheduler(Scheduler::SourceHashing))
         .put_service(&service(1).scheduler(Scheduler::LeastConnection))
         .put_service(&service(2))
@@ -375,7 +383,7 @@ fn put_in_order() -> Result {
         .put_service(&service(3))
         .remove_service(key(3))
         .put_service(&service(3).scheduler(Scheduler::NeverQueue));
-    let outcome = ipvs.execute_all(batch, OnFailure::Continue);
+    let outcome = ipvs.execute_all(operations, OnFailure::Continue);
     assert!(outcome.is_complete(), "{outcome:?}");
     let expected = [
         format!("-A {}", service(1).scheduler(Scheduler::LeastConnection)),
@@ -387,16 +395,19 @@ fn put_in_order() -> Result {
     assert_eq!(saved()?, expected);
     // Ten thousand services at once, half of which exist.
     ipvs.flush()?;
-    let mut batch = Operations::new();
+    let mut operations = Operations::new();
     for number in (0..10_000).step_by(2) {
-        batch.add_service(&service(number));
+        operations.add_service(&service(number));
     }
-    assert!(ipvs.execute_all(batch, OnFailure::Continue).is_complete());
-    let mut batch = Operations::new();
+    assert!(
+        ipvs.execute_all(operations, OnFailure::Continue)
+            .is_complete()
+    );
+    let mut operations = Operations::new();
     for number in 0..10_000 {
-        batch.put_service(&service(number).scheduler(Scheduler::LeastConnection));
+        operations.put_service(&service(number).scheduler(Scheduler::LeastConnection));
     }
-    let outcome = ipvs.execute_all(batch, OnFailure::Continue);
+    let outcome = ipvs.execute_all(operations, OnFailure::Continue);
     assert!(outcome.is_complete(), "{:?}", outcome.failures().first());
     let all = ipvs.services()?;
     assert_eq!(all.len(), 10_000);
@@ -409,17 +420,17 @@ fn put_in_order() -> Result {
 
 fn removed_if_present() -> Result {
     let mut ipvs = Ipvs::connect()?;
-    let mut batch = Operations::new();
+    let mut operations = Operations::new();
     for number in 0..1000 {
         if number % 3 == 0 {
-            batch.add_service(&service(number));
+            operations.add_service(&service(number));
         }
     }
     for number in 0..1000 {
-        batch.remove_server_if_present(key(number), at("10.1.0.1:80"));
-        batch.remove_service_if_present(key(number));
+        operations.remove_server_if_present(key(number), at("10.1.0.1:80"));
+        operations.remove_service_if_present(key(number));
     }
-    let outcome = ipvs.execute_all(batch, OnFailure::Continue);
+    let outcome = ipvs.execute_all(operations, OnFailure::Continue);
     assert!(outcome.is_complete(), "{:?}", outcome.failures().first());
     assert_eq!(ipvs.services()?, []);
     Ok(())
@@ -430,14 +441,17 @@ fn a_daemon_stopped_in_the_datagram_that_starts_it() -> Result {
     let _stop = StopDaemons;
     multicast_device("eth0")?;
     let mut ipvs = Ipvs::connect()?;
-    let mut batch = Operations::new();
-    batch.push(Operation::StartDaemon(SyncDaemon::master("eth0")));
-    batch.push(Operation::StopDaemon(SyncRole::Master));
-    assert!(ipvs.execute_all(batch, OnFailure::Continue).is_complete());
+    let mut operations = Operations::new();
+    operations.push(Operation::StartDaemon(SyncDaemon::master("eth0")));
+    operations.push(Operation::StopDaemon(SyncRole::Master));
+    assert!(
+        ipvs.execute_all(operations, OnFailure::Continue)
+            .is_complete()
+    );
     assert_eq!(ipvs.daemons()?, []);
-    let mut batch = Operations::new();
-    batch.push(Operation::StopDaemon(SyncRole::Backup));
-    let outcome = ipvs.execute_all(batch, OnFailure::Continue);
+    let mut operations = Operations::new();
+    operations.push(Operation::StopDaemon(SyncRole::Backup));
+    let outcome = ipvs.execute_all(operations, OnFailure::Continue);
     assert!(outcome.failures()[0].error.is_not_found(), "{outcome:?}");
     Ok(())
 }
