@@ -84,7 +84,7 @@ fn every_request_and_its_answer() -> Result {
     let server = Ipv4Addr::new(10, 0, 0, 11);
     let entry = || Entry::<HashIpPort>::new((server, tcp(80))).counters(3, 200);
     assert!(done(Request::add(&web, entry())?)?.is_none());
-    let again = done(Request::add(&web, entry())?)?.expect("it is there");
+    let again = done(Request::add(&web, entry())?)?.expect("it exists");
     assert!(again.is_already_exists(), "{again}");
     let full = done(Request::add(&web, (server, udp(53)))?)?.expect("no room");
     assert!(
@@ -92,7 +92,7 @@ fn every_request_and_its_answer() -> Result {
         "{full}"
     );
     assert!(done(Request::test(&web, entry())?)?.is_none());
-    let other = done(Request::test(&web, (server, tcp(81)))?)?.expect("not there");
+    let other = done(Request::test(&web, (server, tcp(81)))?)?.expect("not found");
     assert!(other.is_not_found(), "{other}");
 
     let list = Request::list_all(ListContent::Entries);

@@ -156,7 +156,7 @@ fn a_backup_lists_the_connections_of_the_master() -> Result {
     let told = eventually(|| -> Result<_> {
         let told: Vec<_> = proc.synced_connections()?.collect::<ipvset::Result<_>>()?;
         if told.is_empty() {
-            return Err("the backup was told nothing".into());
+            return Err("the backup received nothing".into());
         }
         Ok(told)
     })?;

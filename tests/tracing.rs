@@ -1,4 +1,4 @@
-//! The events that a subscriber of the crate `tracing` gets, on a real kernel.
+//! Tests the events of the feature `tracing` on a real kernel.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -38,7 +38,7 @@ fn on_one_thread(test: impl Future<Output = Result>) -> Result {
 /// The fields of an event as text, with its level and message.
 type Fields = BTreeMap<&'static str, String>;
 
-/// A subscriber that keeps the events of the crate.
+/// A subscriber that stores the events of the crate.
 #[derive(Clone, Default)]
 struct Recorder(Arc<Mutex<Vec<Fields>>>);
 
@@ -98,7 +98,7 @@ impl Subscriber for Recorder {
     fn exit(&self, _: &span::Id) {}
 }
 
-/// Returns an event of what was done.
+/// Returns an event with these fields.
 fn done<const N: usize>(fields: [(&'static str, &str); N]) -> Fields {
     let fields = fields.map(|(name, value)| (name, value.to_owned()));
     let level = ("level", Level::DEBUG.to_string());
@@ -113,14 +113,14 @@ fn set() -> Result<IpSet<HashIp>> {
     Ok(IpSet::<HashIp>::new("it")?)
 }
 
-/// Three services, of which the last is there already.
+/// Adds three services, of which the last exists already.
 fn operations() -> impl Iterator<Item = Operation> {
     let services = [80, 81, 80].map(|port| VirtualService::tcp(([10, 0, 0, 1], port).into()));
     services.into_iter().map(Operation::AddService)
 }
 
-/// The events of [`operations`], of 5000 entries that are added, of adding one of them again, and
-/// of testing and replacing them.
+/// Returns the events of executing [`operations`], adding 5000 entries, adding one of them again,
+/// and testing and replacing them.
 fn events_of_changes() -> [Fields; 9] {
     [
         done([
@@ -157,8 +157,8 @@ fn events_of_changes() -> [Fields; 9] {
             ("set", "it"),
             ("count", "9"),
         ]),
-        // The parts of a replacement: it looks for sets that were left behind, reads the set's
-        // options, and fills another set.
+        // A replacement looks for leftover sets, reads the options of the set, and fills a
+        // temporary set.
         done([
             ("message", "done"),
             ("operation", "list set"),
@@ -202,7 +202,7 @@ fn blocking_changes() -> Result {
     sets.test_all(&set, addresses(9))?;
     sets.replace(&set, addresses(3))?;
     assert_eq!(recorder.take(), events_of_changes());
-    // A single change is no event.
+    // A single change emits no event.
     sets.add(&set, Ipv4Addr::LOCALHOST)?;
     ipvs.flush()?;
     assert!(recorder.take().is_empty());
@@ -231,8 +231,8 @@ async fn tokio_changes() -> Result {
     Ok(())
 }
 
-/// The events of a set of 3 entries that is listed in whole, dropped after one entry, and listed
-/// among all; and of a table of one service without servers.
+/// Returns the events of listing a set of 3 entries completely, until after one entry, and among
+/// all sets, and of reading a table with one service and no servers.
 fn events_of_listings() -> [Fields; 6] {
     let listed = |set: Option<&str>, entries, complete| {
         let mut event = done([
@@ -309,7 +309,7 @@ async fn tokio_listings() -> Result {
     Ok(())
 }
 
-/// More entries than the kernel puts into the socket before they are received.
+/// More entries than the kernel puts into the socket's buffer.
 const LISTED_LONG: u32 = 60_000;
 
 /// Asserts that the only warning is about the set that stayed busy.

@@ -44,7 +44,7 @@ fn run(program: &PathBuf, words: &[&str], input: &str) -> Result<Ended> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
-    let mut stdin = child.stdin.take().ok_or("standard input is no pipe")?;
+    let mut stdin = child.stdin.take().ok_or("standard input is not a pipe")?;
     let input = bytes(input);
     let ended = thread::scope(|scope| {
         scope.spawn(move || stdin.write_all(&input));

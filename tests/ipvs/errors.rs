@@ -246,7 +246,7 @@ fn errors_say_what_is_missing() -> Result {
     assert_eq!(servers.missing(), Some(Missing::Service));
     let server = ipvs.server(web.key, missing.address).expect_err("server");
     assert_eq!(server.missing(), Some(Missing::Server));
-    let twice = ipvs.add_service(&web).expect_err("it is there");
+    let twice = ipvs.add_service(&web).expect_err("it exists");
     assert_eq!(twice.missing(), None);
     Ok(())
 }

@@ -137,15 +137,15 @@ pub(crate) fn failures() -> Result {
     // The tool returns the status of the last line.
     assert_eq!((tool.status, ours.status), (0, 255));
     both.same_tables()?;
-    let told: Vec<_> = ours.err.lines().collect();
-    assert_eq!(told.len(), 2, "{told:?}");
+    let messages: Vec<_> = ours.err.lines().collect();
+    assert_eq!(messages.len(), 2, "{messages:?}");
     assert!(
-        told[0].starts_with("line 2: ") && told[0].contains("10.0.0.77:1"),
-        "{told:?}"
+        messages[0].starts_with("line 2: ") && messages[0].contains("10.0.0.77:1"),
+        "{messages:?}"
     );
     assert!(
-        told[1].starts_with("line 4: ") && told[1].contains("10.0.0.1:80"),
-        "{told:?}"
+        messages[1].starts_with("line 4: ") && messages[1].contains("10.0.0.1:80"),
+        "{messages:?}"
     );
     Ok(())
 }

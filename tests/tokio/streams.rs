@@ -154,7 +154,10 @@ async fn next_to_a_slow_task() -> Result {
     busy.abort();
     assert_all(entries.iter().map(v4), COUNT);
     // An entry takes 16 bytes, and a datagram has at least 8 KiB.
-    assert!(waits <= 2 * 40_000 * 16 / 8192, "{waits} polls in vain");
+    assert!(
+        waits <= 2 * 40_000 * 16 / 8192,
+        "{waits} polls were pending"
+    );
     Ok(())
 }
 

@@ -273,7 +273,7 @@ fn a_set_that_could_not_be_destroyed() -> Outcome {
     assert!(error.to_string().contains(&name[..]), "{error}");
     assert_eq!(sets.info(&set)?.entries, Some(9));
     drop(listing);
-    // Another handle destroys it only after its own handle is closed.
+    // Another handle destroys it only after the first handle is closed.
     third.replace(&set, addresses(0..9))?;
     assert_eq!(own_sets(&mut third)?.len(), 1);
     drop(sets);

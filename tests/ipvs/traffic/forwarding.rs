@@ -110,7 +110,8 @@ fn end_of_tunnel(namespace: &Namespace, device: &str) -> Result {
     })
 }
 
-/// Runs all cases over tunnels of one kind, to servers of the service's family or of the other one.
+/// Checks every kind of service with one kind of tunnel, to servers of its own family or of the
+/// other one.
 fn through(network: &Network, tunnel: Tunnel, other_family: bool) -> Result {
     for kind in KINDS {
         let family = match (kind.1, other_family) {
