@@ -61,6 +61,7 @@
 //!
 //! - [`SetInfo`] is what the kernel reports about a set: its type and options, how many entries it
 //!   has, how much memory it takes and how many rules refer to it.
+//! - The module [`plan`] calculates what brings a set to the wanted entries.
 //! - The module [`text`] reads and writes the format of `ipset save`.
 //! - The module [`messages`] has requests and replies for a netlink connection of your own.
 //! - The guides show how to keep a [block list](crate::guide::block_list), how to
@@ -72,6 +73,7 @@ mod compile_fail;
 mod handle;
 pub(crate) mod message;
 pub(crate) mod model;
+pub mod plan;
 pub mod text;
 
 /// The set types, and what the options of each type are.
@@ -113,6 +115,7 @@ pub use model::name::{SetName, ToSetName};
 pub use model::options::{CreateOptions, MAX_TIMEOUT, SetRange};
 pub use model::revision::Revision;
 pub use model::set::{AnyEntry, AnySet, IpSet};
+pub use model::stored::Stored;
 
 // The crate itself names all of them in one place.
 pub(crate) use {elements::*, types::*};

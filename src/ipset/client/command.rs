@@ -95,7 +95,7 @@ impl<T: Transport> Client<T> {
         let lacks = entry.options().counters_not_given();
         if set.options().counters && !lacks.is_empty() {
             // See `put.rs`.
-            if entry.halves(set.definition().dimensions).is_some() {
+            if entry.is_several(set.definition().dimensions) {
                 return self.put_several(set, entry).await;
             }
             match self.entry(Purpose::Add, true, set, &entry).await {

@@ -24,7 +24,7 @@ use crate::ipset::message::counters::Counters;
 use crate::ipset::message::encode::Purpose;
 use crate::ipset::model::element::{Dimension, Ip, Slot, Span};
 use crate::ipset::model::types::Definition;
-use crate::ipset::{Entry, IpSet, SetType};
+use crate::ipset::{Entry, IpSet, SetType, Stored};
 use crate::netlink::{Failure, Rejection, Transport, flag};
 use crate::wire::Attributes;
 use crate::{OnFailure, Outcome};
@@ -137,26 +137,6 @@ impl Shape {
     }
 }
 
-/// Iterates over the single entries of an entry with several elements.
-struct Singles<K: SetType> {
-    dimensions: &'static [Dimension],
-    left: Vec<Entry<K>>,
-}
-
-impl<K: SetType> Iterator for Singles<K> {
-    type Item = Entry<K>;
-
-    fn next(&mut self) -> Option<Entry<K>> {
-        loop {
-            let entry = self.left.pop()?;
-            match entry.halves(self.dimensions) {
-                Some((low, high)) => self.left.extend([high, low]),
-                None => return Some(entry),
-            }
-        }
-    }
-}
-
 impl<T: Transport, K: SetType> Run<'_, T, K> {
     /// Puts the entries of the batch into the set, and empties the batch.
     pub(in crate::ipset) async fn put(&mut self, mut aside: Aside) -> Result<(), Stop> {
@@ -216,7 +196,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
     fn is_several(&self, place: &Range<usize>) -> bool {
         let definition = self.set.definition();
         let shape = Shape::of(definition, self.batch.attributes(place.clone()));
-        let several = |entry: Entry<K>| entry.halves(definition.dimensions).is_some();
+        let several = |entry: Entry<K>| entry.is_several(definition.dimensions);
         let entry = || self.batch.read(self.set.kind(), place.clone());
         shape == Shape::Several && entry().is_some_and(several)
     }
@@ -393,10 +373,8 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         };
         let without = self.batch.counters_not_given(place);
         let entry = entry.without(without);
-        let mut singles = Singles {
-            dimensions: self.set.definition().dimensions,
-            left: vec![entry.clone()],
-        };
+        let dimensions = self.set.definition().dimensions;
+        let mut singles = Stored::unmasked(entry.clone(), dimensions);
         let mut batch = self.batch.beside();
         swap(&mut self.batch, &mut batch);
         let outer = replace(&mut self.outcome, Outcome::new());
@@ -438,7 +416,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         Err(Stop)
     }
 
-    async fn put_all(&mut self, singles: &mut Singles<K>, aside: &mut Aside) {
+    async fn put_all(&mut self, singles: &mut Stored<K>, aside: &mut Aside) {
         let mut index = 0;
         loop {
             let filled = self.batch.fill(self.set, Purpose::Add, &mut index, singles);

@@ -3,7 +3,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
-use super::element::{Dimension, Fields};
+use super::element::{Dimension, Fields, Masks};
 use super::types::Definition;
 use super::value::{Elements, FromParts};
 use crate::ipset::message::attr::{cadt_flag, data};
@@ -131,6 +131,10 @@ impl EntryOptions {
     /// Sets the comment, changed so that it is valid, see [`Entry::comment_lossy`].
     pub fn set_comment_lossy(&mut self, comment: impl AsRef<[u8]>) {
         self.comment = Some(keep(comment.as_ref()).into());
+    }
+
+    pub(super) fn remove_comment(&mut self) {
+        self.comment = None;
     }
 
     /// Sets the comment, which is not necessarily UTF-8, see [`Entry::comment`].
@@ -433,6 +437,10 @@ impl<T: SetType> Entry<T> {
         Self { value, options }
     }
 
+    pub(in crate::ipset) fn into_parts(self) -> (T::Value, EntryOptions) {
+        (self.value, self.options)
+    }
+
     /// Returns the entry without these counters.
     pub(in crate::ipset) fn without(mut self, counters: Counters) -> Self {
         if counters.contains(Counters::BYTES) {
@@ -444,11 +452,12 @@ impl<T: SetType> Entry<T> {
         self
     }
 
-    /// Splits the entry in two if it stands for several entries of a set.
-    pub(in crate::ipset) fn halves(&self, dimensions: &[Dimension]) -> Option<(Self, Self)> {
-        let (low, high) = self.value.halves(dimensions)?;
-        let part = |value| Self::from_parts(value, self.options.clone());
-        Some((part(low), part(high)))
+    /// Returns whether the entry stands for several entries of a set.
+    pub(in crate::ipset) fn is_several(&self, dimensions: &[Dimension]) -> bool {
+        let mut several = false;
+        let mut value = self.value.clone();
+        value.take_first(dimensions, &Masks::NONE, |_, _| several = true);
+        several
     }
 
     /// Returns the text that names the entry in an error, without options.

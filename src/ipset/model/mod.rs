@@ -8,5 +8,6 @@ pub(crate) mod name;
 pub(crate) mod options;
 pub(crate) mod revision;
 pub(crate) mod set;
+pub(crate) mod stored;
 pub(crate) mod types;
 pub(crate) mod value;

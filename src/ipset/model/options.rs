@@ -418,7 +418,7 @@ impl CreateOptions {
     /// Returns the mask that netmask or bitmask stands for, or `None` if it keeps all bits.
     ///
     /// The kernel treats a netmask like the bitmask with the same bits.
-    fn mask(&self) -> Option<IpAddr> {
+    pub(crate) fn mask(&self) -> Option<IpAddr> {
         let netmask = self.netmask.map(|netmask| match self.family {
             Family::Ipv4 => {
                 let rest = 32u32.saturating_sub(netmask.into());

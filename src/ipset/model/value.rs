@@ -1,9 +1,10 @@
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::element::{Dimension, Element, Fields};
+use super::element::{Dimension, Element, Fields, Masks};
 use crate::ipset::message::encode::{Encoder, Refusal};
 use crate::ipset::text::{Flaw, Parts, Text, ValueText};
 use crate::ipset::{
@@ -18,14 +19,32 @@ pub(crate) trait Elements: Sized {
 
     fn decode(dimensions: &[Dimension], fields: &Fields<'_>) -> Result<Self, Malformed>;
 
-    /// Splits the elements in two if they stand for several entries of a set.
-    fn halves(&self, dimensions: &[Dimension]) -> Option<(Self, Self)>;
+    /// Reduces the elements to the first of the entries that a set stores for them. Calls `rest`
+    /// for each element that stands for several, with its place and with the elements of the
+    /// entries that follow. The elements before that place are single ones then.
+    fn take_first(
+        &mut self,
+        dimensions: &[Dimension],
+        masks: &Masks,
+        rest: impl FnMut(usize, Self),
+    );
+
+    /// Returns whether a set has only one entry for both.
+    fn is_same_entry(&self, other: &Self, dimensions: &[Dimension]) -> bool;
+
+    /// Hashes what [`Elements::is_same_entry`] compares.
+    fn hash_entry<H: Hasher>(&self, dimensions: &[Dimension], state: &mut H);
+
+    /// Returns whether the elements of the same entry in a set need not change for these.
+    fn is_met_by(&self, there: &Self, dimensions: &[Dimension]) -> bool;
+
+    /// Returns the member of a list, if that is what the entry is.
+    fn member_mut(&mut self) -> Option<&mut Member>;
 
     /// Parses the elements from the syntax of the `ipset` tool.
     fn from_text(dimensions: &[Dimension], parts: &mut Parts<'_>) -> Result<Self, Flaw>;
 
     /// Returns the same elements with their kinds known only at run time.
-    #[cfg(feature = "serde")]
     fn untyped(&self) -> AnyValue;
 
     /// Visits the elements, in order.
@@ -68,8 +87,37 @@ impl<A: Element> Elements for A {
         Element::read(dimension, fields)
     }
 
-    fn halves(&self, dimensions: &[Dimension]) -> Option<(Self, Self)> {
-        Element::halves(self, dimensions.first()?)
+    #[inline]
+    fn take_first(
+        &mut self,
+        dimensions: &[Dimension],
+        masks: &Masks,
+        mut rest: impl FnMut(usize, Self),
+    ) {
+        if let [dimension] = dimensions {
+            if let Some(it) = Element::take_first(self, dimension, masks) {
+                rest(0, it);
+            }
+        }
+    }
+
+    #[inline]
+    fn is_same_entry(&self, other: &Self, _: &[Dimension]) -> bool {
+        self == other
+    }
+
+    #[inline]
+    fn hash_entry<H: Hasher>(&self, _: &[Dimension], state: &mut H) {
+        self.hash(state);
+    }
+
+    #[inline]
+    fn is_met_by(&self, _: &Self, _: &[Dimension]) -> bool {
+        true
+    }
+
+    fn member_mut(&mut self) -> Option<&mut Member> {
+        Element::member_mut(self)
     }
 
     #[inline]
@@ -80,7 +128,6 @@ impl<A: Element> Elements for A {
         }
     }
 
-    #[cfg(feature = "serde")]
     fn untyped(&self) -> AnyValue {
         std::iter::once(self.clone()).collect()
     }
@@ -91,7 +138,7 @@ impl<A: Element> Elements for A {
 }
 
 macro_rules! tuple {
-    ($count:literal: $($element:ident $part:ident $from:ident),*) => {
+    ($count:literal: $($element:ident $part:ident $from:ident $place:tt),*) => {
         impl<$($element: Element),*> Elements for ($($element),*) {
             #[inline(always)]
             #[allow(non_snake_case)]
@@ -116,17 +163,56 @@ macro_rules! tuple {
                 Ok(($($element::read($part, fields)?),*))
             }
 
+            #[inline]
             #[allow(non_snake_case)]
-            fn halves(&self, dimensions: &[Dimension]) -> Option<(Self, Self)> {
+            fn take_first(
+                &mut self,
+                dimensions: &[Dimension],
+                masks: &Masks,
+                mut rest: impl FnMut(usize, Self),
+            ) {
                 let [$($part),*] = dimensions else {
-                    return None;
+                    return;
                 };
-                let (mut one, mut other) = (self.clone(), self.clone());
-                let (($($element),*), ($($from),*)) = (&mut one, &mut other);
-                $(if let Some((low, high)) = $element.halves($part) {
-                    (*$element, *$from) = (low, high);
-                    return Some((one, other));
+                $(if let Some(it) = self.$place.take_first($part, masks) {
+                    let mut behind = self.clone();
+                    behind.$place = it;
+                    rest($place, behind);
                 })*
+            }
+
+            #[inline]
+            #[allow(non_snake_case)]
+            fn is_same_entry(&self, other: &Self, dimensions: &[Dimension]) -> bool {
+                let [$($part),*] = dimensions else {
+                    return self == other;
+                };
+                $((!$part.identifies() || self.$place == other.$place))&&*
+            }
+
+            #[inline]
+            #[allow(non_snake_case)]
+            fn hash_entry<S: Hasher>(&self, dimensions: &[Dimension], state: &mut S) {
+                let [$($part),*] = dimensions else {
+                    return;
+                };
+                $(if $part.identifies() {
+                    self.$place.hash(state);
+                })*
+            }
+
+            #[inline]
+            #[allow(non_snake_case)]
+            fn is_met_by(&self, there: &Self, dimensions: &[Dimension]) -> bool {
+                let [$($part),*] = dimensions else {
+                    return true;
+                };
+                $((
+                    $part.identifies() || self.$place.is_open() || self.$place == there.$place
+                ))&&*
+            }
+
+            fn member_mut(&mut self) -> Option<&mut Member> {
                 None
             }
 
@@ -139,7 +225,6 @@ macro_rules! tuple {
                 Ok(($($element::parse(parts, $part)?),*))
             }
 
-            #[cfg(feature = "serde")]
             #[allow(non_snake_case)]
             fn untyped(&self) -> AnyValue {
                 let ($($element),*) = self.clone();
@@ -169,8 +254,8 @@ macro_rules! tuple {
     };
 }
 
-tuple!(2: A a X, B b Y);
-tuple!(3: A a X, B b Y, C c Z);
+tuple!(2: A a X 0, B b Y 1);
+tuple!(3: A a X 0, B b Y 1, C c Z 2);
 
 impl From<AnyValue> for crate::ipset::AnyEntry {
     /// Creates an entry without options from elements whose kinds are only known at run time.
@@ -230,7 +315,7 @@ where
 }
 
 /// The largest number of elements that an entry of any type has.
-const MOST: usize = 3;
+pub(crate) const MOST: usize = 3;
 
 /// The elements of an entry whose type is only known at run time.
 ///
@@ -321,19 +406,50 @@ impl Elements for AnyValue {
         Ok(value)
     }
 
-    fn halves(&self, dimensions: &[Dimension]) -> Option<(Self, Self)> {
+    fn take_first(
+        &mut self,
+        dimensions: &[Dimension],
+        masks: &Masks,
+        mut rest: impl FnMut(usize, Self),
+    ) {
+        for (place, dimension) in dimensions.iter().enumerate().take(MOST) {
+            let Some(element) = &mut self.elements[place] else {
+                // A MAC address that was left out.
+                if matches!(dimension, Dimension::OptionalMac) && place == self.count {
+                    self.elements[place] = Some(OptionalMac(None).into());
+                    self.count += 1;
+                }
+                return;
+            };
+            if let Some(it) = Element::take_first(element, dimension, masks) {
+                let mut behind = self.clone();
+                behind.elements[place] = Some(it);
+                rest(place, behind);
+            }
+        }
+    }
+
+    fn is_same_entry(&self, other: &Self, dimensions: &[Dimension]) -> bool {
+        let pairs = self.elements.iter().zip(&other.elements).zip(dimensions);
+        let mut identifying = pairs.filter(|(_, dimension)| dimension.identifies());
+        identifying.all(|((one, other), _)| one == other)
+    }
+
+    fn hash_entry<H: Hasher>(&self, dimensions: &[Dimension], state: &mut H) {
         let elements = self.elements().zip(dimensions);
-        let mut halves = elements.map(|(element, dimension)| Element::halves(element, dimension));
-        let (place, (low, high)) = halves
-            .by_ref()
-            .enumerate()
-            .find_map(|(i, it)| Some((i, it?)))?;
-        let with = |part| {
-            let mut value = self.clone();
-            value.elements[place] = Some(part);
-            value
-        };
-        Some((with(low), with(high)))
+        for (element, _) in elements.filter(|(_, dimension)| dimension.identifies()) {
+            element.hash(state);
+        }
+    }
+
+    fn is_met_by(&self, there: &Self, dimensions: &[Dimension]) -> bool {
+        let pairs = self.elements().zip(there.elements()).zip(dimensions);
+        let mut others = pairs.filter(|(_, dimension)| !dimension.identifies());
+        others.all(|((wanted, there), _)| wanted.is_open() || wanted == there)
+    }
+
+    fn member_mut(&mut self) -> Option<&mut Member> {
+        Element::member_mut(self.elements[0].as_mut()?)
     }
 
     #[inline]
@@ -348,7 +464,6 @@ impl Elements for AnyValue {
         Ok(value)
     }
 
-    #[cfg(feature = "serde")]
     fn untyped(&self) -> AnyValue {
         self.clone()
     }

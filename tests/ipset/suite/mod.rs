@@ -14,9 +14,12 @@ mod peers;
 mod ranges;
 mod readd;
 mod replace;
+#[path = "../../../src/ipset/plan/small.rs"]
+mod small;
+mod stored;
 
 use common::{Outcome, has_family};
-use ipvset::Family;
+use ipvset::{Family, ipset};
 pub(crate) use replace::die_if_asked;
 
 /// All set types.
@@ -102,6 +105,7 @@ pub(crate) fn tests(types: &[&str], rules: bool) -> Vec<lab::test::Test> {
         errors::tests(),
         described::tests(),
         masks::tests(),
+        stored::tests(),
     ];
     all.into_iter()
         .flatten()

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv4Subnets, Ipv6Net};
 
-use super::{Bits, Dimension, Element, Fields, Ipv4Range, Slot, Span, network};
+use super::{Bits, Dimension, Element, Fields, Ipv4Range, Masks, Slot, Span, network};
 use crate::ipset::message::encode::{Encoder, Refusal};
 use crate::ipset::text::Text;
 use crate::wire::Malformed;
@@ -212,33 +212,47 @@ impl Element for Addresses {
         Ok(Ipv4Range::new(first, last).into())
     }
 
-    fn halves(&self, dimension: &Dimension) -> Option<(Self, Self)> {
-        let network = match dimension {
-            Dimension::Ip(ip) => matches!(ip.span, Span::Network { .. }),
+    fn take_first(&mut self, dimension: &Dimension, masks: &Masks) -> Option<Self> {
+        let Dimension::Ip(ip) = dimension else {
+            return None;
+        };
+        if let Self::Network(network) = *self {
+            *self = network.into();
+        }
+        let behind = |address: u32| Some(Ipv4Addr::from_bits(address.checked_add(1)?));
+        let (first, next, last) = match (*self, ip.span) {
+            (Self::One(address), _) => {
+                *self = Self::One(masks.apply(address));
+                return None;
+            }
+            (Self::Network(network), Span::Network { .. }) => {
+                let (address, prefix) = network::parts(&network);
+                *self = Self::network_of(masks.apply(address).into(), prefix);
+                return None;
+            }
+            (Self::Range(Ipv4Range { first, last }), Span::Network { everything }) => {
+                // A type without the network of all addresses stores its halves.
+                let mut networks = Ipv4Subnets::new(first, last, u8::from(!everything));
+                let mut first = Self::from(networks.next()?);
+                let (_, IpAddr::V4(end), _) = first.bounds() else {
+                    return None;
+                };
+                first.take_first(dimension, masks);
+                (first, behind(end.to_bits()), last)
+            }
+            (Self::Range(_) | Self::Network(IpNet::V4(_)), Span::Each) => {
+                let (IpAddr::V4(first), IpAddr::V4(last), _) = self.bounds() else {
+                    return None;
+                };
+                let next = masks.next(first.to_bits()).map(Ipv4Addr::from_bits);
+                (Self::One(masks.apply(first.into())), next, last)
+            }
             _ => return None,
         };
-        let (first, last, cut) = match *self {
-            // The kernel stores the fewest networks that cover the range.
-            Self::Range(Ipv4Range { first, last }) if network => {
-                let mut networks = Ipv4Subnets::new(first, last, 0);
-                (first, last, networks.next()?.broadcast())
-            }
-            Self::Range(Ipv4Range { first, last }) => (first, last, middle(first, last)),
-            Self::Network(IpNet::V4(it)) if !network => {
-                let (first, last) = (it.network(), it.broadcast());
-                (first, last, middle(first, last))
-            }
-            _ => return None,
-        };
-        let behind = Ipv4Addr::from_bits(cut.to_bits().checked_add(1)?);
-        let (low, high) = (Ipv4Range::new(first, cut), Ipv4Range::new(behind, last));
-        (cut < last).then(|| (low.into(), high.into()))
+        *self = first;
+        let next = next.filter(|next| *next <= last)?;
+        Some(Ipv4Range::new(next, last).into())
     }
-}
-
-fn middle(first: Ipv4Addr, last: Ipv4Addr) -> Ipv4Addr {
-    let (first, last) = (first.to_bits(), last.to_bits());
-    Ipv4Addr::from_bits(first + (last - first) / 2)
 }
 
 /// Converts a network that the kernel lists.
@@ -273,5 +287,10 @@ impl Element for IpAddr {
         };
         let address = address.ok_or(Malformed::Missing("an entry's address"))?;
         Ok(address.into())
+    }
+
+    fn take_first(&mut self, _: &Dimension, masks: &Masks) -> Option<Self> {
+        *self = masks.apply(*self);
+        None
     }
 }

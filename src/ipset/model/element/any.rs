@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::{
-    Addresses, Dimension, Element, Fields, Interface, Ipv4Range, MacAddress, Mark, Member,
+    Addresses, Dimension, Element, Fields, Interface, Ipv4Range, MacAddress, Mark, Masks, Member,
     OptionalMac, Port, PortRange,
 };
 use crate::ipset::SetName;
@@ -66,18 +66,27 @@ impl Element for AnyElement {
         })
     }
 
-    fn halves(&self, dimension: &Dimension) -> Option<(Self, Self)> {
+    fn take_first(&mut self, dimension: &Dimension, masks: &Masks) -> Option<Self> {
         match self {
-            Self::Addresses(it) => it.halves(dimension).map(both),
-            Self::Port(it) => it.halves(dimension).map(both),
-            Self::Ports(it) => it.halves(dimension).map(both),
+            Self::Addresses(it) => it.take_first(dimension, masks).map(Self::from),
+            Self::Port(it) => it.take_first(dimension, masks).map(Self::from),
+            Self::Ports(it) => it.take_first(dimension, masks).map(Self::from),
+            Self::Mark(it) => it.take_first(dimension, masks).map(Self::from),
+            Self::Member(it) => it.take_first(dimension, masks).map(Self::from),
+            Self::Mac(_) | Self::Interface(_) => None,
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self, Self::Mac(mac) if mac.is_open())
+    }
+
+    fn member_mut(&mut self) -> Option<&mut Member> {
+        match self {
+            Self::Member(member) => Some(member),
             _ => None,
         }
     }
-}
-
-fn both<E: Into<AnyElement>>((one, other): (E, E)) -> (AnyElement, AnyElement) {
-    (one.into(), other.into())
 }
 
 impl fmt::Display for AnyElement {

@@ -129,4 +129,8 @@ impl Element for OptionalMac {
     fn read(_: &Dimension, fields: &Fields<'_>) -> Result<Self, Malformed> {
         Ok(Self(fields.ether.map(MacAddress)))
     }
+
+    fn is_open(&self) -> bool {
+        self.0.is_none()
+    }
 }

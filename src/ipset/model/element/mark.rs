@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::{Dimension, Element, Fields};
+use super::{Dimension, Element, Fields, Masks};
 use crate::Family;
 use crate::ipset::message::attr::data;
 use crate::ipset::message::encode::{Encoder, Refusal};
@@ -40,5 +40,10 @@ impl Element for Mark {
     fn read(_: &Dimension, fields: &Fields<'_>) -> Result<Self, Malformed> {
         let mark = fields.mark.ok_or(Malformed::Missing("an entry's mark"))?;
         Ok(Self(mark))
+    }
+
+    fn take_first(&mut self, _: &Dimension, masks: &Masks) -> Option<Self> {
+        self.0 = masks.apply_to_mark(self.0);
+        None
     }
 }

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::{Dimension, Element, Fields};
+use super::{Dimension, Element, Fields, Masks};
 use crate::Result;
 use crate::ipset::message::attr::{cadt_flag, data};
 use crate::ipset::message::encode::{Encoder, Refusal};
@@ -127,5 +127,15 @@ impl Element for Member {
                 _ => Neighbor::Before(other),
             }),
         })
+    }
+
+    /// A set does not store where a member was added.
+    fn take_first(&mut self, _: &Dimension, _: &Masks) -> Option<Self> {
+        self.place = None;
+        None
+    }
+
+    fn member_mut(&mut self) -> Option<&mut Self> {
+        Some(self)
     }
 }

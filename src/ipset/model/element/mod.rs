@@ -9,12 +9,14 @@ mod interface;
 mod ip;
 mod mac;
 mod mark;
+mod masks;
 mod member;
 mod network;
 mod port;
 mod range;
 
 use std::fmt;
+use std::hash::Hash;
 
 pub use address::Addresses;
 use address::width;
@@ -25,6 +27,7 @@ pub use interface::Interface;
 pub(crate) use ip::{Ip, Slot, Span, ipv4_nest, ipv6_nest};
 pub use mac::{MacAddress, OptionalMac};
 pub use mark::Mark;
+pub(crate) use masks::Masks;
 pub use member::{Member, Neighbor};
 pub(crate) use port::only_family;
 pub use port::{Port, PortRange, icmp, icmpv6, protocol, sctp, tcp, udp, udplite};
@@ -35,15 +38,28 @@ use crate::ipset::text::Text;
 use crate::wire::Malformed;
 
 /// An element of an entry.
-pub(crate) trait Element: Text + Clone + PartialEq + fmt::Debug + Into<AnyElement> {
+pub(crate) trait Element:
+    Text + Clone + PartialEq + Hash + fmt::Debug + Into<AnyElement>
+{
     /// Writes the element's attributes, or refuses a value that the set type does not take.
     fn write(&self, dimension: &Dimension, encoder: &mut Encoder<'_>) -> Result<(), Refusal>;
 
     /// Reads the element from an entry's attributes.
     fn read(dimension: &Dimension, fields: &Fields<'_>) -> Result<Self, Malformed>;
 
-    /// Splits the element in two if it stands for several elements of a set.
-    fn halves(&self, _dimension: &Dimension) -> Option<(Self, Self)> {
+    /// Reduces the element to the first of the elements that a set stores for it, and returns the
+    /// rest, if there is one.
+    fn take_first(&mut self, _dimension: &Dimension, _masks: &Masks) -> Option<Self> {
+        None
+    }
+
+    /// Returns whether the kernel fills the element in.
+    fn is_open(&self) -> bool {
+        false
+    }
+
+    /// Returns the member of a list, if the element is one.
+    fn member_mut(&mut self) -> Option<&mut Member> {
         None
     }
 }
@@ -71,6 +87,12 @@ impl Dimension {
             Self::Ip(ip) => Ok(ip),
             other => Err(other.misplaced(found)),
         }
+    }
+
+    /// Returns whether entries with different elements here are different entries.
+    #[inline(always)]
+    pub(crate) fn identifies(&self) -> bool {
+        !matches!(self, Self::OptionalMac)
     }
 
     #[inline]

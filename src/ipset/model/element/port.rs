@@ -1,7 +1,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use super::{Dimension, Element, Fields};
+use super::{Dimension, Element, Fields, Masks};
 use crate::ipset::message::attr::data;
 use crate::ipset::message::encode::{Encoder, Purpose, Refusal};
 use crate::ipset::text::{only_in, print_element};
@@ -240,10 +240,10 @@ impl Element for Port {
         })
     }
 
-    fn halves(&self, dimension: &Dimension) -> Option<(Self, Self)> {
-        let (low, high) = self.ports.halves(dimension)?;
-        let part = |ports| Self { ports, ..*self };
-        Some((part(low), part(high)))
+    fn take_first(&mut self, dimension: &Dimension, masks: &Masks) -> Option<Self> {
+        let protocol = self.protocol;
+        let ports = self.ports.take_first(dimension, masks)?;
+        Some(Self { protocol, ports })
     }
 }
 
@@ -300,10 +300,10 @@ impl Element for PortRange {
         })
     }
 
-    fn halves(&self, _: &Dimension) -> Option<(Self, Self)> {
-        let middle = self.first + (self.last - self.first) / 2;
-        let (low, high) = (self.first..=middle, middle.saturating_add(1)..=self.last);
-        (!self.is_one()).then(|| (low.into(), high.into()))
+    fn take_first(&mut self, _: &Dimension, _: &Masks) -> Option<Self> {
+        let Self { first, last } = *self;
+        self.last = first;
+        (first < last).then(|| Self::new(first + 1, last))
     }
 }
 

@@ -295,6 +295,12 @@ impl Definition {
         self.dimensions.iter().any(interface)
     }
 
+    /// Returns whether requests for some entries cannot be told from those for others, or depend on
+    /// their order: interfaces with a wildcard, and members of a list.
+    pub(crate) fn is_fickle(&self) -> bool {
+        self.has_interface() || self.has_members()
+    }
+
     /// Returns whether entries are sets.
     pub(crate) fn has_members(&self) -> bool {
         let member = |it: &Dimension| matches!(it, Dimension::Member);

@@ -1,0 +1,157 @@
+//! The entries that a set stores for an entry: normal forms.
+
+use std::fmt;
+use std::iter::FusedIterator;
+
+use super::element::{Dimension, Masks};
+use super::entry::EntryOptions;
+use super::value::{Elements, MOST};
+use crate::ipset::{CreateOptions, Entry, IpSet, SetType, SkbMark, SkbPriority};
+
+/// The elements of the entries that a set stores for some elements.
+pub(in crate::ipset) struct Singles<V> {
+    dimensions: &'static [Dimension],
+    masks: Masks,
+    next: Option<V>,
+    /// What follows, by the place of the element that stands for several. Nothing is in the places
+    /// behind it any more when it is needed.
+    rest: [Option<V>; MOST],
+}
+
+impl<V: Elements> Singles<V> {
+    #[inline]
+    pub(in crate::ipset) fn new(value: V, dimensions: &'static [Dimension], masks: Masks) -> Self {
+        Self {
+            dimensions,
+            masks,
+            next: Some(value),
+            rest: [const { None }; MOST],
+        }
+    }
+}
+
+impl<V: Elements> Iterator for Singles<V> {
+    type Item = V;
+
+    #[inline]
+    fn next(&mut self) -> Option<V> {
+        let next = self.next.take();
+        let mut value = next.or_else(|| self.rest.iter_mut().rev().find_map(Option::take))?;
+        let rest = &mut self.rest;
+        value.take_first(self.dimensions, &self.masks, |place, behind| {
+            rest[place] = Some(behind);
+        });
+        Some(value)
+    }
+}
+
+impl<V: Elements> FusedIterator for Singles<V> {}
+
+/// The entries that a set stores for an entry, returned by [`IpSet::stored`].
+#[must_use = "iterators are lazy"]
+pub struct Stored<T: SetType> {
+    singles: Singles<T::Value>,
+    options: EntryOptions,
+}
+
+impl<T: SetType> Stored<T> {
+    /// Returns the single entries that an entry stands for, as they are written in requests.
+    pub(in crate::ipset) fn unmasked(entry: Entry<T>, dimensions: &'static [Dimension]) -> Self {
+        let (value, options) = entry.into_parts();
+        Self {
+            singles: Singles::new(value, dimensions, Masks::NONE),
+            options,
+        }
+    }
+}
+
+impl<T: SetType> Iterator for Stored<T> {
+    type Item = Entry<T>;
+
+    fn next(&mut self) -> Option<Entry<T>> {
+        let value = self.singles.next()?;
+        Some(Entry::from_parts(value, self.options.clone()))
+    }
+}
+
+impl<T: SetType> FusedIterator for Stored<T> {}
+
+impl<T: SetType> fmt::Debug for Stored<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stored")
+            .field("next", &self.singles.next)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T: SetType> IpSet<T> {
+    /// Returns the entries that the set stores for an entry, as a listing returns them.
+    ///
+    /// A range or network in a set of addresses becomes its addresses, and a range in a set of
+    /// networks the fewest networks that cover it. Host bits are cleared, the set's masks are
+    /// applied, and ranges of ports become single ports. A member of a list loses its position.
+    /// Options that are not given get the values that the kernel gives them: the set's timeout, and
+    /// counters of zero.
+    ///
+    /// This is a calculation that asks nobody. An entry that the set refuses is returned as it is.
+    /// The same entry may come more than once if a mask makes addresses equal.
+    ///
+    /// The kernel itself does not mask the addresses of a range in a set with a
+    /// [`bitmask`](IpSet::bitmask), and in a [`HashIpPort`](crate::ipset::types::HashIpPort) or
+    /// [`HashNetNet`](crate::ipset::types::HashNetNet) with a [`netmask`](IpSet::netmask). It stores
+    /// addresses that match no packet. This method returns the masked ones.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use ipvset::ipset::IpSet;
+    /// use ipvset::ipset::elements::Ipv4Range;
+    /// use ipvset::ipset::types::HashNet;
+    ///
+    /// let set = IpSet::<HashNet>::new("blocked")?.timeout(Duration::from_secs(600));
+    /// let range = Ipv4Range::new([10, 0, 0, 1].into(), [10, 0, 0, 4].into());
+    /// let stored: Vec<_> = set.stored(range).map(|entry| entry.to_string()).collect();
+    /// assert_eq!(stored, ["10.0.0.1 timeout 600", "10.0.0.2/31 timeout 600", "10.0.0.4 timeout 600"]);
+    /// # Ok::<(), ipvset::Error>(())
+    /// ```
+    pub fn stored(&self, entry: impl Into<Entry<T>>) -> Stored<T> {
+        let (value, options) = entry.into().into_parts();
+        Stored {
+            singles: self.singles(value),
+            options: options.stored(self.options()),
+        }
+    }
+
+    /// Returns the elements of the entries that the set stores for some elements.
+    pub(in crate::ipset) fn singles(&self, value: T::Value) -> Singles<T::Value> {
+        let definition = self.definition();
+        let masks = Masks::of(definition, self.options());
+        Singles::new(value, definition.dimensions, masks)
+    }
+}
+
+impl EntryOptions {
+    /// Returns the options as a set stores and lists them.
+    pub(in crate::ipset) fn stored(mut self, set: &CreateOptions) -> Self {
+        self.timeout = self.timeout.or(set.timeout);
+        if set.counters {
+            self.packets = self.packets.or(Some(0));
+            self.bytes = self.bytes.or(Some(0));
+        }
+        self.drop_empty();
+        self
+    }
+
+    /// Leaves out what the kernel does not list: an empty comment and zeros for packets.
+    pub(in crate::ipset) fn drop_empty(&mut self) {
+        if self.comment_bytes() == Some(b"") {
+            self.remove_comment();
+        }
+        let nothing = SkbMark { mark: 0, mask: 0 };
+        self.skbmark = self.skbmark.filter(|mark| *mark != nothing);
+        let root = SkbPriority { major: 0, minor: 0 };
+        self.skbprio = self.skbprio.filter(|priority| *priority != root);
+        self.skbqueue = self.skbqueue.filter(|queue| *queue != 0);
+    }
+}

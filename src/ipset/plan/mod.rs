@@ -1,0 +1,26 @@
+//! Desired state: what brings a set to the wanted entries, calculated without asking the kernel.
+//!
+//! [`SetPlan`] compares the wanted entries of a set with those that are there. What is compared is
+//! what the kernel stores ([`IpSet::stored`](crate::ipset::IpSet::stored)), so a plan for a set
+//! that is as it is wanted is empty. [`Policy`] says how the set is brought there.
+//!
+//! [`networks`] and [`merge`] are for lists of networks: the fewest that cover a range, or two
+//! lists.
+
+mod counts;
+mod difference;
+mod index;
+mod interfaces;
+mod networks;
+mod policy;
+#[cfg(test)]
+mod properties;
+mod set_plan;
+mod wanted;
+mod way;
+
+pub use counts::Counts;
+pub use networks::{Merged, Networks, merge, networks};
+pub use policy::{Duplicates, Overflow, Policy};
+pub use set_plan::SetPlan;
+pub use way::Way;
