@@ -498,8 +498,8 @@ fn a_forked_process_does_not_wait_forever() -> Result {
         Ok(())
     }
     let (mut sets, set) = connected::<HashIp>("web")?;
-    // SAFETY: the child only makes system calls, which need no lock that another thread may hold,
-    // and then exits.
+    // SAFETY: the child only tests entries, which needs no lock that another thread may hold, and
+    // then exits.
     let here = match unsafe { fork()? } {
         ForkResult::Child => {
             let status = i32::from(tested(&mut sets, &set).is_err());

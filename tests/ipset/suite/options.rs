@@ -164,7 +164,7 @@ impl Choices {
     }
 }
 
-/// Returns the Linux version since which a type accepts an option.
+/// Returns the first Linux version in which a type accepts an option.
 fn takes(name: &str, option: &str) -> Option<(u32, u32)> {
     const ALWAYS: Option<(u32, u32)> = Some((2, 6));
     const WITH_BITMASK: Option<(u32, u32)> = Some((6, 2));
@@ -222,7 +222,7 @@ fn every_option(name: &'static str, family: Family) -> Outcome {
                     "{text}"
                 );
             }
-            // As the tool does, because its sets are compared with these.
+            // Uses the highest revision like the tool, because the sets of both are compared.
             Some(_) => {
                 sets.create_with(&set, Revision::Highest)
                     .map_err(|error| format!("{}: {error}", choice.text))?;

@@ -1,4 +1,4 @@
-//! What a set stores for an entry, as the crate calculates it, and as the kernel lists it.
+//! Compares the entries that the crate calculates for an entry with those that the kernel stores.
 
 use ipvset::Family;
 use ipvset::ipset::types::AnyType;
@@ -14,7 +14,7 @@ pub(crate) fn tests() -> Vec<Test> {
     of_every_type("stored", entries_are_stored_as_calculated)
 }
 
-/// Creates the sets that lists of the tests have as members.
+/// Creates the members of the lists in the tests.
 fn members(name: &str) -> Outcome {
     if name == "list:set" {
         let lines: String = MEMBERS
@@ -25,7 +25,7 @@ fn members(name: &str) -> Outcome {
     Ok(())
 }
 
-/// Sets with any masks and extensions, and entries of them, each alone in its set.
+/// Tests sets with any masks and extensions. Each entry is added to an empty set.
 fn entries_are_stored_as_calculated(name: &'static str, family: Family) -> Outcome {
     members(name)?;
     let kind: AnyType = name.parse()?;
