@@ -56,7 +56,7 @@ fn reply(socket: &Socket, request: Request) -> Result<Reply> {
 /// Sends a command. Returns the kernel's error, if it failed.
 fn ack(socket: &Socket, request: Request, set: &AnySet) -> Result<Option<ipvset::Error>> {
     match ask(socket, request.clone())?.pop() {
-        Some(NetlinkPayload::Error(error)) => Ok(request.error(&error, Some(set))),
+        Some(NetlinkPayload::Error(error)) => Ok(request.error(error.raw_code(), Some(set))),
         other => Err(format!("{other:?}").into()),
     }
 }
@@ -159,13 +159,13 @@ fn many_entries_and_the_one_that_is_refused() -> Result {
     let Request::Add { entries, .. } = &last else {
         return Err("not an addition".into());
     };
-    let refused = Request::refused_entry(&error).expect("an entry");
+    let refused = Request::refused_entry(&error.header).expect("an entry");
     let mut entries = entries
         .read(HashIpPort)
         .collect::<ipvset::Result<Vec<_>>>()?;
     assert_eq!(refused, entries.len() - 1);
     assert_eq!(entries.pop(), Some(entry(17).into()));
-    let error = last.error(&error, Some(&any)).expect("an error");
+    let error = last.error(error.raw_code(), Some(&any)).expect("an error");
     assert!(error.is_already_exists(), "{error}");
     Ok(())
 }

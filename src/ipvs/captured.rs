@@ -1,9 +1,6 @@
 //! Messages captured from the real tool and the real kernel, read and written. They are in the
 //! byte order of the machine on which they were captured, a little-endian one.
 
-use netlink_packet_core::{Emitable, ParseableParametrized};
-use netlink_packet_generic::{GenlFamily, GenlHeader};
-
 use crate::captured::{self, Run};
 use crate::ipvs::Operation;
 use crate::ipvs::messages::{IpvsMessage, Query, Report};
@@ -19,19 +16,13 @@ fn run(arguments: &str) -> Run {
 }
 
 fn read(bytes: &[u8]) -> IpvsMessage {
-    let header = GenlHeader {
-        cmd: bytes[0],
-        version: bytes[1],
-    };
-    IpvsMessage::parse_with_param(&bytes[4..], header).unwrap()
+    assert_eq!(bytes[1], IpvsMessage::VERSION);
+    IpvsMessage::decode(bytes[0], &bytes[4..]).unwrap()
 }
 
 fn write(message: &IpvsMessage) -> Vec<u8> {
-    let mut bytes = vec![0; 4 + message.buffer_len()];
-    bytes[0] = message.command();
-    bytes[1] = message.version();
-    message.emit(&mut bytes[4..]);
-    bytes
+    let header = [message.command(), IpvsMessage::VERSION, 0, 0];
+    [&header[..], &message.encode().unwrap()].concat()
 }
 
 /// The tool sends more than it need (every attribute of a service to name it, an empty

@@ -124,32 +124,3 @@ impl<T: AsRef<[u8]> + AsMut<[u8]> + ?Sized> Buffer for Fixed<'_, T> {
         self.length = self.length.saturating_sub(bytes);
     }
 }
-
-/// A buffer that counts bytes without storing them.
-#[derive(Debug, Default)]
-pub(crate) struct Counted(usize);
-
-impl Buffer for Counted {
-    fn bytes(&self) -> &[u8] {
-        &[]
-    }
-
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut []
-    }
-
-    #[inline]
-    fn len(&self) -> usize {
-        self.0
-    }
-
-    #[inline]
-    fn append(&mut self, bytes: &[u8]) {
-        self.0 = self.0.saturating_add(bytes.len());
-    }
-
-    #[inline]
-    fn retract(&mut self, bytes: usize) {
-        self.0 = self.0.saturating_sub(bytes);
-    }
-}

@@ -8,12 +8,16 @@
 mod buffer;
 mod reader;
 mod room;
+#[cfg(feature = "netlink-packet")]
+mod sized;
 mod writer;
 
 pub(crate) use buffer::Buffer;
 pub(crate) use reader::{Attribute, Attributes, Malformed};
 pub(crate) use room::{ROOM, Room, in_room};
-pub(crate) use writer::{Oversized, Writer, fill, length_of};
+#[cfg(feature = "netlink-packet")]
+pub(crate) use sized::{fill, length_of};
+pub(crate) use writer::{Oversized, Writer};
 
 /// The length of an attribute's header in bytes: `NLA_HDRLEN`.
 pub(crate) const ATTRIBUTE_HEADER: usize = 4;

@@ -1,4 +1,4 @@
-use super::buffer::{Buffer, Counted, Fixed, Growing};
+use super::buffer::{Buffer, Growing};
 use super::{ATTRIBUTE_HEADER, NESTED, NET_BYTE_ORDER, align};
 
 /// An attribute or message whose length does not fit its length field, so it can't be sent.
@@ -51,20 +51,6 @@ impl Writer {
             Some(oversized) => Err(oversized),
         }
     }
-}
-
-/// Returns the number of bytes that `write` writes.
-#[inline]
-pub(crate) fn length_of(write: impl FnOnce(&mut Writer<Counted>)) -> usize {
-    let mut writer = Writer::to(Counted::default());
-    write(&mut writer);
-    writer.len()
-}
-
-/// Fills a buffer with what `write` writes, which must have the same length.
-#[inline]
-pub(crate) fn fill(buffer: &mut [u8], write: impl FnOnce(&mut Writer<Fixed<'_, [u8]>>)) {
-    write(&mut Writer::to(Fixed::new(buffer)));
 }
 
 impl<B: Buffer> Writer<B> {

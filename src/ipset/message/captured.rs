@@ -247,8 +247,8 @@ fn many_entries_are_those_of_the_tool() {
     let NetlinkPayload::Error(error) = read(run.received.last().unwrap()).payload else {
         panic!("no error");
     };
-    assert_eq!(Request::refused_entry(&error), Some(2));
-    let error = ours.error(&error, Some(&set)).unwrap();
+    assert_eq!(Request::refused_entry(&error.header), Some(2));
+    let error = ours.error(error.raw_code(), Some(&set)).unwrap();
     assert!(error.is_already_exists(), "{error}");
 }
 
@@ -354,18 +354,18 @@ fn try_read(bytes: &[u8], set: AnyType) {
     header.flags = u16::from_ne_bytes([bytes[6], bytes[7]]);
     if header.message_type == kind::ERROR && bytes.len() > 36 {
         if let Ok(NetlinkPayload::Error(error)) = deserialize(bytes).map(|it| it.payload) {
-            let _ = Request::refused_entry(&error);
+            let _ = Request::refused_entry(&error.header);
         }
         return;
     }
-    if let Ok(Some(
+    if let Ok(
         IpsetMessage::Reply(Reply::Set { entries, .. })
         | IpsetMessage::Request(
             Request::Add { entries, .. }
             | Request::Remove { entries, .. }
             | Request::Test { entry: entries, .. },
         ),
-    )) = IpsetMessage::read(&header, &bytes[HEADER..])
+    ) = IpsetMessage::decode(header.message_type, header.flags, &bytes[HEADER..])
     {
         entries.read(set).for_each(drop);
     }

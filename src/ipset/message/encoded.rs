@@ -1,5 +1,3 @@
-use netlink_packet_core::ErrorMessage;
-
 use super::{EntryMessages, Request};
 use crate::error::Cause;
 use crate::ipset::message::answer::{attributes, find};
@@ -191,8 +189,8 @@ impl<T: SetType, E: Into<Entry<T>>, I: Iterator<Item = E>> Iterator for Requests
 
 /// Returns the index of the entry for which a request was refused, from the line number that the
 /// kernel writes into its echo of the request.
-pub(super) fn refused(error: &ErrorMessage) -> Option<usize> {
-    let echo = attributes(error.header.get(HEADER..)?).ok()?;
+pub(super) fn refused(echo: &[u8]) -> Option<usize> {
+    let echo = attributes(echo.get(HEADER..)?).ok()?;
     let line = find(echo, top::LINENO).ok()??.u32_be().ok()?;
     usize::try_from(Counters::strip(line)).ok()?.checked_sub(1)
 }

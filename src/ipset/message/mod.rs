@@ -5,33 +5,35 @@ pub(crate) mod attr;
 pub(crate) mod batch;
 pub(crate) mod body;
 mod bytes;
-#[cfg(test)]
+#[cfg(all(test, feature = "netlink-packet"))]
 mod captured;
 pub(crate) mod code;
 mod codec;
 pub(crate) mod counters;
 pub(crate) mod encode;
 mod encoded;
+#[cfg(feature = "netlink-packet")]
+mod netlink_packet;
 mod reply;
 mod request;
 
 pub use bytes::{EntryMessages, ListedEntries};
 pub use encoded::EncodedEntries;
-use netlink_packet_core::{
-    DecodeError, NetlinkDeserializable, NetlinkHeader, NetlinkMessage, NetlinkPayload,
-    NetlinkSerializable,
-};
 pub use reply::Reply;
 pub use request::{ListContent, Request};
 
 use self::code::Command;
+use crate::error::Cause;
 use crate::netlink::flag;
-use crate::wire::{self, Buffer, Malformed, Writer};
+use crate::wire::{Buffer, Malformed, Writer};
+use crate::{Error, Result};
 
 /// An ipset message, for programs that have a netlink connection of their own.
 ///
 /// The connection is one to the protocol `NETLINK_NETFILTER`, for example of `netlink-proto`.
-/// Messages use version 7 of ipset's protocol (Linux 4.20 or later). A program that uses
+/// With the feature `netlink-packet`, this type implements the traits of the crate
+/// `netlink-packet-core`, and a [`Request`] can be made a `NetlinkMessage` whose header has the
+/// flags that the request needs. Messages use version 7 of ipset's protocol (Linux 4.20 or later). A program that uses
 /// [`IpSets`](crate::ipset::IpSets) does not need them.
 ///
 /// ```
@@ -39,17 +41,15 @@ use crate::wire::{self, Buffer, Malformed, Writer};
 /// use ipvset::ipset::elements::tcp;
 /// use ipvset::ipset::messages::{IpsetMessage, Request};
 /// use ipvset::ipset::types::HashIpPort;
-/// use netlink_packet_core::NetlinkMessage;
 /// use std::net::Ipv4Addr;
 ///
 /// let web = IpSet::<HashIpPort>::new("web")?;
 /// let server = Ipv4Addr::new(10, 0, 0, 11);
-/// // The netlink header has the flags that the request needs.
-/// let mut message: NetlinkMessage<IpsetMessage> = Request::add(&web, (server, tcp(80)))?.into();
-/// message.header.sequence_number = 1;
-/// let mut bytes = vec![0; message.buffer_len()];
-/// message.serialize(&mut bytes);
-/// assert_eq!(NetlinkMessage::deserialize(&bytes)?, message);
+/// let request = Request::add(&web, (server, tcp(80)))?;
+/// let flags = request.flags();
+/// let message = IpsetMessage::from(request);
+/// let payload = message.encode()?;
+/// assert_eq!(IpsetMessage::decode(message.message_type(), flags, &payload)?, message);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -76,14 +76,44 @@ impl IpsetMessage {
         }
     }
 
-    fn read(header: &NetlinkHeader, payload: &[u8]) -> Result<Option<Self>, Malformed> {
-        let Some(command) = attr::command_of(header.message_type) else {
+    /// Returns the type in the netlink header.
+    pub fn message_type(&self) -> u16 {
+        self.command().message()
+    }
+
+    /// Returns the message without its netlink header.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if something is longer than a message can
+    /// say.
+    pub fn encode(&self) -> Result<Vec<u8>> {
+        let mut writer = Writer::default();
+        self.write(&mut writer);
+        let written = writer.finish().map(<[u8]>::to_vec);
+        written.map_err(|it| Error::new("write message", Cause::Oversized(it)))
+    }
+
+    /// Reads a message from the type and the flags in its netlink header, and from what is behind
+    /// the header.
+    ///
+    /// It is a [`Request`] if it has the flag `NLM_F_REQUEST`, and otherwise a [`Reply`].
+    ///
+    /// # Errors
+    /// [`MalformedReply`](crate::ErrorKind::MalformedReply) if this is no message of ipset.
+    pub fn decode(message_type: u16, flags: u16, payload: &[u8]) -> Result<Self> {
+        let read = Self::read(message_type, flags, payload);
+        read.and_then(|it| it.ok_or(Malformed::Missing("the type of an ipset message")))
+            .map_err(|it| Error::new("read message", Cause::Malformed(it)))
+    }
+
+    fn read(message_type: u16, flags: u16, payload: &[u8]) -> Result<Option<Self>, Malformed> {
+        let Some(command) = attr::command_of(message_type) else {
             return Ok(None);
         };
         let message = answer::attributes(payload)?;
         // A request and its reply have the same command.
-        if header.flags & flag::REQUEST != 0 {
-            let request = Request::read(command, header.flags, message)?;
+        if flags & flag::REQUEST != 0 {
+            let request = Request::read(command, flags, message)?;
             Ok(request.map(Self::Request))
         } else {
             Ok(Reply::read(command, message)?.map(Self::Reply))
@@ -100,53 +130,5 @@ impl From<Request> for IpsetMessage {
 impl From<Reply> for IpsetMessage {
     fn from(reply: Reply) -> Self {
         Self::Reply(reply)
-    }
-}
-
-impl From<Request> for NetlinkMessage<IpsetMessage> {
-    /// Makes a message whose header has the flags that the request needs.
-    fn from(request: Request) -> Self {
-        let mut header = NetlinkHeader::default();
-        header.flags = request.flags();
-        let payload = NetlinkPayload::InnerMessage(request.into());
-        let mut message = Self::new(header, payload);
-        message.finalize();
-        message
-    }
-}
-
-impl NetlinkSerializable for IpsetMessage {
-    fn message_type(&self) -> u16 {
-        self.command().message()
-    }
-
-    fn buffer_len(&self) -> usize {
-        wire::length_of(|writer| self.write(writer))
-    }
-
-    fn serialize(&self, buffer: &mut [u8]) {
-        // The trait cannot return an error, so what does not fit into the buffer is left out.
-        wire::fill(buffer, |writer| self.write(writer));
-    }
-}
-
-impl NetlinkDeserializable for IpsetMessage {
-    type Error = DecodeError;
-
-    /// Reads a message: a [`Request`] if it has the flag `NLM_F_REQUEST`, and otherwise a
-    /// [`Reply`].
-    fn deserialize(header: &NetlinkHeader, payload: &[u8]) -> Result<Self, DecodeError> {
-        let read = Self::read(header, payload);
-        let read = read.map_err(|it| DecodeError::from(it.to_string()))?;
-        read.ok_or_else(|| {
-            let kind = header.message_type;
-            DecodeError::from(format!("{kind:#06x} is not the type of an ipset message"))
-        })
-    }
-}
-
-impl From<IpsetMessage> for NetlinkPayload<IpsetMessage> {
-    fn from(message: IpsetMessage) -> Self {
-        Self::InnerMessage(message)
     }
 }

@@ -1,5 +1,3 @@
-use netlink_packet_core::ErrorMessage;
-
 use super::EncodedEntries;
 use super::encoded::{self, Requests};
 use crate::Family;
@@ -354,29 +352,37 @@ impl Request {
             }
     }
 
-    /// Returns the index of the refused entry, from 0, if the error is about one of many entries.
+    /// Returns the index of the refused entry, from 0, if an error is about one of many entries.
+    ///
+    /// `echo` is the request as the error message (`struct nlmsgerr`) contains it, behind the error
+    /// code.
     ///
     /// The entries before it were added or removed. Those after it were not tried.
-    pub fn refused_entry(error: &ErrorMessage) -> Option<usize> {
-        encoded::refused(error)
+    pub fn refused_entry(echo: &[u8]) -> Option<usize> {
+        encoded::refused(echo)
     }
 
     /// Returns the kernel's answer as an [`Error`], or `None` if it is an ACK.
     ///
+    /// `code` is the error code of the answer (`struct nlmsgerr`): a negative number, or 0 for an
+    /// ACK.
+    ///
     /// Some error codes have another meaning for each set type. They are only explained if `set` is
     /// given.
-    pub fn error(&self, error: &ErrorMessage, set: Option<&AnySet>) -> Option<Error> {
+    pub fn error(&self, code: i32, set: Option<&AnySet>) -> Option<Error> {
+        if code == 0 {
+            return None;
+        }
         let command = self.command();
         let about = About {
             definition: set.map(|set| set.definition()),
             options: set.map(|set| set.options()),
         };
         let rejection = Rejection {
-            code: error.raw_code().saturating_abs(),
+            code: code.saturating_abs(),
             extended: None,
             echo: Vec::new(),
         };
-        error.code?;
         let cause = Cause::from_failure(Failure::Rejected(rejection), |code| {
             code::interpret(command, about, code)
         });

@@ -1,37 +1,35 @@
-use netlink_packet_core::{DecodeError, Emitable, ParseableParametrized};
-use netlink_packet_generic::{GenlFamily, GenlHeader};
-
 use super::decode;
 use super::encode;
 use super::request;
 use super::uapi::{FAMILY, VERSION};
+use crate::error::Cause;
 use crate::ipvs::model::operation::Operation;
 use crate::ipvs::model::query::Query;
 use crate::ipvs::model::report::Report;
-use crate::wire::{self, Attributes, Buffer, Writer};
+use crate::wire::{Attributes, Buffer, Malformed, Writer};
+use crate::{Error, Result};
 
 /// A message of the generic netlink family `IPVS`, for programs that have their own netlink
 /// connection, such as one of `genetlink` or `netlink-proto`.
 ///
 /// Programs that use [`Ipvs`](crate::ipvs::Ipvs) do not need it.
 ///
-/// The message is the payload of a `GenlMessage`. Set the flag `NLM_F_ACK` for an [`Operation`],
-/// and `NLM_F_DUMP` for a [`Query`] that asks for a list ([`IpvsMessage::is_dump`]). A "put"
-/// operation is sent as an addition only.
+/// Behind the headers of netlink and of generic netlink, a message consists of attributes, which
+/// [`encode`](Self::encode) and [`decode`](Self::decode) write and read. With the feature
+/// `netlink-packet`, this type implements the traits of the crates `netlink-packet-core` and
+/// `netlink-packet-generic`, so that it can be the payload of a `GenlMessage`.
+///
+/// Set the flag `NLM_F_ACK` for an [`Operation`], and `NLM_F_DUMP` for a [`Query`] that asks for a
+/// list ([`IpvsMessage::is_dump`]). A "put" operation is sent as an addition only.
 ///
 /// ```
 /// use ipvset::ipvs::{Operation, VirtualService};
 /// use ipvset::ipvs::messages::IpvsMessage;
-/// use netlink_packet_core::{Emitable, ParseableParametrized};
-/// use netlink_packet_generic::GenlMessage;
 ///
 /// let web = VirtualService::tcp("10.0.0.1:80".parse()?);
 /// let message = IpvsMessage::from(Operation::AddService(web));
-/// let message = GenlMessage::from_payload(message);
-/// let mut bytes = vec![0; message.buffer_len()];
-/// message.emit(&mut bytes);
-/// let read = GenlMessage::<IpvsMessage>::parse_with_param(&bytes[..], 0u16)?;
-/// assert_eq!(read.payload, message.payload);
+/// let attributes = message.encode()?;
+/// assert_eq!(IpvsMessage::decode(message.command(), &attributes)?, message);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -52,12 +50,54 @@ pub enum IpvsMessage {
 }
 
 impl IpvsMessage {
+    /// The name of the family.
+    pub const FAMILY: &'static str = FAMILY;
+    /// The version of the family's protocol, in the header of generic netlink.
+    pub const VERSION: u8 = VERSION;
+
     /// Returns whether the message asks for a list, and so needs the flag `NLM_F_DUMP`.
     pub fn is_dump(&self) -> bool {
         matches!(self, Self::Query(query) if query.is_dump())
     }
 
-    fn write(&self, writer: &mut Writer<impl Buffer>) {
+    /// Returns the command in the header of generic netlink.
+    pub fn command(&self) -> u8 {
+        match self {
+            Self::Operation(operation) => encode::operation_command(operation),
+            Self::Query(query) => encode::query_command(query),
+            Self::Report(report) => encode::report_command(report),
+        }
+    }
+
+    /// Returns the attributes of the message.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if something is longer than a message can
+    /// say.
+    pub fn encode(&self) -> Result<Vec<u8>> {
+        let mut writer = Writer::default();
+        self.write(&mut writer);
+        let written = writer.finish().map(<[u8]>::to_vec);
+        written.map_err(|it| Error::new("write message", Cause::Oversized(it)))
+    }
+
+    /// Reads a message from the command in its header and from its attributes.
+    ///
+    /// # Errors
+    /// [`MalformedReply`](crate::ErrorKind::MalformedReply) if this is no message of IPVS.
+    pub fn decode(command: u8, attributes: &[u8]) -> Result<Self> {
+        let read = Self::read(command, Attributes::new(attributes));
+        read.map_err(|it| Error::new("read message", Cause::Malformed(it)))
+    }
+
+    pub(super) fn read(command: u8, attributes: Attributes<'_>) -> Result<Self, Malformed> {
+        match request::read(command, attributes)? {
+            Some(request) => Ok(request),
+            None => decode::report(command, attributes, None).map(Self::Report),
+        }
+    }
+
+    pub(super) fn write(&self, writer: &mut Writer<impl Buffer>) {
         match self {
             Self::Operation(operation) => encode::operation(writer, operation),
             Self::Query(query) => encode::query(writer, query),
@@ -81,48 +121,5 @@ impl From<Query> for IpvsMessage {
 impl From<Report> for IpvsMessage {
     fn from(report: Report) -> Self {
         Self::Report(report)
-    }
-}
-
-impl GenlFamily for IpvsMessage {
-    fn family_name() -> &'static str {
-        FAMILY
-    }
-
-    fn command(&self) -> u8 {
-        match self {
-            Self::Operation(operation) => encode::operation_command(operation),
-            Self::Query(query) => encode::query_command(query),
-            Self::Report(report) => encode::report_command(report),
-        }
-    }
-
-    fn version(&self) -> u8 {
-        VERSION
-    }
-}
-
-impl Emitable for IpvsMessage {
-    fn buffer_len(&self) -> usize {
-        wire::length_of(|writer| self.write(writer))
-    }
-
-    fn emit(&self, buffer: &mut [u8]) {
-        // The trait has no way to return an error. If the buffer is too short, the rest of the
-        // message is left out.
-        wire::fill(buffer, |writer| self.write(writer));
-    }
-}
-
-impl ParseableParametrized<[u8], GenlHeader> for IpvsMessage {
-    fn parse_with_param(payload: &[u8], header: GenlHeader) -> Result<Self, DecodeError> {
-        let message = Attributes::new(payload);
-        let request = request::read(header.cmd, message);
-        match request.map_err(|it| DecodeError::from(it.to_string()))? {
-            Some(request) => Ok(request),
-            None => decode::report(header.cmd, message, None)
-                .map(Self::Report)
-                .map_err(|it| DecodeError::from(it.to_string())),
-        }
     }
 }

@@ -4,6 +4,8 @@
 pub(super) mod decode;
 pub(super) mod encode;
 pub(super) mod ipvs_message;
+#[cfg(feature = "netlink-packet")]
+mod netlink_packet;
 pub(super) mod reason;
 mod request;
 pub(super) mod uapi;
