@@ -95,7 +95,8 @@ pub fn main(needs: &Needs, tests: Vec<Test>) -> ExitCode {
     if arguments.list {
         return run(&arguments, trials);
     }
-    crate::main(needs, || run(&arguments, trials))
+    let needs = needs.clone().on_one_processor();
+    crate::main(&needs, || run(&arguments, trials))
 }
 
 /// Like [`main`], for tests of programs that the lab starts. They run on the machine itself, not in a namespace.
