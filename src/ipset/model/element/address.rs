@@ -9,7 +9,7 @@ use super::{Bits, Dimension, Element, Fields, Ipv4Range, Masks, Slot, Span, netw
 use crate::ipset::message::encode::{Encoder, Refusal};
 use crate::ipset::text::Text;
 use crate::wire::Malformed;
-use crate::{Error, Result};
+use crate::{Error, Family, Result};
 
 /// An address, a range of IPv4 addresses, or a network.
 ///
@@ -37,6 +37,20 @@ impl Addresses {
             Self::One(address) => Some(*address),
             _ => None,
         }
+    }
+
+    /// Returns the family of the addresses.
+    ///
+    /// ```
+    /// use ipvset::Family;
+    /// use ipvset::ipset::elements::Addresses;
+    ///
+    /// assert_eq!("10.0.0.1-10.0.0.9".parse::<Addresses>()?.family(), Family::Ipv4);
+    /// assert_eq!("2001:db8::/32".parse::<Addresses>()?.family(), Family::Ipv6);
+    /// # Ok::<(), ipvset::Error>(())
+    /// ```
+    pub fn family(&self) -> Family {
+        Family::of(self.bounds().0)
     }
 
     /// Creates the network of an address and a prefix length that is not longer than the address.

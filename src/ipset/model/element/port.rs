@@ -6,7 +6,7 @@ use crate::ipset::message::attr::data;
 use crate::ipset::message::encode::{Encoder, Purpose, Refusal};
 use crate::ipset::text::{only_in, print_element};
 use crate::wire::{Malformed, NET_BYTE_ORDER};
-use crate::{Family, Protocol};
+use crate::{Error, Family, Protocol, Result};
 
 /// A port or a range of ports, converted from a number or a range of numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,7 +75,8 @@ impl fmt::Display for PortRange {
 
 /// A protocol with a port, a range of ports, or an ICMP type and code.
 ///
-/// Created by [`tcp`], [`udp`], [`sctp`], [`udplite`], [`icmp`], [`icmpv6`] and [`protocol`].
+/// Created by [`tcp`], [`udp`], [`sctp`], [`udplite`], [`icmp`], [`icmpv6`] and [`protocol`], or by
+/// [`Port::new`] if the protocol is only known at run time.
 ///
 /// ```
 /// use ipvset::ipset::elements::{icmp, tcp};
@@ -167,6 +168,30 @@ pub fn protocol(number: u8) -> Port {
 }
 
 impl Port {
+    /// Creates a port or a range of ports of a protocol.
+    ///
+    /// The protocol may be that of a virtual service, for example
+    /// ([`ServiceKey::protocol`](crate::ipvs::ServiceKey::protocol)).
+    ///
+    /// ```
+    /// use ipvset::Protocol;
+    /// use ipvset::ipset::elements::{Port, tcp};
+    ///
+    /// assert_eq!(Port::new(Protocol::TCP, 80)?, tcp(80));
+    /// assert!(Port::new(Protocol::from_number(256), 80).is_err());
+    /// # Ok::<(), ipvset::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a protocol that no set can contain,
+    /// because its number is above 255.
+    pub fn new(protocol: Protocol, ports: impl Into<PortRange>) -> Result<Self> {
+        Self::from_parts(protocol, ports.into()).ok_or_else(|| {
+            let why = format!("a set cannot contain protocol {protocol}: its number is above 255");
+            Error::refused("create port", why)
+        })
+    }
+
     /// Returns `None` for a protocol that no set can contain, since its number is above 255.
     pub(crate) fn from_parts(protocol: Protocol, ports: PortRange) -> Option<Self> {
         let protocol = protocol.number().try_into().ok()?;
