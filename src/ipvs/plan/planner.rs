@@ -1,8 +1,9 @@
 use std::collections::HashMap;
 
+use super::drains;
 use super::object::Object;
 use super::overlaps;
-use super::plan::{LeftAlone, LeftAloneReason, Plan};
+use super::plan::{DrainingServer, DrainingService, LeftAlone, LeftAloneReason, Plan};
 use super::policy::Policy;
 use super::record::Record;
 use super::scope::{Ownership, Scope};
@@ -11,7 +12,7 @@ use super::step::Step;
 use super::wanted::WantedTable;
 use super::warning::Warning;
 use crate::ipvs::model::key::ServiceKey;
-use crate::ipvs::model::report::TableEntry;
+use crate::ipvs::model::report::{ServerInfo, TableEntry};
 
 /// Compares the table that is there with the wanted one, and returns the [`Plan`] that leads from
 /// one to the other.
@@ -111,6 +112,8 @@ impl Planner {
                 let owned = Owned::new(ownership, recorded);
                 owned_servers += owned.count(entry);
                 self.service(&mut plan, record, owned).remove(entry);
+            } else if let Some(drains) = record.drains().services.get(&key) {
+                go_on(&mut plan, entry, drains);
             }
         }
         if recorded_services < record.applied().len() {
@@ -146,6 +149,24 @@ impl Planner {
                 .push(Warning::ManyRemovals { removed, present });
         }
     }
+}
+
+/// Goes on with the drains of a service that is no longer in the scope.
+fn go_on(plan: &mut Plan, entry: &TableEntry, drains: &drains::Service) {
+    let is_draining =
+        |it: &&ServerInfo| it.config.weight == 0 && drains.servers.contains_key(&it.config.address);
+    let servers = entry.servers.iter().filter(is_draining);
+    let servers = servers.map(|it| DrainingServer {
+        address: it.config.address,
+        weight: 0,
+        step: None,
+    });
+    plan.draining.push(DrainingService {
+        service: entry.service.key(),
+        servers: servers.collect(),
+        persistent: drains.persistent,
+        then: drains.then.clone(),
+    });
 }
 
 fn leave_outside(plan: &mut Plan, service: ServiceKey) {
