@@ -100,6 +100,16 @@ impl<T> Outcome<T> {
         self.untried_from
     }
 
+    /// Returns the error of the change with this index, if it failed or was not tried because
+    /// of an error.
+    pub(crate) fn error(&self, index: usize) -> Option<&Error> {
+        if self.untried_from.is_some_and(|first| index >= first) {
+            return self.stopped.as_ref();
+        }
+        let place = self.failures.binary_search_by_key(&index, |it| it.index);
+        self.failures.get(place.ok()?).map(|it| &it.error)
+    }
+
     /// Returns whether all changes were carried out.
     pub fn is_complete(&self) -> bool {
         self.failures.is_empty() && self.stopped.is_none() && self.untried_from.is_none()

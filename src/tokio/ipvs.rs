@@ -2,9 +2,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
 
-use crate::ipvs::client::apply::Goal;
 use crate::ipvs::client::{Client, connect_failed};
-use crate::ipvs::plan::{ApplyReport, Plan, Planner, Record, WantedTable};
+use crate::ipvs::plan::{ApplyReport, Keeper, Kept, Plan, Planner, Record, WantedTable};
 use crate::ipvs::proc::growth::Growth;
 use crate::ipvs::{
     Info, Operation, RealServer, Scheduler, SchedulerFlags, ServerInfo, ServiceInfo, ServiceKey,
@@ -523,6 +522,7 @@ impl Ipvs {
     /// Servers that are no longer wanted drain, unless the [policy](Planner::policy) says
     /// otherwise. They get weight 0 here; [`Record::look`] says later when they can be removed. If
     /// the program keeps the record, the next call goes on from there.
+    /// [`Ipvs::keep`] does all of this.
     ///
     /// ```no_run
     /// use ipvset::ipvs::plan::{Planner, Record, Scope, WantedTable};
@@ -549,12 +549,30 @@ impl Ipvs {
         wanted: &WantedTable,
         record: &mut Record,
     ) -> Result<ApplyReport> {
-        let goal = Goal {
-            planner,
-            wanted,
-            record,
-        };
-        self.client.apply(goal).await
+        self.client.apply(planner, wanted, record).await
+    }
+
+    /// Brings the table to what is wanted, ends drains whose time has come, and returns what was
+    /// found and done. A program calls it again and again: see [`Keeper`].
+    ///
+    /// If `/proc` shows that nothing changed since the last call, and the same is wanted, nothing
+    /// else is read. Otherwise this does what [`Ipvs::apply`] does.
+    ///
+    /// With `None` in place of the wanted table, this ends drains and changes nothing else. What
+    /// other programs changed of what the last call wanted is in the report.
+    ///
+    /// Reading `/proc` blocks the thread, as sending a request does.
+    ///
+    /// # Errors
+    /// Those of [`Ipvs::table`], and:
+    /// - [`Io`](crate::ErrorKind::Io) if the record could not be saved: see
+    ///   [`Keeper::save_with`].
+    pub async fn keep<'a>(
+        &mut self,
+        keeper: &mut Keeper,
+        wanted: impl Into<Option<&'a WantedTable>>,
+    ) -> Result<Kept> {
+        self.client.keep(keeper, wanted.into()).await
     }
 
     /// Reads the table back, and returns what is still to do. The plan is

@@ -16,8 +16,8 @@ use nix::sys::signal::{Signal, raise};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use crate::many_operations;
 use crate::support::{Result, at, predicates};
+use crate::{many_operations, plan};
 
 const VARIABLE: &str = "IPVSET_TEST_ROLE";
 
@@ -28,6 +28,10 @@ pub(crate) enum Role {
     Unprivileged,
     /// Executes many operations, with a stop before and after them.
     ManyOperations,
+    /// Calls the keeper on a table that is as wanted, with a stop before and after the call.
+    Look,
+    /// Reads a snapshot of the table, with a stop before and after it.
+    Snapshot,
     /// Opens a handle in another namespace where no thread can start, and prints the error.
     NoThread,
     /// Adds services on a kernel without the newer options of netlink sockets, and prints how many.
@@ -35,9 +39,11 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 6] = [
         Self::Unprivileged,
         Self::ManyOperations,
+        Self::Look,
+        Self::Snapshot,
         Self::NoThread,
         Self::WithoutOptions,
     ];
@@ -57,6 +63,8 @@ impl Role {
         let played = match self {
             Self::Unprivileged => unprivileged(),
             Self::ManyOperations => many_operations::execute_between_stops(),
+            Self::Look => plan::keeper::counted_look(),
+            Self::Snapshot => plan::keeper::counted_snapshot(),
             Self::NoThread => no_thread(),
             Self::WithoutOptions => without_options(),
         };

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use library::ipvs::plan::{ApplyReport, Plan, Planner, Record, WantedTable};
+use library::ipvs::plan::{ApplyReport, Keeper, Kept, Plan, Planner, Record, WantedTable};
 use library::ipvs::{
     Info, Operation, RealServer, Scheduler, SchedulerFlags, ServerInfo, ServiceInfo, ServiceKey,
     SyncDaemon, SyncRole, TableEntry, Timeouts, VirtualService,
@@ -41,6 +41,14 @@ impl Ipvs {
         on_failure: OnFailure,
     ) -> Outcome<Operation> {
         wait(self.inner.execute_all(operations, on_failure))
+    }
+
+    pub fn keep<'a>(
+        &mut self,
+        keeper: &mut Keeper,
+        wanted: impl Into<Option<&'a WantedTable>>,
+    ) -> Result<Kept> {
+        wait(self.inner.keep(keeper, wanted))
     }
 
     methods! {

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
+use nix::sched::{CloneFlags, unshare};
 use tokio::runtime::{Builder, Runtime};
 
 struct Unpark(Thread);
@@ -26,6 +27,10 @@ pub(crate) fn wait<F: Future>(future: F) -> F::Output {
     let runtime = RUNTIME.get_or_init(|| {
         let mut builder = Builder::new_multi_thread();
         let builder = builder.worker_threads(1).enable_io();
+        // Otherwise they would keep the namespace of the first test for ever.
+        let builder = builder.on_thread_start(|| {
+            unshare(CloneFlags::CLONE_NEWNET).expect("a namespace of its own");
+        });
         builder.build().expect("a runtime")
     });
     let _entered = runtime.enter();

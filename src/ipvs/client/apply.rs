@@ -9,19 +9,32 @@ use std::time::{Duration, SystemTime};
 
 use super::Client;
 use crate::ipvs::model::operation::Operation;
-use crate::ipvs::plan::{ApplyReport, Object, Plan, Planner, Record, WantedTable, drifted};
+use crate::ipvs::model::report::TableEntry;
+use crate::ipvs::plan::{
+    ApplyReport, BeforeDrift, Object, Plan, Planner, Record, Step, WantedTable, drifted,
+};
 use crate::netlink::Transport;
 use crate::{Error, Missing, OnFailure, Outcome, Result};
 
 /// What the table is to be brought to.
-pub(crate) struct Goal<'a> {
-    pub(crate) planner: &'a Planner,
-    pub(crate) wanted: &'a WantedTable,
-    pub(crate) record: &'a mut Record,
+pub(in crate::ipvs) struct Goal<'a> {
+    pub(in crate::ipvs) planner: &'a Planner,
+    pub(in crate::ipvs) wanted: &'a WantedTable,
+    pub(in crate::ipvs) record: &'a mut Record,
+    /// What the table was brought to before.
+    pub(in crate::ipvs) before: Option<BeforeDrift<'a>>,
+}
+
+/// What was done to bring the table there.
+pub(in crate::ipvs) struct Applied {
+    pub(in crate::ipvs) report: ApplyReport,
+    /// The last reading of the table. The operations of the last round came after it.
+    pub(in crate::ipvs) table: Vec<TableEntry>,
+    pub(in crate::ipvs) rounds: Vec<Round>,
 }
 
 /// A plan, and what became of its operations.
-struct Round {
+pub(in crate::ipvs) struct Round {
     plan: Plan,
     outcome: Outcome<Operation>,
 }
@@ -45,39 +58,75 @@ impl<T: Transport> Client<T> {
         Ok(planner.plan(wanted, &self.verified_table().await?, record))
     }
 
-    pub(crate) async fn apply(&mut self, goal: Goal<'_>) -> Result<ApplyReport> {
+    pub(crate) async fn apply(
+        &mut self,
+        planner: &Planner,
+        wanted: &WantedTable,
+        record: &mut Record,
+    ) -> Result<ApplyReport> {
+        let goal = Goal {
+            planner,
+            wanted,
+            record,
+            before: None,
+        };
+        Ok(self.bring_to(goal, &mut |_| Ok(())).await?.report)
+    }
+
+    /// Brings the table to what is wanted. Before a plan with steps is carried out, `begun` gets
+    /// the record with the drains that begin. If it fails, nothing of that plan is carried out.
+    pub(in crate::ipvs) async fn bring_to(
+        &mut self,
+        goal: Goal<'_>,
+        begun: &mut (dyn FnMut(&Record) -> Result<()> + Send),
+    ) -> Result<Applied> {
         let mut report = ApplyReport::new();
         let mut drift = BTreeSet::new();
-        let mut is_first = true;
+        let (mut table, mut rounds) = (Vec::new(), Vec::new());
         let mut pauses = pauses();
         loop {
             let pause = pauses.next();
-            let table = match (self.table().await, pause) {
-                (Ok(table), _) => table,
+            match (self.table().await, pause) {
+                (Ok(read), _) => table = read,
                 (Err(error), Some(pause)) if error.is_inconsistent() => {
                     self.netlink.pause(pause).await;
                     continue;
                 }
-                (Err(error), _) if is_first => return Err(error),
+                (Err(error), _) if rounds.is_empty() => return Err(error),
                 // The report has the failures of the round before.
                 (Err(_), _) => break,
-            };
+            }
             let plan = goal.planner.plan(goal.wanted, &table, goal.record);
-            drift.extend(drifted(&plan, goal.record));
+            let drifted = drifted(&plan, goal.wanted, goal.record, goal.before);
             goal.record.begin(&plan, SystemTime::now());
+            if !plan.is_empty() {
+                begun(goal.record)?;
+            }
             let round = self.carry_out(plan).await;
-            let failure = |step| round.failure(step);
+            let failure = |step| round.outcome.error(step);
             goal.record
                 .settle(&round.plan, |step| failure(step).is_none());
             report.enter(&round.plan, goal.record, failure);
-            is_first = false;
+            drift.extend(drifted.iter().filter_map(|step| {
+                // The kernel can leave out what exists if other programs change the table while it
+                // is read.
+                let existed = failure(*step).is_some_and(Error::is_already_exists);
+                let step = round.plan.steps().get(*step).filter(|_| !existed);
+                step.map(Step::object)
+            }));
+            let again = round.is_disturbed();
+            rounds.push(round);
             match pause {
-                Some(pause) if round.is_disturbed() => self.netlink.pause(pause).await,
+                Some(pause) if again => self.netlink.pause(pause).await,
                 _ => break,
             }
         }
         report.drift = drift.into_iter().collect();
-        Ok(report)
+        Ok(Applied {
+            report,
+            table,
+            rounds,
+        })
     }
 
     async fn carry_out(&mut self, plan: Plan) -> Round {
@@ -94,18 +143,10 @@ fn pauses() -> impl Iterator<Item = Duration> {
 }
 
 impl Round {
-    /// Returns the error of a step that failed or was not tried.
-    fn failure(&self, step: usize) -> Option<&Error> {
-        if self
-            .outcome
-            .untried_from()
-            .is_some_and(|first| step >= first)
-        {
-            return self.outcome.stopped();
-        }
-        let failures = self.outcome.failures();
-        let place = failures.binary_search_by_key(&step, |it| it.index).ok()?;
-        failures.get(place).map(|it| &it.error)
+    /// Returns the operations that are known to be carried out.
+    pub(in crate::ipvs) fn done(&self) -> impl Iterator<Item = &Operation> {
+        let all = self.plan.operations().enumerate();
+        all.filter_map(|(step, operation)| self.outcome.error(step).is_none().then_some(operation))
     }
 
     /// Returns true if a failure shows that the table is not as it was read, because another

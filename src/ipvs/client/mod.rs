@@ -1,7 +1,8 @@
 //! The client behind the blocking handle and the tokio handle, generic over the transport.
 
-pub(crate) mod apply;
+mod apply;
 pub(crate) mod execute_all;
+mod keep;
 mod netlink;
 pub(crate) mod table;
 

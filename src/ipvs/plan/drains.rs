@@ -111,6 +111,16 @@ impl Drains {
         policy.wait_for == WaitFor::All && self.services.values().any(|it| it.persistent)
     }
 
+    /// Returns an iterator over the services with draining servers.
+    pub(in crate::ipvs) fn keys(&self) -> impl Iterator<Item = &ServiceKey> {
+        self.services.keys()
+    }
+
+    /// Returns true if a service has draining servers.
+    pub(super) fn has(&self, key: &ServiceKey) -> bool {
+        self.services.contains_key(key)
+    }
+
     /// Returns the record of a draining server.
     pub(super) fn get(&self, key: &ServiceKey, address: SocketAddr) -> Option<&Server> {
         self.services.get(key)?.servers.get(&address)
@@ -244,7 +254,7 @@ fn seen(
             }
         }
         Reading::Snapshot(snapshot) => {
-            let keys: HashSet<_> = drains.services.keys().map(shown).collect();
+            let keys: HashSet<_> = drains.services.keys().map(SnapshotKey::from).collect();
             let mut rows: HashMap<SnapshotKey, Vec<&[SnapshotServer]>> = HashMap::new();
             for (service, servers) in snapshot.iter() {
                 if keys.contains(&service.key) {
@@ -252,7 +262,7 @@ fn seen(
                 }
             }
             for (key, service) in &drains.services {
-                let rows = rows.get(&shown(key)).map(Vec::as_slice).unwrap_or_default();
+                let rows = rows.get(&key.into()).map(Vec::as_slice).unwrap_or_default();
                 if let Some(servers) = in_rows(service, wait_for, rows) {
                     all.insert(*key, servers);
                 }
@@ -260,14 +270,6 @@ fn seen(
         }
     }
     all
-}
-
-/// Returns the key under which a snapshot shows a service.
-fn shown(key: &ServiceKey) -> SnapshotKey {
-    match *key {
-        ServiceKey::Address { protocol, address } => SnapshotKey::Address { protocol, address },
-        ServiceKey::FirewallMark { mark, .. } => SnapshotKey::FirewallMark { mark },
-    }
 }
 
 /// Returns what the rows with a service's key show of it. There can be two, because the services

@@ -27,6 +27,8 @@
 
 mod drains;
 mod drift;
+mod expected;
+mod keeper;
 mod normal;
 mod object;
 mod overlaps;
@@ -48,6 +50,7 @@ mod wanted_text;
 mod warning;
 
 pub use drains::{Cut, Drains, Look, Reading};
+pub use keeper::{Keeper, Kept};
 pub use object::Object;
 pub use plan::{Counts, DrainingServer, DrainingService, LeftAlone, LeftAloneReason, Plan};
 pub use planner::Planner;
@@ -59,4 +62,5 @@ pub use step::{AtOnce, Before, Reason, Step};
 pub use wanted::{WantedServer, WantedService, WantedTable};
 pub use warning::Warning;
 
-pub(in crate::ipvs) use drift::drifted;
+pub(in crate::ipvs) use drift::{Before as BeforeDrift, drifted};
+pub(in crate::ipvs) use keeper::Last;

@@ -25,6 +25,11 @@ impl Difference {
         *self == Self::default()
     }
 
+    /// Returns an iterator over the keys of all services that differ.
+    pub fn keys(&self) -> impl Iterator<Item = &SnapshotKey> {
+        self.added.iter().chain(&self.removed).chain(&self.changed)
+    }
+
     fn between(older: &Snapshot, newer: &Snapshot) -> Self {
         let mut difference = Self::default();
         // Usually nothing changed. Then the order is the same too.

@@ -27,9 +27,9 @@ const STATUS: &str = "/proc/thread-self/net/ip_vs_status";
 const TABLE: &str = "/proc/thread-self/net/ip_vs";
 
 /// The number of attempts to read a complete table.
-pub(super) const ATTEMPTS: usize = 10;
+pub(in crate::ipvs) const ATTEMPTS: usize = 10;
 /// The pause between two attempts. The kernel changes a table's size within milliseconds.
-pub(super) const PAUSE: Duration = Duration::from_millis(10);
+pub(in crate::ipvs) const PAUSE: Duration = Duration::from_millis(10);
 
 /// Whether a kernel's tables grow, and if so, whether the number of their entries is known.
 #[derive(Debug)]

@@ -167,20 +167,29 @@ impl Proc {
     /// As for [`Proc::snapshot`]. If the file could not be opened, the content of the snapshot may
     /// be old or incomplete; otherwise the snapshot is empty.
     pub fn snapshot_into(&self, snapshot: &mut Snapshot) -> Result<()> {
-        const OPERATION: &str = "read table";
         let mut before = None;
         for attempt in 0..growth::ATTEMPTS {
             if attempt != 0 {
                 thread::sleep(growth::PAUSE);
             }
-            let (file, growth) = self.open_table_and(OPERATION, "ip_vs", || self.growth())?;
-            table::read(snapshot, BufReader::with_capacity(BUFFER, file))?;
-            if growth.is_never() || snapshot.is_whole(growth.services(), &mut before) {
+            if self.try_snapshot_into(snapshot, &mut before)? {
                 return Ok(());
             }
         }
         snapshot.clear();
-        Err(Error::new(OPERATION, Cause::Inconsistent))
+        Err(Error::new(READ_TABLE, Cause::Inconsistent))
+    }
+
+    /// Reads a snapshot once. Returns false if it is not complete. `before` is for the next
+    /// attempt.
+    pub(in crate::ipvs) fn try_snapshot_into(
+        &self,
+        snapshot: &mut Snapshot,
+        before: &mut Option<Vec<SnapshotKey>>,
+    ) -> Result<bool> {
+        let (file, growth) = self.open_table_and(READ_TABLE, "ip_vs", || self.growth())?;
+        table::read(snapshot, BufReader::with_capacity(BUFFER, file))?;
+        Ok(growth.is_never() || snapshot.is_whole(growth.services(), before))
     }
 
     /// Returns whether the tables grow. If they never do, it remembers this.
@@ -235,6 +244,8 @@ impl Proc {
         }
     }
 }
+
+const READ_TABLE: &str = "read table";
 
 fn not_loaded() -> Cause {
     Cause::Unavailable("the kernel has no IPVS, or IPVS is not loaded".into())

@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 
 use crate::Protocol;
-use crate::ipvs::{ForwardingMethod, Info, Scheduler, Version};
+use crate::ipvs::{ForwardingMethod, Info, Scheduler, ServiceKey, Version};
 
 /// The table of services and servers, as `/proc/net/ip_vs` shows it.
 ///
@@ -145,13 +145,30 @@ pub enum SnapshotForwarding {
 impl SnapshotForwarding {
     /// Returns true if a [`Snapshot`] shows a server with this method in this way.
     pub fn shows(self, method: ForwardingMethod) -> bool {
+        self == method.into()
+    }
+}
+
+/// Returns how a [`Snapshot`] shows a server with this method.
+impl From<ForwardingMethod> for SnapshotForwarding {
+    fn from(method: ForwardingMethod) -> Self {
         match method {
             // The kernel shows methods that it has no name for as masquerading.
-            ForwardingMethod::Masquerade | ForwardingMethod::Other(_) => self == Self::Masquerade,
-            ForwardingMethod::LocalNode => self == Self::LocalNode,
-            ForwardingMethod::Tunnel(_) => self == Self::Tunnel,
-            ForwardingMethod::DirectRouting => self == Self::DirectRouting,
-            ForwardingMethod::Bypass => self == Self::Bypass,
+            ForwardingMethod::Masquerade | ForwardingMethod::Other(_) => Self::Masquerade,
+            ForwardingMethod::LocalNode => Self::LocalNode,
+            ForwardingMethod::Tunnel(_) => Self::Tunnel,
+            ForwardingMethod::DirectRouting => Self::DirectRouting,
+            ForwardingMethod::Bypass => Self::Bypass,
+        }
+    }
+}
+
+/// Returns the key under which a [`Snapshot`] shows a service.
+impl From<&ServiceKey> for SnapshotKey {
+    fn from(key: &ServiceKey) -> Self {
+        match *key {
+            ServiceKey::Address { protocol, address } => Self::Address { protocol, address },
+            ServiceKey::FirewallMark { mark, .. } => Self::FirewallMark { mark },
         }
     }
 }

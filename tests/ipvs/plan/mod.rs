@@ -1,6 +1,9 @@
 //! Applies plans on a real kernel, and checks that the table is the wanted one.
 
+mod drains;
 mod failures;
+pub(crate) mod keeper;
+mod programs;
 mod tables;
 mod writers;
 
@@ -13,7 +16,14 @@ use crate::generated::Entry;
 use crate::support::Result;
 
 pub(crate) fn tests() -> Vec<lab::test::Test> {
-    crate::support::all([tables::tests(), writers::tests(), failures::tests()])
+    crate::support::all([
+        tables::tests(),
+        writers::tests(),
+        failures::tests(),
+        keeper::tests(),
+        drains::tests(),
+        programs::tests(),
+    ])
 }
 
 /// Returns the wanted table with these services and servers.

@@ -27,7 +27,7 @@ const SERVICES: u32 = 500;
 
 /// Returns a variation of a table: some services are unchanged, changed, removed, or have other
 /// servers. Adds services with the numbers `new`.
-fn changed(
+pub(super) fn changed(
     table: &[Entry],
     dice: &mut Dice,
     schedulers: &[Scheduler],
