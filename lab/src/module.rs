@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::error::Result;
+use crate::rootless::as_root;
 use crate::{sysctl, tool};
 
 /// Loads a module, with the program that the kernel itself uses, because a guest's modules are not where modprobe looks. A module that is built
@@ -15,5 +16,8 @@ pub fn load(name: &str) -> Result<()> {
         return Ok(());
     }
     let modprobe = sysctl::read("kernel.modprobe").unwrap_or_else(|_| "modprobe".to_owned());
-    tool::tool(&modprobe, ["--", name]).map(drop)
+    let loaded = as_root(&modprobe, ["--", name], "");
+    loaded
+        .unwrap_or_else(|| tool::tool(&modprobe, ["--", name]))
+        .map(drop)
 }

@@ -125,11 +125,9 @@ impl Namespace {
     where
         I: IntoIterator<Item: AsRef<str>>,
     {
-        let mut command = self.command(program)?;
-        for argument in arguments {
-            command.arg(argument.as_ref());
-        }
-        crate::tool::output(&mut command, "")
+        let arguments = arguments.into_iter().map(|it| it.as_ref().to_owned());
+        let arguments: Vec<String> = arguments.collect();
+        self.run(|| crate::tool(program, arguments))
     }
 
     /// Moves the calling thread into the namespace permanently.

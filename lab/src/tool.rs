@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::error::{Error, Result, failed};
+use crate::rootless::as_root;
 
 /// Runs a tool in the calling thread's network namespace and returns its standard output.
 pub fn tool<I>(program: &str, arguments: I) -> Result<String>
@@ -20,11 +21,15 @@ pub fn tool_with_input<I>(program: &str, arguments: I, input: &str) -> Result<St
 where
     I: IntoIterator<Item: AsRef<str>>,
 {
-    let mut command = Command::new(program);
-    for argument in arguments {
-        command.arg(argument.as_ref());
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let arguments = arguments.iter().map(AsRef::as_ref);
+    // It gives up without root.
+    if program == "ipvsadm" {
+        if let Some(output) = as_root(program, arguments.clone(), input) {
+            return output;
+        }
     }
-    output(&mut command, input)
+    output(Command::new(program).args(arguments), input)
 }
 
 /// Runs a command and returns its standard output, or an error if it failed. [`crate::Namespace::command`] makes commands for a namespace.

@@ -12,8 +12,8 @@
 
 mod frame;
 mod needs;
-mod process;
-mod running;
+pub(crate) mod process;
+pub(crate) mod running;
 mod uml;
 
 use std::env;

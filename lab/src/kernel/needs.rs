@@ -19,7 +19,6 @@ pub struct Needs {
     rules: bool,
     memory: u32,
     guest: bool,
-    one_processor: bool,
 }
 
 impl Needs {
@@ -50,7 +49,6 @@ impl Needs {
             rules: false,
             memory: Needs::MEMORY,
             guest: false,
-            one_processor: false,
         }
     }
 
@@ -103,19 +101,6 @@ impl Needs {
     pub fn guest(mut self) -> Needs {
         self.guest = true;
         self
-    }
-
-    /// Keeps a guest on one of the machine's processors.
-    ///
-    /// The guest's kernel and its programs are processes that wake each other all the time. Across processors, this takes about twice as long.
-    #[must_use]
-    pub(crate) fn on_one_processor(mut self) -> Needs {
-        self.one_processor = true;
-        self
-    }
-
-    pub(crate) fn wants_one_processor(&self) -> bool {
-        self.one_processor
     }
 
     pub(crate) fn wants_guest(&self) -> bool {

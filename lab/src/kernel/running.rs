@@ -15,7 +15,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl::{set_name, set_pdeathsig};
 use nix::sys::signal::Signal;
-use nix::unistd::{ForkResult, getegid, geteuid, getppid, pipe};
+use nix::unistd::{ForkResult, Gid, Uid, getegid, geteuid, getppid, pipe};
 
 use super::process::{Signals, fork, supervise};
 use super::{Entered, Needs};
@@ -137,6 +137,11 @@ fn namespaces() -> Result<()> {
     unshare(own | CloneFlags::CLONE_NEWUSER).map_err(failed("enter", "a new user namespace"))?;
     // The change of credentials has cleared this setting.
     die_with_parent()?;
+    map_root(user, group)
+}
+
+/// Maps the user and the group to root of the calling process's user namespace.
+pub(crate) fn map_root(user: Uid, group: Gid) -> Result<()> {
     for (file, text) in [
         ("/proc/self/setgroups", "deny".to_owned()),
         ("/proc/self/uid_map", format!("0 {user} 1")),
@@ -147,14 +152,19 @@ fn namespaces() -> Result<()> {
     Ok(())
 }
 
-/// Mounts a new /proc, because the old one does not show the new PID namespace, and a new /run for the names of namespaces and for iptables' lock,
-/// which an ordinary user could not open.
+const NONE: Option<&Path> = None;
+
+/// Mounts a new /proc, because the old one does not show the new PID namespace, and a new /run.
 fn mounts() -> Result<()> {
-    const NONE: Option<&Path> = None;
     mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE)
         .map_err(failed("detach", "the machine's mounts"))?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     mount(Some("proc"), "/proc", Some("proc"), flags, NONE).map_err(failed("mount", "/proc"))?;
+    mount_run()
+}
+
+/// Mounts a new /run for the names of namespaces and for iptables' lock, which an ordinary user could not open.
+pub(crate) fn mount_run() -> Result<()> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     mount(
         Some("tmpfs"),

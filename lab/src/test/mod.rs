@@ -88,15 +88,33 @@ impl Test {
 /// network namespace, one at a time unless `--test-threads` says otherwise. A test fails if it panics or takes too long. The binary fails if
 /// there is no kernel to run on. At the end it prints what the kernel lacks for some tests ([`need`], [`has`]).
 pub fn main(needs: &Needs, tests: Vec<Test>) -> ExitCode {
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads = arguments.test_threads.or(Some(1));
-    let trials = tests.into_iter().map(|test| test.trial(own_namespace));
-    let trials = trials.collect();
+    let arguments = arguments();
+    let trials = trials(tests);
     if arguments.list {
         return run(&arguments, trials);
     }
-    let needs = needs.clone().on_one_processor();
-    crate::main(&needs, || run(&arguments, trials))
+    crate::main(needs, || run(&arguments, trials))
+}
+
+/// Like [`main`], but the tests run as an ordinary user: see [`crate::rootless()`]. What they need is checked as root.
+pub fn rootless(needs: &Needs, tests: Vec<Test>) -> ExitCode {
+    let arguments = arguments();
+    let trials = trials(tests);
+    if arguments.list {
+        return run(&arguments, trials);
+    }
+    crate::main(needs, || crate::rootless(|| run(&arguments, trials)))
+}
+
+fn arguments() -> Arguments {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = arguments.test_threads.or(Some(1));
+    arguments
+}
+
+fn trials(tests: Vec<Test>) -> Vec<Trial> {
+    let trials = tests.into_iter().map(|test| test.trial(own_namespace));
+    trials.collect()
 }
 
 /// Like [`main`], for tests of programs that the lab starts. They run on the machine itself, not in a namespace.

@@ -23,9 +23,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
 use nix::sys::statvfs::{FsFlags, statvfs};
-use nix::unistd::Pid;
 
 use super::Needs;
 use crate::error::{Error, Result};
@@ -120,18 +118,7 @@ impl Kernel {
 pub(super) fn run(needs: &Needs, kernel: &Kernel) -> Result<i32> {
     let order = order::Order::here(&kernel.modules)?;
     let arguments = kernel.arguments(needs, &order.executable);
-    if needs.wants_one_processor() {
-        // A machine that does not allow it only takes longer.
-        let _ = stay_on_this_processor();
-    }
     launcher::run(kernel, &arguments, &memory_folder(needs), &order)
-}
-
-/// Binds this process, and those that it starts, to the processor it runs on.
-fn stay_on_this_processor() -> nix::Result<()> {
-    let mut only = CpuSet::new();
-    only.set(sched_getcpu()?)?;
-    sched_setaffinity(Pid::from_raw(0), &only)
 }
 
 /// Returns the folder for the file that is the guest's memory. The kernel unlinks the file at once, but the folder must have room and allow
