@@ -50,6 +50,9 @@ pub enum ErrorKind {
     PermissionDenied,
     /// The kernel lacks a feature, such as IPVS, ipset, a set type or an option.
     Unavailable,
+    /// The handle uses IPVS's socket options, which can't do this. Over netlink it is possible: see
+    /// [`ControlInterface`](crate::ipvs::ControlInterface). Nothing was sent.
+    NetlinkRequired,
     /// A value is invalid. Nothing was changed.
     InvalidInput,
     /// The object is in use.
@@ -137,6 +140,11 @@ pub(crate) enum Cause {
     Kernel(Kernel),
     #[error("{0}")]
     Unavailable(Cow<'static, str>),
+    #[error(
+        "{0}. Its netlink interface can do this, but needs CAP_NET_ADMIN in the initial user \
+         namespace"
+    )]
+    NetlinkRequired(&'static str),
     #[error("{0}")]
     Io(#[source] io::Error),
     #[error("the kernel dropped replies (ENOBUFS); read back what it did")]
@@ -290,6 +298,7 @@ impl Error {
             Cause::Refused(_) | Cause::Text { .. } | Cause::Oversized(_) => ErrorKind::InvalidInput,
             Cause::Kernel(kernel) => kernel.meaning.kind,
             Cause::Unavailable(_) => ErrorKind::Unavailable,
+            Cause::NetlinkRequired(_) => ErrorKind::NetlinkRequired,
             Cause::Io(error) => match error.kind() {
                 io::ErrorKind::PermissionDenied => ErrorKind::PermissionDenied,
                 io::ErrorKind::NotFound => ErrorKind::NotFound,
@@ -330,6 +339,12 @@ impl Error {
     /// Returns true if the kernel lacks a feature ([`ErrorKind::Unavailable`]).
     pub fn is_unavailable(&self) -> bool {
         self.kind() == ErrorKind::Unavailable
+    }
+
+    /// Returns true if only IPVS's netlink interface can do this, and the handle uses its socket
+    /// options ([`ErrorKind::NetlinkRequired`]).
+    pub fn is_netlink_required(&self) -> bool {
+        self.kind() == ErrorKind::NetlinkRequired
     }
 
     /// Returns true if a value is invalid ([`ErrorKind::InvalidInput`]).
@@ -455,7 +470,7 @@ impl From<Error> for io::Error {
             ErrorKind::NotFound => io::ErrorKind::NotFound,
             ErrorKind::AlreadyExists => io::ErrorKind::AlreadyExists,
             ErrorKind::PermissionDenied => io::ErrorKind::PermissionDenied,
-            ErrorKind::Unavailable => io::ErrorKind::Unsupported,
+            ErrorKind::Unavailable | ErrorKind::NetlinkRequired => io::ErrorKind::Unsupported,
             ErrorKind::InvalidInput => io::ErrorKind::InvalidInput,
             _ => io::ErrorKind::Other,
         };
@@ -498,6 +513,7 @@ impl Cause {
             Failure::RepliesLost => Self::RepliesLost,
             Failure::Unanswered => Self::Unanswered,
             Failure::Gone(words) => Self::Unavailable(words.into()),
+            Failure::NetlinkRequired(words) => Self::NetlinkRequired(words),
             Failure::CutOff => Self::CutOff,
             Failure::Malformed(malformed) => Self::Malformed(malformed),
             Failure::Oversized(oversized) => Self::Oversized(oversized),

@@ -75,7 +75,7 @@
 //! user namespace, ipset in the one that owns the network namespace. The tests pass on Linux 5.10,
 //! 6.1, 6.12 and 7.2. The minimum supported Rust version is 1.85.
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![deny(missing_debug_implementations, missing_docs)]
 #![warn(unreachable_pub)]
 

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use ipvset::ErrorKind;
 use ipvset::ipvs::{
-    Ipvs, Operation, RealServer, Scheduler, SyncDaemon, SyncRole, Timeouts, VirtualService,
+    ControlInterface, Ipvs, Operation, RealServer, Scheduler, SyncDaemon, SyncRole, Timeouts,
+    VirtualService,
 };
 use lab::test::Test;
 use lab::{Namespace, Needs, sysctl};
@@ -49,8 +50,9 @@ fn expect_unavailable(connected: ipvset::Result<Ipvs>) {
     assert_eq!(error.operation(), "connect to IPVS");
     for words in [
         "connect to IPVS: ",
-        "this kernel has no IPVS",
+        "the kernel has no IPVS",
         "modprobe ip_vs",
+        "root",
     ] {
         assert!(text.contains(words), "{text}");
     }
@@ -65,6 +67,9 @@ fn no_ipvs() -> Result {
     }
     let loader = sysctl::read(LOADER)?;
     sysctl::write(LOADER, "/bin/false")?;
+    for interface in [ControlInterface::Netlink, ControlInterface::SocketOptions] {
+        expect_unavailable(Ipvs::connect_over(interface));
+    }
     expect_unavailable(Ipvs::connect());
     expect_unavailable(Ipvs::connect_in(&ipvset::Namespace::current()?));
     let there = Namespace::new()?;
@@ -84,12 +89,15 @@ fn no_ipvs() -> Result {
     assert_eq!(ipvs.services()?.len(), 1);
     ipvs.flush()?;
 
-    // The handle outlives the module. The kernel no longer knows the number of the family.
+    // The handles outlive the module. The kernel no longer knows the number of the family, nor
+    // IPVS's socket options.
+    let mut options = Ipvs::connect_over(ControlInterface::SocketOptions)?;
     drop(there);
     lab::tool(&loader, ["-r", "ip_vs_wlc"])?;
     lab::tool(&loader, ["-r", "ip_vs"])?;
     sysctl::write(LOADER, "/bin/false")?;
     expect_gone(&mut ipvs)?;
+    expect_gone(&mut options)?;
     expect_unavailable(Ipvs::connect());
     sysctl::write(LOADER, &loader)?;
     Ok(())

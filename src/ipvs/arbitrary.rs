@@ -206,6 +206,7 @@ fn statistics(most: u64) -> impl Strategy<Value = Statistics> {
             incoming_bytes: rates.3,
             outgoing_bytes: rates.4,
         },
+        has_32_bit_counters: false,
     })
 }
 

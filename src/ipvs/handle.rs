@@ -1,7 +1,9 @@
 use std::net::SocketAddr;
 
+use crate::ipvs::client::Client;
+use crate::ipvs::client::control::Sockets;
 use crate::ipvs::client::table::TableEntries;
-use crate::ipvs::client::{Client, connect_failed};
+use crate::ipvs::model::control_interface::ControlInterface;
 use crate::ipvs::model::daemon::{SyncDaemon, SyncRole};
 use crate::ipvs::model::key::ServiceKey;
 use crate::ipvs::model::operation::Operation;
@@ -12,17 +14,19 @@ use crate::ipvs::model::service::VirtualService;
 use crate::ipvs::model::timeouts::Timeouts;
 use crate::ipvs::plan::{ApplyReport, Keeper, Kept, Plan, Planner, Record, WantedTable};
 use crate::ipvs::proc::growth::Growth;
-use crate::netlink::{Protocol, Socket, ready};
+use crate::netlink::{Socket, ready};
 use crate::{Namespace, OnFailure, Outcome, Result};
 
 /// A handle to the IPVS of one network namespace.
 ///
-/// A handle owns one socket. The socket stays in the namespace in which it was opened. A handle
+/// A handle owns its sockets. They stay in the namespace in which they were opened. A handle
 /// carries out one call at a time, so open another one for another thread. After a fork, open
 /// another one in the new process: two processes that share a handle receive each other's
 /// replies.
 ///
-/// Every request needs `CAP_NET_ADMIN` in the initial user namespace, reading included.
+/// Every request needs `CAP_NET_ADMIN`, reading included: in the initial user namespace, or in the
+/// one that owns the network namespace. In the latter case the handle uses an older interface of
+/// the kernel, which can do less: see [`ControlInterface`].
 ///
 /// ```no_run
 /// use ipvset::ipvs::{Ipvs, RealServer, Scheduler, VirtualService};
@@ -42,6 +46,8 @@ use crate::{Namespace, OnFailure, Outcome, Result};
 /// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied) if the program does not have that
 ///   capability.
 /// - [`Unavailable`](crate::ErrorKind::Unavailable) if the kernel's IPVS was unloaded meanwhile.
+/// - [`NetlinkRequired`](crate::ErrorKind::NetlinkRequired) if the handle uses socket options, which
+///   can't do this.
 /// - [`RepliesLost`](crate::ErrorKind::RepliesLost) if the kernel dropped its reply, or another
 ///   process received it.
 /// - [`MalformedReply`](crate::ErrorKind::MalformedReply) if the kernel's reply breaks its
@@ -56,13 +62,18 @@ pub struct Ipvs {
 impl Ipvs {
     /// Opens a handle in the calling thread's network namespace.
     ///
+    /// It uses netlink if the program may, otherwise the older socket options, which need no root:
+    /// see [`ControlInterface`]. The choice is made once.
+    ///
     /// Linux 6.1 and later load the module `ip_vs` now if it is not loaded. On earlier kernels,
     /// load it beforehand.
     ///
     /// # Errors
     /// - [`Unavailable`](crate::ErrorKind::Unavailable) if the kernel has no IPVS.
+    /// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied) if the program may use neither
+    ///   interface.
     pub fn connect() -> Result<Self> {
-        Self::over(Socket::open(Protocol::Generic), Growth::open)
+        Self::over(Sockets::open(), None, Growth::open)
     }
 
     /// Opens a handle in another network namespace.
@@ -74,17 +85,39 @@ impl Ipvs {
     /// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied) without `CAP_SYS_ADMIN`, which
     ///   entering a namespace needs.
     pub fn connect_in(namespace: &Namespace) -> Result<Self> {
-        let socket = namespace.socket(Protocol::Generic);
-        Self::over(socket, || Growth::open_in(namespace))
+        let growth = || Growth::open_in(namespace);
+        Self::over(Sockets::open_in(namespace), None, growth)
+    }
+
+    /// Opens a handle in the calling thread's network namespace that uses the given interface.
+    ///
+    /// # Errors
+    /// Those of [`Ipvs::connect`], where only the given interface counts.
+    pub fn connect_over(interface: ControlInterface) -> Result<Self> {
+        Self::over(Sockets::open(), Some(interface), Growth::open)
+    }
+
+    /// Opens a handle in another network namespace that uses the given interface.
+    ///
+    /// # Errors
+    /// Those of [`Ipvs::connect_in`], where only the given interface counts.
+    pub fn connect_in_over(namespace: &Namespace, interface: ControlInterface) -> Result<Self> {
+        let growth = || Growth::open_in(namespace);
+        Self::over(Sockets::open_in(namespace), Some(interface), growth)
     }
 
     fn over(
-        socket: Result<Socket, crate::netlink::Failure>,
+        sockets: Result<Sockets<Socket>>,
+        interface: Option<ControlInterface>,
         growth: impl FnOnce() -> Growth,
     ) -> Result<Self> {
-        let socket = socket.map_err(connect_failed)?;
-        let client = ready(Client::connect(socket, growth))?;
+        let client = ready(Client::connect(sockets?, interface, growth))?;
         Ok(Self { client })
+    }
+
+    /// Returns the kernel interface that this handle uses.
+    pub fn control_interface(&self) -> ControlInterface {
+        self.client.control_interface()
     }
 }
 

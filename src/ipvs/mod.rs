@@ -52,6 +52,7 @@ pub mod messages {
 
 pub use client::table::TableEntries;
 pub use handle::Ipvs;
+pub use model::control_interface::ControlInterface;
 pub use model::daemon::{SyncDaemon, SyncRole};
 pub use model::key::ServiceKey;
 pub use model::operation::Operation;

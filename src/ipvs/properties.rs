@@ -114,10 +114,17 @@ proptest! {
     }
 
     #[test]
-    fn narrow_counters_read_back(it in counted(u32::MAX.into())) {
+    fn narrow_counters_read_back_and_are_marked(mut it in counted(u32::MAX.into())) {
+        let wide = IpvsMessage::from(it.clone()).encode().unwrap();
+        let bytes = without_wide_counters(&wide);
+        match &mut it {
+            Report::Service(it) => it.statistics.has_32_bit_counters = true,
+            Report::Server(it) => it.statistics.has_32_bit_counters = true,
+            _ => unreachable!("only these have counters"),
+        }
         let message = IpvsMessage::from(it);
-        let bytes = without_wide_counters(&message.encode().unwrap());
-        prop_assert_eq!(read(&message, &bytes), message);
+        prop_assert_eq!(&read(&message, &bytes), &message);
+        prop_assert_eq!(through_bytes(message.clone()), message);
     }
 
     #[test]

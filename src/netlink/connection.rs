@@ -96,6 +96,11 @@ impl<T: Transport> Connection<T> {
         }
     }
 
+    /// Returns the transport.
+    pub(crate) fn into_transport(self) -> T {
+        self.transport
+    }
+
     /// Sends a request and waits for its ACK.
     pub(crate) async fn command(
         &mut self,

@@ -48,6 +48,8 @@ pub(crate) enum Failure {
     Unanswered,
     /// The kernel's module was unloaded. The text says what to do.
     Gone(&'static str),
+    /// IPVS's socket options can't do this, and nothing was sent. The text says what they lack.
+    NetlinkRequired(&'static str),
     /// A reply did not fit the receive buffer.
     CutOff,
     /// A reply violates the protocol.
@@ -62,7 +64,9 @@ impl Failure {
     /// Returns whether the request may have been carried out in spite of the failure.
     pub(crate) fn leaves_doubt(&self) -> bool {
         match self {
-            Self::Rejected(_) | Self::Gone(_) | Self::Oversized(_) => false,
+            Self::Rejected(_) | Self::Gone(_) | Self::NetlinkRequired(_) | Self::Oversized(_) => {
+                false
+            }
             Self::Io(_)
             | Self::RepliesLost
             | Self::Unanswered
@@ -83,6 +87,7 @@ impl Failure {
             Self::RepliesLost => Self::RepliesLost,
             Self::Unanswered => Self::Unanswered,
             Self::Gone(words) => Self::Gone(words),
+            Self::NetlinkRequired(words) => Self::NetlinkRequired(words),
             Self::CutOff => Self::CutOff,
             Self::Malformed(malformed) => Self::Malformed(malformed.clone()),
             Self::Oversized(oversized) => Self::Oversized(*oversized),

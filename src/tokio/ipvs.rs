@@ -2,14 +2,15 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
 
-use crate::ipvs::client::{Client, connect_failed};
+use crate::ipvs::client::Client;
+use crate::ipvs::client::control::Sockets;
 use crate::ipvs::plan::{ApplyReport, Keeper, Kept, Plan, Planner, Record, WantedTable};
 use crate::ipvs::proc::growth::Growth;
 use crate::ipvs::{
-    Info, Operation, RealServer, Scheduler, SchedulerFlags, ServerInfo, ServiceInfo, ServiceKey,
-    SyncDaemon, SyncRole, TableEntry, Timeouts, VirtualService,
+    ControlInterface, Info, Operation, RealServer, Scheduler, SchedulerFlags, ServerInfo,
+    ServiceInfo, ServiceKey, SyncDaemon, SyncRole, TableEntry, Timeouts, VirtualService,
 };
-use crate::netlink::{AsyncSocket, Failure, Protocol, Socket};
+use crate::netlink::{AsyncSocket, Socket};
 use crate::{Namespace, OnFailure, Outcome, Result};
 
 /// A connection to the IPVS of a network namespace, for programs that run on tokio.
@@ -36,7 +37,9 @@ use crate::{Namespace, OnFailure, Outcome, Result};
 /// Every method that asks the kernel can fail with these kinds:
 ///
 /// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied) without the capability
-///   `CAP_NET_ADMIN` in the initial user namespace.
+///   `CAP_NET_ADMIN` that [`ControlInterface`] describes.
+/// - [`NetlinkRequired`](crate::ErrorKind::NetlinkRequired) if the handle uses socket options, which
+///   can't do this.
 /// - [`Unavailable`](crate::ErrorKind::Unavailable) if IPVS was removed from the kernel in the
 ///   meantime.
 /// - [`RepliesLost`](crate::ErrorKind::RepliesLost) if the kernel's reply was lost. It is then
@@ -54,18 +57,17 @@ pub struct Ipvs {
 impl Ipvs {
     /// Opens a handle in the network namespace of the thread that first polls this future.
     ///
+    /// It uses netlink if the program may, otherwise the older socket options, which need no root:
+    /// see [`ControlInterface`]. The choice is made once.
+    ///
     /// # Errors
-    /// [`Unavailable`](crate::ErrorKind::Unavailable) if the kernel has no IPVS. Linux 6.1 and
-    /// later load it now if it is a module. On earlier kernels, the module has to be loaded before.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable) if the kernel has no IPVS. Linux 6.1 and
+    ///   later load it now if it is a module. On earlier kernels, the module has to be loaded
+    ///   before.
+    /// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied) if the program may use neither
+    ///   interface.
     pub async fn connect() -> Result<Self> {
-        // Both are opened before the first await, since the task may move to another thread there.
-        let (socket, early) = (Socket::open(Protocol::Generic), Growth::open());
-        // The file may only appear when connecting loads the module of IPVS.
-        let growth = || match early {
-            Growth::Never => Growth::open(),
-            known => known,
-        };
-        Self::over(socket, growth).await
+        Self::here(None).await
     }
 
     /// Opens a handle in another network namespace. The threads of the runtime stay in theirs.
@@ -75,17 +77,58 @@ impl Ipvs {
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) without `CAP_SYS_ADMIN`, which
     /// entering a namespace needs.
     pub async fn connect_in(namespace: &Namespace) -> Result<Self> {
-        let socket = namespace.socket(Protocol::Generic);
-        Self::over(socket, || Growth::open_in(namespace)).await
+        Self::inside(namespace, None).await
+    }
+
+    /// Opens a handle in the network namespace of the thread that first polls this future. The
+    /// handle uses the given interface.
+    ///
+    /// # Errors
+    /// Those of [`connect`](Self::connect), where only the given interface counts.
+    pub async fn connect_over(interface: ControlInterface) -> Result<Self> {
+        Self::here(Some(interface)).await
+    }
+
+    /// Opens a handle in another network namespace that uses the given interface.
+    ///
+    /// # Errors
+    /// Those of [`connect_in`](Self::connect_in), where only the given interface counts.
+    pub async fn connect_in_over(
+        namespace: &Namespace,
+        interface: ControlInterface,
+    ) -> Result<Self> {
+        Self::inside(namespace, Some(interface)).await
+    }
+
+    async fn here(interface: Option<ControlInterface>) -> Result<Self> {
+        // All are opened before the first await, since the task may move to another thread there.
+        let (sockets, early) = (Sockets::open(), Growth::open());
+        // The file may only appear when connecting loads the module of IPVS.
+        let growth = || match early {
+            Growth::Never => Growth::open(),
+            known => known,
+        };
+        Self::over(sockets, interface, growth).await
+    }
+
+    async fn inside(namespace: &Namespace, interface: Option<ControlInterface>) -> Result<Self> {
+        let growth = || Growth::open_in(namespace);
+        Self::over(Sockets::open_in(namespace), interface, growth).await
     }
 
     async fn over(
-        socket: Result<Socket, Failure>,
+        sockets: Result<Sockets<Socket>>,
+        interface: Option<ControlInterface>,
         growth: impl FnOnce() -> Growth,
     ) -> Result<Self> {
-        let socket = AsyncSocket::new(socket.map_err(connect_failed)?);
-        let client = Client::connect(socket, growth).await?;
+        let sockets = sockets?.map(AsyncSocket::new);
+        let client = Client::connect(sockets, interface, growth).await?;
         Ok(Self { client })
+    }
+
+    /// Returns the kernel interface that this handle uses.
+    pub fn control_interface(&self) -> ControlInterface {
+        self.client.control_interface()
     }
 }
 

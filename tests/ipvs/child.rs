@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
 
 use ipvset::Namespace;
-use ipvset::ipvs::{Ipvs, VirtualService};
+use ipvset::ipvs::{ControlInterface, Ipvs, VirtualService};
 use nix::sys::ptrace;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{Signal, raise};
@@ -24,8 +24,9 @@ const VARIABLE: &str = "IPVSET_TEST_ROLE";
 /// The part of a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// Adds a service without permission, and prints the error.
-    Unprivileged,
+    /// Connects over an interface that it may use and over netlink, adds a service, and prints what
+    /// came of it.
+    Rootless,
     /// Executes many operations, with a stop before and after them.
     ManyOperations,
     /// Calls the keeper on a table that is as wanted, with a stop before and after the call.
@@ -40,7 +41,7 @@ pub(crate) enum Role {
 
 impl Role {
     const ALL: [Self; 6] = [
-        Self::Unprivileged,
+        Self::Rootless,
         Self::ManyOperations,
         Self::Look,
         Self::Snapshot,
@@ -61,7 +62,7 @@ impl Role {
     /// Plays the part.
     pub(crate) fn play(self) -> ExitCode {
         let played = match self {
-            Self::Unprivileged => unprivileged(),
+            Self::Rootless => rootless(),
             Self::ManyOperations => many_operations::execute_between_stops(),
             Self::Look => plan::keeper::counted_look(),
             Self::Snapshot => plan::keeper::counted_snapshot(),
@@ -88,8 +89,18 @@ impl Role {
 
     /// Runs the child as root of a new user and network namespace. Returns its output.
     pub(crate) fn in_user_namespace(self) -> Result<String> {
+        self.unshared(&["--user", "--map-root-user", "--net"])
+    }
+
+    /// Runs the child as root of a new user namespace, in the network namespace of the calling
+    /// thread. Returns its output.
+    pub(crate) fn in_user_namespace_alone(self) -> Result<String> {
+        self.unshared(&["--user", "--map-root-user"])
+    }
+
+    fn unshared(self, options: &[&str]) -> Result<String> {
         let mut command = self.command("unshare");
-        command.args(["--user", "--map-root-user", "--net"]);
+        command.args(options);
         command.arg(env::current_exe()?);
         Ok(lab::tool::output(&mut command, "")?)
     }
@@ -199,17 +210,26 @@ fn expect_stop(pid: Pid, signal: Signal) -> Result {
     }
 }
 
-fn unprivileged() -> Result<String> {
-    let mut ipvs = Ipvs::connect()?;
-    let outcome = ipvs.add_service(&VirtualService::tcp(at("10.0.0.1:80")));
-    let error = outcome.err().ok_or("the service was added")?;
-    Ok(format!("{}: {error}", predicates(&error).join(" ")))
+fn rootless() -> Result<String> {
+    let told = |error: ipvset::Error| format!("{}: {error}", predicates(&error).join(" "));
+    let mut ipvs = match Ipvs::connect() {
+        Ok(ipvs) => ipvs,
+        Err(error) => return Ok(told(error)),
+    };
+    ipvs.add_service(&VirtualService::tcp(at("10.0.0.1:80")))?;
+    let netlink = Ipvs::connect_over(ControlInterface::Netlink);
+    let netlink = netlink.err().ok_or("netlink was allowed")?;
+    let (interface, services) = (ipvs.control_interface(), ipvs.services()?.len());
+    Ok(format!(
+        "{interface}: {services} service\nnetlink: {}",
+        told(netlink)
+    ))
 }
 
 fn no_thread() -> Result<String> {
     let here = Namespace::current()?;
     // The threads of a runtime, if the handle has one, start before the limit is set.
-    drop(Ipvs::connect()?);
+    drop(Ipvs::connect());
     setrlimit(Resource::RLIMIT_NPROC, 1, 1)?;
     let outcome = Ipvs::connect_in(&here);
     let error = outcome.err().ok_or("it connected")?;

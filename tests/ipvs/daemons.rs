@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use ipvset::ipvs::{Ipvs, SyncDaemon, SyncRole};
 
+use crate::interface::OVER_SOCKET_OPTIONS;
 use crate::support::{Result, StopDaemons, ipvsadm, multicast_device, tests};
 
 tests![
@@ -29,8 +30,11 @@ fn the_defaults_of_the_kernel() -> Result {
         ipvs.start_daemon(&SyncDaemon::new(role, "eth0"))?;
     }
     let expected = [SyncRole::Master, SyncRole::Backup].map(|role| {
-        SyncDaemon::new(role, "eth0")
-            .sync_id(0)
+        let daemon = SyncDaemon::new(role, "eth0").sync_id(0);
+        if OVER_SOCKET_OPTIONS {
+            return daemon;
+        }
+        daemon
             .max_length(1500 - 20 - 8)
             .group(IpAddr::from([224, 0, 0, 81]))
             .port(8848)
@@ -105,7 +109,11 @@ fn daemons_of_the_tool() -> Result {
         .ttl(4);
     ipvsadm(&format!("--start-daemon {daemon}"))?;
     let mut ipvs = Ipvs::connect()?;
-    assert_eq!(ipvs.daemons()?, [daemon]);
+    let expected = match OVER_SOCKET_OPTIONS {
+        true => SyncDaemon::backup("eth0").sync_id(9),
+        false => daemon,
+    };
+    assert_eq!(ipvs.daemons()?, [expected]);
     ipvsadm("--stop-daemon backup")?;
     assert_eq!(ipvs.daemons()?, []);
     Ok(())

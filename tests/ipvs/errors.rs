@@ -8,11 +8,12 @@ use ipvset::Family;
 use ipvset::Missing;
 use ipvset::OnFailure;
 use ipvset::ipvs::{
-    Ipvs, Operation, PersistenceEngine, RealServer, Scheduler, SchedulerFlags, ServiceKey,
-    SyncDaemon, SyncRole, Timeouts, Tunnel, VirtualService,
+    ControlInterface, Ipvs, Operation, PersistenceEngine, RealServer, Scheduler, SchedulerFlags,
+    ServiceKey, SyncDaemon, SyncRole, Timeouts, Tunnel, VirtualService,
 };
 
 use crate::child::Role;
+use crate::interface::{OVER_SOCKET_OPTIONS, families, has};
 use crate::support::{
     Result, StopDaemons, at, expect_error, mark, multicast_device, saved, server, tests,
 };
@@ -33,6 +34,7 @@ tests![
     invalid_sync_daemons,
     without_the_capability,
     in_a_user_namespace,
+    in_a_user_namespace_without_a_network,
 ];
 
 fn web() -> VirtualService {
@@ -46,7 +48,10 @@ fn adding_a_service_that_exists() -> Result {
         ServiceKey::udp(at("[fd00::1]:53")),
         mark(7, Family::Ipv4),
         mark(7, Family::Ipv6),
-    ] {
+    ]
+    .into_iter()
+    .filter(has)
+    {
         let service = VirtualService::new(key);
         ipvs.add_service(&service)?;
         let again = ipvs.add_service(&service.clone().scheduler(Scheduler::RoundRobin));
@@ -59,7 +64,7 @@ fn adding_a_service_that_exists() -> Result {
         );
         assert_eq!(ipvs.service(key)?.config, service);
     }
-    assert_eq!(ipvs.services()?.len(), 4);
+    assert_eq!(ipvs.services()?.len(), 2 * families().len());
     Ok(())
 }
 
@@ -73,7 +78,10 @@ fn operations_on_a_missing_service() -> Result {
         ServiceKey::udp(at("10.0.0.2:80")),
         ServiceKey::tcp(at("[fd00::1]:80")),
         mark(7, Family::Ipv6),
-    ] {
+    ]
+    .into_iter()
+    .filter(has)
+    {
         let object = key.to_string();
         let words = &["there is no such service"];
         let expect = |outcome: ipvset::Result<()>, operation: &str| {
@@ -202,7 +210,7 @@ fn errors_say_what_is_missing() -> Result {
     let missing = server("10.1.0.1:80");
     let daemon = SyncDaemon::master("nothing0");
     ipvs.add_service(&web)?;
-    let operations = [
+    let mut operations = vec![
         (O::UpdateService(other.clone()), Missing::Service),
         (O::RemoveService(other.key), Missing::Service),
         (O::ZeroService(other.key), Missing::Service),
@@ -229,6 +237,7 @@ fn errors_say_what_is_missing() -> Result {
         (O::StopDaemon(SyncRole::Master), Missing::Daemon),
         (O::StartDaemon(daemon), Missing::Interface),
     ];
+    operations.retain(|(_, it)| !OVER_SOCKET_OPTIONS || *it != Missing::SchedulerOrEngine);
     for (operation, missing) in &operations {
         let error = ipvs.execute(operation).expect_err(operation.name());
         assert_eq!(error.missing(), Some(*missing), "{error}");
@@ -308,11 +317,12 @@ fn an_address_that_only_the_kernel_refuses() -> Result {
     let mut ipvs = Ipvs::connect()?;
     ipvs.add_service(&web())?;
     let web6 = VirtualService::tcp(at("[fd00::1]:80"));
-    ipvs.add_service(&web6)?;
-    for (key, wrong) in [
+    let both = [
         (web().key, "127.255.255.255:80"),
         (web6.key, "[fe80::1]:80"),
-    ] {
+    ];
+    for (key, wrong) in both.into_iter().filter(|(key, _)| has(key)) {
+        ipvs.put_service(&VirtualService::new(key))?;
         expect_error(
             ipvs.add_server(key, &server(wrong)),
             "is_invalid_input",
@@ -420,15 +430,25 @@ fn invalid_sync_daemons() -> Result {
     Ok(())
 }
 
-/// A thread that dropped CAP_NET_ADMIN uses a new handle and one that was opened before.
+/// A thread that dropped CAP_NET_ADMIN gets no new handle. One that was opened before is refused
+/// everything.
 fn without_the_capability() -> Result {
     let mut before = Ipvs::connect()?;
     before.add_service(&web())?;
     caps::drop(None, CapSet::Effective, Capability::CAP_NET_ADMIN)?;
-    // Resolving the family needs no capability.
-    let mut after = Ipvs::connect()?;
-    for ipvs in [&mut before, &mut after] {
-        let words = &["CAP_NET_ADMIN in the initial user namespace"];
+    for refused in [
+        Ipvs::connect(),
+        Ipvs::connect_over(ControlInterface::SocketOptions),
+    ] {
+        let words = &["the program lacks CAP_NET_ADMIN", "unshare -Urn"];
+        expect_error(refused, "permission_denied", "connect to IPVS", "", words);
+    }
+    let refused = Ipvs::connect_over(ControlInterface::Netlink);
+    let words = &["CAP_NET_ADMIN in the initial user namespace"];
+    expect_error(refused, "permission_denied", "connect to IPVS", "", words);
+    {
+        let ipvs = &mut before;
+        let words = &["this needs CAP_NET_ADMIN", "the initial user namespace"];
         let expect = |outcome: ipvset::Result<()>, operation, object| {
             expect_error(outcome, "permission_denied", operation, object, words);
         };
@@ -471,12 +491,29 @@ fn without_the_capability() -> Result {
     Ok(())
 }
 
-/// The root of a user namespace has every capability there, but IPVS checks the initial user
+/// The root of a user namespace has every capability there, but netlink checks the initial user
 /// namespace.
 fn in_a_user_namespace() -> Result {
-    let said = Role::Unprivileged.in_user_namespace()?;
-    let start = "permission_denied: add service -t 10.0.0.1:80: this needs CAP_NET_ADMIN in the \
-                 initial user namespace";
-    assert!(said.starts_with(start), "{said}");
+    let said = Role::Rootless.in_user_namespace()?;
+    assert_eq!(
+        said.trim_end(),
+        "socket options: 1 service\n\
+         netlink: permission_denied: connect to IPVS: IPVS's netlink interface needs \
+         CAP_NET_ADMIN in the initial user namespace, whatever the network namespace; its socket \
+         options do not (Operation not permitted (os error 1))"
+    );
+    Ok(())
+}
+
+/// The root of a user namespace in a network namespace of another one.
+fn in_a_user_namespace_without_a_network() -> Result {
+    let said = Role::Rootless.in_user_namespace_alone()?;
+    assert_eq!(
+        said.trim_end(),
+        "permission_denied: connect to IPVS: the program has CAP_NET_ADMIN in its own user \
+         namespace, but another one owns the network namespace: a container needs a network \
+         namespace of its own, and `unshare -Urn` makes one together with a user namespace \
+         (Operation not permitted (os error 1))"
+    );
     Ok(())
 }

@@ -5,11 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use ipvset::ipvs::{
-    ForwardingMethod, Ipvs, Operation, Operations, PersistenceEngine, RealServer, Scheduler,
-    SchedulerFlags, ServiceKey, TableEntry, Tunnel, VirtualService, text,
+    ForwardingMethod, Ipvs, Operation, Operations, RealServer, Scheduler, SchedulerFlags,
+    ServiceKey, TableEntry, Tunnel, VirtualService, text,
 };
 use ipvset::{Family, OnFailure};
 
+use crate::interface::{OVER_SOCKET_OPTIONS, families, with_engine};
 use crate::support::{Result, ipvsadm, mark, sorted_lines};
 
 /// The number of services of [`generate`].
@@ -84,7 +85,7 @@ pub(crate) fn generate_service(
     number: u32,
     schedulers: &[Scheduler],
 ) -> VirtualService {
-    let family = dice.one_of(&[Family::Ipv4, Family::Ipv6]);
+    let family = dice.one_of(families());
     let every_port = dice.throw(10) == 0;
     let port = match every_port {
         true => 0,
@@ -122,7 +123,7 @@ pub(crate) fn generate_service(
             service = service.one_packet();
         }
         if service.persistence.is_some() && dice.in_three() {
-            service = service.persistence_engine(PersistenceEngine::Sip);
+            service = with_engine(service);
         }
     }
     service
@@ -163,6 +164,10 @@ pub(crate) fn generate_server(
             own_port,
         ),
     ];
+    if OVER_SOCKET_OPTIONS {
+        // What is read of a tunnel can't be written back.
+        methods.truncate(2);
+    }
     if words == Words::Kernels {
         methods.push((ForwardingMethod::LocalNode, own, own_port));
     }

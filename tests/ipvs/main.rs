@@ -4,6 +4,7 @@ mod child;
 mod daemons;
 mod errors;
 mod generated;
+mod interface;
 mod many_operations;
 mod namespaces;
 mod plan;
@@ -24,7 +25,11 @@ fn main() -> ExitCode {
         return role.play();
     }
     let needs = Needs::ipvs().and_devices(&["veth", "bridge", "dummy"]);
-    lab::test::main(
+    let run = match interface::ROOTLESS {
+        true => lab::test::rootless,
+        false => lab::test::main,
+    };
+    run(
         &needs,
         support::all([
             errors::tests(),

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 
+use crate::interface::has;
 use ipvset::Error;
 use ipvset::Family;
 use ipvset::ipvs::{Ipvs, RealServer, Scheduler, ServerInfo, ServiceKey, SyncRole, VirtualService};
@@ -16,10 +17,11 @@ pub(crate) type Result<T = (), E = Box<dyn std::error::Error + Send + Sync>> =
 macro_rules! tests {
     ($($test:ident),+ $(,)?) => {
         pub(crate) fn tests() -> Vec<lab::test::Test> {
-            vec![$(lab::test::Test::new(
+            let all = [$(crate::interface::test(
                 crate::support::inside(concat!(module_path!(), "::", stringify!($test))),
                 $test,
-            )),+]
+            )),+];
+            all.into_iter().flatten().collect()
         }
     };
 }
@@ -83,10 +85,10 @@ pub(crate) fn mark(number: u32, family: Family) -> ServiceKey {
     ServiceKey::firewall_mark(NonZeroU32::new(number).expect("a mark"), family)
 }
 
-/// Returns a key of each kind and family.
-pub(crate) fn kinds() -> [ServiceKey; 8] {
+/// Returns a key of each kind and family that the interface has.
+pub(crate) fn kinds() -> Vec<ServiceKey> {
     let (v4, v6) = (at("10.0.0.1:5000"), at("[fd00::1]:5000"));
-    [
+    let mut kinds = vec![
         ServiceKey::tcp(v4),
         ServiceKey::tcp(v6),
         ServiceKey::udp(v4),
@@ -95,7 +97,9 @@ pub(crate) fn kinds() -> [ServiceKey; 8] {
         ServiceKey::sctp(v6),
         mark(4321, Family::Ipv4),
         mark(4321, Family::Ipv6),
-    ]
+    ];
+    kinds.retain(has);
+    kinds
 }
 
 pub(crate) fn server(address: &str) -> RealServer {
@@ -131,6 +135,7 @@ pub(crate) fn predicates(error: &Error) -> Vec<&'static str> {
         ("already_exists", error.is_already_exists()),
         ("permission_denied", error.is_permission_denied()),
         ("is_unavailable", error.is_unavailable()),
+        ("is_netlink_required", error.is_netlink_required()),
         ("is_invalid_input", error.is_invalid_input()),
         ("is_busy", error.is_busy()),
         ("is_full", error.is_full()),

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use library::ipvs::plan::{ApplyReport, Keeper, Kept, Plan, Planner, Record, WantedTable};
 use library::ipvs::{
-    Info, Operation, RealServer, Scheduler, SchedulerFlags, ServerInfo, ServiceInfo, ServiceKey,
-    SyncDaemon, SyncRole, TableEntry, Timeouts, VirtualService,
+    ControlInterface, Info, Operation, RealServer, Scheduler, SchedulerFlags, ServerInfo,
+    ServiceInfo, ServiceKey, SyncDaemon, SyncRole, TableEntry, Timeouts, VirtualService,
 };
 use library::{Namespace, OnFailure, Outcome, Result};
 
@@ -33,6 +33,14 @@ impl Ipvs {
 
     pub fn connect_in(namespace: &Namespace) -> Result<Self> {
         wait(library::tokio::Ipvs::connect_in(namespace)).map(|inner| Self { inner })
+    }
+
+    pub fn connect_over(interface: ControlInterface) -> Result<Self> {
+        wait(library::tokio::Ipvs::connect_over(interface)).map(|inner| Self { inner })
+    }
+
+    pub fn control_interface(&self) -> ControlInterface {
+        self.inner.control_interface()
     }
 
     pub fn execute_all(

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ipvset::OnFailure;
 use ipvset::ipset::IpSet;
 use ipvset::ipset::types::HashIp;
-use ipvset::ipvs::{Operation, VirtualService};
+use ipvset::ipvs::{ControlInterface, Operation, VirtualService};
 use ipvset::tokio::{IpSets, Ipvs};
 use tokio::task::yield_now;
 
@@ -18,6 +18,7 @@ use crate::support::{Result, tests};
 tests![on_one_thread:
     during_a_large_addition,
     during_many_operations,
+    during_many_socket_options,
     during_a_large_listing,
     during_a_large_table,
     during_the_rest_of_a_dropped_listing,
@@ -110,6 +111,21 @@ async fn during_many_operations() -> Result {
     let bound = DATAGRAMS / 2 * (REQUESTS / 64) + REQUESTS / 64;
     assert!(COUNT > 2 * bound);
     assert!(most <= bound, "{most} operations in a turn");
+    Ok(())
+}
+
+async fn during_many_socket_options() -> Result {
+    const COUNT: u64 = 10_000;
+    let mut ipvs = Ipvs::connect_over(ControlInterface::SocketOptions).await?;
+    let web = VirtualService::tcp(([10, 0, 0, 1], 80).into());
+    ipvs.add_service(&web).await?;
+    let operations = (0..COUNT).map(|_| Operation::ZeroService(web.key));
+    let done = Arc::default();
+    let sending = ipvs.execute_all(counted(&done, operations), OnFailure::Stop);
+    let (outcome, most) = most_between_turns(&done, sending).await;
+    assert!(outcome.is_complete());
+    // Each is one system call, and tokio's budget is 128.
+    assert!(most <= 130, "{most} operations in a turn");
     Ok(())
 }
 

@@ -89,7 +89,7 @@ impl<T: Transport> Client<T> {
             match (self.table().await, pause) {
                 (Ok(read), _) => table = read,
                 (Err(error), Some(pause)) if error.is_inconsistent() => {
-                    self.netlink.pause(pause).await;
+                    self.control.pause(pause).await;
                     continue;
                 }
                 (Err(error), _) if rounds.is_empty() => return Err(error),
@@ -117,7 +117,7 @@ impl<T: Transport> Client<T> {
             let again = round.is_disturbed();
             rounds.push(round);
             match pause {
-                Some(pause) if again => self.netlink.pause(pause).await,
+                Some(pause) if again => self.control.pause(pause).await,
                 _ => break,
             }
         }

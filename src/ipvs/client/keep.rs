@@ -223,7 +223,7 @@ impl<T: Transport> Client<T> {
         let mut before = None;
         for attempt in 0..ATTEMPTS {
             if attempt != 0 {
-                self.netlink.pause(PAUSE).await;
+                self.control.pause(PAUSE).await;
             }
             match proc.try_snapshot_into(snapshot, &mut before) {
                 Ok(true) => return true,

@@ -1,9 +1,10 @@
 //! The client behind the blocking handle and the tokio handle, generic over the transport.
 
 mod apply;
-pub(crate) mod execute_all;
+pub(crate) mod control;
 mod keep;
 mod netlink;
+mod sockopt;
 pub(crate) mod table;
 
 use std::net::SocketAddr;
@@ -12,7 +13,10 @@ use nix::errno::Errno;
 
 use crate::error::Cause;
 use crate::ipvs::SyncDaemon;
-use crate::ipvs::message::reason::{NO_SERVER, operation_failed, operation_refused, query_failed};
+use crate::ipvs::message::reason::{
+    NO_SERVER, is_settled, operation_failed, operation_refused, query_failed, wants_update,
+};
+use crate::ipvs::model::control_interface::ControlInterface;
 use crate::ipvs::model::key::ServiceKey;
 use crate::ipvs::model::operation::Operation;
 use crate::ipvs::model::query::Query;
@@ -23,64 +27,93 @@ use crate::ipvs::model::server::RealServer;
 use crate::ipvs::model::service::{VirtualService, check_flags};
 use crate::ipvs::model::timeouts::Timeouts;
 use crate::ipvs::proc::growth::Growth;
-use crate::netlink::{Failure, Transport};
+use crate::netlink::Transport;
 use crate::trace::{Began, NO_SET};
 use crate::wire::Malformed;
-use crate::{Error, ErrorKind, Missing, Result};
-use execute_all::Window;
-use netlink::Netlink;
+use crate::{Error, FailedChange, Missing, OnFailure, Outcome, Result};
+use control::{Control, Sockets};
 use table::distinct;
-
-const CONNECT: &str = "connect to IPVS";
-
-/// Returns the error of a socket that could not be opened.
-pub(crate) fn connect_failed(failure: Failure) -> Error {
-    Error::new(
-        CONNECT,
-        Cause::from_failure(failure, |_| ErrorKind::Other.into()),
-    )
-}
 
 #[derive(Debug)]
 pub(crate) struct Client<T> {
-    pub(in crate::ipvs) netlink: Netlink<T>,
-    /// The operations of the current datagram of `execute_all`. It is empty between calls, and its
-    /// memory is used again.
-    pub(in crate::ipvs) window: Window,
+    control: Control<T>,
     /// Says whether a list of services can be incomplete, and how many services there are.
-    pub(in crate::ipvs) growth: Growth,
+    growth: Growth,
 }
 
 impl<T: Transport> Client<T> {
-    /// Connects to the kernel's IPVS. `growth` is called after it is known that the kernel has
-    /// IPVS.
-    pub(crate) async fn connect(transport: T, growth: impl FnOnce() -> Growth) -> Result<Self> {
-        let netlink = Netlink::connect(transport).await.map_err(connect_failed)?;
-        let netlink = netlink.ok_or_else(|| {
-            let why = "this kernel has no IPVS: load it with `modprobe ip_vs`, or use a kernel \
-                       that is built with CONFIG_IP_VS";
-            Error::new(CONNECT, Cause::Unavailable(why.into()))
-        })?;
-        Ok(Self {
-            netlink,
-            window: Window::new(),
-            growth: growth(),
-        })
+    /// Connects to the kernel's IPVS over the given interface, or over the first that the program
+    /// may use. `growth` is called after it is known that the kernel has IPVS.
+    pub(crate) async fn connect(
+        sockets: Sockets<T>,
+        interface: Option<ControlInterface>,
+        growth: impl FnOnce() -> Growth,
+    ) -> Result<Self> {
+        let control = Control::connect(sockets, interface).await?;
+        let growth = match control.interface() {
+            ControlInterface::Netlink => growth(),
+            // A list is from one moment.
+            ControlInterface::SocketOptions => Growth::Never,
+        };
+        Ok(Self { control, growth })
+    }
+
+    pub(crate) fn control_interface(&self) -> ControlInterface {
+        self.control.interface()
+    }
+
+    /// Carries out operations as the iterator yields them. After it stops, it takes no more of
+    /// them. Over netlink it holds no more of them than fit into one datagram.
+    pub(crate) async fn execute_all(
+        &mut self,
+        operations: impl IntoIterator<Item = Operation>,
+        on_failure: OnFailure,
+    ) -> Outcome<Operation> {
+        match &mut self.control {
+            Control::Netlink(netlink) => netlink.execute_all(operations, on_failure).await,
+            Control::SocketOptions { .. } => self.execute_each(operations, on_failure).await,
+        }
+    }
+
+    async fn execute_each(
+        &mut self,
+        operations: impl IntoIterator<Item = Operation>,
+        on_failure: OnFailure,
+    ) -> Outcome<Operation> {
+        let began = Began::now();
+        let mut outcome = Outcome::new();
+        for (index, input) in operations.into_iter().enumerate() {
+            let Err(error) = self.execute(&input).await else {
+                outcome.applied += 1;
+                continue;
+            };
+            outcome.failures.push(FailedChange {
+                index,
+                input,
+                error,
+                // The system call returned what became of it.
+                in_doubt: false,
+            });
+            if on_failure == OnFailure::Stop {
+                outcome.untried_from = Some(index + 1);
+                break;
+            }
+        }
+        began.changed("carry out operations", NO_SET, &outcome);
+        outcome
     }
 
     /// Checks one operation and carries it out.
     pub(crate) async fn execute(&mut self, operation: &Operation) -> Result<()> {
-        operation
-            .check()
-            .map_err(|why| operation_refused(operation, why))?;
+        self.control.check(operation)?;
         self.execute_unchecked(operation).await
     }
 
     async fn execute_unchecked(&mut self, operation: &Operation) -> Result<()> {
-        let outcome = match self.netlink.execute(operation).await {
+        let outcome = match self.control.execute(operation).await {
             Err(failure) if is_settled(operation, &failure) => Ok(()),
             Err(failure) if wants_update(operation, &failure) => match operation.as_update() {
-                Some(update) => self.netlink.execute(&update).await,
+                Some(update) => self.control.execute(&update).await,
                 None => Err(failure),
             },
             outcome => outcome,
@@ -93,7 +126,7 @@ impl<T: Transport> Client<T> {
         query: &Query,
         mut each: impl FnMut(Report),
     ) -> Result<usize> {
-        self.netlink
+        self.control
             .ask(query, &mut each)
             .await
             .map_err(|failure| query_failed(query, failure))
@@ -275,29 +308,4 @@ impl<T: Transport> Client<T> {
         .await?;
         Ok(daemons)
     }
-}
-
-/// Returns whether the operation is a removal "if present" that found nothing to remove.
-pub(in crate::ipvs) fn is_settled(operation: &Operation, failure: &Failure) -> bool {
-    let Failure::Rejected(rejection) = failure else {
-        return false;
-    };
-    matches!(
-        (operation, Errno::from_raw(rejection.code)),
-        (Operation::RemoveServiceIfPresent(_), Errno::ESRCH)
-            | (
-                Operation::RemoveServerIfPresent(..),
-                Errno::ESRCH | Errno::ENOENT
-            )
-    )
-}
-
-/// Returns whether the operation is a "put" that was sent as an addition and has to be sent as an
-/// update, since the object exists.
-pub(in crate::ipvs) fn wants_update(operation: &Operation, failure: &Failure) -> bool {
-    matches!(
-        operation,
-        Operation::PutService(_) | Operation::PutServer(..)
-    ) && matches!(failure, Failure::Rejected(rejection)
-            if rejection.code == Errno::EEXIST as i32)
 }

@@ -1,6 +1,7 @@
 //! Encodes messages: the number of the command and its attributes.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use super::uapi::{AF_INET, AF_INET6, command, daemon, info, server, service, statistics, top};
 use crate::Family;
@@ -105,17 +106,9 @@ fn key(writer: &mut Writer<impl Buffer>, key: &ServiceKey) {
 
 fn service_config(writer: &mut Writer<impl Buffer>, it: &VirtualService) {
     writer.string(service::SCHEDULER, it.scheduler.as_str());
-    writer.attribute(service::FLAGS, &flags(it));
-    let persistence = it.persistence.as_ref();
-    let netmask = persistence.map_or_else(
-        || Persistence::no_netmask(it.key.family()),
-        Persistence::netmask,
-    );
-    writer.u32(
-        service::TIMEOUT,
-        persistence.map_or(0, Persistence::seconds),
-    );
-    writer.attribute(service::NETMASK, &netmask);
+    writer.attribute(service::FLAGS, &flags_and_mask(it));
+    writer.u32(service::TIMEOUT, persistence_timeout(it));
+    writer.attribute(service::NETMASK, &netmask(it));
     if let Some(engine) = &it.persistence_engine {
         writer.string(service::PERSISTENCE_ENGINE, engine.as_str());
     }
@@ -123,7 +116,14 @@ fn service_config(writer: &mut Writer<impl Buffer>, it: &VirtualService) {
 
 /// Returns a `struct ip_vs_flags`: the flags, and a mask of the bits that the kernel is to set,
 /// here all of them.
-fn flags(it: &VirtualService) -> [u8; 8] {
+fn flags_and_mask(it: &VirtualService) -> [u8; 8] {
+    let [f0, f1, f2, f3] = flags(it).to_ne_bytes();
+    let [m0, m1, m2, m3] = u32::MAX.to_ne_bytes();
+    [f0, f1, f2, f3, m0, m1, m2, m3]
+}
+
+/// Returns the kernel's flags of a service, those of its scheduler included.
+pub(super) fn flags(it: &VirtualService) -> u32 {
     let mut flags = it.scheduler_flags.bits();
     if it.persistence.is_some() {
         flags |= service::FLAG_PERSISTENT;
@@ -131,9 +131,20 @@ fn flags(it: &VirtualService) -> [u8; 8] {
     if it.one_packet {
         flags |= service::FLAG_ONE_PACKET;
     }
-    let [f0, f1, f2, f3] = flags.to_ne_bytes();
-    let [m0, m1, m2, m3] = u32::MAX.to_ne_bytes();
-    [f0, f1, f2, f3, m0, m1, m2, m3]
+    flags
+}
+
+/// Returns the persistence timeout of a service in seconds.
+pub(super) fn persistence_timeout(it: &VirtualService) -> u32 {
+    it.persistence.as_ref().map_or(0, Persistence::seconds)
+}
+
+/// Returns the bytes of the kernel's netmask field.
+pub(super) fn netmask(it: &VirtualService) -> [u8; 4] {
+    it.persistence.as_ref().map_or_else(
+        || Persistence::no_netmask(it.key.family()),
+        Persistence::netmask,
+    )
 }
 
 fn server_address(writer: &mut Writer<impl Buffer>, address: SocketAddr) {
@@ -169,10 +180,13 @@ fn timeouts(writer: &mut Writer<impl Buffer>, it: &Timeouts) {
         (top::TIMEOUT_UDP, it.udp),
     ] {
         if let Some(timeout) = timeout {
-            let seconds = u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX);
-            writer.u32(kind, seconds);
+            writer.u32(kind, seconds(timeout));
         }
     }
+}
+
+pub(super) fn seconds(timeout: Duration) -> u32 {
+    u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX)
 }
 
 fn daemon(writer: &mut Writer<impl Buffer>, it: &SyncDaemon) {
@@ -197,11 +211,15 @@ fn daemon(writer: &mut Writer<impl Buffer>, it: &SyncDaemon) {
 }
 
 fn role(writer: &mut Writer<impl Buffer>, role: SyncRole) {
-    let state = match role {
+    writer.u32(daemon::STATE, state(role));
+}
+
+/// Returns the kernel's number of a role.
+pub(super) fn state(role: SyncRole) -> u32 {
+    match role {
         SyncRole::Master => daemon::MASTER,
         SyncRole::Backup => daemon::BACKUP,
-    };
-    writer.u32(daemon::STATE, state);
+    }
 }
 
 fn family(family: Family) -> u16 {
@@ -264,8 +282,8 @@ pub(in crate::ipvs) fn report(writer: &mut Writer<impl Buffer>, report: &Report)
     }
 }
 
-/// Writes both forms of statistics. In the 32-bit form, larger values lose their upper bits, as
-/// they do in the kernel.
+/// Writes both forms of statistics, or only the 32-bit form if the counters have no more bits. In
+/// the 32-bit form, larger values lose their upper bits, as they do in the kernel.
 fn statistics(writer: &mut Writer<impl Buffer>, it: &Statistics, kind: u16, kind_64: u16) {
     let counters = [
         (statistics::CONNECTIONS, it.connections),
@@ -288,6 +306,9 @@ fn statistics(writer: &mut Writer<impl Buffer>, it: &Statistics, kind: u16, kind
         wide(writer, &bytes);
         narrow(writer, &rates);
     });
+    if it.has_32_bit_counters {
+        return;
+    }
     writer.nest(kind_64, |writer| {
         wide(writer, &counters);
         wide(writer, &bytes);

@@ -8,4 +8,5 @@ pub(super) mod ipvs_message;
 mod netlink_packet;
 pub(super) mod reason;
 mod request;
+pub(super) mod sockopt;
 pub(super) mod uapi;

@@ -120,8 +120,8 @@ fn of_any(errno: Errno) -> Meaning {
     match errno {
         Errno::EPERM => Meaning::new(
             ErrorKind::PermissionDenied,
-            "this needs CAP_NET_ADMIN in the initial user namespace; the capability in another \
-             user namespace is not enough",
+            "this needs CAP_NET_ADMIN: over netlink in the initial user namespace, over socket \
+             options in the one that owns the network namespace",
         ),
         Errno::EAFNOSUPPORT => {
             Meaning::unavailable("the kernel has no IPv6, or it is switched off")
@@ -136,8 +136,37 @@ fn of_any(errno: Errno) -> Meaning {
     }
 }
 
+/// The reason in the error if IPVS was unloaded since the handle was opened.
+pub(in crate::ipvs) const GONE: &str =
+    "the kernel has no IPVS any more; load its module ip_vs, and connect again";
+
 pub(in crate::ipvs) const NO_SERVER: &str = "the service has no such server";
 
 fn no_service() -> Meaning {
     Meaning::missing(Missing::Service, "there is no such service")
+}
+
+/// Returns whether the operation is a removal "if present" that found nothing to remove.
+pub(in crate::ipvs) fn is_settled(operation: &Operation, failure: &Failure) -> bool {
+    let Failure::Rejected(rejection) = failure else {
+        return false;
+    };
+    matches!(
+        (operation, Errno::from_raw(rejection.code)),
+        (Operation::RemoveServiceIfPresent(_), Errno::ESRCH)
+            | (
+                Operation::RemoveServerIfPresent(..),
+                Errno::ESRCH | Errno::ENOENT
+            )
+    )
+}
+
+/// Returns whether the operation is a "put" that was sent as an addition and has to be sent as an
+/// update, since the object exists.
+pub(in crate::ipvs) fn wants_update(operation: &Operation, failure: &Failure) -> bool {
+    matches!(
+        operation,
+        Operation::PutService(_) | Operation::PutServer(..)
+    ) && matches!(failure, Failure::Rejected(rejection)
+            if rejection.code == Errno::EEXIST as i32)
 }

@@ -97,8 +97,10 @@ pub struct TableEntry {
 
 /// The counters of a service or a server.
 ///
-/// Linux 4.1 and later report all counters in 64 bits. Earlier kernels report connections and
-/// packets in 32 bits, which wrap.
+/// All counters have 64 bits, with two exceptions: over socket options (see
+/// [`ControlInterface`](crate::ipvs::ControlInterface)), and before Linux 4.1, the kernel reports
+/// connections, packets and rates in 32 bits. Then
+/// [`has_32_bit_counters`](Statistics::has_32_bit_counters) is true.
 ///
 /// The kernel updates all counters, not only the rates, every two seconds, so they are up to two
 /// seconds old. A timer updates them, and from Linux 6.2 on a kernel thread, which a busy machine
@@ -119,6 +121,13 @@ pub struct Statistics {
     pub outgoing_bytes: u64,
     /// The current rates of these counters.
     pub rates: Rates,
+    /// Whether the kernel reports connections, packets and rates in 32 bits. They wrap at
+    /// 4,294,967,296 then. Bytes always have 64 bits.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "std::ops::Not::not")
+    )]
+    pub has_32_bit_counters: bool,
 }
 
 /// The rates at which [`Statistics`] grow: averages that the kernel updates every two seconds.

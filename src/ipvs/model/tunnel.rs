@@ -59,6 +59,10 @@ pub enum Tunnel {
         /// The flags.
         flags: TunnelFlags,
     },
+    /// A tunnel whose encapsulation the kernel does not report: a server that was read over socket
+    /// options (see [`ControlInterface`](crate::ipvs::ControlInterface)). Nothing can be written
+    /// with it, since that would change the encapsulation.
+    Unreported,
 }
 
 impl Tunnel {
@@ -100,7 +104,7 @@ impl Tunnel {
             Self::Gue { flags, .. } | Self::Gre { flags } | Self::Other { flags, .. } => {
                 flags.insert(more);
             }
-            Self::Ipip => {}
+            Self::Ipip | Self::Unreported => {}
         }
         self
     }
@@ -108,7 +112,7 @@ impl Tunnel {
     /// Returns the kernel's type, port and flags.
     pub(in crate::ipvs) fn parts(self) -> (u8, u16, TunnelFlags) {
         match self {
-            Self::Ipip => (Self::IPIP, 0, TunnelFlags::empty()),
+            Self::Ipip | Self::Unreported => (Self::IPIP, 0, TunnelFlags::empty()),
             Self::Gue { port, flags } => (Self::GUE, port, flags),
             Self::Gre { flags } => (Self::GRE, 0, flags),
             Self::Other { kind, port, flags } => (kind, port, flags),
@@ -131,6 +135,11 @@ impl Tunnel {
             Self::Gue { port: 0, .. } => {
                 Err("a GUE tunnel needs the port that the server listens on: 1 to 65535".into())
             }
+            Self::Unreported => Err(
+                "the encapsulation of the tunnel is unknown, since the server \
+                 was read over socket options"
+                    .into(),
+            ),
             _ => Ok(()),
         }
     }
@@ -138,7 +147,7 @@ impl Tunnel {
     /// Returns a warning about values that the kernel accepts although they have no effect.
     pub(in crate::ipvs) fn warning(self) -> Option<String> {
         match self {
-            Self::Ipip => None,
+            Self::Ipip | Self::Unreported => None,
             Self::Gue { flags, .. } => {
                 unknown(flags, TunnelFlags::CHECKSUM | TunnelFlags::REMOTE_CHECKSUM)
             }

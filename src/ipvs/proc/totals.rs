@@ -42,6 +42,7 @@ pub(super) fn totals(text: &[u8]) -> Result<Statistics> {
             incoming_bytes: rates[3],
             outgoing_bytes: rates[4],
         },
+        has_32_bit_counters: false,
     })
 }
 

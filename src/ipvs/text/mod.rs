@@ -38,7 +38,8 @@
 //! - `--forward local|bypass|N`, `--protocol N ADDRESS`, `--tun-type N`, `--tun-flags 0xN` and
 //!   scheduler flags as `0xN`, for values that only the netlink interface has;
 //! - `--keep-weight`, for servers of a wanted table
-//!   ([`WantedServer::keep_weight`](crate::ipvs::plan::WantedServer::keep_weight)).
+//!   ([`WantedServer::keep_weight`](crate::ipvs::plan::WantedServer::keep_weight));
+//! - `--tun-type unreported`, for [`Tunnel::Unreported`](crate::ipvs::Tunnel::Unreported).
 //!
 //! The tool saves a local node as `-g`, and omits thresholds and unknown flags. This module omits
 //! nothing.

@@ -141,6 +141,7 @@ fn tunnel(f: &mut Formatter<'_>, tunnel: Tunnel) -> fmt::Result {
             " --tun-type {kind} --tun-port {port} --tun-flags {:#x}",
             flags.bits()
         ),
+        Tunnel::Unreported => f.write_str(" --tun-type unreported"),
     }
 }
 

@@ -52,6 +52,7 @@ const MORE: &str = "\
 -a -t 10.0.0.1:80 -r 10.1.0.1:80 -i -w 1 --tun-type gue --tun-port 1 --tun-flags 0x3
 -a -t 10.0.0.1:80 -r 10.1.0.1:80 -i -w 1 --tun-type 0 --tun-port 5 --tun-flags 0x1
 -a -t 10.0.0.1:80 -r 10.1.0.1:80 -i -w 1 --tun-type 9 --tun-port 0 --tun-flags 0x0
+-a -t 10.0.0.1:80 -r 10.1.0.1:80 -i -w 1 --tun-type unreported
 -A --protocol 50 10.0.0.1:80 -s rr
 --put-service -t 10.0.0.1:80 -s rr
 --put-server -t 10.0.0.1:80 -r 10.1.0.1:80 -m -w 1

@@ -5,15 +5,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ipvset::Family;
-use ipvset::ipvs::{
-    Ipvs, RealServer, Scheduler, ServerInfo, ServiceKey, Statistics, VirtualService,
-};
+use ipvset::ipvs::{Ipvs, RealServer, Scheduler, ServerInfo, ServiceKey, VirtualService};
 use lab::sysctl;
 
 use super::network::{
-    Answers, Asker, KINDS, Network, PATIENCE, PORT, Resetting, SERVER_PORT, Transport, number,
+    Answers, Asker, Network, PATIENCE, PORT, Resetting, SERVER_PORT, Transport, kinds, number,
     server, service, virtual_address,
 };
+use crate::interface::{families, need_sysctls, no_traffic};
 use crate::support::{Result, equal, eventually, tests};
 
 tests![
@@ -60,7 +59,7 @@ fn report(ipvs: &mut Ipvs, key: ServiceKey, number: usize) -> Result<ServerInfo>
 
 fn a_client_is_bound_by_persistence() -> Result {
     let (network, mut ipvs) = director(2)?;
-    for kind in KINDS {
+    for kind in kinds() {
         let service = round_robin(kind).persistent(Duration::from_secs(60));
         balanced(&mut ipvs, &service, 3)?;
         let [one, other] = [network.ask(0, kind)?, network.ask(1, kind)?];
@@ -85,7 +84,7 @@ fn a_client_is_bound_by_persistence() -> Result {
 
 fn a_network_is_bound_by_persistence() -> Result {
     let (network, mut ipvs) = director(3)?;
-    for kind in KINDS {
+    for kind in kinds() {
         let prefix = match kind.1 {
             Family::Ipv4 => 24,
             Family::Ipv6 => 64,
@@ -108,7 +107,7 @@ fn a_network_is_bound_by_persistence() -> Result {
 fn one_packet_scheduling() -> Result {
     let network = Network::new(1, 3, Answers::Directly)?;
     let mut ipvs = Ipvs::connect()?;
-    for family in [Family::Ipv4, Family::Ipv6] {
+    for family in families().iter().copied() {
         let kind = (Transport::Udp, family);
         let address = SocketAddr::new(virtual_address(family, 1), PORT);
         for one_packet in [true, false] {
@@ -141,7 +140,7 @@ fn one_packet_scheduling() -> Result {
 /// one.
 fn a_full_server_gets_no_more() -> Result {
     let (network, mut ipvs) = director(1)?;
-    for family in [Family::Ipv4, Family::Ipv6] {
+    for family in families().iter().copied() {
         let key = service(Transport::Tcp, family);
         balanced(&mut ipvs, &round_robin((Transport::Tcp, family)), 2)?;
         ipvs.set_thresholds(key, address(family, 0), 2, 1)?;
@@ -169,7 +168,7 @@ fn connections(server: &ServerInfo) -> (u32, u32) {
 /// Like kube-proxy: a server without connections is removed.
 fn draining_a_server_without_connections() -> Result {
     let (network, mut ipvs) = director(1)?;
-    for kind in KINDS {
+    for kind in kinds() {
         let service = round_robin(kind);
         balanced(&mut ipvs, &service, 2)?;
         let server = report(&mut ipvs, service.key, 0)?;
@@ -187,7 +186,7 @@ fn draining_a_server_without_connections() -> Result {
 fn draining_a_server_with_active_connections() -> Result {
     let (network, mut ipvs) = director(1)?;
     let mut draining = Vec::new();
-    for family in [Family::Ipv4, Family::Ipv6] {
+    for family in families().iter().copied() {
         let kind = (Transport::Tcp, family);
         let service = round_robin(kind);
         balanced(&mut ipvs, &service, 2)?;
@@ -221,7 +220,7 @@ fn draining_a_server_with_active_connections() -> Result {
 /// Like kube-proxy: a connection that has ended and not yet expired counts, too.
 fn draining_a_server_with_inactive_connections() -> Result {
     let (network, mut ipvs) = director(1)?;
-    for kind in KINDS {
+    for kind in kinds() {
         let service = round_robin(kind);
         balanced(&mut ipvs, &service, 1)?;
         assert_eq!(network.ask(0, kind)?, 0, "{kind:?}");
@@ -242,8 +241,9 @@ fn draining_a_server_with_inactive_connections() -> Result {
 /// `expire_nodest_conn`, these expire, and the client's port gets another server.
 fn removing_a_server_of_udp() -> Result {
     let (network, mut ipvs) = director(1)?;
+    need_sysctls();
     sysctl::write("net.ipv4.vs.expire_nodest_conn", "1")?;
-    for family in [Family::Ipv4, Family::Ipv6] {
+    for family in families().iter().copied() {
         let service = round_robin((Transport::Udp, family));
         balanced(&mut ipvs, &service, 2)?;
         let own = SocketAddr::new(virtual_address(family, 1), PORT);
@@ -294,7 +294,7 @@ fn another_port_is_another_server() -> Result {
 /// A server that is added again soon after it was removed gets its connections and counters back.
 fn a_server_that_comes_back() -> Result {
     let (network, mut ipvs) = director(1)?;
-    for family in [Family::Ipv4, Family::Ipv6] {
+    for family in families().iter().copied() {
         let service = round_robin((Transport::Tcp, family));
         balanced(&mut ipvs, &service, 1)?;
         let (mut connection, _) = network.connect(0, family)?;
@@ -319,7 +319,7 @@ fn a_server_that_comes_back() -> Result {
 /// Zeroes the counters of one service, then all.
 fn counters_and_zero() -> Result {
     let (network, mut ipvs) = director(1)?;
-    for kind in KINDS {
+    for kind in kinds() {
         balanced(&mut ipvs, &round_robin(kind), 1)?;
         for _ in 0..4 {
             network.ask(0, kind)?;
@@ -335,7 +335,7 @@ fn counters_and_zero() -> Result {
         }
         Ok(())
     };
-    for kind in KINDS {
+    for kind in kinds() {
         eventually(|| counted(&mut ipvs, kind, 4))?;
         let rates = ipvs.service(service(kind.0, kind.1))?.statistics.rates;
         assert!(
@@ -343,18 +343,18 @@ fn counters_and_zero() -> Result {
             "{rates:?}"
         );
     }
-    let first = service(KINDS[0].0, KINDS[0].1);
+    let first = service(kinds()[0].0, kinds()[0].1);
     ipvs.zero_service(first)?;
-    assert_eq!(ipvs.service(first)?.statistics, Statistics::default());
+    assert_eq!(ipvs.service(first)?.statistics, no_traffic());
     let server = report(&mut ipvs, first, 0)?;
-    assert_eq!(server.statistics, Statistics::default());
-    for kind in &KINDS[1..] {
+    assert_eq!(server.statistics, no_traffic());
+    for kind in &kinds()[1..] {
         counted(&mut ipvs, *kind, 4)?;
     }
     ipvs.zero()?;
     for entry in ipvs.table()? {
-        assert_eq!(entry.service.statistics, Statistics::default());
-        assert_eq!(entry.servers[0].statistics, Statistics::default());
+        assert_eq!(entry.service.statistics, no_traffic());
+        assert_eq!(entry.servers[0].statistics, no_traffic());
         // The connections still exist.
         assert!(entry.servers[0].inactive_connections > 0, "{entry:?}");
     }

@@ -8,7 +8,7 @@ use ipvset::ipvs::{Ipvs, RealServer, Scheduler, Tunnel, VirtualService};
 use lab::{Namespace, link, module, sysctl};
 
 use super::network::{
-    Answers, KINDS, Network, PORT, SERVER_PORT, Transport, director, name, server, server_address,
+    Answers, Network, PORT, SERVER_PORT, Transport, director, kinds, name, server, server_address,
     service,
 };
 use crate::support::{Result, equal, eventually, tests};
@@ -78,13 +78,13 @@ fn counted(answers: Answers) -> Result {
             let all = entry.service.statistics.connections;
             equal(all, (ROUNDS * SERVERS) as u64, &entry)?;
         }
-        equal(ipvs.services()?.len(), KINDS.len(), &())
+        equal(ipvs.services()?.len(), kinds().len(), &())
     })
 }
 
 fn masquerading() -> Result {
     let network = Network::new(1, SERVERS, Answers::ThroughDirector)?;
-    for kind in KINDS {
+    for kind in kinds() {
         in_turn(&network, kind, |it| server(kind.1, it, SERVER_PORT))?;
     }
     counted(Answers::ThroughDirector)
@@ -92,7 +92,7 @@ fn masquerading() -> Result {
 
 fn direct_routing() -> Result {
     let network = Network::new(1, SERVERS, Answers::Directly)?;
-    for kind in KINDS {
+    for kind in kinds() {
         in_turn(&network, kind, |it| {
             server(kind.1, it, PORT).direct_routing()
         })?;
@@ -113,7 +113,7 @@ fn end_of_tunnel(namespace: &Namespace, device: &str) -> Result {
 /// Checks every kind of service with one kind of tunnel, to servers of its own family or of the
 /// other one.
 fn through(network: &Network, tunnel: Tunnel, other_family: bool) -> Result {
-    for kind in KINDS {
+    for kind in kinds() {
         let family = match (kind.1, other_family) {
             (Family::Ipv4, false) | (Family::Ipv6, true) => Family::Ipv4,
             _ => Family::Ipv6,
@@ -205,7 +205,7 @@ fn a_server_on_the_director() -> Result {
     let network = Network::new(1, 1, Answers::ThroughDirector)?;
     let here = Namespace::current()?;
     let mut ipvs = Ipvs::connect()?;
-    for (transport, family) in KINDS {
+    for (transport, family) in kinds() {
         let own = director(family, SERVER_PORT);
         let key = service(transport, family);
         let serve = match transport {

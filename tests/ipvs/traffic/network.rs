@@ -13,6 +13,7 @@ use lab::{Namespace, address, link, route, sysctl};
 use nix::libc::linger;
 use nix::sys::socket::{setsockopt, sockopt};
 
+use crate::interface::families;
 use crate::support::{Result, at};
 
 /// How long to wait for an answer that must come.
@@ -41,13 +42,11 @@ pub(super) enum Transport {
     Udp,
 }
 
-/// TCP and UDP over IPv4 and IPv6.
-pub(super) const KINDS: [(Transport, Family); 4] = [
-    (Transport::Tcp, Family::Ipv4),
-    (Transport::Udp, Family::Ipv4),
-    (Transport::Tcp, Family::Ipv6),
-    (Transport::Udp, Family::Ipv6),
-];
+/// Returns TCP and UDP over each family that the interface has.
+pub(super) fn kinds() -> Vec<(Transport, Family)> {
+    let both = |family: &Family| [Transport::Tcp, Transport::Udp].map(|it| (it, *family));
+    families().iter().flat_map(both).collect()
+}
 
 /// The director is the namespace of the thread that creates the network. All are on one network,
 /// but the clients have addresses of another network and reach the virtual addresses through the

@@ -11,9 +11,10 @@ use lab::net::Connection;
 use lab::test::need;
 
 use super::network::{
-    Answers, KINDS, Network, PORT, SERVER_PORT, Transport, server, server_address, service,
+    Answers, Network, PORT, SERVER_PORT, Transport, kinds, server, server_address, service,
     virtual_address,
 };
+use crate::interface::{families, load_rules};
 use crate::support::{Result, TWOS, mark, tests};
 
 tests![
@@ -169,7 +170,7 @@ fn distinct(answered: &[usize]) -> BTreeSet<usize> {
 /// The servers take turns, whatever their weights. A server with weight 0 is skipped.
 fn round_robin() -> Result {
     let network = network(1)?;
-    for kind in KINDS {
+    for kind in kinds() {
         let mut it = Balanced::new(&network, kind, Scheduler::RoundRobin, NONE, &[9, 1, 5])?;
         let answered = it.asks(0, 9)?;
         assert_eq!(answered, answered[..3].repeat(3), "{kind:?}");
@@ -187,7 +188,7 @@ fn round_robin() -> Result {
 fn weighted_round_robin() -> Result {
     let network = network(1)?;
     let scheduler = Scheduler::WeightedRoundRobin;
-    for kind in KINDS {
+    for kind in kinds() {
         let mut it = Balanced::new(&network, kind, scheduler, NONE, &[4, 1, 2])?;
         let answered = it.asks(0, 14)?;
         assert_eq!(counts(&answered), [8, 2, 4], "{kind:?}");
@@ -208,7 +209,7 @@ fn overhead(active: u64, inactive: u64) -> u64 {
 /// The server with the fewest connections is chosen, whatever the weights.
 fn least_connection() -> Result {
     let network = network(1)?;
-    for kind in KINDS {
+    for kind in kinds() {
         let scheduler = Scheduler::LeastConnection;
         let mut it = Balanced::new(&network, kind, scheduler, NONE, &[1, 1, 1])?;
         it.expect_least(9, overhead)?;
@@ -233,7 +234,7 @@ fn counts_of(loads: &[[u64; 3]]) -> Vec<u64> {
 
 fn weighted_least_connection() -> Result {
     let network = network(1)?;
-    for kind in KINDS {
+    for kind in kinds() {
         let scheduler = Scheduler::WeightedLeastConnection;
         let mut it = Balanced::new(&network, kind, scheduler, NONE, &[4, 1, 2])?;
         it.expect_least(14, overhead)?;
@@ -247,7 +248,7 @@ fn weighted_least_connection() -> Result {
 /// with the highest weight gets all of them.
 fn shortest_expected_delay() -> Result {
     let network = network(1)?;
-    for kind in KINDS {
+    for kind in kinds() {
         let scheduler = Scheduler::ShortestExpectedDelay;
         let mut it = Balanced::new(&network, kind, scheduler, NONE, &[4, 1, 2])?;
         it.expect_least(14, |active, _| active + 1)?;
@@ -262,7 +263,7 @@ fn shortest_expected_delay() -> Result {
 /// An idle server is chosen first. If there is none, the shortest expected delay decides.
 fn never_queue() -> Result {
     let network = network(1)?;
-    for kind in KINDS {
+    for kind in kinds() {
         let mut it = Balanced::new(&network, kind, Scheduler::NeverQueue, NONE, &[8, 1, 2])?;
         match kind.0 {
             Transport::Tcp => {
@@ -280,7 +281,7 @@ fn never_queue() -> Result {
 /// The server with the highest weight gets all connections until it is full.
 fn weighted_failover() -> Result {
     let network = network(1)?;
-    for kind in KINDS {
+    for kind in kinds() {
         let scheduler = Scheduler::WeightedFailover;
         let mut it = Balanced::new(&network, kind, scheduler, NONE, &[10, 30, 20])?;
         assert_eq!(it.hold_all(4)?, [1; 4], "{kind:?}");
@@ -303,7 +304,7 @@ fn weighted_failover() -> Result {
 /// the next one does. UDP connections are never active, so they never overflow.
 fn weighted_overflow() -> Result {
     let network = network(1)?;
-    for kind in KINDS {
+    for kind in kinds() {
         let scheduler = Scheduler::WeightedOverflow;
         let mut it = Balanced::new(&network, kind, scheduler, NONE, &[2, 4, 3])?;
         match kind.0 {
@@ -323,7 +324,7 @@ fn weighted_overflow() -> Result {
 fn by_client(scheduler: Scheduler) -> Result {
     const CLIENTS: usize = 6;
     let network = network(CLIENTS)?;
-    for kind in KINDS {
+    for kind in kinds() {
         let it = Balanced::new(&network, kind, scheduler, NONE, &[1, 1, 1])?;
         let all: Result<Vec<_>> = (0..CLIENTS)
             .map(|client| network.ask(client, kind))
@@ -345,7 +346,7 @@ fn by_client(scheduler: Scheduler) -> Result {
 /// With the source port in the hash, the connections of a client are not all at the same server.
 fn by_port(scheduler: Scheduler, flag: SchedulerFlags) -> Result {
     let network = network(1)?;
-    for kind in KINDS {
+    for kind in kinds() {
         let mut it = Balanced::new(&network, kind, scheduler, flag, &[1, 1, 1])?;
         let all = it.asks(0, 16)?;
         assert!(distinct(&all).len() > 1, "{kind:?}: {all:?}");
@@ -374,7 +375,7 @@ fn full_at_once(it: &mut Balanced<'_>, address: SocketAddr) -> Result<bool> {
 /// If the client's server is full, none answers. With the fallback, another one does.
 fn falls_back(scheduler: Scheduler, flag: SchedulerFlags) -> Result {
     let network = network(1)?;
-    for kind in KINDS {
+    for kind in kinds() {
         let mut it = Balanced::new(&network, kind, scheduler, NONE, &[1, 1, 1])?;
         let own = it.hold(0)?;
         let address = it.address(own);
@@ -419,12 +420,16 @@ fn maglev_hashing_falls_back() -> Result {
 /// Each virtual address stays at its server, and not all use the same. The service has a firewall
 /// mark, which the director sets on packets to all of these addresses.
 fn by_destination(scheduler: Scheduler) -> Result {
+    load_rules();
     let network = network(1)?;
     let mut ipvs = Ipvs::connect()?;
     for (family, iptables, all) in [
         (Family::Ipv4, Iptables::new(), "10.100.0.0/24"),
         (Family::Ipv6, Iptables::v6(), "fd64::/64"),
     ] {
+        if !families().contains(&family) {
+            continue;
+        }
         need("firewall rules", iptables).append(
             "mangle",
             "PREROUTING",
@@ -461,7 +466,7 @@ fn destination_hashing() -> Result {
 /// weight, the address moves to another server.
 fn moves_when_overloaded(scheduler: Scheduler) -> Result {
     let network = network(1)?;
-    for kind in KINDS {
+    for kind in kinds() {
         let mut it = Balanced::new(&network, kind, scheduler, NONE, &[2, 2, 2])?;
         let all = it.hold_all(9)?;
         match kind.0 {
@@ -497,7 +502,7 @@ fn in_another_namespace(test: impl FnOnce() -> Result + Send) -> Result {
 /// The choice is random, but never a server with weight 0.
 fn power_of_two_choices() -> Result {
     let network = network(1)?;
-    for kind in KINDS {
+    for kind in kinds() {
         let scheduler = Scheduler::PowerOfTwoChoices;
         let balanced = Balanced::new(&network, kind, scheduler, NONE, &[1, 1, 0]);
         if let Err(error) = &balanced {
@@ -515,7 +520,7 @@ fn power_of_two_choices() -> Result {
 /// No server is ever chosen.
 fn no_scheduler() -> Result {
     let network = network(1)?;
-    for kind in KINDS {
+    for kind in kinds() {
         let mut it = Balanced::new(&network, kind, Scheduler::None, NONE, &[1, 1, 1])?;
         network.expect_nobody(0, kind)?;
         assert_eq!(counts_of(&it.loads()?), [0, 0, 0], "{kind:?}");

@@ -33,15 +33,20 @@ pub(in crate::ipvs) fn role(attributes: Attributes<'_>) -> Result<SyncRole, Malf
     for attribute in attributes {
         let attribute = attribute?;
         if attribute.kind() == daemon::STATE {
-            return match attribute.u32()? {
-                daemon::MASTER => Ok(SyncRole::Master),
-                daemon::BACKUP => Ok(SyncRole::Backup),
-                other => Err(Malformed::Value {
-                    what: "the state of a sync daemon",
-                    value: other.into(),
-                }),
-            };
+            return role_of_state(attribute.u32()?);
         }
     }
     Err(Malformed::Missing("the state of a sync daemon"))
+}
+
+/// Returns the role with the kernel's number.
+pub(in crate::ipvs::message) fn role_of_state(state: u32) -> Result<SyncRole, Malformed> {
+    match state {
+        daemon::MASTER => Ok(SyncRole::Master),
+        daemon::BACKUP => Ok(SyncRole::Backup),
+        other => Err(Malformed::Value {
+            what: "the state of a sync daemon",
+            value: other.into(),
+        }),
+    }
 }

@@ -9,8 +9,11 @@ mod statistics;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+pub(super) use daemon::role_of_state;
 pub(in crate::ipvs) use daemon::{daemon, role};
+pub(super) use server::ServerParts;
 pub(in crate::ipvs) use server::{server, server_address, server_config};
+pub(super) use service::ServiceParts;
 pub(in crate::ipvs) use service::{key, service, service_config};
 
 use super::uapi::{AF_INET, AF_INET6, command, info, top};

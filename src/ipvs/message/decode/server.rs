@@ -9,27 +9,30 @@ use crate::ipvs::model::server::{ForwardingMethod, RealServer};
 use crate::ipvs::model::tunnel::{Tunnel, TunnelFlags};
 use crate::wire::{Attributes, Malformed};
 
-/// The values of a server's attributes.
+/// The values of a server in a message.
 #[derive(Default)]
-struct ServerParts<'a> {
-    family: Option<Family>,
-    address: Option<&'a [u8]>,
-    port: u16,
-    forwarding: Option<u32>,
-    weight: u32,
-    upper_threshold: u32,
-    lower_threshold: u32,
-    active: u32,
-    inactive: u32,
-    persistent: u32,
-    tunnel: (u8, u16, u16),
-    statistics: Option<Statistics>,
-    statistics_64: Option<Statistics>,
+pub(in crate::ipvs::message) struct ServerParts<'a> {
+    pub(in crate::ipvs::message) family: Option<Family>,
+    pub(in crate::ipvs::message) address: Option<&'a [u8]>,
+    pub(in crate::ipvs::message) port: u16,
+    pub(in crate::ipvs::message) forwarding: Option<u32>,
+    pub(in crate::ipvs::message) weight: u32,
+    pub(in crate::ipvs::message) upper_threshold: u32,
+    pub(in crate::ipvs::message) lower_threshold: u32,
+    pub(in crate::ipvs::message) active: u32,
+    pub(in crate::ipvs::message) inactive: u32,
+    pub(in crate::ipvs::message) persistent: u32,
+    /// The type, the port and the flags of a tunnel, or `None` if the kernel does not report them.
+    pub(in crate::ipvs::message) tunnel: Option<(u8, u16, u16)>,
+    pub(in crate::ipvs::message) statistics: Option<Statistics>,
+    pub(in crate::ipvs::message) statistics_64: Option<Statistics>,
 }
 
 impl<'a> ServerParts<'a> {
     fn read(attributes: Attributes<'a>) -> Result<Self, Malformed> {
         let mut parts = Self::default();
+        // The kernel's default, and before Linux 5.2 the only one.
+        let mut tunnel = (0, 0, 0);
         for attribute in attributes {
             let attribute = attribute?;
             match attribute.kind() {
@@ -47,9 +50,9 @@ impl<'a> ServerParts<'a> {
                 server::ACTIVE_CONNECTIONS => parts.active = attribute.u32()?,
                 server::INACTIVE_CONNECTIONS => parts.inactive = attribute.u32()?,
                 server::PERSISTENT_CONNECTIONS => parts.persistent = attribute.u32()?,
-                server::TUNNEL_TYPE => parts.tunnel.0 = attribute.u8()?,
-                server::TUNNEL_PORT => parts.tunnel.1 = attribute.u16_be()?,
-                server::TUNNEL_FLAGS => parts.tunnel.2 = attribute.u16()?,
+                server::TUNNEL_TYPE => tunnel.0 = attribute.u8()?,
+                server::TUNNEL_PORT => tunnel.1 = attribute.u16_be()?,
+                server::TUNNEL_FLAGS => tunnel.2 = attribute.u16()?,
                 server::STATISTICS => {
                     parts.statistics = Some(statistics_32(attribute.nested())?);
                 }
@@ -59,6 +62,7 @@ impl<'a> ServerParts<'a> {
                 _ => {}
             }
         }
+        parts.tunnel = Some(tunnel);
         Ok(parts)
     }
 
@@ -80,13 +84,29 @@ impl<'a> ServerParts<'a> {
         let forwarding = self
             .forwarding
             .ok_or(Malformed::Missing("a server's forwarding method"))?;
-        let (kind, port, flags) = self.tunnel;
-        let tunnel = Tunnel::from_parts(kind, port, TunnelFlags::from_bits_retain(flags));
+        let tunnel = self
+            .tunnel
+            .map_or(Tunnel::Unreported, |(kind, port, flags)| {
+                Tunnel::from_parts(kind, port, TunnelFlags::from_bits_retain(flags))
+            });
         Ok(RealServer::new(self.address(service)?)
             .forwarding(ForwardingMethod::from_number(forwarding, tunnel))
             .weight(self.weight)
             .upper_threshold(self.upper_threshold)
             .lower_threshold(self.lower_threshold))
+    }
+
+    pub(in crate::ipvs::message) fn info(
+        &self,
+        service: Option<Family>,
+    ) -> Result<ServerInfo, Malformed> {
+        Ok(ServerInfo {
+            config: self.config(service)?,
+            active_connections: self.active,
+            inactive_connections: self.inactive,
+            persistent_connections: self.persistent,
+            statistics: self.statistics_64.or(self.statistics).unwrap_or_default(),
+        })
     }
 }
 
@@ -111,12 +131,5 @@ pub(in crate::ipvs) fn server(
     attributes: Attributes<'_>,
     service: Option<Family>,
 ) -> Result<ServerInfo, Malformed> {
-    let parts = ServerParts::read(attributes)?;
-    Ok(ServerInfo {
-        config: parts.config(service)?,
-        active_connections: parts.active,
-        inactive_connections: parts.inactive,
-        persistent_connections: parts.persistent,
-        statistics: parts.statistics_64.or(parts.statistics).unwrap_or_default(),
-    })
+    ServerParts::read(attributes)?.info(service)
 }

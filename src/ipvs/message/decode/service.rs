@@ -12,21 +12,21 @@ use crate::ipvs::model::service::VirtualService;
 use crate::wire::{Attribute, Attributes, Malformed};
 use crate::{Family, Protocol};
 
-/// The values of a service's attributes.
+/// The values of a service in a message.
 #[derive(Default)]
-struct ServiceParts<'a> {
-    family: Option<Family>,
-    protocol: Option<u16>,
-    address: Option<&'a [u8]>,
-    port: u16,
-    mark: u32,
-    scheduler: Option<Scheduler>,
-    flags: u32,
-    timeout: u32,
-    netmask: Option<[u8; 4]>,
-    engine: Option<PersistenceEngine>,
-    statistics: Option<Statistics>,
-    statistics_64: Option<Statistics>,
+pub(in crate::ipvs::message) struct ServiceParts<'a> {
+    pub(in crate::ipvs::message) family: Option<Family>,
+    pub(in crate::ipvs::message) protocol: Option<u16>,
+    pub(in crate::ipvs::message) address: Option<&'a [u8]>,
+    pub(in crate::ipvs::message) port: u16,
+    pub(in crate::ipvs::message) mark: u32,
+    pub(in crate::ipvs::message) scheduler: Option<Scheduler>,
+    pub(in crate::ipvs::message) flags: u32,
+    pub(in crate::ipvs::message) timeout: u32,
+    pub(in crate::ipvs::message) netmask: Option<[u8; 4]>,
+    pub(in crate::ipvs::message) engine: Option<PersistenceEngine>,
+    pub(in crate::ipvs::message) statistics: Option<Statistics>,
+    pub(in crate::ipvs::message) statistics_64: Option<Statistics>,
 }
 
 impl<'a> ServiceParts<'a> {
@@ -105,6 +105,13 @@ impl<'a> ServiceParts<'a> {
         config.one_packet = self.flags & service::FLAG_ONE_PACKET != 0;
         Ok(config)
     }
+
+    pub(in crate::ipvs::message) fn info(&self) -> Result<ServiceInfo, Malformed> {
+        Ok(ServiceInfo {
+            config: self.config()?,
+            statistics: self.statistics_64.or(self.statistics).unwrap_or_default(),
+        })
+    }
 }
 
 /// Decodes the key of a service.
@@ -121,11 +128,7 @@ pub(in crate::ipvs) fn service_config(
 
 /// Decodes the kernel's report of a service.
 pub(in crate::ipvs) fn service(attributes: Attributes<'_>) -> Result<ServiceInfo, Malformed> {
-    let parts = ServiceParts::read(attributes)?;
-    Ok(ServiceInfo {
-        config: parts.config()?,
-        statistics: parts.statistics_64.or(parts.statistics).unwrap_or_default(),
-    })
+    ServiceParts::read(attributes)?.info()
 }
 
 /// Returns the flags in a `struct ip_vs_flags`. The mask after them has no meaning in a report.

@@ -4,7 +4,9 @@ use crate::wire::{Attribute, Attributes, Malformed};
 
 /// Decodes the older form, in which all values but bytes have 32 bits.
 pub(super) fn statistics_32(attributes: Attributes<'_>) -> Result<Statistics, Malformed> {
-    read_statistics(attributes, |attribute| attribute.u32().map(u64::from))
+    let mut all = read_statistics(attributes, |attribute| attribute.u32().map(u64::from))?;
+    all.has_32_bit_counters = true;
+    Ok(all)
 }
 
 /// Decodes the form of Linux 4.1 and later, in which all values have 64 bits.

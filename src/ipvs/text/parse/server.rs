@@ -99,6 +99,7 @@ impl Line<'_> {
             ("gue", None, _) => Err(self.words.wrong(kind, "`gue` needs `--tun-port`")),
             ("gre", None, _) => Ok(Tunnel::Gre { flags }),
             ("gre", Some(_), _) => Err(self.words.wrong(kind, "`gre` has no port")),
+            ("unreported", None, None) => Ok(Tunnel::Unreported),
             (_, port, _) => {
                 let number = number(&self.words, kind)?;
                 Ok(Tunnel::from_parts(number, port.unwrap_or(0), flags))

@@ -1,5 +1,6 @@
-//! The exchange with the kernel's IPVS over generic netlink. The code that uses it deals only
-//! with operations, queries and reports, so that another way to the kernel could replace it.
+//! The exchange with the kernel's IPVS over generic netlink.
+
+mod execute_all;
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use nix::errno::Errno;
 use crate::Family;
 use crate::ipvs::message::decode;
 use crate::ipvs::message::encode;
+use crate::ipvs::message::reason::GONE;
 use crate::ipvs::message::uapi::{FAMILY, VERSION};
 use crate::ipvs::model::operation::Operation;
 use crate::ipvs::model::query::Query;
@@ -16,9 +18,7 @@ use crate::netlink::{
     Connection, DumpStep, Failure, Outcome, Packet, Rejection, Transport, generic,
 };
 use crate::wire::{Malformed, Oversized};
-
-/// The reason in the error if IPVS was unloaded since the handle was opened.
-const GONE: &str = "the kernel has no IPVS any more; load its module ip_vs, and connect again";
+use execute_all::Window;
 
 /// A connection to the family `IPVS`.
 #[derive(Debug)]
@@ -26,6 +26,9 @@ pub(in crate::ipvs) struct Netlink<T> {
     connection: Connection<T>,
     /// The message type that the kernel gave the family.
     family: u16,
+    /// The operations of the current datagram of `execute_all`. It is empty between calls, and its
+    /// memory is used again.
+    window: Window,
 }
 
 impl<T: Transport> Netlink<T> {
@@ -33,7 +36,16 @@ impl<T: Transport> Netlink<T> {
     pub(in crate::ipvs) async fn connect(transport: T) -> Result<Option<Self>, Failure> {
         let mut connection = Connection::new(transport);
         let family = generic::resolve(&mut connection, FAMILY).await?;
-        Ok(family.map(|family| Self { connection, family }))
+        Ok(family.map(|family| Self {
+            connection,
+            family,
+            window: Window::new(),
+        }))
+    }
+
+    /// Returns the transport, for something else than netlink.
+    pub(in crate::ipvs) fn into_transport(self) -> T {
+        self.connection.into_transport()
     }
 
     /// Carries out one operation.
@@ -128,21 +140,17 @@ impl<T: Transport> Netlink<T> {
     }
 
     /// Returns an empty packet for operations.
-    pub(in crate::ipvs) fn packet(&mut self) -> Packet {
+    fn packet(&mut self) -> Packet {
         self.connection.packet()
     }
 
     /// Takes back a packet so that its memory can be used again.
-    pub(in crate::ipvs) fn keep(&mut self, packet: Packet) {
+    fn keep(&mut self, packet: Packet) {
         self.connection.keep(packet);
     }
 
     /// Appends an operation to the packet. Returns `false` if the packet is full.
-    pub(in crate::ipvs) fn push(
-        &self,
-        packet: &mut Packet,
-        operation: &Operation,
-    ) -> Result<bool, Oversized> {
+    fn push(&self, packet: &mut Packet, operation: &Operation) -> Result<bool, Oversized> {
         self.connection.push(packet, self.family, |writer| {
             generic::header(writer, encode::operation_command(operation), VERSION);
             encode::operation(writer, operation);
@@ -150,12 +158,12 @@ impl<T: Transport> Netlink<T> {
     }
 
     /// Sends the packet and waits until the kernel has carried out everything in it.
-    pub(in crate::ipvs) async fn send(&mut self, packet: &mut Packet) -> Result<Outcome, Failure> {
+    async fn send(&mut self, packet: &mut Packet) -> Result<Outcome, Failure> {
         self.connection.send_packet(packet).await
     }
 
     /// Returns the failures of a packet's `count` operations, each with its place in the packet.
-    pub(in crate::ipvs) async fn failures(
+    async fn failures(
         &mut self,
         count: usize,
         rejections: Vec<(u32, Rejection)>,

@@ -11,9 +11,9 @@
 use std::collections::HashSet;
 use std::net::SocketAddr;
 
-use super::{Client, is_settled, wants_update};
+use super::Netlink;
 use crate::error::Cause;
-use crate::ipvs::message::reason::{operation_failed, operation_refused};
+use crate::ipvs::message::reason::{is_settled, operation_failed, operation_refused, wants_update};
 use crate::ipvs::model::key::ServiceKey;
 use crate::ipvs::model::operation::Operation;
 use crate::netlink::{Failure, Packet, Transport};
@@ -36,12 +36,12 @@ const OPERATION: &str = "carry out operations";
 const OPERATIONS: usize = 768;
 
 /// The operations of one datagram, each with its index.
-pub(in crate::ipvs) type Window = Vec<(usize, Operation)>;
+pub(super) type Window = Vec<(usize, Operation)>;
 
-impl<T: Transport> Client<T> {
+impl<T: Transport> Netlink<T> {
     /// Carries out operations as the iterator yields them. It holds no more of them than fit into
     /// one datagram. After it stops, it takes no more of them.
-    pub(crate) async fn execute_all(
+    pub(in crate::ipvs) async fn execute_all(
         &mut self,
         operations: impl IntoIterator<Item = Operation>,
         on_failure: OnFailure,
@@ -53,7 +53,7 @@ impl<T: Transport> Client<T> {
         let mut waiting = None;
         let mut next = 0;
         let mut progress = Progress::default();
-        let mut packet = self.netlink.packet();
+        let mut packet = self.packet();
         let mut window = std::mem::take(&mut self.window);
         window.reserve(OPERATIONS);
         let is_over = loop {
@@ -68,7 +68,7 @@ impl<T: Transport> Client<T> {
                     break false;
                 }
                 let pushed = match operation.check() {
-                    Ok(()) => self.netlink.push(&mut packet, &operation),
+                    Ok(()) => self.push(&mut packet, &operation),
                     Err(why) => {
                         let error = operation_refused(&operation, why);
                         progress.refuse(next, operation, error);
@@ -107,7 +107,7 @@ impl<T: Transport> Client<T> {
                 break end;
             }
         };
-        self.netlink.keep(packet);
+        self.keep(packet);
         // Keeps the memory for the next call, without the operations.
         window.clear();
         window.shrink_to(OPERATIONS);
@@ -143,7 +143,7 @@ impl<T: Transport> Client<T> {
         while updates.peek().is_some() && progress.broken.is_none() {
             let mut places = Vec::new();
             while let Some((place, update)) = updates.peek() {
-                match self.netlink.push(packet, update) {
+                match self.push(packet, update) {
                     Ok(true) => places.push(*place),
                     Ok(false) => break,
                     Err(oversized) => {
@@ -178,7 +178,7 @@ impl<T: Transport> Client<T> {
         count: usize,
         progress: &mut Progress,
     ) -> Vec<(usize, Failure)> {
-        let outcome = match self.netlink.send(packet).await {
+        let outcome = match self.send(packet).await {
             Ok(outcome) => outcome,
             Err(failure) => {
                 let failed = match progress.sent {
@@ -190,7 +190,7 @@ impl<T: Transport> Client<T> {
             }
         };
         progress.sent = true;
-        let mut failed = self.netlink.failures(count, outcome.failures).await;
+        let mut failed = self.failures(count, outcome.failures).await;
         if outcome.is_replies_lost {
             let answered: HashSet<_> = failed.iter().map(|(place, _)| *place).collect();
             let lost = (0..count).filter(|it| !answered.contains(it));
