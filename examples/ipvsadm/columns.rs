@@ -236,6 +236,7 @@ fn tunnel(method: ForwardingMethod) -> String {
             format!("gue:{port}:{}", checksum(flags))
         }
         ForwardingMethod::Tunnel(Tunnel::Gre { flags, .. }) => format!("gre:{}", checksum(flags)),
+        ForwardingMethod::Tunnel(Tunnel::Unreported) => "unreported".into(),
         ForwardingMethod::Tunnel(other) => format!("{other:?}"),
         _ => "n/a".into(),
     }

@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::time::Duration;
 
-use ipvset::ipvs::{Ipvs, ServerInfo, ServiceInfo, ServiceKey, SyncDaemon};
+use ipvset::ipvs::proc::Proc;
+use ipvset::ipvs::{ControlInterface, Ipvs, ServerInfo, ServiceInfo, ServiceKey, SyncDaemon};
 
 use super::columns::Columns;
 use super::connections;
@@ -69,6 +70,11 @@ fn services(wish: &Wish, out: &mut impl Write) -> Result<(), Failure> {
             columns.server(service, server, out)?;
         }
     }
+    if wish.service.is_none() {
+        if let Some(message) = unlisted(&ipvs, table.len()) {
+            super::say(format_args!("{message}"));
+        }
+    }
     Ok(())
 }
 
@@ -77,6 +83,20 @@ fn not_listed(error: ipvset::Error) -> Failure {
         true => Failure::NotListed(error),
         false => error.into(),
     }
+}
+
+/// Returns a message about services that exist and can't be listed, if there are any: socket options
+/// have no IPv6.
+pub(crate) fn unlisted(ipvs: &Ipvs, listed: usize) -> Option<String> {
+    if ipvs.control_interface() != ControlInterface::SocketOptions {
+        return None;
+    }
+    let all = Proc::new().snapshot().ok()?.len();
+    let missing = all.checked_sub(listed).filter(|it| *it > 0)?;
+    Some(format!(
+        "{missing} of {all} services are not shown: IPv6 needs CAP_NET_ADMIN in the initial user \
+         namespace"
+    ))
 }
 
 /// Services with their servers.

@@ -5,12 +5,16 @@ use std::io::Write;
 use ipvset::ipvs::{Ipvs, ServiceKey};
 
 use super::failure::Failure;
-use super::list::{sort, table};
+use super::list::{sort, table, unlisted};
 use super::names::Names;
 
 pub(crate) fn save(numeric: bool, out: &mut impl Write) -> Result<(), Failure> {
     let mut names = Names::new(numeric);
-    let mut table = table(&mut Ipvs::connect()?)?;
+    let mut ipvs = Ipvs::connect()?;
+    let mut table = table(&mut ipvs)?;
+    if let Some(message) = unlisted(&ipvs, table.len()) {
+        super::say(format_args!("{message}"));
+    }
     sort(&mut table);
     for (service, servers) in table {
         let key = service.key();

@@ -6,6 +6,7 @@ mod commands;
 mod listings;
 mod options;
 mod restore;
+mod rootless;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -30,6 +31,12 @@ fn main() -> ExitCode {
             listings::that_the_tool_gets_wrong,
         ),
         Test::new("help_and_version", listings::help_and_version),
+        Test::new("the_same_without_root", rootless::the_same_as_with_root),
+        Test::new("refusals_without_root", rootless::refusals),
+        Test::new(
+            "in_a_network_of_another_user_namespace",
+            rootless::in_a_network_of_another,
+        ),
         Test::new("restored_files", restore::restored_files),
         Test::new("saved_is_restored", restore::saved_is_restored),
         Test::new("failures_of_restore", restore::failures),
