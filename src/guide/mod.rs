@@ -9,6 +9,7 @@
 //! | decide what to do about an error | [`errors`] |
 //! | work beside other programs that change the same tables | [`beside_others`] |
 //! | work in network namespaces and containers | [`namespaces`] |
+//! | do without root, in rootless containers too | [`rootless`] |
 //! | use the crate on tokio | [`on_tokio`] |
 //! | find the method for a command of `ipvsadm` or `ipset` | [`commands`] |
 
@@ -42,6 +43,12 @@ pub mod beside_others {}
 #[doc(alias = "container")]
 #[doc(alias = "netns")]
 pub mod namespaces {}
+
+#[doc = include_str!("rootless.md")]
+#[doc(alias = "podman")]
+#[doc(alias = "unshare")]
+#[doc(alias = "user namespace")]
+pub mod rootless {}
 
 #[cfg_attr(feature = "tokio", doc = include_str!("on_tokio.md"))]
 #[cfg_attr(
