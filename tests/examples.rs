@@ -13,22 +13,12 @@ lab::tests![
     help_is_printed_and_a_wrong_option_is_status_2,
 ];
 
-/// Returns the example's executable, which cargo builds for `cargo test` next to the folder of the
-/// tests.
-fn example(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("a running program has a path");
-    let deps = test.parent().expect("an executable lies in a folder");
-    let path = deps.with_file_name("examples").join(name);
-    assert!(
-        path.exists(),
-        "{} is missing: run `cargo build --examples`",
-        path.display()
-    );
-    path
+fn program(name: &str) -> PathBuf {
+    lab::tool::example(name).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn run(name: &str, arguments: &[&str]) -> Output {
-    let output = Command::new(example(name)).args(arguments).output();
+    let output = Command::new(program(name)).args(arguments).output();
     let output = output.expect("the example can be started");
     lab::test::need("firewall rules", rules(&output));
     output
@@ -116,7 +106,7 @@ fn the_shell_sees_the_finished_environment() {
     use std::io::Write;
     use std::process::Stdio;
 
-    let mut child = Command::new(example("hairpin"))
+    let mut child = Command::new(program("hairpin"))
         .arg("--shell")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -3,7 +3,7 @@
 use std::env;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use crate::error::{Error, Result, failed};
 use crate::rootless::as_root;
@@ -32,45 +32,80 @@ where
     output(Command::new(program).args(arguments), input)
 }
 
+/// How a program ended, and what it printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Its exit status.
+    pub status: ExitStatus,
+    /// Its standard output.
+    pub out: String,
+    /// Its standard error.
+    pub err: String,
+}
+
 /// Runs a command and returns its standard output, or an error if it failed. [`crate::Namespace::command`] makes commands for a namespace.
 pub fn output(command: &mut Command, input: &str) -> Result<String> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let line = [command.get_program()]
-        .into_iter()
-        .chain(command.get_args());
-    let line = line
-        .map(|word| word.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(" ");
+    let ended = end(command, input)?;
+    if ended.status.success() {
+        return Ok(ended.out);
+    }
+    Err(Error::Tool {
+        package: package(&command.get_program().to_string_lossy()).to_owned(),
+        command: line(command),
+        status: ended.status.to_string(),
+        stderr: ended.err.trim().to_owned(),
+    })
+}
+
+/// Runs a command to its end, whatever its status is.
+pub fn end(command: &mut Command, input: impl AsRef<[u8]>) -> Result<Ended> {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| {
+            let program = command.get_program().to_string_lossy().into_owned();
             if error.kind() == ErrorKind::NotFound {
-                return Error::NotInstalled {
-                    package: package(&program).to_owned(),
-                    program: program.clone(),
-                };
+                let package = package(&program).to_owned();
+                return Error::NotInstalled { package, program };
             }
-            failed("start", &line)(error)
+            failed("start", line(command))(error)
         })?;
-    let stdin = child.stdin.take();
+    let (stdin, input) = (child.stdin.take(), input.as_ref());
     let ended = std::thread::scope(|scope| {
         // On a separate thread. Otherwise a tool that writes a lot before it has read everything would wait for us while we wait for it.
-        scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(input.as_bytes())));
+        scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(input)));
         child.wait_with_output()
     });
-    let ended = ended.map_err(failed("run", &line))?;
-    if ended.status.success() {
-        return Ok(String::from_utf8_lossy(&ended.stdout).into_owned());
-    }
-    Err(Error::Tool {
-        package: package(&program).to_owned(),
-        command: line,
-        status: ended.status.to_string(),
-        stderr: String::from_utf8_lossy(&ended.stderr).trim().to_owned(),
+    let ended = ended.map_err(failed("run", line(command)))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok(Ended {
+        status: ended.status,
+        out: text(&ended.stdout),
+        err: text(&ended.stderr),
+    })
+}
+
+/// Returns the words of a command.
+fn line(command: &Command) -> String {
+    let words = [command.get_program()]
+        .into_iter()
+        .chain(command.get_args());
+    let words = words.map(|word| word.to_string_lossy());
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Returns the executable of an example, which cargo builds for `cargo test` next to the folder of the tests.
+pub fn example(name: &str) -> Result<PathBuf> {
+    let test = env::current_exe().map_err(failed("find", "the running program"))?;
+    let path = test
+        .parent()
+        .map(|deps| deps.with_file_name("examples").join(name));
+    path.filter(|path| path.exists()).ok_or_else(|| {
+        Error::Other(format!(
+            "the example {name} is missing: run `cargo build --all-features --examples`"
+        ))
     })
 }
 

@@ -10,15 +10,9 @@ use lab::test::Test;
 use crate::common::{Result, same};
 use crate::random::Random;
 
-/// Returns the example's executable, which cargo builds for `cargo test` next to the folder of the
-/// tests.
+/// Returns the example's executable.
 pub(crate) fn example() -> PathBuf {
-    let test = std::env::current_exe().expect("a running program has a path");
-    let deps = test.parent().expect("an executable lies in a folder");
-    let path = deps.with_file_name("examples").join("ipset");
-    let missing = "is missing: run `cargo build --examples`";
-    assert!(path.exists(), "{} {missing}", path.display());
-    path
+    lab::tool::example("ipset").unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The exit status and output of a tool.

@@ -1,7 +1,6 @@
 //! The tool and the example, each in its own namespace.
 
 use std::path::PathBuf;
-use std::process::Stdio;
 
 use ipvset::ipvs::Ipvs;
 use lab::Namespace;
@@ -139,13 +138,7 @@ pub(crate) fn none_of(wrong: &[String]) -> Result {
 
 /// Returns the path of the example.
 pub(crate) fn ours() -> Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let deps = test.parent().ok_or("an executable lies in a folder")?;
-    let path = deps.with_file_name("examples").join("ipvsadm");
-    match path.exists() {
-        true => Ok(path),
-        false => Err("the example is missing: run `cargo build --example ipvsadm`".into()),
-    }
+    Ok(lab::tool::example("ipvsadm")?)
 }
 
 pub(crate) fn output(
@@ -153,24 +146,11 @@ pub(crate) fn output(
     line: &str,
     input: impl AsRef<[u8]>,
 ) -> Result<Answer> {
-    use std::io::Write;
-    let input = input.as_ref();
-    let mut child = command
-        .args(line.split(' ').filter(|word| !word.is_empty()))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    let stdin = child.stdin.take();
-    let ended = std::thread::scope(|scope| {
-        // A program that reads no input closes it.
-        scope.spawn(move || stdin.map(|mut it| it.write_all(input)));
-        child.wait_with_output()
-    })?;
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    command.args(line.split(' ').filter(|word| !word.is_empty()));
+    let ended = lab::tool::end(&mut command, input)?;
     Ok(Answer {
         status: ended.status.code().ok_or("ended by a signal")?,
-        out: text(&ended.stdout),
-        err: text(&ended.stderr),
+        out: ended.out,
+        err: ended.err,
     })
 }
