@@ -1,6 +1,7 @@
 //! Traffic through the services, end to end. The tests check which server answers.
 
 mod connections;
+mod drains;
 mod forwarding;
 mod network;
 mod schedulers;
@@ -10,5 +11,6 @@ pub(crate) fn tests() -> Vec<lab::test::Test> {
         forwarding::tests(),
         schedulers::tests(),
         connections::tests(),
+        drains::tests(),
     ])
 }

@@ -145,6 +145,10 @@ impl Network {
         })
     }
 
+    pub(super) fn client_namespaces(&self) -> &[Namespace] {
+        &self.clients
+    }
+
     pub(super) fn server_namespace(&self, number: usize) -> &Namespace {
         &self.servers[number].namespace
     }
@@ -252,16 +256,25 @@ pub(super) struct Resetting(BufReader<TcpStream>);
 
 impl Resetting {
     pub(super) fn new(network: &Network, client: usize, family: Family) -> Result<Self> {
+        network.clients[client].run(|| Self::here(family, PATIENCE))
+    }
+
+    /// Connects from the calling thread's namespace.
+    pub(super) fn here(family: Family, patience: Duration) -> Result<Self> {
         let address = SocketAddr::new(virtual_address(family, 1), PORT);
-        let connect = || TcpStream::connect_timeout(&address, PATIENCE);
-        let stream = network.clients[client].run(connect)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        let stream = TcpStream::connect_timeout(&address, patience)?;
+        stream.set_read_timeout(Some(patience))?;
         let at_once = linger {
             l_onoff: 1,
             l_linger: 0,
         };
         setsockopt(&stream, sockopt::Linger, &at_once)?;
         Ok(Self(BufReader::new(stream)))
+    }
+
+    /// Sets how long to wait for answers.
+    pub(super) fn set_patience(&self, patience: Duration) -> Result {
+        Ok(self.0.get_ref().set_read_timeout(Some(patience))?)
     }
 
     /// Returns the number of the server at the other end.
