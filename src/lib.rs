@@ -7,7 +7,7 @@
 //! | to | read |
 //! |--|--|
 //! | balance connections: services, servers, schedulers | [`ipvs`], [`ipvs::Ipvs`] |
-//! | keep the table at what a program wants: plan, apply, drain | [`ipvs::plan`] |
+//! | keep the table as a program wants it: plan, apply, drain | [`guide::desired_state`], [`ipvs::plan`] |
 //! | match packets against many addresses: sets, entries | [`ipset`], [`ipset::IpSets`] |
 //! | use tokio | [`tokio`](guide::on_tokio) |
 //! | make many changes at once | [`Outcome`], [`guide::many_changes`] |

@@ -4,6 +4,7 @@
 //! |--|--|
 //! | keep a block list that is refreshed | [`block_list`] |
 //! | make a set larger, or change another of its options | [`resize`] |
+//! | keep the IPVS table as a program wants it | [`desired_state`] |
 //! | take a server out of service without cutting its clients off | [`drain`] |
 //! | make many changes at once, and learn what failed | [`many_changes`] |
 //! | decide what to do about an error | [`errors`] |
@@ -22,6 +23,12 @@ pub mod block_list {}
 #[doc(alias = "maxelem")]
 #[doc(alias = "grow")]
 pub mod resize {}
+
+#[doc = include_str!("desired_state.md")]
+#[doc(alias = "reconcile")]
+#[doc(alias = "declarative")]
+#[doc(alias = "drift")]
+pub mod desired_state {}
 
 #[doc = include_str!("drain.md")]
 #[doc(alias = "quiesce")]
