@@ -5,14 +5,15 @@ use ipvset::OnFailure;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::net::Ipv4Addr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use ipnet::Ipv4Net;
 use ipvset::ipset::elements::{Interface, tcp};
 use ipvset::ipset::types::{HashIp, HashIpPort, HashIpPortIp, HashNet, HashNetIface, SetType};
 use ipvset::ipset::{Entry, IpSet, IpSets};
 use ipvset::ipvs::messages::{IpvsMessage, Query};
-use ipvset::ipvs::{Operation, RealServer, VirtualService};
+use ipvset::ipvs::plan::{Planner, Record, Scope, WantedTable};
+use ipvset::ipvs::{Operation, RealServer, ServerInfo, ServiceInfo, TableEntry, VirtualService};
 use netlink_packet_core::{Emitable, ParseableParametrized};
 use netlink_packet_generic::{GenlFamily, GenlHeader};
 
@@ -196,10 +197,47 @@ fn an_iterated_listing_holds_one_datagram() {
     assert!(held[1] < 4_096, "{} bytes", held[1]);
 }
 
+/// The bytes of a table with 10,000 servers per thousand services, all of it replaced.
+fn a_plan_holds_at_most_three_times_the_table() {
+    const SERVICES: u32 = 1_000;
+    const EACH: u32 = 10;
+    let table = |network: u8| {
+        let entry = |number: u32| {
+            let server = |it: u32| {
+                let [.., high, low] = (number * EACH + it).to_be_bytes();
+                ServerInfo::new(RealServer::new(([10, network, high, low], 80).into()))
+            };
+            let service = VirtualService::tcp((host(number), 80).into());
+            let servers = (0..EACH).map(server).collect();
+            TableEntry::new(ServiceInfo::new(service), servers)
+        };
+        (0..SERVICES).map(entry).collect::<Vec<_>>()
+    };
+    let mut present = Vec::new();
+    let size = most_held(|| present = table(1));
+    let replaced = WantedTable::from_entries(&table(2)).unwrap();
+    let same = WantedTable::from_entries(&present).unwrap();
+    let planner = Planner::new().scope(Scope::everything());
+    let mut record = Record::new();
+    let adoption = planner.plan(&same, &present, &record);
+    record.begin(&adoption, SystemTime::now());
+    record.settle(&adoption, |_| true);
+    for (wanted, present, most) in [
+        (&same, &present[..], 0.1),
+        (&same, &[], 3.0),
+        (&replaced, &present, 3.0),
+    ] {
+        let held = most_held(|| drop(planner.plan(wanted, present, &record)));
+        let times = held as f64 / size as f64;
+        assert!(times <= most, "{times:.2} times the table's {size} bytes");
+    }
+}
+
 lab::tests![
     lab::Needs::sets(&["hash:ip,port,ip"]);
     an_entry_is_written_and_read_without_allocating,
     a_message_of_ipvs_is_written_and_read_without_allocating,
     adding_holds_one_message,
     an_iterated_listing_holds_one_datagram,
+    a_plan_holds_at_most_three_times_the_table,
 ];

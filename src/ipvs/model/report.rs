@@ -36,6 +36,16 @@ pub struct ServiceInfo {
 }
 
 impl ServiceInfo {
+    /// Returns a service with this configuration that had no connections yet.
+    ///
+    /// A program can plan with it what it would do, or test its own code, without a kernel.
+    pub fn new(config: VirtualService) -> Self {
+        Self {
+            config,
+            statistics: Statistics::default(),
+        }
+    }
+
     /// Returns the key of the service.
     pub fn key(&self) -> ServiceKey {
         self.config.key
@@ -72,6 +82,19 @@ pub struct ServerInfo {
     pub statistics: Statistics,
 }
 
+impl ServerInfo {
+    /// Returns a server with this configuration that had no connections yet.
+    pub fn new(config: RealServer) -> Self {
+        Self {
+            config,
+            active_connections: 0,
+            inactive_connections: 0,
+            persistent_connections: 0,
+            statistics: Statistics::default(),
+        }
+    }
+}
+
 /// A virtual service with its servers.
 ///
 /// ```no_run
@@ -93,6 +116,13 @@ pub struct TableEntry {
     pub service: ServiceInfo,
     /// Its servers, the most recently added first.
     pub servers: Vec<ServerInfo>,
+}
+
+impl TableEntry {
+    /// Returns a service with its servers.
+    pub fn new(service: ServiceInfo, servers: Vec<ServerInfo>) -> Self {
+        Self { service, servers }
+    }
 }
 
 /// The counters of a service or a server.

@@ -126,12 +126,13 @@ impl Drains {
         self.services.get(key)?.servers.get(&address)
     }
 
-    /// Forgets a server that no longer drains, and its service if nothing else is to be done
+    /// Forgets a server that no longer drains, and its service unless a flag is to be taken back
     /// there.
     pub(super) fn forget(&mut self, key: &ServiceKey, address: SocketAddr) {
         if let Some(service) = self.services.get_mut(key) {
             service.servers.remove(&address);
-            if service.servers.is_empty() && service.then == Then::Nothing {
+            let has_flag = matches!(service.then, Then::UpdateService(_));
+            if service.servers.is_empty() && !has_flag {
                 self.services.remove(key);
             }
         }

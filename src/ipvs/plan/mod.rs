@@ -25,9 +25,11 @@
 //! # Ok::<(), ipvset::Error>(())
 //! ```
 
+mod draft;
 mod drains;
 mod drift;
 mod expected;
+mod index;
 mod keeper;
 mod normal;
 mod object;
@@ -39,12 +41,16 @@ mod overlaps;
 mod plan;
 mod planner;
 mod policy;
+mod print;
 mod record;
 mod report;
 mod scope;
 mod scope_text;
 mod service;
 mod step;
+mod tables;
+#[cfg(test)]
+mod tests;
 mod wanted;
 mod wanted_text;
 mod warning;

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -20,10 +19,10 @@ use crate::ipvs::model::operation::Operation;
 ///
 /// Services that are no longer wanted come last.
 ///
-/// `Display` writes the plan like a diff in the words of the save format.
+/// `Display` writes the plan like a diff in the words of the save format: what goes with `-`, what
+/// comes with `+`, and everything else in lines that begin with `#`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
-#[must_use = "a plan does nothing until it is applied"]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Plan {
     pub(super) steps: Vec<Step>,
@@ -167,18 +166,5 @@ impl Plan {
             } += 1;
         }
         counts
-    }
-}
-
-/// Writes each step, and each warning as a comment.
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for warning in &self.warnings {
-            writeln!(f, "# warning: {warning}")?;
-        }
-        for step in &self.steps {
-            writeln!(f, "{step}")?;
-        }
-        Ok(())
     }
 }

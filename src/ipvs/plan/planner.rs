@@ -1,6 +1,4 @@
-use std::collections::HashMap;
-
-use super::drains;
+use super::draft::Draft;
 use super::object::Object;
 use super::overlaps;
 use super::plan::{DrainingServer, DrainingService, LeftAlone, LeftAloneReason, Plan};
@@ -9,6 +7,7 @@ use super::record::Record;
 use super::scope::{Ownership, Scope};
 use super::service::{Owned, ServicePlanner};
 use super::step::Step;
+use super::tables::Tables;
 use super::wanted::WantedTable;
 use super::warning::Warning;
 use crate::ipvs::model::key::ServiceKey;
@@ -78,67 +77,50 @@ impl Planner {
     ///
     /// `present` is the whole table, as [`Ipvs::table`](crate::ipvs::Ipvs::table) returns it.
     /// `record` says what was applied before and what drains. Without one, give an empty one.
+    #[must_use = "a plan does nothing until it is applied"]
     pub fn plan(&self, wanted: &WantedTable, present: &[TableEntry], record: &Record) -> Plan {
-        let mut plan = Plan {
-            drain_time: self.policy.drain_time,
-            ..Plan::default()
-        };
-        let entries: HashMap<_, _> = present.iter().map(|it| (it.service.key(), it)).collect();
-        // The numbers of servers that belong to the program, and of recorded services seen.
-        let (mut owned_servers, mut recorded_services) = (0, 0);
-        for service in wanted.iter() {
-            let key = service.key();
-            let entry = entries.get(&key).copied();
-            let recorded = record.applied().get(&key);
-            recorded_services += usize::from(recorded.is_some());
-            let ownership = self.scope.ownership(&key, true, recorded.is_some());
-            if ownership == Ownership::Nothing {
-                leave_outside(&mut plan, key);
-                continue;
-            }
-            let owned = Owned::new(ownership, recorded);
-            owned_servers += entry.map_or(0, |it| owned.count(it));
-            self.service(&mut plan, record, owned).bring(service, entry);
-        }
-        for entry in present {
-            let key = entry.service.key();
-            if wanted.get(key).is_some() {
-                continue;
-            }
-            let recorded = record.applied().get(&key);
-            recorded_services += usize::from(recorded.is_some());
-            let ownership = self.scope.ownership(&key, false, recorded.is_some());
-            if ownership != Ownership::Nothing {
-                let owned = Owned::new(ownership, recorded);
-                owned_servers += owned.count(entry);
-                self.service(&mut plan, record, owned).remove(entry);
-            } else if let Some(drains) = record.drains().services.get(&key) {
-                go_on(&mut plan, entry, drains);
-            }
-        }
-        if recorded_services < record.applied().len() {
-            let known = |key: &ServiceKey| entries.contains_key(key) || wanted.get(key).is_some();
-            let gone = record.applied().keys().filter(|key| !known(key));
-            plan.gone.extend(gone.map(Object::service));
-        }
-        self.warn_of_removals(&mut plan, owned_servers);
-        overlaps::warn(&mut plan, wanted, present);
-        plan
-    }
-
-    fn service<'a>(
-        &'a self,
-        plan: &'a mut Plan,
-        record: &'a Record,
-        owned: Owned<'a>,
-    ) -> ServicePlanner<'a> {
-        ServicePlanner {
-            plan,
+        let objects = wanted.iter().map(|it| 1 + it.servers().len());
+        let others = present.iter().map(|it| 1 + it.servers.len());
+        let mut draft = Draft {
+            plan: Plan {
+                drain_time: self.policy.drain_time,
+                ..Plan::default()
+            },
             policy: &self.policy,
             record,
-            owned,
             expires_templates: self.expire_quiescent_template,
+            owned_servers: 0,
+            most_steps: objects.sum::<usize>() + others.sum::<usize>(),
+        };
+        let mut unwanted = Vec::new();
+        for (key, of) in Tables::new(wanted, present, record) {
+            let recorded = of.recorded;
+            let is_wanted = of.wanted.is_some();
+            let ownership = self.scope.ownership(&key, is_wanted, recorded.is_some());
+            if let (Ownership::Nothing, Some(entry)) = (ownership, of.present) {
+                go_on(&mut draft.plan, entry, record);
+            }
+            match (ownership, of.wanted, of.present) {
+                (_, None, None) => draft.plan.gone.push(Object::service(key)),
+                (Ownership::Nothing, Some(_), _) => leave_outside(&mut draft.plan, key),
+                (Ownership::Nothing, None, _) => {}
+                (_, None, Some(entry)) => unwanted.push((ownership, entry, recorded)),
+                (_, Some(service), entry) => {
+                    let owned = Owned::new(ownership, recorded);
+                    let draft = &mut draft;
+                    ServicePlanner { draft, owned }.bring(service, entry);
+                }
+            }
         }
+        for (ownership, entry, recorded) in unwanted {
+            let owned = Owned::new(ownership, recorded);
+            let draft = &mut draft;
+            ServicePlanner { draft, owned }.remove(entry);
+        }
+        let (mut plan, present_servers) = (draft.plan, draft.owned_servers);
+        self.warn_of_removals(&mut plan, present_servers);
+        overlaps::warn(&mut plan, wanted, present);
+        plan
     }
 
     fn warn_of_removals(&self, plan: &mut Plan, present: usize) {
@@ -152,7 +134,11 @@ impl Planner {
 }
 
 /// Goes on with the drains of a service that is no longer in the scope.
-fn go_on(plan: &mut Plan, entry: &TableEntry, drains: &drains::Service) {
+fn go_on(plan: &mut Plan, entry: &TableEntry, record: &Record) {
+    let service = entry.service.key();
+    let Some(drains) = record.drains().services.get(&service) else {
+        return;
+    };
     let is_draining =
         |it: &&ServerInfo| it.config.weight == 0 && drains.servers.contains_key(&it.config.address);
     let servers = entry.servers.iter().filter(is_draining);
@@ -161,12 +147,15 @@ fn go_on(plan: &mut Plan, entry: &TableEntry, drains: &drains::Service) {
         weight: 0,
         step: None,
     });
-    plan.draining.push(DrainingService {
-        service: entry.service.key(),
-        servers: servers.collect(),
-        persistent: drains.persistent,
-        then: drains.then.clone(),
-    });
+    let servers: Vec<_> = servers.collect();
+    if !servers.is_empty() {
+        plan.draining.push(DrainingService {
+            service,
+            servers,
+            persistent: drains.persistent,
+            then: drains.then.clone(),
+        });
+    }
 }
 
 fn leave_outside(plan: &mut Plan, service: ServiceKey) {

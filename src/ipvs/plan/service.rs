@@ -1,16 +1,16 @@
 //! The plan of one service.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::net::SocketAddr;
 
+use super::draft::Draft;
 use super::drains::Then;
+use super::index::{AddressIndex, Finder};
 use super::normal::is_stored_as;
 use super::object::Object;
-use super::plan::{DrainingServer, DrainingService, LeftAlone, LeftAloneReason, Plan};
-use super::policy::Policy;
-use super::record::Record;
+use super::plan::{DrainingServer, DrainingService, LeftAlone, LeftAloneReason};
 use super::scope::Ownership;
-use super::step::{AtOnce, Before, Reason, Step};
+use super::step::{AtOnce, Before, Reason};
 use super::wanted::{WantedServer, WantedService};
 use super::warning::Warning;
 use crate::Protocol;
@@ -22,23 +22,39 @@ use crate::ipvs::model::server::RealServer;
 use crate::ipvs::model::service::VirtualService;
 
 /// What of a service belongs to the program.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Owned<'a> {
     is_whole: bool,
     /// The recorded servers, if the service is recorded.
     recorded: Option<&'a BTreeSet<SocketAddr>>,
+    /// The same servers and their index, if there are many.
+    many: Option<(Vec<SocketAddr>, AddressIndex)>,
 }
 
 impl<'a> Owned<'a> {
     pub(super) fn new(ownership: Ownership, recorded: Option<&'a BTreeSet<SocketAddr>>) -> Self {
+        let many = recorded
+            .filter(|it| it.len() > AddressIndex::FEW)
+            .map(|it| {
+                let addresses: Vec<_> = it.iter().copied().collect();
+                let index = AddressIndex::new(addresses.iter().copied());
+                (addresses, index)
+            });
         Self {
             is_whole: ownership == Ownership::Whole,
             recorded,
+            many,
         }
     }
 
     fn is_recorded(&self, address: SocketAddr) -> bool {
-        self.recorded.is_some_and(|it| it.contains(&address))
+        match (&self.many, self.recorded) {
+            (Some((addresses, index)), _) => {
+                index.find(address, |it| addresses[it] == address).is_some()
+            }
+            (None, Some(recorded)) => recorded.contains(&address),
+            (None, None) => false,
+        }
     }
 
     fn contains(&self, server: &ServerInfo) -> bool {
@@ -46,21 +62,18 @@ impl<'a> Owned<'a> {
     }
 
     /// Returns the number of servers that belong to the program.
-    pub(super) fn count(&self, entry: &TableEntry) -> usize {
+    fn count(&self, servers: &[ServerInfo]) -> usize {
         match self.is_whole {
-            true => entry.servers.len(),
-            false => entry.servers.iter().filter(|it| self.contains(it)).count(),
+            true => servers.len(),
+            false => servers.iter().filter(|it| self.contains(it)).count(),
         }
     }
 }
 
 /// Appends the steps of one service to a plan.
-pub(super) struct ServicePlanner<'a> {
-    pub(super) plan: &'a mut Plan,
-    pub(super) policy: &'a Policy,
-    pub(super) record: &'a Record,
-    pub(super) owned: Owned<'a>,
-    pub(super) expires_templates: bool,
+pub(super) struct ServicePlanner<'a, 'b> {
+    pub(super) draft: &'a mut Draft<'b>,
+    pub(super) owned: Owned<'b>,
 }
 
 /// The servers of a service that stay, and those that leave.
@@ -76,37 +89,34 @@ struct Sorted<'a> {
     is_available: bool,
 }
 
-impl<'a> ServicePlanner<'a> {
+impl ServicePlanner<'_, '_> {
     /// Brings a service to what is wanted.
     pub(super) fn bring(mut self, wanted: &WantedService, entry: Option<&TableEntry>) {
         let key = wanted.key();
         let Some(entry) = entry else {
             let service = wanted.config().clone();
-            self.push(
+            self.draft.push(
                 Operation::AddService(service),
                 Before::Nothing,
                 Reason::Missing,
             );
             self.add(key, wanted.servers());
-            self.note_gone(key, wanted.servers(), &[]);
+            let addresses = wanted.servers().iter().map(|it| it.config.address);
+            self.note_gone(key, addresses);
             return;
         };
         if self.owned.recorded.is_none() {
-            self.plan.adopted.push(Object::service(key));
+            self.draft.plan.adopted.push(Object::service(key));
         }
+        self.draft.owned_servers += self.owned.count(&entry.servers);
         let sorted = self.sort(wanted, entry);
         self.change(wanted.config(), entry, sorted);
-        self.note_gone(key, wanted.servers(), &entry.servers);
-    }
-
-    fn push(&mut self, operation: Operation, before: Before, reason: Reason) {
-        self.plan.steps.push(Step::new(operation, before, reason));
     }
 
     fn add<'b>(&mut self, key: ServiceKey, servers: impl IntoIterator<Item = &'b WantedServer>) {
         for server in servers {
             let operation = Operation::AddServer(key, server.config.clone());
-            self.push(operation, Before::Nothing, Reason::Missing);
+            self.draft.push(operation, Before::Nothing, Reason::Missing);
         }
     }
 
@@ -114,18 +124,21 @@ impl<'a> ServicePlanner<'a> {
     fn sort<'b>(&mut self, wanted: &'b WantedService, entry: &'b TableEntry) -> Sorted<'b> {
         let key = wanted.key();
         let mut sorted = Sorted::default();
-        let mut finder = Finder::new(&entry.servers);
-        let mut stays = vec![false; entry.servers.len()];
+        let mut finder = Finder::new(&entry.servers, |it| it.config.address);
+        let mut staying = 0;
         for (index, server) in wanted.servers().iter().enumerate() {
             let Some(found) = finder.find(server.config.address, index) else {
                 sorted.is_available |= server.config.weight > 0;
                 sorted.missing.push(server);
                 continue;
             };
-            stays[found] = true;
+            staying += 1;
             let present = &entry.servers[found].config;
             if !self.owned.is_recorded(present.address) {
-                self.plan.adopted.push(Object::server(key, present.address));
+                self.draft
+                    .plan
+                    .adopted
+                    .push(Object::server(key, present.address));
             }
             let weight = self.weight(key, server, present);
             sorted.is_available |= weight > 0;
@@ -137,13 +150,21 @@ impl<'a> ServicePlanner<'a> {
                 sorted.changed.push((present, target));
             }
         }
-        for (server, stays) in entry.servers.iter().zip(stays) {
-            match stays {
-                true => {}
-                false if self.owned.contains(server) => sorted.leaving.push(server),
-                false => self.leave(key, Some(server), LeftAloneReason::NotRecorded),
+        if staying < entry.servers.len() {
+            let mut finder = Finder::new(wanted.servers(), |it| it.config.address);
+            for (index, server) in entry.servers.iter().enumerate() {
+                if finder.find(server.config.address, index).is_some() {
+                    continue;
+                }
+                match self.owned.contains(server) {
+                    true => sorted.leaving.push(server),
+                    false => self.leave(key, Some(server), LeftAloneReason::NotRecorded),
+                }
             }
         }
+        let missing = sorted.missing.iter().map(|it| it.config.address);
+        let present = entry.servers.iter().map(|it| it.config.address);
+        self.note_gone(key, present.chain(missing));
         sorted
     }
 
@@ -153,7 +174,10 @@ impl<'a> ServicePlanner<'a> {
             service: key,
             server,
         };
-        self.plan.left_alone.push(LeftAlone { object, reason });
+        self.draft
+            .plan
+            .left_alone
+            .push(LeftAlone { object, reason });
     }
 
     /// Returns the weight that a server is to have that exists.
@@ -161,7 +185,7 @@ impl<'a> ServicePlanner<'a> {
         if !wanted.keep_weight {
             return wanted.config.weight;
         }
-        let drained = self.record.drains().get(&key, present.address);
+        let drained = self.draft.record.drains().get(&key, present.address);
         match drained {
             Some(drained) if present.weight == 0 => drained.weight,
             _ => present.weight,
@@ -181,11 +205,11 @@ impl<'a> ServicePlanner<'a> {
         let mut target = wanted.clone();
         let mut then = Then::Nothing;
         if drains && sorted.is_available && !respects_weights(&target) {
-            if self.policy.set_fallback {
+            if self.draft.policy.set_fallback {
                 then = Then::UpdateService(Box::new(wanted.clone()));
                 target.scheduler_flags |= FALLBACK;
             } else if begins {
-                self.plan.warnings.push(Warning::RefusesClients {
+                self.draft.plan.warnings.push(Warning::RefusesClients {
                     service: key,
                     scheduler: target.scheduler,
                 });
@@ -220,7 +244,8 @@ impl<'a> ServicePlanner<'a> {
     ) {
         if let Some((target, reason)) = update {
             let before = Before::Service(Box::new(present.clone()));
-            self.push(Operation::UpdateService(target), before, reason);
+            self.draft
+                .push(Operation::UpdateService(target), before, reason);
         }
     }
 
@@ -233,13 +258,19 @@ impl<'a> ServicePlanner<'a> {
                 }
                 let returns = present.weight == 0
                     && target.weight > 0
-                    && self.record.drains().get(&key, present.address).is_some();
+                    && self
+                        .draft
+                        .record
+                        .drains()
+                        .get(&key, present.address)
+                        .is_some();
                 let reason = match returns {
                     true => Reason::Returns,
                     false => Reason::Differs,
                 };
                 let before = Before::Server((*present).clone());
-                self.push(Operation::UpdateServer(key, target.clone()), before, reason);
+                self.draft
+                    .push(Operation::UpdateServer(key, target.clone()), before, reason);
             }
         }
     }
@@ -249,11 +280,11 @@ impl<'a> ServicePlanner<'a> {
     fn at_once(&self, service: &VirtualService, others: bool) -> Option<AtOnce> {
         let protocol = service.key.protocol();
         let is_udp = protocol == Some(Protocol::UDP);
-        if self.policy.drain_time.is_zero() {
+        if self.draft.policy.drain_time.is_zero() {
             Some(AtOnce::Policy)
         } else if service.one_packet && (is_udp || protocol.is_none()) {
             Some(AtOnce::OnePacket)
-        } else if is_udp && !self.policy.drain_udp {
+        } else if is_udp && !self.draft.policy.drain_udp {
             Some(AtOnce::Udp)
         } else if service.scheduler == Scheduler::DestinationHashing && others {
             Some(AtOnce::Scheduler)
@@ -269,8 +300,10 @@ impl<'a> ServicePlanner<'a> {
         at_once: AtOnce,
     ) {
         if at_once == AtOnce::Scheduler {
-            let counts = leaving.iter().map(|it| self.policy.wait_for.count(it));
-            self.plan.warnings.push(Warning::CannotDrain {
+            let counts = leaving
+                .iter()
+                .map(|it| self.draft.policy.wait_for.count(it));
+            self.draft.plan.warnings.push(Warning::CannotDrain {
                 service: service.key,
                 scheduler: service.scheduler,
                 connections: counts.sum(),
@@ -279,7 +312,8 @@ impl<'a> ServicePlanner<'a> {
         for server in leaving {
             let operation = Operation::RemoveServer(service.key, server.config.address);
             let before = Before::Server(server.config.clone());
-            self.push(operation, before, Reason::Unwanted(at_once));
+            self.draft
+                .push(operation, before, Reason::Unwanted(at_once));
         }
     }
 
@@ -288,11 +322,11 @@ impl<'a> ServicePlanner<'a> {
         let mut servers = Vec::with_capacity(leaving.len());
         for server in leaving {
             let (address, weight) = (server.config.address, server.config.weight);
-            let step = (weight > 0).then_some(self.plan.steps.len());
+            let step = (weight > 0).then_some(self.draft.plan.steps.len());
             if step.is_some() {
                 let before = Before::Server(server.config.clone());
                 let operation = Operation::UpdateServer(key, server.config.clone().weight(0));
-                self.push(operation, before, Reason::Drains);
+                self.draft.push(operation, before, Reason::Drains);
             }
             servers.push(DrainingServer {
                 address,
@@ -300,13 +334,17 @@ impl<'a> ServicePlanner<'a> {
                 step,
             });
         }
-        let persistent = service.persistence.is_some();
-        if persistent && !self.expires_templates && servers.iter().any(|it| it.step.is_some()) {
-            self.plan
+        // A service that was persistent before may have templates still.
+        let has_templates = leaving.iter().any(|it| it.persistent_connections > 0);
+        let persistent = service.persistence.is_some() || has_templates;
+        if persistent && !self.draft.expires_templates && servers.iter().any(|it| it.step.is_some())
+        {
+            self.draft
+                .plan
                 .warnings
                 .push(Warning::ClientsComeBack { service: key });
         }
-        self.plan.draining.push(DrainingService {
+        self.draft.plan.draining.push(DrainingService {
             service: key,
             servers,
             persistent,
@@ -316,14 +354,16 @@ impl<'a> ServicePlanner<'a> {
 
     /// Removes a service that is not wanted, or those of its servers that belong to the program.
     pub(super) fn remove(mut self, entry: &TableEntry) {
+        self.draft.owned_servers += self.owned.count(&entry.servers);
         let service = &entry.service.config;
         let (leaving, others): (Vec<_>, Vec<_>) =
             entry.servers.iter().partition(|it| self.owned.contains(it));
-        self.note_gone(service.key, &[], &entry.servers);
+        let addresses = entry.servers.iter().map(|it| it.config.address);
+        self.note_gone(service.key, addresses);
         if !others.is_empty() {
             self.leave(service.key, None, LeftAloneReason::HoldsOthers);
         }
-        let cut = (!self.policy.drain_unwanted_services).then_some(AtOnce::Policy);
+        let cut = (!self.draft.policy.drain_unwanted_services).then_some(AtOnce::Policy);
         let is_shared = !others.is_empty();
         let at_once = match entry.servers.is_empty() {
             true => Some(AtOnce::Empty),
@@ -343,22 +383,25 @@ impl<'a> ServicePlanner<'a> {
                 let servers = leaving.iter().map(|it| it.config.clone()).collect();
                 let before = Before::Entry(Box::new(service.clone()), servers);
                 let operation = Operation::RemoveService(service.key);
-                self.push(operation, before, Reason::Unwanted(at_once));
+                self.draft
+                    .push(operation, before, Reason::Unwanted(at_once));
             }
         }
     }
 
-    /// Notes the recorded servers that are neither wanted nor present.
-    fn note_gone(&mut self, key: ServiceKey, wanted: &[WantedServer], present: &[ServerInfo]) {
-        let Some(recorded) = self.owned.recorded.filter(|it| !it.is_empty()) else {
+    /// Notes the recorded servers that are neither wanted nor present. `known` are the others,
+    /// each once.
+    fn note_gone(&mut self, key: ServiceKey, known: impl Iterator<Item = SocketAddr> + Clone) {
+        let Some(recorded) = self.owned.recorded else {
             return;
         };
-        let wanted = wanted.iter().map(|it| it.config.address);
-        let present = present.iter().map(|it| it.config.address);
-        let known: HashSet<_> = wanted.chain(present).collect();
-        let gone = recorded.iter().filter(|it| !known.contains(it));
-        let gone = gone.map(|address| Object::server(key, *address));
-        self.plan.gone.extend(gone);
+        let found = known.clone().filter(|it| self.owned.is_recorded(*it));
+        if found.count() < recorded.len() {
+            let known: HashSet<_> = known.collect();
+            let gone = recorded.iter().filter(|it| !known.contains(it));
+            let gone = gone.map(|address| Object::server(key, *address));
+            self.draft.plan.gone.extend(gone);
+        }
     }
 }
 
@@ -373,47 +416,5 @@ fn respects_weights(service: &VirtualService) -> bool {
             service.scheduler_flags.contains(FALLBACK)
         }
         _ => true,
-    }
-}
-
-/// Finds servers by their address.
-struct Finder<'a> {
-    servers: &'a [ServerInfo],
-    /// The index of each address, if there are many. It is built when it is first needed.
-    index: Option<HashMap<SocketAddr, usize>>,
-}
-
-impl<'a> Finder<'a> {
-    /// Up to this number, each server is compared.
-    const FEW: usize = 16;
-
-    fn new(servers: &'a [ServerInfo]) -> Self {
-        Self {
-            servers,
-            index: None,
-        }
-    }
-
-    /// Returns the index of the server with an address. `position` is that of the wanted server.
-    fn find(&mut self, address: SocketAddr, position: usize) -> Option<usize> {
-        let servers = self.servers;
-        let is_at = |index: &usize| {
-            servers
-                .get(*index)
-                .is_some_and(|it| it.config.address == address)
-        };
-        // The kernel lists the server first that was added last.
-        let from_end = servers.len().checked_sub(position + 1);
-        if let Some(index) = from_end.filter(is_at).or(Some(position).filter(is_at)) {
-            return Some(index);
-        }
-        if servers.len() <= Self::FEW {
-            return (0..servers.len()).find(is_at);
-        }
-        let addresses = servers.iter().map(|it| it.config.address);
-        let index = self
-            .index
-            .get_or_insert_with(|| addresses.zip(0..).collect());
-        index.get(&address).copied()
     }
 }

@@ -156,30 +156,3 @@ impl fmt::Display for AtOnce {
         })
     }
 }
-
-/// Writes the lines that go and those that come. The reason follows the last of them.
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = self.object().service;
-        match &self.before {
-            Before::Nothing => {}
-            Before::Service(service) => writeln!(f, "- -A {service}")?,
-            Before::Server(server) => write!(f, "- -a {key} {server}")?,
-            Before::Entry(service, servers) => {
-                write!(f, "- -A {service}")?;
-                for server in servers {
-                    write!(f, "\n- -a {key} {server}")?;
-                }
-            }
-        }
-        match &self.operation {
-            Operation::AddService(service) | Operation::UpdateService(service) => {
-                write!(f, "+ -A {service}")?;
-            }
-            Operation::AddServer(_, server) => write!(f, "+ -a {key} {server}")?,
-            Operation::UpdateServer(_, server) => write!(f, "\n+ -a {key} {server}")?,
-            _ => {}
-        }
-        write!(f, "  # {}", self.reason)
-    }
-}

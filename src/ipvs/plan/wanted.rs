@@ -1,7 +1,8 @@
-use std::collections::{BTreeMap, HashMap, btree_map};
+use std::collections::{BTreeMap, btree_map};
 use std::fmt;
-use std::net::SocketAddr;
 
+use super::index::AddressIndex;
+use super::object::Object;
 use crate::ipvs::model::key::ServiceKey;
 use crate::ipvs::model::report::TableEntry;
 use crate::ipvs::model::server::RealServer;
@@ -105,15 +106,19 @@ impl WantedService {
     ) -> Result<Self> {
         let mut service = Self::empty(config)?;
         service.servers = servers.into_iter().map(Into::into).collect();
-        let mut known = Addresses::default();
-        for (index, server) in service.servers.iter().enumerate() {
-            check_server(&service.config.key, server)?;
-            if let Some(other) = known.insert(&service.servers, index) {
-                let (key, one) = (service.config.key, &service.servers[other]);
+        let key = service.config.key;
+        let servers = &service.servers;
+        let mut index = AddressIndex::with_capacity(servers.len());
+        for server in servers {
+            check_server(&key, server)?;
+            let address = server.config.address;
+            let is_at = |position: usize| servers[position].config.address == address;
+            if let Some(other) = index.find(address, is_at) {
+                let one = &servers[other];
                 let why = format!("two servers have this address: `{one}` and `{server}`");
-                let object = format!("{key} -r {}", server.config.address);
-                return Err(Error::refused(OPERATION, why).object(object));
+                return Err(Error::refused(OPERATION, why).object(Object::server(key, address)));
             }
+            index.push(address);
         }
         Ok(service)
     }
@@ -153,28 +158,8 @@ impl WantedService {
 /// Refuses a server that is invalid for the service.
 pub(super) fn check_server(key: &ServiceKey, server: &WantedServer) -> Result<()> {
     server.config.check(key).map_err(|why| {
-        let object = format!("{key} -r {}", server.config.address);
-        Error::refused(OPERATION, why).object(object)
+        Error::refused(OPERATION, why).object(Object::server(key, server.config.address))
     })
-}
-
-/// Finds two servers with one address.
-#[derive(Debug, Default)]
-struct Addresses(HashMap<SocketAddr, usize>);
-
-impl Addresses {
-    /// From this number of servers on, a hash table is faster than a comparison with each.
-    const MANY: usize = 16;
-
-    /// Adds the server at `index`. All before it were added. Returns the index of another server
-    /// with its address.
-    fn insert(&mut self, servers: &[WantedServer], index: usize) -> Option<usize> {
-        let address = |index: usize| servers[index].config.address;
-        if servers.len() < Self::MANY {
-            return (0..index).find(|other| address(*other) == address(index));
-        }
-        self.0.insert(address(index), index)
-    }
 }
 
 impl WantedTable {
@@ -245,6 +230,10 @@ impl WantedTable {
     /// Returns the service with this key.
     pub fn get(&self, service: impl Into<ServiceKey>) -> Option<&WantedService> {
         self.services.get(&service.into())
+    }
+
+    pub(super) fn services(&self) -> &BTreeMap<ServiceKey, WantedService> {
+        &self.services
     }
 
     pub(super) fn get_mut(&mut self, key: &ServiceKey) -> Option<&mut WantedService> {

@@ -191,7 +191,7 @@ impl Default for Snapshot {
 
 impl Snapshot {
     /// Builds a snapshot of services with their servers.
-    #[cfg(feature = "serde")]
+    #[cfg(any(test, feature = "serde"))]
     pub(crate) fn from_parts(
         info: Info,
         parts: impl Iterator<Item = (SnapshotService, Vec<SnapshotServer>)>,
