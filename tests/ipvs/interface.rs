@@ -21,7 +21,8 @@ pub(crate) const OVER_SOCKET_OPTIONS: bool = matches!(
 pub(crate) const ROOTLESS: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"ipvs_rootless");
 
 /// The tests of what the socket options lack, and a word of the error with which each ends there.
-const LACKS: [(&str, &str); 13] = [
+const LACKS: [(&str, &str); 14] = [
+    ("plan::keeper::a_mark_of_both_families", "IPv6"),
     ("errors::an_unknown_persistence_engine", "engines"),
     ("errors::another_family_and_a_sync_daemon", "IPv6"),
     ("services::persistence_engines", "engines"),

@@ -60,9 +60,13 @@ pub(super) fn changed(
                 }
                 let more = 10_000 + 4 * number;
                 let more = more..more + dice.throw(3);
-                entry
-                    .1
-                    .extend(more.map(|it| generate_server(dice, &service.key, it, Words::Kernels)));
+                for number in more {
+                    let one = generate_server(dice, &service.key, number, Words::Kernels);
+                    // An earlier variation may have added it.
+                    if entry.1.iter().all(|it| it.address != one.address) {
+                        entry.1.push(one);
+                    }
+                }
             }
         }
         changed.push(entry);
