@@ -47,13 +47,13 @@ impl Turn {
     /// If this future is dropped while it waits, the next one does not wait again. So a caller that
     /// makes a new future for each poll gets on.
     pub(super) async fn give_way(&mut self) {
-        if !self.is_over() {
-            return task::coop::consume_budget().await;
+        if self.is_over() {
+            if !std::mem::replace(&mut self.gave_way, true) {
+                task::yield_now().await;
+            }
+            *self = Self::new();
         }
-        if !std::mem::replace(&mut self.gave_way, true) {
-            task::yield_now().await;
-        }
-        *self = Self::new();
+        task::coop::consume_budget().await;
     }
 }
 

@@ -63,7 +63,15 @@ fn write(path: &str, text: &str) -> Outcome {
 
 /// Runs benches/kernel and returns its document.
 fn times(part: &str, quick: bool) -> Result<Value, String> {
-    let mut arguments = vec!["bench", "--bench", "kernel", "--", part];
+    let mut arguments = vec![
+        "bench",
+        "--features",
+        "netlink-packet",
+        "--bench",
+        "kernel",
+        "--",
+        part,
+    ];
     arguments.extend(quick.then_some("quick"));
     let text = shell::cargo_output(&arguments)?;
     serde_json::from_str(&text)

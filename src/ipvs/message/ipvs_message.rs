@@ -1,6 +1,6 @@
 use super::decode;
 use super::encode;
-use super::request;
+use super::request::{self, Request};
 use super::uapi::{FAMILY, VERSION};
 use crate::error::Cause;
 use crate::ipvs::model::operation::Operation;
@@ -92,7 +92,8 @@ impl IpvsMessage {
 
     pub(super) fn read(command: u8, attributes: Attributes<'_>) -> Result<Self, Malformed> {
         match request::read(command, attributes)? {
-            Some(request) => Ok(request),
+            Some(Request::Operation(operation)) => Ok(Self::Operation(operation)),
+            Some(Request::Query(query)) => Ok(Self::Query(query)),
             None => decode::report(command, attributes, None).map(Self::Report),
         }
     }

@@ -2,17 +2,19 @@
 //! capture.
 
 use super::decode::{self, nest};
-use super::ipvs_message::IpvsMessage;
 use super::uapi::{command, service, top};
 use crate::ipvs::model::operation::Operation;
 use crate::ipvs::model::query::Query;
 use crate::wire::{Attributes, Malformed};
 
+/// A request that was decoded.
+pub(super) enum Request {
+    Operation(Operation),
+    Query(Query),
+}
+
 /// Decodes a request. Returns `None` for a message that is or can be a reply of the kernel.
-pub(in crate::ipvs) fn read(
-    number: u8,
-    message: Attributes<'_>,
-) -> Result<Option<IpvsMessage>, Malformed> {
+pub(super) fn read(number: u8, message: Attributes<'_>) -> Result<Option<Request>, Malformed> {
     let of_service = || nest(message, top::SERVICE, "the service");
     let of_server = || nest(message, top::SERVER, "the server");
     let key = || decode::key(of_service()?);
@@ -54,11 +56,11 @@ pub(in crate::ipvs) fn read(
         command::GET_INFO => return query(Query::Info),
         _ => return Ok(None),
     };
-    Ok(Some(IpvsMessage::Operation(operation)))
+    Ok(Some(Request::Operation(operation)))
 }
 
-fn query(query: Query) -> Result<Option<IpvsMessage>, Malformed> {
-    Ok(Some(IpvsMessage::Query(query)))
+fn query(query: Query) -> Result<Option<Request>, Malformed> {
+    Ok(Some(Request::Query(query)))
 }
 
 /// Returns whether there is an attribute with this number.

@@ -58,7 +58,15 @@ pub(super) fn run(quick: bool) -> Result<Vec<Value>, String> {
     let home = root().join(HOME);
     // Removes the results of an earlier run.
     let _ = fs::remove_dir_all(&home);
-    let mut arguments = vec!["bench", "--bench", "encode", "--bench", "decode"];
+    let mut arguments = vec![
+        "bench",
+        "--features",
+        "netlink-packet",
+        "--bench",
+        "encode",
+        "--bench",
+        "decode",
+    ];
     if quick {
         arguments.extend(["--", "--quick"]);
     }
