@@ -60,6 +60,11 @@ impl<T> Outcome<T> {
         }
     }
 
+    /// Takes the error that ended everything.
+    pub(crate) fn take_stopped(&mut self) -> Option<Error> {
+        self.stopped.take()
+    }
+
     /// Returns how many changes are known to be carried out.
     pub fn applied(&self) -> usize {
         self.applied

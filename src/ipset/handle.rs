@@ -2,6 +2,7 @@ use crate::ipset::client::change_all::Change;
 use crate::ipset::client::claim::Claim;
 use crate::ipset::client::{Client, connect_failed};
 use crate::ipset::message::code::Command;
+use crate::ipset::plan::{Policy, SetPlan, SetReport};
 use crate::ipset::{
     AnyType, Entries, Entry, IpSet, Revision, SetInfo, SetName, SetType, SetsAndEntries, ToSetName,
 };
@@ -395,6 +396,93 @@ impl IpSets {
         entries: impl IntoIterator<Item = E>,
     ) -> Result<usize> {
         ready(self.client.replace(set, entries))
+    }
+}
+
+/// # Desired state
+impl IpSets {
+    /// Returns what brings a set to the wanted entries, and changes nothing.
+    ///
+    /// This lists the set once. See [`IpSets::apply`] for what is compared.
+    ///
+    /// ```no_run
+    /// use ipvset::ipset::IpSets;
+    /// use ipvset::ipset::plan::Policy;
+    /// # use ipvset::ipset::{IpSet, types::HashNet};
+    /// # let blocked = IpSet::<HashNet>::new("blocked")?;
+    /// # let wanted: Vec<ipnet::IpNet> = Vec::new();
+    ///
+    /// let plan = IpSets::connect()?.plan(&blocked, wanted, &Policy::new())?;
+    /// println!("{}", plan.summary()); // blocked: 3 added, 1 removed, 96 kept, in place
+    /// print!("{plan}"); // lines for `ipset restore`
+    /// # Ok::<(), ipvset::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`SetPlan::new`] and [`list`](Self::list), except
+    /// [`NotFound`](crate::ErrorKind::NotFound): the plan creates a set that does not exist.
+    pub fn plan<T: SetType, E: Into<Entry<T>>>(
+        &mut self,
+        set: &IpSet<T>,
+        entries: impl IntoIterator<Item = E>,
+        policy: &Policy,
+    ) -> Result<SetPlan<T>> {
+        ready(self.client.plan(set, entries, policy))
+    }
+
+    /// Brings a set to the wanted entries, and returns what became of them.
+    ///
+    /// Afterwards the set contains these entries and no others. It is created if it does not exist.
+    /// What is compared is what the set stores: ranges as their networks or addresses, without host
+    /// bits, and with the set's masks ([`IpSet::stored`]). If the set is as it is wanted, it is only
+    /// listed.
+    ///
+    /// - Entries that stay are not touched: they keep their counters and the times that they have
+    ///   left. New entries start with the given counters, or zero.
+    /// - A changed comment, packet metadata or `nomatch` is written without a loss of counters.
+    /// - Timeouts are renewed if less than half is left, or what the policy says
+    ///   ([`Policy::renew_below`]). A time that counts down is no difference.
+    /// - If the set's options differ, such as `maxelem` or comments, a second set with the wanted
+    ///   options is filled and swapped with the set. Entries that stay bring along their counters
+    ///   and times. The policy can ask for that always ([`Policy::at_once`]).
+    /// - The members of a list are brought to the wanted order, too.
+    ///
+    /// Entries that are refused are in the report with their indices, and the others are written.
+    /// If another program creates, destroys or fills the set meanwhile, the set is read and changed
+    /// again, four times at most. While other programs list the set, a swap is tried again for some
+    /// seconds. Second sets that killed processes left behind are destroyed, as by
+    /// [`replace`](Self::replace).
+    ///
+    /// The wanted entries are held in memory, with about half as much again for comparing them.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// use ipvset::ipnet::IpNet;
+    /// use ipvset::ipset::plan::{Overflow, Policy};
+    /// use ipvset::ipset::types::HashNet;
+    /// use ipvset::ipset::{IpSet, IpSets};
+    ///
+    /// let blocked = IpSet::<HashNet>::new("blocked")?.timeout(Duration::from_secs(3600)).counters();
+    /// let policy = Policy::new().if_too_many(Overflow::Grow { most: 1_000_000 });
+    /// let list: [IpNet; 2] = ["192.0.2.0/24".parse().unwrap(), "198.51.100.0/24".parse().unwrap()];
+    /// let report = IpSets::connect()?.apply(&blocked, list, &policy)?;
+    /// for failed in report.failures() {
+    ///     eprintln!("{}: {}", failed.index, failed.error);
+    /// }
+    /// println!("{report}"); // blocked: 2 added, created
+    /// # Ok::<(), ipvset::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`IpSets::plan`]. Then nothing was changed. Errors after that are in the report.
+    pub fn apply<T: SetType, E: Into<Entry<T>>>(
+        &mut self,
+        set: &IpSet<T>,
+        entries: impl IntoIterator<Item = E>,
+        policy: &Policy,
+    ) -> Result<SetReport<T>> {
+        ready(self.client.apply(set, entries, policy))
     }
 }
 

@@ -7,6 +7,7 @@ use crate::ipset::client::claim::Claim;
 use crate::ipset::client::listing::{Reader, sort, start_of_one};
 use crate::ipset::client::{Client, connect_failed};
 use crate::ipset::message::code::Command;
+use crate::ipset::plan::{Policy, SetPlan, SetReport};
 use crate::ipset::{
     AnyType, Entry, IpSet, Revision, SetInfo, SetName, SetOrEntry, SetType, ToSetName,
 };
@@ -398,6 +399,64 @@ impl IpSets {
         entries: impl IntoIterator<Item = E>,
     ) -> Result<usize> {
         self.client.replace(set, entries).await
+    }
+}
+
+/// # Desired state
+impl IpSets {
+    /// Returns what brings a set to the wanted entries, and changes nothing.
+    ///
+    /// This lists the set once. See [`IpSets::apply`] for what is compared.
+    ///
+    /// # Errors
+    /// Those of [`SetPlan::new`] and [`list`](Self::list), except
+    /// [`NotFound`](crate::ErrorKind::NotFound): the plan creates a set that does not exist.
+    pub async fn plan<T: SetType, E: Into<Entry<T>>>(
+        &mut self,
+        set: &IpSet<T>,
+        entries: impl IntoIterator<Item = E>,
+        policy: &Policy,
+    ) -> Result<SetPlan<T>> {
+        self.client.plan(set, entries, policy).await
+    }
+
+    /// Brings a set to the wanted entries, and returns what became of them.
+    ///
+    /// Afterwards the set contains these entries and no others. It is created if it does not exist.
+    /// What is compared is what the set stores: ranges as their networks or addresses, without host
+    /// bits, and with the set's masks ([`IpSet::stored`]). If the set is as it is wanted, it is only
+    /// listed.
+    ///
+    /// - Entries that stay are not touched: they keep their counters and the times that they have
+    ///   left. New entries start with the given counters, or zero.
+    /// - A changed comment, packet metadata or `nomatch` is written without a loss of counters.
+    /// - Timeouts are renewed if less than half is left, or what the policy says
+    ///   ([`Policy::renew_below`]). A time that counts down is no difference.
+    /// - If the set's options differ, such as `maxelem` or comments, a second set with the wanted
+    ///   options is filled and swapped with the set. Entries that stay bring along their counters
+    ///   and times. The policy can ask for that always ([`Policy::at_once`]).
+    /// - The members of a list are brought to the wanted order, too.
+    ///
+    /// Entries that are refused are in the report with their indices, and the others are written.
+    /// If another program creates, destroys or fills the set meanwhile, the set is read and changed
+    /// again, four times at most. While other programs list the set, a swap is tried again for some
+    /// seconds. Second sets that killed processes left behind are destroyed, as by
+    /// [`replace`](Self::replace).
+    ///
+    /// If the future is dropped, the set may have a part of the changes, or none if a second set was
+    /// filled. The second set is destroyed.
+    ///
+    /// The wanted entries are held in memory, with about half as much again for comparing them.
+    ///
+    /// # Errors
+    /// Those of [`IpSets::plan`]. Then nothing was changed. Errors after that are in the report.
+    pub async fn apply<T: SetType, E: Into<Entry<T>>>(
+        &mut self,
+        set: &IpSet<T>,
+        entries: impl IntoIterator<Item = E>,
+        policy: &Policy,
+    ) -> Result<SetReport<T>> {
+        self.client.apply(set, entries, policy).await
     }
 }
 

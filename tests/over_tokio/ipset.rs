@@ -1,6 +1,7 @@
 //! A blocking `IpSets` on top of the tokio handle. It replaces the crate's own, so that the same
 //! tests cover both.
 
+use library::ipset::plan::{Policy, SetPlan, SetReport};
 use library::ipset::types::{AnyType, SetType};
 use library::ipset::{Entry, IpSet, Revision, SetInfo, SetName, SetOrEntry, ToSetName};
 use library::{Namespace, OnFailure, Outcome, Result};
@@ -90,6 +91,12 @@ impl IpSets {
         replace<T: SetType, E: Into<Entry<T>>>(
             set: &IpSet<T>, entries: impl IntoIterator<Item = E>
         ) -> Result<usize>;
+        plan<T: SetType, E: Into<Entry<T>>>(
+            set: &IpSet<T>, entries: impl IntoIterator<Item = E>, policy: &Policy
+        ) -> Result<SetPlan<T>>;
+        apply<T: SetType, E: Into<Entry<T>>>(
+            set: &IpSet<T>, entries: impl IntoIterator<Item = E>, policy: &Policy
+        ) -> Result<SetReport<T>>;
     }
 }
 

@@ -23,6 +23,9 @@ pub(crate) enum Change {
     Add,
     /// Adds it, or updates its options if it is in the set.
     Put,
+    /// Updates its options. It is expected to be in the set, and keeps the counters that are not
+    /// given.
+    Update,
     /// Removes it. It must be in the set.
     Remove,
     /// Removes it if it is in the set.

@@ -123,6 +123,22 @@ impl<'a, T: Transport> Reader<'a, T> {
         }
     }
 
+    /// Hands out all entries of a listing of one set.
+    pub(crate) async fn for_each<K: SetType>(
+        &mut self,
+        kind: &K,
+        mut see: impl FnMut(Entry<K>),
+    ) -> Result<()> {
+        loop {
+            while let Some(entry) = self.buffered(kind) {
+                see(entry?);
+            }
+            if let Received::End = self.receive().await? {
+                return Ok(());
+            }
+        }
+    }
+
     /// Returns the next set or entry of a listing of all sets. `kind` is the type of the last set.
     pub(crate) async fn next_item(
         &mut self,
@@ -206,15 +222,26 @@ pub(crate) async fn start_of_one<'a, T: Transport, K: SetType>(
     client: &'a mut Client<T>,
     set: &IpSet<K>,
 ) -> Result<(Reader<'a, T>, Box<SetInfo>)> {
-    let mut reader = Reader::start(client, Some(*set.name())).await?;
-    let missing = || malformed(Malformed::Missing("the set's header"));
+    let (reader, info) = start_of_any(client, set.name()).await?;
+    if info.type_name != set.type_name() {
+        let why = format!("its type is {}, not {}", info.type_name, set.type_name());
+        return Err(Error::refused(Command::List.operation(), why).object(set.name()));
+    }
+    Ok((reader, info))
+}
+
+/// Starts a listing of one set, whatever its type is.
+pub(crate) async fn start_of_any<'a, T: Transport>(
+    client: &'a mut Client<T>,
+    set: &SetName,
+) -> Result<(Reader<'a, T>, Box<SetInfo>)> {
+    let mut reader = Reader::start(client, Some(*set)).await?;
     match reader.receive().await? {
-        Received::Set(info) if info.type_name == set.type_name() => Ok((reader, info)),
-        Received::Set(info) => {
-            let why = format!("its type is {}, not {}", info.type_name, set.type_name());
-            Err(Error::refused(Command::List.operation(), why).object(set.name()))
+        Received::Set(info) => Ok((reader, info)),
+        Received::More | Received::End => {
+            let missing = malformed(Malformed::Missing("the set's header"));
+            Err(missing.object(set))
         }
-        Received::More | Received::End => Err(missing().object(set.name())),
     }
 }
 

@@ -1,14 +1,17 @@
 //! The operations of a handle, over any transport.
 
+mod apply;
 pub(crate) mod change_all;
 pub(crate) mod claim;
 mod command;
 mod create;
 pub(super) mod describe;
 pub(crate) mod listing;
+mod plan;
 pub(crate) mod put;
 mod query;
-pub(crate) mod replace;
+mod replace;
+mod second_set;
 mod test;
 
 use nix::libc;

@@ -49,6 +49,7 @@ impl Tries {
         Self {
             purpose: match change {
                 Change::Put if !twice => Purpose::Put,
+                Change::Update => Purpose::Put,
                 Change::Add | Change::Put => Purpose::Add,
                 Change::Remove | Change::RemoveIfPresent => Purpose::Remove,
             },

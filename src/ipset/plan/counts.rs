@@ -23,7 +23,12 @@ pub struct Counts {
 impl Counts {
     /// Returns whether no entry is added, removed, changed or renewed.
     pub fn is_unchanged(&self) -> bool {
-        self.added + self.removed + self.changed + self.renewed == 0
+        self.changes() == 0
+    }
+
+    /// Returns how many entries are added, removed, changed and renewed together.
+    pub fn changes(&self) -> usize {
+        self.added + self.removed + self.changed + self.renewed
     }
 }
 

@@ -24,6 +24,13 @@ pub(super) enum Fate {
     Refused,
 }
 
+impl Fate {
+    /// Returns whether the entry is not in the set when it is written.
+    pub(super) fn is_written_anew(self) -> bool {
+        matches!(self, Self::Added | Self::Moved)
+    }
+}
+
 /// What an entry that stays brings along if it is written again.
 #[derive(Debug, Clone, Copy, Default)]
 struct Luggage {
@@ -144,6 +151,18 @@ impl<T: SetType> Difference<T> {
     /// Sets the fate of a wanted entry.
     pub(super) fn decide(&mut self, position: u32, fate: Fate) {
         self.fates[position as usize] = fate;
+    }
+
+    /// Refuses a wanted entry, and removes it if it is in the set.
+    pub(super) fn give_up(&mut self, position: u32) {
+        if !matches!(self.fate(position), Fate::Added | Fate::Refused) {
+            self.removed.push(self.wanted.value(position).clone());
+        }
+        self.decide(position, Fate::Refused);
+    }
+
+    pub(super) fn into_wanted(self) -> Wanted<T> {
+        self.wanted
     }
 
     pub(super) fn wanted(&self) -> &Wanted<T> {

@@ -4,7 +4,7 @@
 //! the interface `eth0` of the same network, too (`hash_netiface4_data_equal`). So a request that
 //! means `eth0` may change or remove the wildcard instead.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::difference::{Difference, Fate};
 use crate::ipset::model::value::Elements;
@@ -55,6 +55,34 @@ pub(super) fn are_hidden<T: SetType>(difference: &Difference<T>) -> bool {
             prefix.is_ok_and(|it| it != interface && wildcards.contains(&(network.clone(), it)))
         })
     })
+}
+
+/// Returns the wanted entries that differ from a later one only in that one of them is a wildcard,
+/// and that later one. The kernel takes both for the same entry.
+pub(super) fn contradictions<T: SetType>(difference: &Difference<T>) -> Vec<(u32, u32)> {
+    let wanted = difference.wanted();
+    let all = (0..wanted.count() as u32).filter(|it| difference.fate(*it) != Fate::Refused);
+    let pair = |position: u32| pair(wanted.value(position));
+    if !all.clone().filter_map(pair).any(|it| is_wildcard(&it)) {
+        return Vec::new();
+    }
+    let mut names: HashMap<Pair, u32> = HashMap::new();
+    let mut found = Vec::new();
+    for position in all {
+        let Some((network, interface)) = pair(position) else {
+            continue;
+        };
+        let Some(before) = names.insert((network, interface.wildcard()), position) else {
+            continue;
+        };
+        let later = wanted.origin(position) >= wanted.origin(before);
+        found.push(if later {
+            (before, position)
+        } else {
+            (position, before)
+        });
+    }
+    found
 }
 
 /// Returns the order in which the wanted entries can all be added, if it is not theirs: each

@@ -15,6 +15,7 @@ mod networks;
 mod policy;
 #[cfg(test)]
 mod properties;
+mod report;
 mod set_plan;
 mod wanted;
 mod way;
@@ -22,5 +23,9 @@ mod way;
 pub use counts::Counts;
 pub use networks::{Merged, Networks, merge, networks};
 pub use policy::{Duplicates, Overflow, Policy};
+pub use report::SetReport;
+pub(super) use set_plan::Planning;
 pub use set_plan::SetPlan;
+pub(super) use wanted::Wanted;
 pub use way::Way;
+pub(super) use way::described;

@@ -4,11 +4,11 @@ use super::counts::Counts;
 use super::difference::{Difference, Fate};
 use super::interfaces;
 use super::policy::Policy;
-use super::wanted::{PLAN, Wanted};
-use super::way::{Way, choose, described, room};
+use super::wanted::Wanted;
+use super::way::{PLAN, Way, choose, described, maxelem};
 use crate::ipset::message::encode::Purpose;
 use crate::ipset::model::value::Elements;
-use crate::ipset::{Entry, IpSet, Neighbor, SetInfo, SetName, SetType};
+use crate::ipset::{Entry, IpSet, Neighbor, Revision, SetInfo, SetName, SetType};
 use crate::wire::Writer;
 use crate::{Error, Result};
 
@@ -42,6 +42,10 @@ pub struct SetPlan<T: SetType> {
     way: Way,
     difference: Difference<T>,
     refused: Vec<(u32, Error)>,
+    /// The revision of the set that exists.
+    revision: Option<u8>,
+    /// The members that are added to a list.
+    members: Option<Vec<(u32, Option<Neighbor>)>>,
 }
 
 /// A plan in the making: the wanted entries, which are compared with those that are there.
@@ -50,6 +54,7 @@ pub(in crate::ipset) struct Planning<T: SetType> {
     policy: Policy,
     way: Way,
     difference: Difference<T>,
+    revision: Option<u8>,
 }
 
 impl<T: SetType> Planning<T> {
@@ -70,6 +75,7 @@ impl<T: SetType> Planning<T> {
             policy: policy.clone(),
             difference: Difference::new(wanted, policy, rewrites),
             way,
+            revision: there.map(|there| there.revision),
         })
     }
 
@@ -89,12 +95,17 @@ impl<T: SetType> Planning<T> {
             way: self.way,
             difference: self.difference,
             refused: Vec::new(),
+            revision: self.revision,
+            members: None,
         };
         let definition = plan.set().definition();
         if definition.has_members() {
             plan.difference.order_members();
         }
         plan.refuse();
+        if definition.has_interface() {
+            plan.refuse_contradictions();
+        }
         let counts = plan.counts();
         let second = |why: &'static str| Way::SecondSet { why: why.into() };
         if plan.way == Way::InPlace && !counts.is_unchanged() {
@@ -112,6 +123,9 @@ impl<T: SetType> Planning<T> {
             if let Some(order) = interfaces::order(&plan.difference) {
                 plan.difference.wanted_mut().set_order(order);
             }
+        }
+        if definition.has_members() {
+            plan.members = Some(plan.place_members());
         }
         plan
     }
@@ -138,8 +152,8 @@ impl<T: SetType> SetPlan<T> {
         entries_there: impl IntoIterator<Item = Entry<T>>,
         policy: &Policy,
     ) -> Result<Self> {
-        let set = described(set, Some(there), policy);
-        let wanted = Wanted::collect(&set, wanted, policy, room(&set, policy))?;
+        let set = described(set, there, policy);
+        let wanted = Wanted::collect(&set, wanted, policy)?;
         let mut planning = Planning::begin(wanted, Some(there), policy)?;
         if planning.compares() {
             for entry in entries_there {
@@ -158,7 +172,7 @@ impl<T: SetType> SetPlan<T> {
         wanted: impl IntoIterator<Item = E>,
         policy: &Policy,
     ) -> Result<Self> {
-        let wanted = Wanted::collect(set, wanted, policy, room(set, policy))?;
+        let wanted = Wanted::collect(set, wanted, policy)?;
         Ok(Planning::begin(wanted, None, policy)?.finish())
     }
 
@@ -177,6 +191,18 @@ impl<T: SetType> SetPlan<T> {
                 self.refused.push((position, error));
                 self.difference.decide(position, Fate::Refused);
             }
+        }
+    }
+
+    /// Refuses interfaces of which the set can contain only one.
+    fn refuse_contradictions(&mut self) {
+        for (position, other) in interfaces::contradictions(&self.difference) {
+            let entry = self.difference.entry(position);
+            let other = self.difference.entry(other);
+            let why = format!("a set cannot contain it together with {other}");
+            let error = Error::refused("add entry", why).object(entry.in_set(self.set().name()));
+            self.refused.push((position, error));
+            self.difference.give_up(position);
         }
     }
 
@@ -222,11 +248,11 @@ impl<T: SetType> SetPlan<T> {
     /// Members of a list come with the place where they are added. Those that are in another place
     /// are among them, and among the [`removals`](Self::removals).
     pub fn additions(&self) -> impl Iterator<Item = Entry<T>> {
-        let neighbors = self.neighbors();
-        self.added_positions().map(move |position| {
+        let added = self.placed_positions();
+        added.map(|(position, neighbor)| {
             let entry = self.difference.rewritten(position);
-            match neighbors.get(position as usize) {
-                Some(neighbor) => placed(entry, *neighbor),
+            match neighbor {
+                Some(_) => placed(entry, neighbor),
                 None => entry,
             }
         })
@@ -254,8 +280,63 @@ impl<T: SetType> SetPlan<T> {
             .map(|position| self.difference.rewritten(position))
     }
 
+    /// Returns the revision to create a second set with: that of the set that exists, if it can
+    /// express the options.
+    pub(in crate::ipset) fn revision(&self) -> Revision {
+        let there = self
+            .revision
+            .filter(|it| *it >= self.set().lowest_revision());
+        there.map_or(Revision::Lowest, Revision::Number)
+    }
+
+    /// Returns whether removals come before additions: if both together have no room, or if
+    /// additions may meet what is to be removed.
+    pub(in crate::ipset) fn removes_first(&self) -> bool {
+        let counts = self.counts();
+        let most = counts.kept + counts.changed + counts.renewed + counts.removed + counts.added;
+        let definition = self.set().definition();
+        definition.is_fickle() || most > maxelem(self.set())
+    }
+
+    /// Returns the wanted entries, to be compared again.
+    pub(in crate::ipset) fn into_wanted(self) -> Wanted<T> {
+        self.difference.into_wanted()
+    }
+
+    /// Counts a wanted entry that was written.
+    pub(super) fn count(&self, counts: &mut Counts, position: u32) {
+        let count = match self.difference.fate(position) {
+            Fate::Added => &mut counts.added,
+            Fate::Changed | Fate::Moved => &mut counts.changed,
+            Fate::Renewed => &mut counts.renewed,
+            Fate::Kept => &mut counts.kept,
+            Fate::Refused => return,
+        };
+        *count += 1;
+    }
+
+    /// Returns a wanted entry as it was given.
+    pub(super) fn given(&self, position: u32) -> Entry<T> {
+        self.difference.entry(position)
+    }
+
+    /// Returns the errors of the entries that no set of the type takes, with their positions.
+    pub(super) fn take_refused(&mut self) -> Vec<(u32, Error)> {
+        std::mem::take(&mut self.refused)
+    }
+
     pub(in crate::ipset) fn added_positions(&self) -> impl Iterator<Item = u32> {
-        self.difference.positions(&[Fate::Added, Fate::Moved])
+        self.placed_positions().map(|(position, _)| position)
+    }
+
+    /// Returns the positions of the entries that are added, and for a list the member next to which
+    /// each is added.
+    fn placed_positions(&self) -> impl Iterator<Item = (u32, Option<Neighbor>)> {
+        let members = self.members.iter().flatten().copied();
+        let list = self.members.is_some();
+        let all = self.difference.positions(&[Fate::Added, Fate::Moved]);
+        let others = all.filter(move |_| !list).map(|position| (position, None));
+        members.chain(others)
     }
 
     pub(in crate::ipset) fn updated_positions(&self) -> impl Iterator<Item = u32> {
@@ -268,14 +349,10 @@ impl<T: SetType> SetPlan<T> {
             .positions(&[Added, Changed, Kept, Moved, Renewed])
     }
 
-    /// Returns for each wanted member of a list the one that it follows, or the first that stays for
-    /// those before it. Empty for other sets.
-    fn neighbors(&self) -> Vec<Option<Neighbor>> {
+    /// Returns the members that are added to a list, in an order in which each is added next to one
+    /// that stays. So none depends on another.
+    fn place_members(&self) -> Vec<(u32, Option<Neighbor>)> {
         let wanted = self.difference.wanted();
-        if !wanted.set().definition().has_members() || self.way.starts_empty() {
-            return Vec::new();
-        }
-        let mut neighbors = vec![None; wanted.count()];
         let name = |position| {
             wanted
                 .value(position)
@@ -283,18 +360,34 @@ impl<T: SetType> SetPlan<T> {
                 .member_mut()
                 .map(|it| *it.name())
         };
-        let stay = &[Fate::Kept, Fate::Changed, Fate::Renewed];
-        let first = self.difference.positions(stay).next();
-        let mut neighbor = first.and_then(name).map(Neighbor::Before);
+        let mut placed = Vec::new();
+        let mut stayed = None;
+        let mut run = Vec::new();
         for position in self.content_positions() {
-            neighbors[position as usize] = neighbor;
-            neighbor = name(position).map(Neighbor::After);
+            if self.difference.fate(position).is_written_anew() {
+                run.push(position);
+                continue;
+            }
+            let stays = name(position);
+            match stayed {
+                None => placed.extend(run.drain(..).map(|it| (it, stays.map(Neighbor::Before)))),
+                Some(_) => {
+                    let neighbor = stayed.map(Neighbor::After);
+                    placed.extend(run.drain(..).rev().map(|it| (it, neighbor)));
+                }
+            }
+            stayed = stays;
         }
-        neighbors
+        let neighbor = stayed.map(Neighbor::After);
+        match neighbor {
+            Some(_) => placed.extend(run.drain(..).rev().map(|it| (it, neighbor))),
+            None => placed.extend(run.drain(..).map(|it| (it, None))),
+        }
+        placed
     }
 
     /// Returns the index of the wanted entry that an entry comes from.
-    pub(in crate::ipset) fn origin(&self, position: u32) -> usize {
+    pub(super) fn origin(&self, position: u32) -> usize {
         self.difference.wanted().origin(position) as usize
     }
 

@@ -2,12 +2,10 @@
 
 use super::index::Index;
 use super::policy::{Duplicates, Policy};
+use super::way::{PLAN, room};
 use crate::ipset::model::value::Elements;
 use crate::ipset::{Entry, EntryOptions, IpSet, Neighbor, SetType};
 use crate::{Error, Result};
-
-/// The operation that errors name.
-pub(super) const PLAN: &str = "plan set";
 
 /// The wanted entries of a set.
 ///
@@ -33,13 +31,13 @@ pub(in crate::ipset) struct Wanted<T: SetType> {
 }
 
 impl<T: SetType> Wanted<T> {
-    /// Collects no more than `most` entries: others are an error, or are left out if `cuts`.
+    /// Collects as many entries as fit. More are an error, or are left out, as the policy says.
     pub(in crate::ipset) fn collect<E: Into<Entry<T>>>(
         set: &IpSet<T>,
         entries: impl IntoIterator<Item = E>,
         policy: &Policy,
-        (most, cuts): (usize, bool),
     ) -> Result<Self> {
+        let (most, cuts) = room(set, policy);
         let entries = entries.into_iter();
         let most = most.min(Index::MOST);
         let about = entries.size_hint().0.min(most);
@@ -174,7 +172,7 @@ impl<T: SetType> Wanted<T> {
         self.position(self.hash(value), value)
     }
 
-    pub(super) fn set(&self) -> &IpSet<T> {
+    pub(in crate::ipset) fn set(&self) -> &IpSet<T> {
         &self.set
     }
 

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::policy::{Overflow, Policy};
-use super::wanted::PLAN;
 use crate::ipset::model::types::{Families, Takes};
 use crate::ipset::{CreateOptions, IpSet, SetInfo, SetType};
 use crate::{Error, Result};
@@ -51,32 +50,39 @@ impl fmt::Display for Way {
     }
 }
 
+/// The operation that errors name.
+pub(super) const PLAN: &str = "plan set";
+
 /// The kernel's default for `maxelem`.
 const DEFAULT_MAXELEM: u32 = 65536;
 
 /// Returns how many entries a set may have, and whether others are left out instead of refused.
-pub(in crate::ipset) fn room<T: SetType>(set: &IpSet<T>, policy: &Policy) -> (usize, bool) {
-    if !set.definition().options.contains(Takes::HASH) {
-        return (usize::MAX, false);
-    }
-    let maxelem = set.options().maxelem.unwrap_or(DEFAULT_MAXELEM);
+pub(super) fn room<T: SetType>(set: &IpSet<T>, policy: &Policy) -> (usize, bool) {
+    let maxelem = maxelem(set);
     let most = match policy.overflow() {
-        Overflow::Grow { most } => most.max(maxelem),
+        Overflow::Grow { most } => maxelem.max(most as usize),
         _ => maxelem,
     };
-    (most as usize, policy.overflow() == Overflow::Cut)
+    (most, policy.overflow() == Overflow::Cut)
+}
+
+/// Returns how many entries a set with its options may have.
+pub(super) fn maxelem<T: SetType>(set: &IpSet<T>) -> usize {
+    match set.definition().options.contains(Takes::HASH) {
+        true => set.options().maxelem.unwrap_or(DEFAULT_MAXELEM) as usize,
+        false => usize::MAX,
+    }
 }
 
 /// Returns the set's description with the options that it is to have: those of the set that exists
 /// if the policy keeps them.
 pub(in crate::ipset) fn described<T: SetType>(
     set: &IpSet<T>,
-    there: Option<&SetInfo>,
+    there: &SetInfo,
     policy: &Policy,
 ) -> IpSet<T> {
     let mut set = set.clone();
-    let same = there.filter(|there| misfit(&set, there).is_none());
-    if let (true, Some(kept)) = (policy.keeps_options(), same.and_then(|it| it.set.as_ref())) {
+    if let (true, None, Some(kept)) = (policy.keeps_options(), misfit(&set, there), &there.set) {
         *set.options_mut() = kept.options().clone();
     }
     set

@@ -1,5 +1,7 @@
 //! The tests of both binaries, each with its requirements for the kernel.
 
+mod apply;
+mod apply_beside;
 mod cases;
 mod common;
 mod described;
@@ -20,7 +22,12 @@ mod stored;
 
 use common::{Outcome, has_family};
 use ipvset::{Family, ipset};
-pub(crate) use replace::die_if_asked;
+
+/// Does what a test started this process for, if one did.
+pub(crate) fn die_if_asked() {
+    replace::die_if_asked();
+    apply_beside::change_if_asked();
+}
 
 /// All set types.
 pub(crate) const ALL: &[&str] = &[
@@ -106,6 +113,8 @@ pub(crate) fn tests(types: &[&str], rules: bool) -> Vec<lab::test::Test> {
         described::tests(),
         masks::tests(),
         stored::tests(),
+        apply::tests(),
+        apply_beside::tests(),
     ];
     all.into_iter()
         .flatten()

@@ -41,17 +41,17 @@ pub(crate) fn tests() -> Vec<Test> {
 
 /// Sends packets that a rule drops unless their destination is in the set `s`. The sender gets the
 /// result at once.
-struct Probe(UdpSocket);
+pub(super) struct Probe(UdpSocket);
 
 impl Probe {
-    fn new() -> Outcome<Self> {
+    pub(super) fn new() -> Outcome<Self> {
         let rule = "-p udp -m set ! --match-set s dst -j DROP";
         lab::test::need("firewall rules", lab::Iptables::new()).append("filter", "OUTPUT", rule)?;
         Ok(Self(UdpSocket::bind("127.0.0.1:0")?))
     }
 
     /// Whether the address is in the set for a packet.
-    fn sees(&self, address: Ipv4Addr) -> bool {
+    pub(super) fn sees(&self, address: Ipv4Addr) -> bool {
         match self.0.send_to(b"?", (address, 9)) {
             Ok(_) => true,
             Err(error) if error.kind() == ErrorKind::PermissionDenied => false,
@@ -119,7 +119,7 @@ fn a_packet_sees_the_old_content_or_the_new() -> Outcome {
     Ok(())
 }
 
-fn addresses(numbers: std::ops::Range<u32>) -> impl Iterator<Item = Ipv4Addr> {
+pub(super) fn addresses(numbers: std::ops::Range<u32>) -> impl Iterator<Item = Ipv4Addr> {
     numbers.map(|number| Ipv4Addr::from_bits(0x0a00_0000 + number))
 }
 
@@ -166,7 +166,7 @@ fn a_set_that_is_listed_at_the_end_of_a_replacement() -> Outcome {
 }
 
 /// Returns the names of the crate's temporary sets.
-fn own_sets(sets: &mut IpSets) -> Outcome<Vec<String>> {
+pub(super) fn own_sets(sets: &mut IpSets) -> Outcome<Vec<String>> {
     let names = sets.names()?.into_iter().map(|name| name.to_string());
     Ok(names.filter(|name| name.starts_with("ipvset-")).collect())
 }

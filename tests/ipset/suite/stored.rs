@@ -15,7 +15,7 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 /// Creates the members of the lists in the tests.
-fn members(name: &str) -> Outcome {
+pub(super) fn members(name: &str) -> Outcome {
     if name == "list:set" {
         let lines: String = MEMBERS
             .map(|name| format!("create {name} hash:ip\n"))

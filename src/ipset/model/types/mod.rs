@@ -289,6 +289,11 @@ impl Definition {
         .fold(0, u8::max)
     }
 
+    /// Returns whether the kernel fills in an element of an entry.
+    pub(crate) fn fills_in(&self) -> bool {
+        !self.dimensions.iter().all(Dimension::identifies)
+    }
+
     /// Returns whether entries have an interface.
     pub(crate) fn has_interface(&self) -> bool {
         let interface = |it: &Dimension| matches!(it, Dimension::Interface);

@@ -1,0 +1,186 @@
+//! Gives a set another content, and other options, through a second set that is swapped with it.
+
+use std::time::Duration;
+
+use super::change_all::Change;
+use crate::ipset::client::Client;
+use crate::ipset::message::code::Command;
+use crate::ipset::model::types::Takes;
+use crate::ipset::{CreateOptions, Entry, IpSet, Revision, SetName, SetType};
+use crate::netlink::Transport;
+use crate::trace::Began;
+use crate::{Error, OnFailure, Outcome, Result};
+
+/// The maximum number of buckets of the temporary set. A quarter million of them takes 2 MiB.
+const MOST_BUCKETS: u32 = 1 << 24;
+
+/// What became of a second set.
+pub(super) struct Swapped<K: SetType> {
+    /// What became of the entries. If some were not tried, the sets were not swapped.
+    pub(super) outcome: Outcome<Entry<K>>,
+    /// The error because of which the set with the old content, or with a part of the new one, was
+    /// left behind, and that set's name.
+    pub(super) left_behind: Option<(SetName, Error)>,
+}
+
+impl<T: Transport> Client<T> {
+    /// Fills a temporary set with the options of `set`, swaps the two sets, and destroys the one
+    /// with the old content. If some entries were not tried, only the temporary set is destroyed.
+    pub(super) async fn swap_in<K: SetType, E: Into<Entry<K>>>(
+        &mut self,
+        set: &IpSet<K>,
+        revision: Revision,
+        entries: impl IntoIterator<Item = E>,
+        on_failure: OnFailure,
+    ) -> Result<Swapped<K>> {
+        let entries = entries.into_iter();
+        let mut temporary = Temporary {
+            name: None,
+            client: self,
+        };
+        let options = set.options().clone();
+        let new = temporary.create(set, options, revision).await?;
+        let client = &mut *temporary.client;
+        let filled = client.fill_and_swap(set, &new, entries, on_failure).await;
+        // It holds the old content now, or the part of the new content that was added.
+        let destroyed = temporary.destroy().await;
+        match (filled, destroyed) {
+            (Err(error), Err(_)) => Err(left_behind(error, new.name())),
+            (filled, destroyed) => Ok(Swapped {
+                outcome: filled?,
+                left_behind: destroyed.err().map(|error| (*new.name(), error)),
+            }),
+        }
+    }
+
+    async fn fill_and_swap<K: SetType, E: Into<Entry<K>>>(
+        &mut self,
+        set: &IpSet<K>,
+        new: &IpSet<K>,
+        entries: impl Iterator<Item = E>,
+        on_failure: OnFailure,
+    ) -> Result<Outcome<Entry<K>>> {
+        let outcome = self
+            .change_all_as(Change::Put, new, set.name(), entries, on_failure)
+            .await;
+        if outcome.stopped().is_none() && outcome.untried_from().is_none() {
+            self.when_free(Command::Swap, set.name(), Some(new.name()))
+                .await?;
+        }
+        Ok(outcome)
+    }
+
+    /// Swaps two sets or destroys one as soon as nobody lists them. Gives up after a while.
+    pub(super) async fn when_free(
+        &mut self,
+        command: Command,
+        one: &SetName,
+        other: Option<&SetName>,
+    ) -> Result<()> {
+        let began = Began::now();
+        let mut attempts = 0;
+        let mut pauses = pauses();
+        loop {
+            attempts += 1;
+            let done = match other {
+                Some(other) => self.with_two(command, one, other).await,
+                None => self.with_set(command, true, one).await,
+            };
+            match (done, pauses.next()) {
+                (Err(error), Some(pause)) if error.is_busy() => {
+                    self.connection.pause(pause).await;
+                }
+                (done, _) => {
+                    began.tried(command.operation(), Some(one), attempts);
+                    return done;
+                }
+            }
+        }
+    }
+
+    /// Destroys temporary sets whose handles do not exist any more. If one cannot be destroyed now,
+    /// the next run tries again.
+    pub(super) async fn destroy_left_over(&mut self) {
+        for name in self.names().await.unwrap_or_default() {
+            if self.claim.is_left_over(&name) {
+                let _ = self.with_set(Command::Destroy, true, &name).await;
+            }
+        }
+    }
+}
+
+/// Returns how long to wait after each attempt at a set that is being listed: two and a half
+/// seconds in all. A program that lists sets in a loop leaves them free only for moments, so the
+/// pauses stay short.
+fn pauses() -> impl Iterator<Item = Duration> {
+    let growing = (0..6).map(|step| Duration::from_micros(250 << step));
+    growing.chain(std::iter::repeat_n(Duration::from_millis(10), 250))
+}
+
+/// A set that is destroyed when the replacement ends, even if its future is dropped or the
+/// caller's iterator panics.
+struct Temporary<'a, T: Transport> {
+    client: &'a mut Client<T>,
+    name: Option<SetName>,
+}
+
+impl<T: Transport> Temporary<'_, T> {
+    async fn create<K: SetType>(
+        &mut self,
+        like: &IpSet<K>,
+        options: CreateOptions,
+        revision: Revision,
+    ) -> Result<IpSet<K>> {
+        let name = self.client.claim.name()?;
+        let new = IpSet::from_parts(name, like.kind().clone(), options);
+        // Set before the kernel is asked, since the set may exist even if the future is dropped.
+        self.name = Some(name);
+        let created = self.client.create(&new, revision).await;
+        if created.as_ref().is_err_and(Error::is_already_exists) {
+            // The set belongs to another program.
+            self.name = None;
+        }
+        created.map(|()| new)
+    }
+
+    async fn destroy(mut self) -> Result<()> {
+        let Some(name) = self.name else {
+            return Ok(());
+        };
+        let destroyed = self.client.when_free(Command::Destroy, &name, None).await;
+        self.name = None;
+        match destroyed {
+            Err(error) if error.is_not_found() => Ok(()),
+            destroyed => destroyed,
+        }
+    }
+}
+
+impl<T: Transport> Drop for Temporary<'_, T> {
+    fn drop(&mut self) {
+        if let Some(name) = &self.name {
+            self.client.destroy_and_forget(name);
+        }
+    }
+}
+
+/// Adds to an error that a temporary set was left behind.
+pub(super) fn left_behind(error: Error, name: &SetName) -> Error {
+    error.note(format!(
+        "the set {name} was left behind; the next replacement destroys it"
+    ))
+}
+
+/// Gives a hash as many buckets as there will be entries, unless the options say how many. A table
+/// that need not grow is filled in half the time.
+pub(super) fn size_table<K: SetType>(set: &mut IpSet<K>, entries: usize) {
+    if !set.definition().options.contains(Takes::HASH) || set.options().hashsize.is_some() {
+        return;
+    }
+    let options = set.options_mut();
+    let most = options.maxelem.unwrap_or(u32::MAX).min(MOST_BUCKETS);
+    let entries = u32::try_from(entries)
+        .unwrap_or(u32::MAX)
+        .clamp(64, most.max(64));
+    options.hashsize = Some(entries.next_power_of_two());
+}
