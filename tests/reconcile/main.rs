@@ -3,6 +3,7 @@
 mod apply;
 mod arguments;
 mod drains;
+mod interrupted;
 mod plan;
 mod program;
 mod watch;
@@ -17,6 +18,7 @@ fn main() -> ExitCode {
         plan::tests(),
         apply::tests(),
         drains::tests(),
+        interrupted::tests(),
         watch::tests(),
     ];
     lab::test::main(&Needs::ipvs(), tests.into_iter().flatten().collect())

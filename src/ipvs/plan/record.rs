@@ -6,6 +6,7 @@ use super::drains::{self, Drains, Look, Reading};
 use super::object::Object;
 use super::plan::Plan;
 use super::policy::Policy;
+use super::step::{Reason, Step};
 use crate::ipvs::model::key::ServiceKey;
 use crate::ipvs::model::operation::Operation;
 
@@ -45,6 +46,10 @@ use crate::ipvs::model::operation::Operation;
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Record {
     applied: BTreeMap<ServiceKey, BTreeSet<SocketAddr>>,
+    /// The objects in `applied` that a plan adds which was begun. If the program was killed, they
+    /// may be missing.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "BTreeSet::is_empty"))]
+    begun: BTreeSet<Object>,
     drains: Drains,
 }
 
@@ -56,9 +61,9 @@ impl Record {
 
     /// Returns true if an object was applied before and has not been removed since.
     pub fn contains(&self, object: &Object) -> bool {
-        self.applied
-            .get(&object.service)
-            .is_some_and(|servers| object.server.is_none_or(|it| servers.contains(&it)))
+        let servers = self.applied.get(&object.service);
+        servers.is_some_and(|servers| object.server.is_none_or(|it| servers.contains(&it)))
+            && !self.begun.contains(object)
     }
 
     /// Returns the servers that drain.
@@ -70,12 +75,25 @@ impl Record {
         &self.applied
     }
 
-    /// Enters the drains of a plan, before it is carried out.
+    /// Enters a plan before it is carried out.
     ///
-    /// A server that drains already keeps its deadline. If the record is saved after this, a
-    /// program that is killed while it carries out the plan still knows the deadlines and the
-    /// weights before the drains.
+    /// A server that drains already keeps its deadline. If the record is saved after this and the
+    /// program is killed while it carries out the plan, the next run knows what the plan added or
+    /// adopted, the deadlines, and the weights before the drains.
     pub fn begin(&mut self, plan: &Plan, now: SystemTime) {
+        let missing = plan
+            .steps
+            .iter()
+            .filter(|it| it.reason() == Reason::Missing);
+        for object in missing.map(Step::object) {
+            if !self.contains(&object) {
+                self.insert(&object);
+                self.begun.insert(object);
+            }
+        }
+        for object in &plan.adopted {
+            self.insert(object);
+        }
         let until = drains::ceil(now + plan.drain_time);
         for draining in &plan.draining {
             let service = self
@@ -108,9 +126,16 @@ impl Record {
         for (index, step) in plan.steps.iter().enumerate() {
             match succeeded(index) {
                 true => self.enter(step.operation()),
-                false => drop(failed.insert(step.object())),
+                false => {
+                    let object = step.object();
+                    if self.begun.contains(&object) {
+                        self.remove(&object);
+                    }
+                    failed.insert(object);
+                }
             }
         }
+        self.begun.clear();
         for object in &plan.adopted {
             self.insert(object);
         }

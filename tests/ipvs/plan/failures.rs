@@ -1,15 +1,18 @@
 //! Failures to apply a table.
 
+use std::time::SystemTime;
+
 use ipvset::ErrorKind;
-use ipvset::ipvs::plan::{Object, ObjectState, Planner, Record};
+use ipvset::ipvs::plan::{Object, ObjectState, Planner, Policy, Record, Scope};
 use ipvset::ipvs::{Ipvs, Scheduler};
 
-use super::{backend, service, state, table_of};
+use super::{backend, service, settle, state, table_of};
 use crate::support::{Result, at, tests};
 
 tests![
     one_failure_does_not_stop_the_rest,
     the_next_call_repeats_failed_steps,
+    what_a_killed_program_added_belongs_to_it,
 ];
 
 fn unknown() -> Result<Scheduler> {
@@ -68,5 +71,42 @@ fn the_next_call_repeats_failed_steps() -> Result {
     let report = super::settle(&mut ipvs, &planner, &mended, &mut record)?;
     assert_eq!(report.objects.len(), 2, "{report}");
     assert_eq!(report.drift, []);
+    Ok(())
+}
+
+/// The record is saved before the steps, and the program may be killed between any two of them.
+fn what_a_killed_program_added_belongs_to_it() -> Result {
+    let mut ipvs = Ipvs::connect()?;
+    let planner = Planner::new().scope(Scope::recorded());
+    let planner = planner.policy(Policy::without_drain());
+    ipvs.add_service(&service(3))?;
+    let wanted = table_of(&[1, 2, 3], &[1, 2])?;
+    let steps = ipvs.plan(&planner, &wanted, &Record::new())?.steps().len();
+    assert_eq!(steps, 8);
+    for killed_after in 0..=steps {
+        let mut record = Record::new();
+        let plan = ipvs.plan(&planner, &wanted, &record)?;
+        record.begin(&plan, SystemTime::now());
+        for operation in plan.operations().take(killed_after) {
+            ipvs.execute(operation)?;
+        }
+        // By then, less is wanted.
+        let report = settle(&mut ipvs, &planner, &table_of(&[1], &[2])?, &mut record)?;
+        assert_eq!(report.drift, [], "killed after {killed_after} steps");
+        let services: Vec<_> = ipvs.services()?.iter().map(|it| it.key()).collect();
+        assert_eq!(
+            services,
+            [service(1).key],
+            "killed after {killed_after} steps"
+        );
+        let server = ipvs.servers(service(1))?;
+        assert_eq!(server.len(), 1, "killed after {killed_after} steps");
+        for (number, is_recorded) in [(1, true), (2, false), (3, false)] {
+            let object = Object::service(service(number));
+            assert_eq!(record.contains(&object), is_recorded, "{object}");
+        }
+        ipvs.flush()?;
+        ipvs.add_service(&service(3))?;
+    }
     Ok(())
 }
