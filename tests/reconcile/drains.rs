@@ -159,10 +159,8 @@ fn a_program_without_a_record_goes_on_with_its_drains() -> Result {
     busy.connection.is_open()?;
     let ended = busy.folder.run("new")?;
     assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
-    assert_eq!(
-        ended.out,
-        format!("# drains already: -t {SERVICE} -r {OLD}\n")
-    );
+    let drains = "# draining already: 1 server";
+    assert!(ended.out.lines().any(|it| it == drains), "{ended:#?}");
 
     let mut running = busy.folder.start("--apply --watch 1 new")?;
     running.expect(&[&format!("-t {SERVICE} -r {OLD}: drains for ")]);

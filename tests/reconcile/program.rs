@@ -179,6 +179,17 @@ pub(crate) fn expect(ended: &Ended, status: i32, out: &str) {
     assert_eq!(sorted(&ended.out), sorted(out), "{ended:#?}");
 }
 
+/// Fails unless a dry run found nothing to do.
+#[track_caller]
+pub(crate) fn expect_no_steps(ended: &Ended) {
+    assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
+    assert!(
+        ended.out.lines().all(|it| it.starts_with('#')),
+        "{ended:#?}"
+    );
+    assert_eq!(ended.err, "");
+}
+
 /// Returns the weight of a server, or `None` if it is gone.
 pub(crate) fn weight(service: &str, server: &str) -> Result<Option<u32>> {
     let key = ipvset::ipvs::ServiceKey::tcp(service.parse()?);
