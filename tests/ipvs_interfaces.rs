@@ -340,6 +340,15 @@ fn what_needs_netlink_is_not_sent() -> Result {
     Ok(())
 }
 
+/// Ends a loop in another thread, after a panic too.
+struct SetWhenDropped<'a>(&'a AtomicBool);
+
+impl Drop for SetWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// 10,000 lists of services and of servers, while another program adds and removes some of them.
 /// What is there the whole time is in every list, and nothing is in it twice.
 fn lists_that_grow_while_they_are_read() -> Result {
@@ -381,6 +390,7 @@ fn lists_that_grow_while_they_are_read() -> Result {
             Ok(rounds)
         });
         let mut read = || -> Result {
+            let _done = SetWhenDropped(&done);
             for round in 0..ROUNDS {
                 if round % 10 == 0 {
                     // A new handle's lists have little room.
@@ -410,7 +420,6 @@ fn lists_that_grow_while_they_are_read() -> Result {
             Ok(())
         };
         let outcome = read();
-        done.store(true, Ordering::Relaxed);
         match changer.join() {
             Ok(rounds) => assert!(rounds? > 0),
             Err(_) => return Err("the changing thread panicked".into()),

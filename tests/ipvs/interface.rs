@@ -21,7 +21,7 @@ pub(crate) const OVER_SOCKET_OPTIONS: bool = matches!(
 pub(crate) const ROOTLESS: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"ipvs_rootless");
 
 /// The tests of what the socket options lack, and a word of the error with which each ends there.
-const LACKS: [(&str, &str); 14] = [
+const LACKS: [(&str, &str); 15] = [
     ("plan::keeper::a_mark_of_both_families", "IPv6"),
     ("errors::an_unknown_persistence_engine", "engines"),
     ("errors::another_family_and_a_sync_daemon", "IPv6"),
@@ -39,6 +39,10 @@ const LACKS: [(&str, &str); 14] = [
     ("traffic::forwarding::gre_tunnel", "IP in IP"),
     ("traffic::forwarding::gre_tunnel_with_checksums", "IP in IP"),
     ("traffic::forwarding::tunnel_to_the_other_family", "IPv6"),
+    (
+        "traffic::drains::replacement::a_replacement_loses_no_client_of_ipv6",
+        "IPv6",
+    ),
 ];
 
 /// The tests of netlink itself.

@@ -12,23 +12,23 @@ use crate::traffic::network::{Answers, Network, PATIENCE, Resetting};
 
 pub(super) fn tests() -> Vec<lab::test::Test> {
     let limit = Duration::from_secs(900);
-    let name = |name: &'static str| format!("traffic::drains::replacement::{name}");
-    let test = |it: &'static str, run: fn() -> Result| lab::test::Test::new(&name(it), run);
-    vec![
-        test("a_replacement_loses_no_client_of_ipv4", || {
-            a_replacement_loses_no_client(Family::Ipv4)
-        })
-        .limit(limit),
-        test("a_replacement_loses_no_client_of_ipv6", || {
-            a_replacement_loses_no_client(Family::Ipv6)
-        })
-        .limit(limit),
-        test(
-            "removing_and_adding_loses_clients",
+    let all: [(&str, fn() -> Result); 3] = [
+        (
+            "traffic::drains::replacement::a_replacement_loses_no_client_of_ipv4",
+            || a_replacement_loses_no_client(Family::Ipv4),
+        ),
+        (
+            "traffic::drains::replacement::a_replacement_loses_no_client_of_ipv6",
+            || a_replacement_loses_no_client(Family::Ipv6),
+        ),
+        (
+            "traffic::drains::replacement::removing_and_adding_loses_clients",
             removing_and_adding_loses_clients,
-        )
-        .limit(limit),
-    ]
+        ),
+    ];
+    let test = |(name, run)| crate::interface::test(name, run);
+    let all = all.into_iter().filter_map(test);
+    all.map(|it| it.limit(limit)).collect()
 }
 
 const CLIENTS: usize = 2;

@@ -9,6 +9,7 @@ use ipvset::ipvs::{Scheduler, SchedulerFlags, VirtualService};
 use lab::sysctl;
 
 use super::{Program, drains, round_robin};
+use crate::interface::{families, need_sysctls};
 use crate::support::{Result, eventually, tests};
 use crate::traffic::network::{
     Answers, Asker, Network, PATIENCE, PORT, Resetting, Transport, number, server, service,
@@ -30,8 +31,6 @@ tests![
     an_unwanted_service_drains,
 ];
 
-const FAMILIES: [Family; 2] = [Family::Ipv4, Family::Ipv6];
-
 /// Less than a connection that was reset is kept.
 const SHORT: Duration = Duration::from_secs(3);
 
@@ -48,7 +47,7 @@ fn tcp(family: Family) -> (Transport, Family) {
 
 fn a_server_that_returns_keeps_its_connections() -> Result {
     let network = network(1, 2)?;
-    for family in FAMILIES {
+    for family in families().iter().copied() {
         let mut program = Program::new(round_robin(family), Policy::new())?;
         program.bring(&[0])?;
         let mut connection = Resetting::new(&network, 0, family)?;
@@ -75,7 +74,7 @@ fn a_server_that_returns_keeps_its_connections() -> Result {
 /// Thresholds stay as they are during a drain.
 fn a_full_server_drains_and_returns() -> Result {
     let network = network(1, 2)?;
-    for family in FAMILIES {
+    for family in families().iter().copied() {
         let mut program = Program::new(round_robin(family), Policy::new())?;
         let full = program.server(0).upper_threshold(2).lower_threshold(1);
         program.bring_to(vec![full.clone()])?;
@@ -115,7 +114,7 @@ fn bind(network: &Network, family: Family) -> Result<(usize, usize)> {
 
 fn persistent_clients_come_back_until_the_time_is_up() -> Result {
     let network = network(2, 2)?;
-    for family in FAMILIES {
+    for family in families().iter().copied() {
         let service = round_robin(family).persistent(Duration::from_secs(300));
         let policy = Policy::new().drain_time(SHORT);
         let mut program = Program::new(service.clone(), policy)?;
@@ -153,8 +152,9 @@ fn persistent_clients_come_back_until_the_time_is_up() -> Result {
 
 fn persistent_clients_leave_with_expire_quiescent_template() -> Result {
     let network = network(1, 2)?;
+    need_sysctls();
     sysctl::write("net.ipv4.vs.expire_quiescent_template", "1")?;
-    for family in FAMILIES {
+    for family in families().iter().copied() {
         let service = round_robin(family).persistent(Duration::from_secs(300));
         let mut program = Program::new(service, Policy::new())?;
         program.bring(&[0, 1])?;
@@ -207,7 +207,7 @@ fn maglev_hashing_gets_its_fallback_flag_for_the_time() -> Result {
 
 fn gets_its_fallback_flag(scheduler: Scheduler, flag: SchedulerFlags) -> Result {
     let network = network(2, 3)?;
-    for family in FAMILIES {
+    for family in families().iter().copied() {
         let service = round_robin(family).scheduler(scheduler);
         let mut program = Program::new(service, Policy::new())?;
         program.bring(&[0, 1, 2])?;
@@ -250,7 +250,7 @@ fn gets_its_fallback_flag(scheduler: Scheduler, flag: SchedulerFlags) -> Result 
 fn without_the_fallback_flag_clients_are_refused() -> Result {
     let network = network(1, 2)?;
     for scheduler in [Scheduler::SourceHashing, Scheduler::MaglevHashing] {
-        for family in FAMILIES {
+        for family in families().iter().copied() {
             let service = round_robin(family).scheduler(scheduler);
             let policy = Policy::new().set_fallback(false);
             let mut program = Program::new(service, policy)?;
@@ -270,7 +270,7 @@ fn without_the_fallback_flag_clients_are_refused() -> Result {
 
 fn destination_hashing_removes_at_once() -> Result {
     let network = network(1, 2)?;
-    for family in FAMILIES {
+    for family in families().iter().copied() {
         let service = round_robin(family).scheduler(Scheduler::DestinationHashing);
         let mut program = Program::new(service, Policy::new())?;
         program.bring(&[0, 1])?;
@@ -313,7 +313,7 @@ fn at_once(program: &mut Program, servers: &[usize]) -> Result<Option<AtOnce>> {
 /// (Answers bypass the director, which has no connection to return them.)
 fn one_packet_services_remove_at_once() -> Result {
     let network = Network::new(1, 3, Answers::Directly)?;
-    for family in FAMILIES {
+    for family in families().iter().copied() {
         let key = service(Transport::Udp, family);
         let config = VirtualService::new(key).scheduler(Scheduler::RoundRobin);
         // The policy does not matter.
@@ -345,8 +345,9 @@ fn one_packet_services_remove_at_once() -> Result {
 
 fn udp_servers_are_removed_at_once_or_drain() -> Result {
     let network = network(1, 2)?;
+    need_sysctls();
     sysctl::write("net.ipv4.vs.expire_nodest_conn", "1")?;
-    for family in FAMILIES {
+    for family in families().iter().copied() {
         for drain in [false, true] {
             let key = service(Transport::Udp, family);
             let config = VirtualService::new(key).scheduler(Scheduler::RoundRobin);
@@ -384,7 +385,7 @@ fn udp_servers_are_removed_at_once_or_drain() -> Result {
 
 fn an_unwanted_service_drains() -> Result {
     let network = network(1, 1)?;
-    for family in FAMILIES {
+    for family in families().iter().copied() {
         let mut program = Program::new(round_robin(family), Policy::new())?;
         program.bring(&[0])?;
         let mut connection = Resetting::new(&network, 0, family)?;
