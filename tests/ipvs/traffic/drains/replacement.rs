@@ -10,9 +10,12 @@ use super::{Program, round_robin};
 use crate::support::Result;
 use crate::traffic::network::{Answers, Network, PATIENCE, Resetting};
 
+/// The name of a test and the test.
+type Case = (&'static str, fn() -> Result);
+
 pub(super) fn tests() -> Vec<lab::test::Test> {
     let limit = Duration::from_secs(900);
-    let all: [(&str, fn() -> Result); 3] = [
+    let all: [Case; 3] = [
         (
             "traffic::drains::replacement::a_replacement_loses_no_client_of_ipv4",
             || a_replacement_loses_no_client(Family::Ipv4),
