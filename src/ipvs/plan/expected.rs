@@ -111,3 +111,120 @@ fn carry_out(operation: &Operation, shown: &mut Option<Shown>) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipvs::text;
+
+    /// The heading, and a service with two servers. The addresses are 10.0.0.1:80, 10.1.0.1:80
+    /// and 10.1.0.2:80.
+    const BEFORE: &str = "\
+IP Virtual Server version 1.2.1 (size=4096)
+Prot LocalAddress:Port Scheduler Flags
+  -> RemoteAddress:Port Forward Weight ActiveConn InActConn
+TCP  0A000001:0050 rr
+  -> 0A010001:0050      Masq    1      3          4
+  -> 0A010002:0050      Masq    1      0          0
+";
+    const MARK: &str = "FWM  00000007 rr\n";
+
+    fn snapshot(text: &str) -> Snapshot {
+        Snapshot::read(text.as_bytes()).unwrap()
+    }
+
+    fn operations(text: &str) -> Vec<Operation> {
+        let lines = text::parse(text).map(|line| line.unwrap().operation);
+        lines.collect()
+    }
+
+    /// Returns whether operations, as text, make `after` of `before`.
+    fn leads(before: &str, lines: &str, after: &str) -> bool {
+        let operations = operations(lines);
+        let operations: Vec<_> = operations.iter().collect();
+        is_expected(&snapshot(before), &operations, &snapshot(after), |_| true)
+    }
+
+    #[test]
+    fn without_operations_nothing_but_connections_may_differ() {
+        assert!(leads(BEFORE, "", BEFORE));
+        let busier = BEFORE.replace("3          4", "5          0");
+        assert!(leads(BEFORE, "", &busier));
+        for (from, to) in [
+            ("rr", "wrr"),
+            ("rr", "rr ops"),
+            ("Masq    1      0", "Masq    2      0"),
+            ("Masq    1      0", "Route   1      0"),
+            ("0A010002", "0A010003"),
+            ("0A000001", "0A000002"),
+        ] {
+            assert!(!leads(BEFORE, "", &BEFORE.replacen(from, to, 1)), "{to}");
+        }
+        assert!(!leads(BEFORE, "", &format!("{BEFORE}{MARK}")));
+        assert!(!leads(&format!("{BEFORE}{MARK}"), "", BEFORE));
+    }
+
+    #[test]
+    fn services_of_others_do_not_matter() {
+        let others = |_: &SnapshotKey| false;
+        let after = snapshot(&BEFORE.replace("rr", "wrr"));
+        assert!(is_expected(&snapshot(BEFORE), &[], &after, others));
+        // What the program changes is its own.
+        let changed = operations("-a -t 10.0.0.1:80 -r 10.1.0.3:80 -m -w 1");
+        let changed: Vec<_> = changed.iter().collect();
+        assert!(!is_expected(&snapshot(BEFORE), &changed, &after, others));
+    }
+
+    #[test]
+    fn each_operation_has_to_show() {
+        let first = BEFORE.replace("  -> 0A010002:0050      Masq    1      0          0\n", "");
+        let cases = [
+            (
+                "-a -t 10.0.0.1:80 -r 10.1.0.2:80 -m -w 1",
+                first.as_str(),
+                BEFORE,
+            ),
+            ("-d -t 10.0.0.1:80 -r 10.1.0.2:80", BEFORE, &first),
+            (
+                "-e -t 10.0.0.1:80 -r 10.1.0.2:80 -g -w 9",
+                BEFORE,
+                &BEFORE.replace("Masq    1      0", "Route   9      0"),
+            ),
+            (
+                "-E -t 10.0.0.1:80 -s wlc -p 60 -o",
+                BEFORE,
+                &BEFORE.replace("rr", "wlc ops persistent 6000 FFFFFFFF"),
+            ),
+            (
+                "-D -t 10.0.0.1:80",
+                BEFORE,
+                &BEFORE[..BEFORE.find("TCP").unwrap()],
+            ),
+            ("-A -f 7 -s rr", BEFORE, &format!("{BEFORE}{MARK}")),
+        ];
+        for (line, before, after) in cases {
+            assert!(leads(before, line, after), "{line}");
+            assert!(!leads(before, line, before), "{line}");
+            assert!(!leads(before, "", after), "{line}");
+        }
+        let all = "\
+-A -t 10.0.0.1:80 -s rr
+-a -t 10.0.0.1:80 -r 10.1.0.2:80 -m -w 1
+-a -t 10.0.0.1:80 -r 10.1.0.1:80 -m -w 1
+";
+        assert!(leads(&BEFORE[..BEFORE.find("TCP").unwrap()], all, BEFORE));
+        assert!(!leads(&first, all, &first));
+    }
+
+    #[test]
+    fn a_mark_of_both_families_can_not_be_told_apart() {
+        let both = format!("{BEFORE}{MARK}{MARK}");
+        assert!(leads(&both, "", &both));
+        assert!(!leads(
+            &format!("{BEFORE}{MARK}"),
+            "-A -f 7 -6 -s rr",
+            &both
+        ));
+        assert!(!leads(&both, "-D -f 7 -6", &format!("{BEFORE}{MARK}")));
+    }
+}
