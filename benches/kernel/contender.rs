@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::{Outcome, ipset, ipvs};
+use crate::{Outcome, ipset, ipvs, wanted};
 
 const SETTLE: Duration = Duration::from_millis(200);
 
@@ -25,6 +25,8 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     let count = count.parse()?;
     let run = if what.contains(':') {
         ipset::contend(contender, job, what, count)
+    } else if what == wanted::TABLE {
+        wanted::contend(contender, job, count)
     } else {
         ipvs::contend(contender, job, count)
     }?;

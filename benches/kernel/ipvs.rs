@@ -21,7 +21,7 @@ use crate::floor::{self, Datagrams, Floor};
 use crate::job::{COLD, Job, contenders};
 use crate::measure::{Run, keep_memory, time, time_tool};
 
-const SERVERS: u32 = 10;
+pub(crate) const SERVERS: u32 = 10;
 const TABLE: &str = "services with 10 servers each";
 
 /// Reads the whole table into memory that an earlier table used.
@@ -67,7 +67,7 @@ pub(crate) fn contend(contender: &str, job: &str, services: u32) -> Outcome<Run>
         ("add", "ipvset" | COLD) => time(|| add(&mut ipvs, services)),
         ("add", "ipvset, gathered first") => time(|| add_gathered(&mut ipvs, services)),
         ("add", "floor") => {
-            let datagrams = datagrams(services)?;
+            let datagrams = datagrams(operations(services))?;
             let mut floor = Floor::generic()?;
             time(|| datagrams.iter().try_for_each(|it| floor.send(it)))
         }
@@ -85,18 +85,8 @@ pub(crate) fn contend(contender: &str, job: &str, services: u32) -> Outcome<Run>
         ("read", "ipvset" | COLD) => time(|| read(&mut ipvs, services)),
         ("read", KEPT | KEPT_COLD) => time(|| complete(ipvs.table()?.len(), services)),
         ("read", "floor") => {
-            let mut floor = Floor::generic()?;
-            // This tells the kernel how much is received at a time.
-            floor.ask(&family_request())?;
-            let family = family()?;
-            let ask = |query: Query| message(family, NLM_F_DUMP, query.into());
-            let all = ask(Query::Services);
-            let each = (0..services).map(|number| ask(Query::Servers(service(number).key)));
-            let each: Vec<_> = each.collect();
-            time(|| {
-                floor.dump(&all)?;
-                each.iter().try_for_each(|it| floor.dump(it).map(drop))
-            })
+            let mut dump = Dump::new(services)?;
+            time(|| dump.read())
         }
         ("quick snapshot of", "ipvset") => time(|| {
             Proc::new().snapshot_into(&mut earlier)?;
@@ -110,9 +100,33 @@ pub(crate) fn contend(contender: &str, job: &str, services: u32) -> Outcome<Run>
     Ok(run)
 }
 
+/// The floor's requests for the whole table.
+pub(crate) struct Dump {
+    pub(crate) floor: Floor,
+    requests: Vec<Vec<u8>>,
+}
+
+impl Dump {
+    pub(crate) fn new(services: u32) -> Outcome<Self> {
+        let mut floor = Floor::generic()?;
+        // This tells the kernel how much is received at a time.
+        floor.ask(&family_request())?;
+        let family = family()?;
+        let ask = |query: Query| message(family, NLM_F_DUMP, query.into());
+        let each = (0..services).map(|number| ask(Query::Servers(service(number).key)));
+        let requests = std::iter::once(ask(Query::Services)).chain(each).collect();
+        Ok(Self { floor, requests })
+    }
+
+    pub(crate) fn read(&mut self) -> Outcome {
+        let Self { floor, requests } = self;
+        requests.iter().try_for_each(|it| floor.dump(it).map(drop))
+    }
+}
+
 /// Does a little of everything. This loads the kernel's modules and brings this program and the
 /// tool into memory.
-fn warm_up(ipvs: &mut Ipvs) -> Outcome {
+pub(crate) fn warm_up(ipvs: &mut Ipvs) -> Outcome {
     add(ipvs, 1)?;
     let request = message(family()?, NLM_F_ACK, Operation::Zero.into());
     Floor::generic()?.ask(&request)?;
@@ -125,7 +139,7 @@ fn warm_up(ipvs: &mut Ipvs) -> Outcome {
 /// Touches the memory that adding services uses, as the floor does. The services have no servers,
 /// because the kernel searches removed servers whenever one is added (`ip_vs_trash_get_dest` in
 /// net/netfilter/ipvs/ip_vs_ctl.c).
-fn touch_memory(ipvs: &mut Ipvs, services: u32) -> Outcome {
+pub(crate) fn touch_memory(ipvs: &mut Ipvs, services: u32) -> Outcome {
     drop(operations(services).collect::<Operations>());
     // Enough to fill a datagram.
     let without_servers =
@@ -134,7 +148,7 @@ fn touch_memory(ipvs: &mut Ipvs, services: u32) -> Outcome {
     Ok(ipvs.flush()?)
 }
 
-fn add(ipvs: &mut Ipvs, services: u32) -> Outcome {
+pub(crate) fn add(ipvs: &mut Ipvs, services: u32) -> Outcome {
     done(ipvs.execute_all(operations(services), OnFailure::Continue))
 }
 
@@ -160,30 +174,30 @@ fn read(ipvs: &mut Ipvs, services: u32) -> Outcome {
     complete(count, services)
 }
 
-fn done(outcome: ipvset::Outcome<Operation>) -> Outcome {
+pub(crate) fn done(outcome: ipvset::Outcome<Operation>) -> Outcome {
     outcome.into_result()?;
     Ok(())
 }
 
-fn complete(count: usize, services: u32) -> Outcome {
+pub(crate) fn complete(count: usize, services: u32) -> Outcome {
     if count == services as usize {
         return Ok(());
     }
     Err(format!("{count} services instead of {services}").into())
 }
 
-fn service(number: u32) -> VirtualService {
+pub(crate) fn service(number: u32) -> VirtualService {
     let address = Ipv4Addr::from_bits(0x0a64_0001 + number);
     VirtualService::tcp(SocketAddr::from((address, 8080))).scheduler(Scheduler::RoundRobin)
 }
 
-fn real_server(number: u32) -> RealServer {
+pub(crate) fn real_server(number: u32) -> RealServer {
     let address = Ipv4Addr::from_bits(0x0a00_000b + number);
     RealServer::new(SocketAddr::from((address, 8080))).masquerade()
 }
 
 /// Returns all operations in order.
-fn operations(services: u32) -> impl Iterator<Item = Operation> {
+pub(crate) fn operations(services: u32) -> impl Iterator<Item = Operation> {
     (0..services).flat_map(|number| {
         let service = service(number);
         let key = service.key;
@@ -194,10 +208,10 @@ fn operations(services: u32) -> impl Iterator<Item = Operation> {
 
 /// Returns the requests in datagrams as the crate sends them. Only the last message of each asks
 /// for an ACK.
-fn datagrams(services: u32) -> Outcome<Vec<Vec<u8>>> {
+pub(crate) fn datagrams(operations: impl Iterator<Item = Operation>) -> Outcome<Vec<Vec<u8>>> {
     let family = family()?;
     let mut datagrams = Datagrams::default();
-    for operation in operations(services) {
+    for operation in operations {
         datagrams.push(&message(family, 0, operation.into()));
     }
     Ok(datagrams.finish())

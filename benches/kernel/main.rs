@@ -2,8 +2,8 @@
 //! the command-line tools.
 //!
 //! `cargo xtask bench` runs it, prints the table and draws the plot. On its own, it reports its
-//! progress on standard error and writes one JSON document to standard output. Arguments: `ipvs` or
-//! `ipset` (only this part; otherwise both), `quick` (small sizes, few rounds).
+//! progress on standard error and writes one JSON document to standard output. Arguments: `ipvs`,
+//! `wanted` or `ipset` (only these parts; otherwise all), `quick` (small sizes, few rounds).
 
 mod contender;
 mod floor;
@@ -11,6 +11,7 @@ mod ipset;
 mod ipvs;
 mod job;
 mod measure;
+mod wanted;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,7 @@ pub(crate) const CONTENDER: &str = "contender";
 /// What to time.
 struct Choice {
     ipvs: bool,
+    wanted: bool,
     ipset: bool,
     quick: bool,
 }
@@ -40,10 +42,11 @@ fn main() -> ExitCode {
         return lab::main(&contender::needs(rest), || report(contender::run(rest)));
     }
     let has = |word: &str| arguments.iter().any(|argument| argument == word);
-    let both = has("ipvs") == has("ipset");
+    let all = !["ipvs", "wanted", "ipset"].into_iter().any(has);
     report(run(&Choice {
-        ipvs: both || has("ipvs"),
-        ipset: both || has("ipset"),
+        ipvs: all || has("ipvs"),
+        wanted: all || has("wanted"),
+        ipset: all || has("ipset"),
         quick: has("quick"),
     }))
 }
@@ -62,6 +65,9 @@ fn run(choice: &Choice) -> Outcome {
     let mut jobs = Vec::new();
     if choice.ipvs {
         jobs.extend(ipvs::jobs(choice.quick));
+    }
+    if choice.wanted {
+        jobs.extend(wanted::jobs(choice.quick));
     }
     if choice.ipset {
         jobs.extend(ipset::jobs(choice.quick));
