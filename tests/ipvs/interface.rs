@@ -20,8 +20,18 @@ pub(crate) const OVER_SOCKET_OPTIONS: bool = matches!(
 /// Whether the tests run as an ordinary user in a user namespace.
 pub(crate) const ROOTLESS: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"ipvs_rootless");
 
+/// Whether the tests with traffic run. What the kernel does with packets does not depend on who
+/// configured it as root, or on tokio, so these tests run over the blocking handle and rootless.
+pub(crate) const WITH_TRAFFIC: bool = matches!(
+    env!("CARGO_CRATE_NAME").as_bytes(),
+    b"ipvs" | b"ipvs_rootless"
+);
+
+/// Whether the long tests of replacements under traffic run: they take minutes.
+pub(crate) const WITH_REPLACEMENTS: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"ipvs");
+
 /// The tests of what the socket options lack, and a word of the error with which each ends there.
-const LACKS: [(&str, &str); 15] = [
+const LACKS: [(&str, &str); 14] = [
     ("plan::keeper::a_mark_of_both_families", "IPv6"),
     ("errors::an_unknown_persistence_engine", "engines"),
     ("errors::another_family_and_a_sync_daemon", "IPv6"),
@@ -39,10 +49,6 @@ const LACKS: [(&str, &str); 15] = [
     ("traffic::forwarding::gre_tunnel", "IP in IP"),
     ("traffic::forwarding::gre_tunnel_with_checksums", "IP in IP"),
     ("traffic::forwarding::tunnel_to_the_other_family", "IPv6"),
-    (
-        "traffic::drains::replacement::a_replacement_loses_no_client_of_ipv6",
-        "IPv6",
-    ),
 ];
 
 /// The tests of netlink itself.

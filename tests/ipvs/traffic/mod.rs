@@ -7,6 +7,9 @@ mod network;
 mod schedulers;
 
 pub(crate) fn tests() -> Vec<lab::test::Test> {
+    if !crate::interface::WITH_TRAFFIC {
+        return Vec::new();
+    }
     crate::support::all([
         forwarding::tests(),
         schedulers::tests(),

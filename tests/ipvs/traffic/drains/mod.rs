@@ -14,7 +14,11 @@ use super::network::{SERVER_PORT, Transport, server, service};
 use crate::support::{Result, eventually};
 
 pub(super) fn tests() -> Vec<lab::test::Test> {
-    crate::support::all([rules::tests(), replacement::tests()])
+    let replacements = match crate::interface::WITH_REPLACEMENTS {
+        true => replacement::tests(),
+        false => Vec::new(),
+    };
+    crate::support::all([rules::tests(), replacements])
 }
 
 fn round_robin(family: Family) -> VirtualService {
