@@ -52,7 +52,7 @@ async fn a_dropped_reading_of_a_table() -> Result {
         assert_eq!(ipvs.info().await?.version.to_string(), "1.2.1");
         if let Some(services) = services {
             assert_eq!(services?.len(), SERVICES.into());
-            assert!(steps > 3, "it was pending only {steps} times");
+            assert!(steps > 1, "it was never pending");
             return Ok(());
         }
     }
@@ -169,7 +169,7 @@ async fn a_listing_dropped_at_each_step() -> Result {
         assert_eq!(sets.info(&set).await?.entries, Some(ENTRIES), "{steps}");
         if let Some(listed) = listed {
             assert_eq!(listed?, ENTRIES);
-            assert!(steps > 5, "it was pending only {steps} times");
+            assert!(steps > 1, "it was never pending");
             return Ok(());
         }
     }
@@ -224,7 +224,7 @@ async fn a_dropped_addition_of_many_entries() -> Result {
         sets.flush(&set).await?;
         if let Some(outcome) = outcome {
             assert_eq!((outcome.into_result()?, there), (20_000, 20_000));
-            assert!(steps > 5, "it was pending only {steps} times");
+            assert!(steps > 1, "it was never pending");
             return Ok(());
         }
     }
@@ -248,7 +248,7 @@ async fn a_dropped_replacement() -> Result {
         assert_eq!(count, Some(if old { 100 } else { 5000 }), "{steps}");
         if let Some(replaced) = replaced {
             assert_eq!((replaced?, old), (5000, false));
-            assert!(steps > 5, "it was pending only {steps} times");
+            assert!(steps > 1, "it was never pending");
             return Ok(());
         }
     }
