@@ -17,6 +17,9 @@ pub(crate) const OVER_SOCKET_OPTIONS: bool = matches!(
     b"ipvs_sockopt" | b"ipvs_rootless"
 );
 
+/// Whether the handles are those of tokio.
+pub(crate) const OVER_TOKIO: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"ipvs_tokio");
+
 /// Whether the tests run as an ordinary user in a user namespace.
 pub(crate) const ROOTLESS: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"ipvs_rootless");
 

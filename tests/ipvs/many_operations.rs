@@ -17,7 +17,7 @@ use nix::sys::socket::{
 };
 
 use crate::child::Role;
-use crate::interface::{OVER_SOCKET_OPTIONS, tunnel_or_direct};
+use crate::interface::{OVER_SOCKET_OPTIONS, OVER_TOKIO, tunnel_or_direct};
 use crate::support::{Result, StopDaemons, at, multicast_device, saved, server, tests};
 
 tests![
@@ -94,6 +94,10 @@ fn eleven_thousand_requests_in_few_system_calls() -> Result {
     match OVER_SOCKET_OPTIONS {
         // One for each request, and a few for memory.
         true => assert!((11_000..11_060).contains(&calls), "{calls} system calls"),
+        // The handle of tokio also asks for the time and lets other tasks run, after each of some
+        // 15 datagrams, since the tracer makes them slow. Without a vDSO, as in User Mode Linux,
+        // the time takes a call.
+        false if OVER_TOKIO => assert!(calls <= 150, "{calls} system calls"),
         false => assert!(calls <= 60, "{calls} system calls"),
     }
 
