@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::de::Visitor;
 use serde::ser::Error as _;
@@ -121,31 +121,41 @@ pub(crate) mod seconds {
     }
 }
 
-/// An optional duration as whole seconds.
-pub(crate) mod optional_seconds {
-    use super::*;
+/// Defines a module for an optional value, from the module for the value.
+macro_rules! optional {
+    ($(#[$doc:meta])* $name:ident, $with:literal, $type:ty) => {
+        $(#[$doc])*
+        pub(crate) mod $name {
+            use super::*;
 
-    #[derive(Serialize, Deserialize)]
-    struct Seconds(#[serde(with = "seconds")] Duration);
+            #[derive(Serialize, Deserialize)]
+            struct Value(#[serde(with = $with)] $type);
 
-    pub(crate) fn serialize<S: Serializer>(
-        duration: &Option<Duration>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        duration.map(Seconds).serialize(serializer)
-    }
+            pub(crate) fn serialize<S: Serializer>(
+                value: &Option<$type>,
+                serializer: S,
+            ) -> Result<S::Ok, S::Error> {
+                value.map(Value).serialize(serializer)
+            }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Duration>, D::Error> {
-        let seconds = Option::<Seconds>::deserialize(deserializer)?;
-        Ok(seconds.map(|it| it.0))
-    }
+            pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+                deserializer: D,
+            ) -> Result<Option<$type>, D::Error> {
+                let value = Option::<Value>::deserialize(deserializer)?;
+                Ok(value.map(|it| it.0))
+            }
+        }
+    };
 }
+
+optional!(
+    /// An optional duration as whole seconds.
+    optional_seconds, "seconds", Duration
+);
 
 /// A time as whole seconds since 1970.
 pub(crate) mod unix_seconds {
-    use std::time::{SystemTime, UNIX_EPOCH};
+    use std::time::UNIX_EPOCH;
 
     use super::*;
 
@@ -167,29 +177,10 @@ pub(crate) mod unix_seconds {
     }
 }
 
-/// An optional time as whole seconds since 1970.
-pub(crate) mod optional_unix_seconds {
-    use std::time::SystemTime;
-
-    use super::*;
-
-    #[derive(Serialize, Deserialize)]
-    struct Seconds(#[serde(with = "unix_seconds")] SystemTime);
-
-    pub(crate) fn serialize<S: Serializer>(
-        time: &Option<SystemTime>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        time.map(Seconds).serialize(serializer)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<SystemTime>, D::Error> {
-        let seconds = Option::<Seconds>::deserialize(deserializer)?;
-        Ok(seconds.map(|it| it.0))
-    }
-}
+optional!(
+    /// An optional time as whole seconds since 1970.
+    optional_unix_seconds, "unix_seconds", SystemTime
+);
 
 /// Bytes that usually are text: a text if they are UTF-8, otherwise a sequence of numbers.
 #[derive(Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::ipset::client::{Client, malformed_reply};
+use crate::ipset::client::{Client, malformed_reply, other_type};
 use crate::ipset::message::answer::attributes;
 use crate::ipset::message::body::NFGENMSG;
 use crate::ipset::message::code::Command;
@@ -224,8 +224,8 @@ pub(crate) async fn start_of_one<'a, T: Transport, K: SetType>(
 ) -> Result<(Reader<'a, T>, Box<SetInfo>)> {
     let (reader, info) = start_of_any(client, set.name()).await?;
     if info.type_name != set.type_name() {
-        let why = format!("its type is {}, not {}", info.type_name, set.type_name());
-        return Err(Error::refused(Command::List.operation(), why).object(set.name()));
+        let operation = Command::List.operation();
+        return Err(other_type(operation, &info, set.type_name()));
     }
     Ok((reader, info))
 }

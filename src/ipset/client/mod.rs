@@ -21,7 +21,7 @@ use crate::error::Cause;
 use crate::ipset::message::answer::{self, attributes};
 use crate::ipset::message::body;
 use crate::ipset::message::code::{self, About, Command};
-use crate::ipset::{IpSet, SetType};
+use crate::ipset::{IpSet, SetInfo, SetType};
 use crate::netlink::{Connection, Failure, Transport};
 use crate::wire::{Malformed, Writer};
 use crate::{Error, Result};
@@ -132,6 +132,12 @@ pub(super) fn about<K: SetType>(set: &IpSet<K>) -> About<'_> {
         definition: Some(set.definition()),
         options: Some(set.options()),
     }
+}
+
+/// Makes the error for a set of another type than the one as which its entries are described.
+pub(super) fn other_type(operation: &'static str, there: &SetInfo, described: &str) -> Error {
+    let why = format!("its type is {}, not {described}", there.type_name);
+    Error::refused(operation, why).object(there.name)
 }
 
 pub(super) fn malformed_reply(command: Command, malformed: Malformed) -> Error {

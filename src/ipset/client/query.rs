@@ -1,6 +1,6 @@
 //! Reads sets, and starts listings.
 
-use super::{Client, error, malformed_reply};
+use super::{Client, error, malformed_reply, other_type};
 use crate::error::Cause;
 use crate::ipset::message::answer::{self, attributes};
 use crate::ipset::message::attr::list_flag;
@@ -150,12 +150,8 @@ impl<T: Transport> Client<T> {
         let info = self.info(set).await?;
         let wanted = K::default();
         info.set.as_ref().and_then(AnySet::typed).ok_or_else(|| {
-            let why = format!(
-                "its type is {}, not {}",
-                info.type_name,
-                wanted.definition().name
-            );
-            Error::refused(Command::Header.operation(), why).object(info.name)
+            let operation = Command::Header.operation();
+            other_type(operation, &info, wanted.definition().name)
         })
     }
 }

@@ -1,11 +1,11 @@
 //! Replaces the whole content of a set at once.
 
 use super::second_set::{left_behind, size_table};
-use crate::ipset::client::Client;
+use crate::ipset::client::{Client, other_type};
 use crate::ipset::{Entry, IpSet, Revision, SetType};
 use crate::netlink::Transport;
 use crate::trace::Began;
-use crate::{Error, OnFailure, Result};
+use crate::{OnFailure, Result};
 
 const REPLACE: &str = "replace set";
 const ADD: &str = "replace set: add entry";
@@ -53,10 +53,7 @@ impl<T: Transport> Client<T> {
                 *set.options_mut() = there.options().clone();
                 Ok((set, Revision::Number(info.revision)))
             }
-            _ => {
-                let why = format!("its type is {}, not {}", info.type_name, set.type_name());
-                Err(Error::refused(REPLACE, why).object(set.name()))
-            }
+            _ => Err(other_type(REPLACE, &info, set.type_name())),
         }
     }
 }

@@ -17,6 +17,9 @@ use crate::wire::{Buffer, Writer};
 /// include/linux/netfilter/ipset/ip_set.h), so this crate refuses them.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs((u32::MAX as u64 >> 1) / 1000);
 
+/// The kernel's default for `maxelem`.
+pub(crate) const DEFAULT_MAXELEM: u32 = 65_536;
+
 /// The limit for the number of elements of a bitmap, `IPSET_BITMAP_MAX_RANGE`.
 const MAX_BITMAP: u64 = 0x1_0000;
 
@@ -389,7 +392,7 @@ impl CreateOptions {
             _ => None,
         };
         let hash = definition.options.contains(Takes::HASH);
-        let maxelem = |it: &Self| hash.then_some(it.maxelem.unwrap_or(65536));
+        let maxelem = |it: &Self| hash.then_some(it.maxelem.unwrap_or(DEFAULT_MAXELEM));
         let size = |it: &Self| {
             let list = definition.options.contains(Takes::SIZE);
             list.then_some(it.size.unwrap_or(8))

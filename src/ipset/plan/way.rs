@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::policy::{Overflow, Policy};
+use crate::ipset::model::options::DEFAULT_MAXELEM;
 use crate::ipset::model::types::{Families, Takes};
 use crate::ipset::{CreateOptions, IpSet, SetInfo, SetType};
 use crate::{Error, Result};
@@ -52,9 +53,6 @@ impl fmt::Display for Way {
 
 /// The operation that errors name.
 pub(super) const PLAN: &str = "plan set";
-
-/// The kernel's default for `maxelem`.
-const DEFAULT_MAXELEM: u32 = 65536;
 
 /// Returns how many entries a set may have, and whether others are left out instead of refused.
 pub(super) fn room<T: SetType>(set: &IpSet<T>, policy: &Policy) -> (usize, bool) {

@@ -227,9 +227,8 @@ impl<T: Transport> Client<T> {
         flags: SchedulerFlags,
     ) -> Result<()> {
         let before = self.service(key).await?.config;
-        let set = flags.intersection(mask);
-        let flags = before.scheduler_flags.difference(mask).union(set);
-        let refusal = check_flags(set);
+        let refusal = check_flags(flags.intersection(mask));
+        let flags = before.scheduler_flags.replaced(mask, flags);
         let operation = Operation::UpdateService(before.scheduler_flags(flags));
         refusal.map_err(|why| operation_refused(&operation, why))?;
         self.execute_unchecked(&operation).await

@@ -79,7 +79,7 @@ impl Operations {
         mask: SchedulerFlags,
         flags: SchedulerFlags,
     ) -> &mut Self {
-        let flags = service.scheduler_flags.difference(mask) | (flags & mask);
+        let flags = service.scheduler_flags.replaced(mask, flags);
         self.push(Operation::UpdateService(
             service.clone().scheduler_flags(flags),
         ))
@@ -139,8 +139,7 @@ impl Operations {
         upper: u32,
         lower: u32,
     ) -> &mut Self {
-        let mut server = server.clone();
-        (server.upper_threshold, server.lower_threshold) = (upper, lower);
+        let server = server.clone().upper_threshold(upper).lower_threshold(lower);
         self.push(Operation::UpdateServer(service.into(), server))
     }
 

@@ -182,6 +182,13 @@ bitflags::bitflags! {
     }
 }
 
+impl SchedulerFlags {
+    /// Returns these flags with those in `mask` replaced by their values in `flags`.
+    pub(in crate::ipvs) fn replaced(self, mask: Self, flags: Self) -> Self {
+        self.difference(mask).union(flags.intersection(mask))
+    }
+}
+
 /// A persistence engine, which identifies clients by the content of their packets instead of
 /// their address. The kernel identifies it by name.
 ///

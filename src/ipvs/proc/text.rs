@@ -204,8 +204,8 @@ pub(super) fn protocol(word: &[u8]) -> Option<Protocol> {
         b"UDP" => Protocol::UDP,
         b"SCTP" => Protocol::SCTP,
         b"IP" => Protocol::from_number(0),
-        b"ICMP" => Protocol::from_number(1),
-        b"ICMPv6" => Protocol::from_number(58),
+        b"ICMP" => Protocol::ICMP,
+        b"ICMPv6" => Protocol::ICMPV6,
         other => {
             let number = decimal(other.strip_prefix(b"IP_")?)?;
             Protocol::from_number(number.try_into().ok()?)

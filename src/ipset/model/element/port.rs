@@ -94,12 +94,14 @@ pub struct Port {
 
 /// The numbers of the protocols that have functions here.
 mod number {
-    pub(super) const ICMP: u8 = 1;
-    pub(super) const TCP: u8 = 6;
-    pub(super) const UDP: u8 = 17;
-    pub(super) const ICMPV6: u8 = 58;
-    pub(super) const SCTP: u8 = 132;
-    pub(super) const UDPLITE: u8 = 136;
+    use crate::Protocol;
+
+    pub(super) const ICMP: u8 = Protocol::ICMP.number() as u8;
+    pub(super) const TCP: u8 = Protocol::TCP.number() as u8;
+    pub(super) const UDP: u8 = Protocol::UDP.number() as u8;
+    pub(super) const ICMPV6: u8 = Protocol::ICMPV6.number() as u8;
+    pub(super) const SCTP: u8 = Protocol::SCTP.number() as u8;
+    pub(super) const UDPLITE: u8 = Protocol::UDPLITE.number() as u8;
 }
 
 /// Returns the family if the protocol belongs to only one, whose sets alone may contain it.
