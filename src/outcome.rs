@@ -72,8 +72,8 @@ impl<T> Outcome<T> {
 
     /// Returns the changes that failed or are in doubt, ordered by index.
     ///
-    /// Nothing of a failed change was carried out, with one exception: if an entry of a set is a
-    /// range, its part before the element that the kernel refused stays applied.
+    /// Unless a change is in doubt, nothing of it was carried out, with one exception: if an entry
+    /// of a set is a range, its part before the element that the kernel refused stays applied.
     pub fn failures(&self) -> &[FailedChange<T>] {
         &self.failures
     }

@@ -19,6 +19,11 @@ use crate::ipvs::{ForwardingMethod, Info, Scheduler, ServiceKey, Version};
 /// removes services between two pieces, a service may be missing or repeated. A service and its
 /// servers are always from the same moment.
 ///
+/// Up to Linux 7.0, the kernel leaves some services out if the table is longer than a page and
+/// another network namespace has services too. [`Proc`](super::Proc) does not detect this. Compare
+/// the number of services with that of [`Ipvs::services`](crate::ipvs::Ipvs::services) if other
+/// namespaces use IPVS.
+///
 /// From Linux 7.1 on, the kernel sometimes moves the services into a larger table, and shows only
 /// some of them in the meantime. [`Proc`](super::Proc) detects this: it compares the number of
 /// services with the one in `/proc/net/ip_vs_status`, and reads the table again if they differ.
