@@ -5,9 +5,9 @@
 /// An entry has the elements of its set's type.
 ///
 /// ```
+/// use ipvset::ipset::*;
 /// use ipvset::ipset::elements::*;
 /// use ipvset::ipset::types::*;
-/// use ipvset::ipset::*;
 /// let server = std::net::Ipv4Addr::new(10, 0, 0, 11);
 /// let mac = MacAddress([2, 0, 0x5e, 0x10, 0, 1]);
 /// IpSet::<HashIpPortIp>::new("web")?.validate_entry((server, tcp(8080), server))?;
@@ -16,9 +16,9 @@
 /// ```
 ///
 /// ```compile_fail
+/// use ipvset::ipset::*;
 /// use ipvset::ipset::elements::*;
 /// use ipvset::ipset::types::*;
-/// use ipvset::ipset::*;
 /// let server = std::net::Ipv4Addr::new(10, 0, 0, 11);
 /// let mac = MacAddress([2, 0, 0x5e, 0x10, 0, 1]);
 /// IpSet::<HashIpPortIp>::new("web")?.validate_entry((server, tcp(8080), mac))?;
@@ -26,9 +26,9 @@
 /// ```
 ///
 /// ```compile_fail
+/// use ipvset::ipset::*;
 /// use ipvset::ipset::elements::*;
 /// use ipvset::ipset::types::*;
-/// use ipvset::ipset::*;
 /// let server = std::net::Ipv4Addr::new(10, 0, 0, 11);
 /// let mac = MacAddress([2, 0, 0x5e, 0x10, 0, 1]);
 /// IpSet::<HashIpPortIp>::new("web")?.validate_entry((server, mac))?;
@@ -39,16 +39,16 @@ mod another_element {}
 /// The elements come in order.
 ///
 /// ```
-/// use ipvset::ipset::Entry;
 /// use ipvset::ipset::elements::tcp;
 /// use ipvset::ipset::types::HashIpPort;
+/// use ipvset::ipset::Entry;
 /// Entry::<HashIpPort>::new((std::net::Ipv4Addr::LOCALHOST, tcp(80)));
 /// ```
 ///
 /// ```compile_fail
-/// use ipvset::ipset::Entry;
 /// use ipvset::ipset::elements::tcp;
 /// use ipvset::ipset::types::HashIpPort;
+/// use ipvset::ipset::Entry;
 /// Entry::<HashIpPort>::new((tcp(80), std::net::Ipv4Addr::LOCALHOST));
 /// ```
 mod another_order {}
@@ -56,18 +56,18 @@ mod another_order {}
 /// A network has no place where a single address is meant, nor a range in `hash:ip,mac`.
 ///
 /// ```
+/// use ipvset::ipset::*;
 /// use ipvset::ipset::elements::*;
 /// use ipvset::ipset::types::*;
-/// use ipvset::ipset::*;
 /// let (one, other) = ("10.0.0.1".parse().unwrap(), "10.0.0.9".parse().unwrap());
 /// Entry::<HashIpMark>::new((Ipv4Range::new(one, other), Mark(1)));
 /// Entry::<HashIpMac>::new((one, MacAddress([2, 0, 0, 0, 0, 1])));
 /// ```
 ///
 /// ```compile_fail
+/// use ipvset::ipset::*;
 /// use ipvset::ipset::elements::*;
 /// use ipvset::ipset::types::*;
-/// use ipvset::ipset::*;
 /// let (one, other) = ("10.0.0.1".parse().unwrap(), "10.0.0.9".parse().unwrap());
 /// Entry::<HashIpMac>::new((Ipv4Range::new(one, other), MacAddress([2, 0, 0, 0, 0, 1])));
 /// ```
@@ -76,8 +76,8 @@ mod several_addresses {}
 /// Options that the type does not take, and a range of another kind.
 ///
 /// ```
-/// use ipvset::ipset::IpSet;
 /// use ipvset::ipset::types::{BitmapPort, HashIp, HashNet};
+/// use ipvset::ipset::IpSet;
 /// IpSet::<HashIp>::new("set")?.maxelem(100).netmask(24);
 /// IpSet::<BitmapPort>::new("set")?.range(1..=1024);
 /// IpSet::<HashNet>::new("set")?.inet6();
@@ -85,29 +85,29 @@ mod several_addresses {}
 /// ```
 ///
 /// ```compile_fail
-/// use ipvset::ipset::IpSet;
 /// use ipvset::ipset::types::BitmapPort;
+/// use ipvset::ipset::IpSet;
 /// IpSet::<BitmapPort>::new("set")?.maxelem(100);
 /// # Ok::<(), ipvset::Error>(())
 /// ```
 ///
 /// ```compile_fail
-/// use ipvset::ipset::IpSet;
 /// use ipvset::ipset::types::HashNet;
+/// use ipvset::ipset::IpSet;
 /// IpSet::<HashNet>::new("set")?.netmask(24);
 /// # Ok::<(), ipvset::Error>(())
 /// ```
 ///
 /// ```compile_fail
-/// use ipvset::ipset::IpSet;
 /// use ipvset::ipset::types::BitmapPort;
+/// use ipvset::ipset::IpSet;
 /// IpSet::<BitmapPort>::new("set")?.inet6();
 /// # Ok::<(), ipvset::Error>(())
 /// ```
 ///
 /// ```compile_fail
-/// use ipvset::ipset::IpSet;
 /// use ipvset::ipset::types::BitmapIp;
+/// use ipvset::ipset::IpSet;
 /// IpSet::<BitmapIp>::new("set")?.range(1..=1024);
 /// # Ok::<(), ipvset::Error>(())
 /// ```
@@ -116,14 +116,14 @@ mod another_option {}
 /// Exceptions where the type has none.
 ///
 /// ```
-/// use ipvset::ipset::Entry;
 /// use ipvset::ipset::types::HashNet;
+/// use ipvset::ipset::Entry;
 /// Entry::<HashNet>::new(std::net::Ipv4Addr::LOCALHOST).nomatch();
 /// ```
 ///
 /// ```compile_fail
-/// use ipvset::ipset::Entry;
 /// use ipvset::ipset::types::HashIp;
+/// use ipvset::ipset::Entry;
 /// Entry::<HashIp>::new(std::net::Ipv4Addr::LOCALHOST).nomatch();
 /// ```
 mod no_exceptions {}
@@ -131,16 +131,16 @@ mod no_exceptions {}
 /// An entry for a set of another type.
 ///
 /// ```
-/// use ipvset::ipset::{Entry, IpSet};
 /// use ipvset::ipset::types::{HashIp, HashNet};
+/// use ipvset::ipset::{Entry, IpSet};
 /// let entry = Entry::<HashNet>::new(std::net::Ipv4Addr::LOCALHOST);
 /// IpSet::<HashNet>::new("set")?.validate_entry(entry)?;
 /// # Ok::<(), ipvset::Error>(())
 /// ```
 ///
 /// ```compile_fail
-/// use ipvset::ipset::{Entry, IpSet};
 /// use ipvset::ipset::types::{HashIp, HashNet};
+/// use ipvset::ipset::{Entry, IpSet};
 /// let entry = Entry::<HashNet>::new(std::net::Ipv4Addr::LOCALHOST);
 /// IpSet::<HashIp>::new("set")?.validate_entry(entry)?;
 /// # Ok::<(), ipvset::Error>(())

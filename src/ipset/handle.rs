@@ -19,9 +19,9 @@ use crate::{Error, Namespace, OnFailure, Outcome, Result};
 /// connection receive each other's replies.
 ///
 /// ```no_run
-/// use ipvset::ipset::{IpSet, IpSets};
 /// use ipvset::ipset::elements::tcp;
 /// use ipvset::ipset::types::HashIpPort;
+/// use ipvset::ipset::{IpSet, IpSets};
 /// use std::net::Ipv4Addr;
 ///
 /// let mut sets = IpSets::connect()?;
@@ -280,8 +280,8 @@ impl IpSets {
     ///
     /// ```no_run
     /// use ipvset::OnFailure;
-    /// use ipvset::ipset::{IpSet, IpSets};
     /// use ipvset::ipset::types::HashIp;
+    /// use ipvset::ipset::{IpSet, IpSets};
     /// use std::net::Ipv4Addr;
     ///
     /// let mut sets = IpSets::connect()?;
@@ -406,8 +406,8 @@ impl IpSets {
     /// This lists the set once. See [`IpSets::apply`] for what is compared.
     ///
     /// ```no_run
-    /// use ipvset::ipset::IpSets;
     /// use ipvset::ipset::plan::Policy;
+    /// use ipvset::ipset::IpSets;
     /// # use ipvset::ipset::{IpSet, types::HashNet};
     /// # let blocked = IpSet::<HashNet>::new("blocked")?;
     /// # let wanted: Vec<ipnet::IpNet> = Vec::new();
@@ -511,8 +511,8 @@ impl IpSets {
     /// If the type is only known at run time, use [`info`](Self::info).
     ///
     /// ```no_run
-    /// use ipvset::ipset::IpSets;
     /// use ipvset::ipset::types::HashNet;
+    /// use ipvset::ipset::IpSets;
     ///
     /// let mut sets = IpSets::connect()?;
     /// let blocked = sets.get::<HashNet>("blocked6")?;

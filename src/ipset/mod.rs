@@ -8,8 +8,8 @@
 //! use std::net::Ipv4Addr;
 //! use std::time::Duration;
 //!
-//! use ipvset::ipset::{Entry, IpSet, IpSets};
 //! use ipvset::ipset::types::HashIp;
+//! use ipvset::ipset::{Entry, IpSet, IpSets};
 //!
 //! fn main() -> ipvset::Result<()> {
 //!     let mut sets = IpSets::connect()?;

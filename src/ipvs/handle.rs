@@ -538,8 +538,8 @@ impl Ipvs {
     /// [`Ipvs::keep`] does all of this.
     ///
     /// ```no_run
-    /// use ipvset::ipvs::Ipvs;
     /// use ipvset::ipvs::plan::{Planner, Record, Scope, WantedTable};
+    /// use ipvset::ipvs::Ipvs;
     ///
     /// let wanted: WantedTable = std::fs::read_to_string("table")?.parse()?;
     /// let planner = Planner::new().scope(Scope::addresses("10.0.0.0/8".parse::<ipnet::IpNet>()?));

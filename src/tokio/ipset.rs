@@ -19,9 +19,9 @@ use crate::{Error, Namespace, OnFailure, Outcome, Result};
 /// It has the methods of [`ipset::IpSets`](crate::ipset::IpSets), and sends the same requests.
 ///
 /// ```no_run
-/// use ipvset::ipset::IpSet;
 /// use ipvset::ipset::elements::tcp;
 /// use ipvset::ipset::types::HashIpPort;
+/// use ipvset::ipset::IpSet;
 /// use ipvset::tokio::IpSets;
 /// use std::net::Ipv4Addr;
 ///

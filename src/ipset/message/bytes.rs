@@ -22,8 +22,8 @@ use crate::{Error, Result};
 /// 11, which is 0. It is at most 65,715 bytes long.
 ///
 /// ```
-/// use ipvset::ipset::IpSet;
 /// use ipvset::ipset::types::HashIp;
+/// use ipvset::ipset::IpSet;
 /// use std::net::Ipv4Addr;
 ///
 /// let blocked = IpSet::<HashIp>::new("blocked")?;

@@ -37,10 +37,10 @@ use crate::{Error, Result};
 /// [`IpSets`](crate::ipset::IpSets) does not need them.
 ///
 /// ```
-/// use ipvset::ipset::IpSet;
 /// use ipvset::ipset::elements::tcp;
 /// use ipvset::ipset::messages::{IpsetMessage, Request};
 /// use ipvset::ipset::types::HashIpPort;
+/// use ipvset::ipset::IpSet;
 /// use std::net::Ipv4Addr;
 ///
 /// let web = IpSet::<HashIpPort>::new("web")?;

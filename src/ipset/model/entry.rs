@@ -19,9 +19,9 @@ use crate::wire::{Attributes, Malformed, ROOM, Room, Writer};
 /// Which options an entry can have depends on the options that the set was created with.
 ///
 /// ```
-/// use ipvset::ipset::Entry;
 /// use ipvset::ipset::elements::tcp;
 /// use ipvset::ipset::types::HashIpPort;
+/// use ipvset::ipset::Entry;
 /// use std::net::Ipv4Addr;
 /// use std::time::Duration;
 ///
@@ -393,8 +393,8 @@ impl<T: SetType> Entry<T> {
     /// ```
     /// use std::net::Ipv4Addr;
     ///
-    /// use ipvset::ipset::Entry;
     /// use ipvset::ipset::types::HashIp;
+    /// use ipvset::ipset::Entry;
     ///
     /// let entry = Entry::<HashIp>::new(Ipv4Addr::new(10, 0, 0, 11));
     /// let entry = entry.comment_lossy("user agent \"curl\"\n");

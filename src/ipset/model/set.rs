@@ -22,8 +22,8 @@ use crate::{Error, Result};
 /// ```
 /// use std::time::Duration;
 ///
-/// use ipvset::ipset::IpSet;
 /// use ipvset::ipset::types::HashNetPort;
+/// use ipvset::ipset::IpSet;
 ///
 /// let allowed = IpSet::<HashNetPort>::new("allowed")?
 ///     .inet6()

@@ -105,9 +105,9 @@ impl<T: SetType> IpSet<T> {
     /// ```
     /// use std::time::Duration;
     ///
-    /// use ipvset::ipset::IpSet;
     /// use ipvset::ipset::elements::Ipv4Range;
     /// use ipvset::ipset::types::HashNet;
+    /// use ipvset::ipset::IpSet;
     ///
     /// let set = IpSet::<HashNet>::new("blocked")?.timeout(Duration::from_secs(600));
     /// let range = Ipv4Range::new([10, 0, 0, 1].into(), [10, 0, 0, 4].into());

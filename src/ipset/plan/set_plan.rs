@@ -22,8 +22,8 @@ use crate::{Error, Result};
 /// use std::net::Ipv4Addr;
 ///
 /// use ipvset::ipset::plan::{Policy, SetPlan};
-/// use ipvset::ipset::IpSet;
 /// use ipvset::ipset::types::HashIp;
+/// use ipvset::ipset::IpSet;
 ///
 /// let set = IpSet::<HashIp>::new("blocked")?;
 /// let wanted = [Ipv4Addr::new(192, 0, 2, 7), Ipv4Addr::new(192, 0, 2, 9)];

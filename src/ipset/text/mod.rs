@@ -4,9 +4,9 @@
 //! an entry the text with which the tool adds it:
 //!
 //! ```
-//! use ipvset::ipset::{AnySet, Entry, IpSet};
 //! use ipvset::ipset::elements::udp;
 //! use ipvset::ipset::types::HashNetPort;
+//! use ipvset::ipset::{AnySet, Entry, IpSet};
 //!
 //! let set: AnySet = "names hash:net,port family inet6 timeout 300 comment".parse()?;
 //! let entry = set.parse_entry("2001:db8::/32,udp:53 timeout 60 comment \"our own\"")?;

@@ -23,8 +23,8 @@ use crate::{Error, Result};
 /// list ([`IpvsMessage::is_dump`]). A "put" operation is sent as an addition only.
 ///
 /// ```
-/// use ipvset::ipvs::{Operation, VirtualService};
 /// use ipvset::ipvs::messages::IpvsMessage;
+/// use ipvset::ipvs::{Operation, VirtualService};
 ///
 /// let web = VirtualService::tcp("10.0.0.1:80".parse()?);
 /// let message = IpvsMessage::from(Operation::AddService(web));

@@ -6,8 +6,8 @@ use super::key::ServiceKey;
 /// has its own netlink connection sends a query as an [`IpvsMessage`](crate::ipvs::messages::IpvsMessage):
 ///
 /// ```
-/// use ipvset::ipvs::ServiceKey;
 /// use ipvset::ipvs::messages::{IpvsMessage, Query};
+/// use ipvset::ipvs::ServiceKey;
 ///
 /// let web = ServiceKey::tcp("10.0.0.1:80".parse()?);
 /// let message = IpvsMessage::from(Query::Servers(web));

@@ -38,8 +38,8 @@ use crate::{Error, Family, Result};
 /// another network namespace has services, too. Then each call reads the table.
 ///
 /// ```no_run
-/// use ipvset::ipvs::Ipvs;
 /// use ipvset::ipvs::plan::{Keeper, Planner, Scope, WantedTable};
+/// use ipvset::ipvs::Ipvs;
 ///
 /// let mut ipvs = Ipvs::connect()?;
 /// let mut keeper = Keeper::new(Planner::new().scope(Scope::everything()));

@@ -12,8 +12,8 @@
 //! - An [`ApplyReport`] says what became of each service and server.
 //!
 //! ```no_run
-//! use ipvset::ipvs::Ipvs;
 //! use ipvset::ipvs::plan::{Planner, Record, WantedTable};
+//! use ipvset::ipvs::Ipvs;
 //!
 //! let wanted: WantedTable = std::fs::read_to_string("table").unwrap().parse()?;
 //! let mut ipvs = Ipvs::connect()?;
