@@ -26,8 +26,9 @@ use crate::{Error, Family, Result};
 /// the table was as wanted.
 ///
 /// A call looks at `/proc` first. If that shows the program's services as the call before left
-/// them, the table is not read, because reading it takes about ten times as long. `/proc` does not
-/// show everything (see [`Snapshot`](crate::ipvs::proc::Snapshot)), so the table is read
+/// them, the table is not read. With 1,000 services of 10 servers, the look takes about a sixth of
+/// the time; with 10,000 services, Linux 6.1 takes longer for `/proc` than for the table. `/proc`
+/// does not show everything (see [`Snapshot`](crate::ipvs::proc::Snapshot)), so the table is read
 /// [from time to time](Keeper::read_every) all the same.
 ///
 /// The kernel can leave out services if other programs add and remove some while the table is

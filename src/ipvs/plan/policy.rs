@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use crate::ipvs::model::report::ServerInfo;
 
-/// How servers and services leave that are no longer wanted, and when a plan warns.
+/// How servers and services that are no longer wanted leave, and when a plan warns.
 ///
-/// By default, a server gets weight 0 and is removed once it has no active and inactive
+/// By default, a server gets weight 0 and is removed once it has neither active nor inactive
 /// connections, or after ten minutes. UDP servers are removed at once.
 ///
 /// ```

@@ -6,8 +6,8 @@ use crate::ipvs::{ForwardingMethod, Info, Scheduler, ServiceKey, Version};
 
 /// The table of services and servers, as `/proc/net/ip_vs` shows it.
 ///
-/// Reading it takes one pass and is much faster than a netlink dump of every service's servers,
-/// but it does not contain everything. It serves to find out whether anything changed, and what:
+/// Reading it takes one pass. With up to some thousand services, that is much faster than a netlink
+/// dump of every service's servers. But it does not contain everything. It serves to find out whether anything changed, and what:
 /// usually nothing did, and then a program needs to read nothing else. It does not contain:
 /// - thresholds, scheduler flags, persistence engines, the kind of a tunnel, statistics and the
 ///   number of persistent connections;
