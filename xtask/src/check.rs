@@ -1,14 +1,7 @@
 //! The checks before a change is merged.
 
 use crate::shell::{Outcome, cargo, cargo_with, is_installed, root};
-use crate::{api, setup};
-
-/// Runs every test and doc test of the workspace.
-pub(crate) fn tests(arguments: &[String]) -> Outcome {
-    let mut command = vec!["test", "--workspace", "--all-features"];
-    command.extend(arguments.iter().map(String::as_str));
-    cargo(&command)
-}
+use crate::{api, setup, test};
 
 /// Runs everything that continuous integration runs, the quick checks first.
 pub(crate) fn all() -> Outcome {
@@ -37,7 +30,7 @@ pub(crate) fn all() -> Outcome {
         eprintln!("cargo-deny is not installed: bans, licences and sources are not checked");
     }
     setup::run()?;
-    tests(&[])
+    test::run(&[])
 }
 
 /// Returns the crate's features, and an empty name for no features.

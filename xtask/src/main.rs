@@ -5,6 +5,7 @@ mod bench;
 mod check;
 mod setup;
 mod shell;
+mod test;
 
 use std::process::ExitCode;
 
@@ -15,7 +16,7 @@ cargo xtask COMMAND
 
   setup           install what tests and examples need (as root; otherwise print the command)
   hairpin [ARG…]  set up, then run the example `hairpin` with the arguments
-  test [ARG…]     set up, then run every test and doc test; the arguments go to `cargo test`
+  test [ARG…]     set up, then run every test and doc test, on all processors; with arguments, what they select for `cargo test`
   bench           compare the crate with the kernel's own time and the tools; print tables, and draw a plot in benches/
   bench quick     the same for small sizes, in four minutes; stores nothing
   bench again     print the tables and draw the plot of the stored figures
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
     let outcome = match command.as_deref() {
         Some("setup") if rest.is_empty() => setup::run(),
         Some("hairpin") => setup::run().and_then(|()| hairpin(&rest)),
-        Some("test") => setup::run().and_then(|()| check::tests(&rest)),
+        Some("test") => setup::run().and_then(|()| test::run(&rest)),
         Some("bench") => setup::run().and_then(|()| bench::run(&rest)),
         Some("api") if rest.is_empty() => api::write(),
         Some("ci") if rest.is_empty() => check::all(),
