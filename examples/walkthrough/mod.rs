@@ -57,7 +57,9 @@ Prints what each step does, the command that it replaces, the request that it se
 expected and the actual outcome. Exits with status 0 if every request had the expected outcome,
 else with 1.
 
-It uses the running kernel, in new network namespaces, if that kernel has IPVS and you may use it.
+It uses the running kernel, in new network namespaces, if that kernel has what the steps need. As
+an ordinary user it enters a user namespace too: then IPVS must be loaded, and from step 3 on
+br_netfilter, and from step 4 on the kernel must be Linux 6.10 or newer.
 Otherwise it uses User Mode Linux (Debian's package user-mode-linux), which does not need root.
 IPVSET_UML and IPVSET_UML_MODULES name another such kernel and its folder of modules. It needs the
 command iptables, and in the shell also ipset and ipvsadm.
@@ -81,24 +83,40 @@ pub fn main(last: Step, about: &str) -> ExitCode {
     }
     // On User Mode Linux the program starts again as the guest's first process, with other
     // arguments. So they are checked only inside `lab::main`.
-    lab::main(&Needs::ipvs().and_rules(), || {
-        match options(std::env::args().skip(1)) {
-            Ok(options) => {
-                println!("{about}");
-                match walk(last, &options) {
-                    Ok(()) => ExitCode::SUCCESS,
-                    Err(error) => {
-                        eprintln!("{error}");
-                        ExitCode::FAILURE
-                    }
+    lab::main(&needs(last), || match options(std::env::args().skip(1)) {
+        Ok(options) => {
+            println!("{about}");
+            match walk(last, &options) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    eprintln!("{error}");
+                    ExitCode::FAILURE
                 }
             }
-            Err(error) => {
-                eprint!("{error}\n\n{HELP}");
-                ExitCode::from(2)
-            }
+        }
+        Err(error) => {
+            eprint!("{error}\n\n{HELP}");
+            ExitCode::from(2)
         }
     })
+}
+
+/// Returns what the steps up to `last` need from a kernel.
+fn needs(last: Step) -> Needs {
+    let mut needs = Needs::ipvs()
+        .or_socket_options()
+        .and_devices(&["bridge", "veth", "dummy"])
+        .and_rules();
+    if last >= Step::NamespaceAccess {
+        needs = needs.and_modules(&["br_netfilter"]);
+    }
+    if last >= Step::Hairpin {
+        needs = needs.and_settings(&["net.ipv4.vs.conntrack"]);
+    }
+    if last >= Step::LoopbackSet {
+        needs = needs.and_sets(&["hash:ip,port,ip"]);
+    }
+    needs
 }
 
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {

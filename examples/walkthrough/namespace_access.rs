@@ -1,7 +1,7 @@
 //! Step 3: the Service, reached from a pod.
 
 use super::report::Expect::{AnsweredBy, TimesOut};
-use super::world::{Neighbor, World};
+use super::world::{BRIDGE_NETFILTER, Neighbor, World};
 use super::{Fallible, Report, VIP};
 
 pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
@@ -32,12 +32,7 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
     report.command(
         "sysctl --write net.bridge.bridge-nf-call-iptables=1",
         "write 1 to /proc/sys/net/bridge/bridge-nf-call-iptables",
-        || {
-            Ok(lab::sysctl::write(
-                "net.bridge.bridge-nf-call-iptables",
-                "1",
-            )?)
-        },
+        || Ok(lab::sysctl::write(BRIDGE_NETFILTER, "1")?),
     )?;
     report.note(
         "The reply of dustin to leah does not leave the bridge. With br_netfilter, the netfilter code, and so

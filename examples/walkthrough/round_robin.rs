@@ -20,7 +20,10 @@ pub fn run(world: &mut World, report: &mut Report) -> Fallible<()> {
     let leah = RealServer::new("10.0.0.21:8080".parse()?).masquerade();
     report.command(
         "ipvsadm --add-server --tcp-service 10.100.100.100:8080 --real-server 10.0.0.21:8080 --masquerading",
-        format!("IPVS_CMD_NEW_DEST {leah}"),
+        format!(
+            "{} {leah}",
+            virtual_service::request(&ipvs, "IPVS_CMD_NEW_DEST", "IP_VS_SO_SET_ADDDEST")
+        ),
         || Ok(ipvs.add_server(&virtual_service::service()?, &leah)?),
     )?;
     report.note("Every second request of leah goes to leah itself, and the set has no entry for this hairpin yet.\n");

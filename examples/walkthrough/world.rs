@@ -11,6 +11,9 @@ use super::{Fallible, Report};
 /// The bridge's address on the host.
 pub const ADDRESS_OF_BRIDGE: &str = "10.0.0.1/24";
 
+/// The setting that makes netfilter see what a bridge forwards. It exists while br_netfilter is loaded.
+pub const BRIDGE_NETFILTER: &str = "net.bridge.bridge-nf-call-iptables";
+
 /// The origin of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Neighbor {
@@ -68,6 +71,10 @@ impl World {
         lab::address::add("192.0.2.2/24", "uplink0")?;
         lab::link::up("uplink0")?;
         lab::route::via("default", "192.0.2.1")?;
+        if lab::sysctl::read(BRIDGE_NETFILTER).is_ok() {
+            // Where br_netfilter is loaded already, a new network namespace begins with 1.
+            lab::sysctl::write(BRIDGE_NETFILTER, "0")?;
+        }
         Ok(Self {
             host: Namespace::current()?,
             dustin: Namespace::named("netns_dustin")?,

@@ -21,7 +21,7 @@ pub fn write(key: &str, value: &str) -> Result<()> {
 
 /// Returns a setting's file, as sysctl(8) finds it. Dots separate the parts. If a device's name contains dots, slashes separate all parts
 /// (`net/ipv4/conf/eth0.1/arp_ignore`).
-fn path(key: &str) -> PathBuf {
+pub(crate) fn path(key: &str) -> PathBuf {
     let key = if key.contains('/') {
         key.to_owned()
     } else {

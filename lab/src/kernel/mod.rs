@@ -12,6 +12,7 @@
 
 mod frame;
 mod needs;
+mod probe;
 pub(crate) mod process;
 pub(crate) mod running;
 mod uml;

@@ -1,21 +1,22 @@
 //! Describes what a program needs from a kernel, and checks a kernel for it.
 
+use std::fs::OpenOptions;
 use std::io;
 
-use netlink_packet_core::{Emitable, NetlinkHeader, NetlinkMessage, NetlinkPayload};
-use netlink_packet_generic::ctrl::nlas::GenlCtrlAttrs;
-use netlink_packet_generic::ctrl::{GenlCtrl, GenlCtrlCmd};
-use netlink_packet_generic::{GenlHeader, GenlMessage};
-use netlink_sys::{Socket, SocketAddr, protocols};
+use nix::libc;
 
-use crate::{Iptables, link, module};
+use super::probe::{IPSET_ERR_FIND_TYPE, ipvs_over_netlink, ipvs_over_socket_options, set_type};
+use crate::{Iptables, link, module, sysctl};
 
 /// What a program needs from its kernel, for [`super::main`].
 #[derive(Clone, Debug)]
 pub struct Needs {
     ipvs: bool,
+    socket_options: bool,
     sets: Vec<String>,
     devices: Vec<String>,
+    modules: Vec<String>,
+    settings: Vec<String>,
     rules: bool,
     memory: u32,
     guest: bool,
@@ -44,8 +45,11 @@ impl Needs {
     pub fn ipvs() -> Needs {
         Needs {
             ipvs: true,
+            socket_options: false,
             sets: Vec::new(),
             devices: Vec::new(),
+            modules: Vec::new(),
+            settings: Vec::new(),
             rules: false,
             memory: Needs::MEMORY,
             guest: false,
@@ -68,6 +72,13 @@ impl Needs {
         Needs::sets(&[])
     }
 
+    /// Accepts socket options instead of generic netlink for IPVS. An ordinary user may use them in a new user and network namespace.
+    #[must_use]
+    pub fn or_socket_options(mut self) -> Needs {
+        self.socket_options = true;
+        self
+    }
+
     /// Adds set types.
     #[must_use]
     pub fn and_sets(mut self, types: &[&str]) -> Needs {
@@ -79,6 +90,20 @@ impl Needs {
     #[must_use]
     pub fn and_devices(mut self, kinds: &[&str]) -> Needs {
         self.devices.extend(kinds.iter().map(ToString::to_string));
+        self
+    }
+
+    /// Adds modules that the kernel does not load by itself, e.g. `br_netfilter`. Only root can load them.
+    #[must_use]
+    pub fn and_modules(mut self, names: &[&str]) -> Needs {
+        self.modules.extend(names.iter().map(ToString::to_string));
+        self
+    }
+
+    /// Adds settings that the program writes, e.g. `net.ipv4.vs.conntrack`.
+    #[must_use]
+    pub fn and_settings(mut self, keys: &[&str]) -> Needs {
+        self.settings.extend(keys.iter().map(ToString::to_string));
         self
     }
 
@@ -107,8 +132,9 @@ impl Needs {
         self.guest
     }
 
-    pub(crate) fn wants_ipvs(&self) -> bool {
-        self.ipvs
+    /// Whether only root of the initial user namespace can run the program.
+    pub(crate) fn wants_root(&self) -> bool {
+        self.ipvs && !self.socket_options
     }
 
     pub(crate) fn mebibytes(&self) -> u32 {
@@ -119,17 +145,7 @@ impl Needs {
     /// this, as it would for the program.
     pub(crate) fn check(&self) -> Result<(), String> {
         if self.ipvs {
-            let mut answer = ipvs();
-            if answer.as_ref().is_err_and(is_missing) {
-                // Linux 5.10 does not load the module when its family is asked for.
-                let _ = module::load("ip_vs");
-                answer = ipvs();
-            }
-            answer.map_err(|error| match error.raw_os_error() {
-                Some(nix::libc::ENOENT) => "it has no IPVS".to_owned(),
-                Some(nix::libc::EPERM) => "it has IPVS, but this program lacks CAP_NET_ADMIN in the initial user namespace".to_owned(),
-                _ => format!("asking it for IPVS: {error}"),
-            })?;
+            self.check_ipvs()?;
             load_schedulers();
         }
         for name in &self.sets {
@@ -145,10 +161,48 @@ impl Needs {
                 _ => error.to_string(),
             })?;
         }
+        for name in &self.modules {
+            module::load(name)
+                .map_err(|error| format!("the module {name} is not loaded: {error}"))?;
+        }
+        for key in &self.settings {
+            OpenOptions::new()
+                .write(true)
+                .open(sysctl::path(key))
+                .map_err(|error| match error.kind() {
+                    io::ErrorKind::NotFound => {
+                        format!("it has no setting {key}, or hides it in a user namespace")
+                    }
+                    _ => format!("the setting {key} cannot be written: {error}"),
+                })?;
+        }
         if self.rules {
             Iptables::new().map_err(|error| format!("it cannot do firewall rules: {error}"))?;
         }
         Ok(())
+    }
+
+    fn check_ipvs(&self) -> Result<(), String> {
+        let mut answer = ipvs_over_netlink();
+        if answer.as_ref().is_err_and(is_missing) {
+            // Linux 5.10 does not load the module when its family is asked for.
+            let _ = module::load("ip_vs");
+            answer = ipvs_over_netlink();
+        }
+        if self.socket_options && answer.is_err() {
+            answer = ipvs_over_socket_options();
+        }
+        answer.map_err(|error| match error.raw_os_error() {
+            Some(libc::ENOENT | libc::ENOPROTOOPT) => "it has no IPVS".to_owned(),
+            Some(libc::EPERM) if self.socket_options => {
+                "it has IPVS, but this program lacks CAP_NET_ADMIN".to_owned()
+            }
+            Some(libc::EPERM) => {
+                "it has IPVS, but this program lacks CAP_NET_ADMIN in the initial user namespace"
+                    .to_owned()
+            }
+            _ => format!("asking it for IPVS: {error}"),
+        })
     }
 }
 
@@ -164,103 +218,4 @@ fn load_schedulers() {
 
 fn is_missing(error: &io::Error) -> bool {
     error.raw_os_error() == Some(nix::libc::ENOENT)
-}
-
-/// The kernel's error for a set type that it lacks.
-const IPSET_ERR_FIND_TYPE: i32 = 4098;
-
-/// Resolves the family and asks for IPVS's version, which the kernel returns only to processes that may configure IPVS.
-fn ipvs() -> io::Result<()> {
-    const GET_INFO: u8 = 15;
-    let socket = connect(protocols::NETLINK_GENERIC)?;
-    let mut request = NetlinkMessage::new(
-        NetlinkHeader::default(),
-        NetlinkPayload::from(GenlMessage::from_payload(GenlCtrl {
-            cmd: GenlCtrlCmd::GetFamily,
-            nlas: vec![GenlCtrlAttrs::FamilyName("IPVS".to_owned())],
-        })),
-    );
-    request.header.flags = netlink_packet_core::NLM_F_REQUEST;
-    request.finalize();
-    let mut bytes = vec![0; request.buffer_len()];
-    request.serialize(&mut bytes);
-    let reply = exchange(&socket, &bytes)?;
-    let reply =
-        NetlinkMessage::<GenlMessage<GenlCtrl>>::deserialize(&reply).map_err(io::Error::other)?;
-    let NetlinkPayload::InnerMessage(reply) = reply.payload else {
-        return Err(io::Error::other("the reply to GETFAMILY is not a family"));
-    };
-    let family = reply
-        .payload
-        .nlas
-        .iter()
-        .find_map(|attribute| match attribute {
-            GenlCtrlAttrs::FamilyId(id) => Some(*id),
-            _ => None,
-        });
-    let family = family.ok_or_else(|| io::Error::other("the family IPVS has no number"))?;
-    let mut header = [0; 4];
-    GenlHeader {
-        cmd: GET_INFO,
-        version: 1,
-    }
-    .emit(&mut header);
-    exchange(&socket, &message(family, &header)).map(drop)
-}
-
-/// Asks for a set type's revisions.
-fn set_type(name: &str) -> io::Result<()> {
-    const NFNL_SUBSYS_IPSET: u16 = 6;
-    const IPSET_CMD_TYPE: u16 = 13;
-    let socket = connect(protocols::NETLINK_NETFILTER)?;
-    // struct nfgenmsg: family IPv4, version 0, resource 0; then protocol 6, the type's name, family IPv4.
-    let mut payload = vec![2, 0, 0, 0];
-    attribute(&mut payload, 1, &[6]);
-    attribute(&mut payload, 3, format!("{name}\0").as_bytes());
-    attribute(&mut payload, 5, &[2]);
-    exchange(
-        &socket,
-        &message(NFNL_SUBSYS_IPSET << 8 | IPSET_CMD_TYPE, &payload),
-    )
-    .map(drop)
-}
-
-fn attribute(bytes: &mut Vec<u8>, number: u16, value: &[u8]) {
-    bytes.extend_from_slice(&(4 + value.len() as u16).to_ne_bytes());
-    bytes.extend_from_slice(&number.to_ne_bytes());
-    bytes.extend_from_slice(value);
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
-}
-
-fn message(kind: u16, payload: &[u8]) -> Vec<u8> {
-    let mut header = NetlinkHeader::default();
-    header.length = 16 + payload.len() as u32;
-    header.message_type = kind;
-    header.flags = netlink_packet_core::NLM_F_REQUEST;
-    let mut bytes = vec![0; 16];
-    header.emit(&mut bytes);
-    bytes.extend_from_slice(payload);
-    bytes
-}
-
-fn connect(protocol: isize) -> io::Result<Socket> {
-    let mut socket = Socket::new(protocol)?;
-    socket.bind_auto()?;
-    socket.connect(&SocketAddr::new(0, 0))?;
-    Ok(socket)
-}
-
-/// Sends a request and returns the reply, or the kernel's errno as an error.
-fn exchange(socket: &Socket, request: &[u8]) -> io::Result<Vec<u8>> {
-    socket.send(request, 0)?;
-    let (reply, _) = socket.recv_from_full()?;
-    let kind = reply
-        .get(4..6)
-        .map(|bytes| u16::from_ne_bytes([bytes[0], bytes[1]]));
-    let code = reply.get(16..20).map_or(0, crate::kernel::frame::number);
-    match kind {
-        Some(2) if code != 0 => Err(io::Error::from_raw_os_error(-code)),
-        Some(_) => Ok(reply),
-        None => Err(io::Error::other("the reply is too short for netlink")),
-    }
 }

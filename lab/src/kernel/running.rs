@@ -56,7 +56,7 @@ pub(super) fn enter(needs: &Needs) -> Result<Attempt> {
 
 /// Returns a reason why an attempt would fail, if it is known beforehand.
 fn hopeless(needs: &Needs) -> Option<String> {
-    if needs.wants_ipvs() && !geteuid().is_root() {
+    if needs.wants_root() && !geteuid().is_root() {
         return Some(
             "IPVS over netlink needs root (CAP_NET_ADMIN in the initial user namespace)".to_owned(),
         );
