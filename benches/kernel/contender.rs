@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::{Outcome, ipset, ipvs, wanted};
+use crate::{Outcome, ipset, ipvs, sockopt, wanted};
 
 const SETTLE: Duration = Duration::from_millis(200);
 
@@ -27,6 +27,8 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         ipset::contend(contender, job, what, count)
     } else if what == wanted::TABLE {
         wanted::contend(contender, job, count)
+    } else if what == sockopt::TABLE {
+        sockopt::contend(contender, job, count)
     } else {
         ipvs::contend(contender, job, count)
     }?;

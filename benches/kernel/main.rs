@@ -3,7 +3,8 @@
 //!
 //! `cargo xtask bench` runs it, prints the table and draws the plot. On its own, it reports its
 //! progress on standard error and writes one JSON document to standard output. Arguments: `ipvs`,
-//! `wanted` or `ipset` (only these parts; otherwise all), `quick` (small sizes, few rounds).
+//! `sockopt`, `wanted` or `ipset` (only these parts; otherwise all), `quick` (small sizes, few
+//! rounds).
 
 mod contender;
 mod floor;
@@ -11,6 +12,7 @@ mod ipset;
 mod ipvs;
 mod job;
 mod measure;
+mod sockopt;
 mod wanted;
 
 use std::process::ExitCode;
@@ -24,13 +26,16 @@ pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 /// The first argument of the processes that run contenders.
 pub(crate) const CONTENDER: &str = "contender";
 
-/// What to time.
-struct Choice {
-    ipvs: bool,
-    wanted: bool,
-    ipset: bool,
-    quick: bool,
-}
+/// Returns the jobs of a part. The argument says whether only small sizes are to be timed.
+type Jobs = fn(bool) -> Vec<job::Job>;
+
+/// The parts that can be chosen.
+const PARTS: [(&str, Jobs); 4] = [
+    ("ipvs", ipvs::jobs),
+    ("sockopt", sockopt::jobs),
+    ("wanted", wanted::jobs),
+    ("ipset", ipset::jobs),
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -41,14 +46,7 @@ fn main() -> ExitCode {
         let rest = arguments.get(1..).unwrap_or_default();
         return lab::main(&contender::needs(rest), || report(contender::run(rest)));
     }
-    let has = |word: &str| arguments.iter().any(|argument| argument == word);
-    let all = !["ipvs", "wanted", "ipset"].into_iter().any(has);
-    report(run(&Choice {
-        ipvs: all || has("ipvs"),
-        wanted: all || has("wanted"),
-        ipset: all || has("ipset"),
-        quick: has("quick"),
-    }))
+    report(run(&arguments))
 }
 
 fn report(outcome: Outcome) -> ExitCode {
@@ -61,18 +59,12 @@ fn report(outcome: Outcome) -> ExitCode {
     }
 }
 
-fn run(choice: &Choice) -> Outcome {
-    let mut jobs = Vec::new();
-    if choice.ipvs {
-        jobs.extend(ipvs::jobs(choice.quick));
-    }
-    if choice.wanted {
-        jobs.extend(wanted::jobs(choice.quick));
-    }
-    if choice.ipset {
-        jobs.extend(ipset::jobs(choice.quick));
-    }
-    let results: Outcome<Vec<_>> = jobs.iter().map(job::Job::run).collect();
+fn run(arguments: &[String]) -> Outcome {
+    let has = |word: &str| arguments.iter().any(|argument| argument == word);
+    let all = !PARTS.iter().any(|(name, _)| has(name));
+    let chosen = PARTS.iter().filter(|(name, _)| all || has(name));
+    let jobs = chosen.flat_map(|(_, jobs)| jobs(has("quick")));
+    let results: Outcome<Vec<_>> = jobs.map(|job| job.run()).collect();
     println!("{}", Value::from(results?));
     Ok(())
 }
