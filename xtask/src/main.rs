@@ -16,7 +16,7 @@ cargo xtask COMMAND
 
   setup           install what tests and examples need (as root; otherwise print the command)
   hairpin [ARG…]  set up, then run the example `hairpin` with the arguments
-  test [ARG…]     set up, then run every test and doc test, on all processors; with arguments, what they select for `cargo test`
+  test [ARG…]     set up, then run every test and doc test; with arguments, only what they select for `cargo test`
   bench           compare the crate with the kernel's own time and the tools; print tables, and draw a plot in benches/
   bench quick     the same for small sizes, in four minutes; stores nothing
   bench again     print the tables and draw the plot of the stored figures

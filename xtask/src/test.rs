@@ -1,7 +1,7 @@
-//! Runs the tests of the workspace, as many programs at a time as the machine has processors.
+//! Runs the tests of the workspace, several programs at a time.
 //!
-//! `cargo test` runs one test program after another. Most of these wait for a kernel that has a single processor, so the other
-//! processors would be idle.
+//! `cargo test` runs one test program after another. Most of these wait for a guest that has a single processor and waits itself, so
+//! the machine would be idle most of the time.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Seek, Write};
@@ -105,7 +105,7 @@ fn program(line: &str) -> Option<Program> {
 
 /// Runs the programs. Prints the output of each when it has ended.
 fn run_all(programs: VecDeque<Program>) -> Result<Vec<Ended>, String> {
-    let at_once = thread::available_parallelism().map_or(1, usize::from);
+    let at_once = 2 * thread::available_parallelism().map_or(1, usize::from);
     let waiting = Mutex::new(programs);
     let results = Mutex::new(Vec::new());
     let worker = || -> Outcome {
