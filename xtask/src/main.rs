@@ -3,6 +3,7 @@
 mod api;
 mod bench;
 mod check;
+mod kernels;
 mod setup;
 mod shell;
 mod test;
@@ -17,6 +18,9 @@ cargo xtask COMMAND
   setup           install what tests and examples need (as root; otherwise print the command)
   hairpin [ARG…]  set up, then run the example `hairpin` with the arguments
   test [ARG…]     set up, then run every test and doc test; with arguments, only what they select for `cargo test`
+  test --kernel NAME [ARG…]
+                  the same on another kernel of User Mode Linux: 5.10, 6.1, 6.12 or 7.2
+  kernels         fetch these kernels from Debian (needs patchelf, which root can install)
   bench           compare the crate with the kernel's own time and the tools; print tables, and draw a plot in benches/
   bench quick     the same for small sizes, in four minutes; stores nothing
   bench again     print the tables and draw the plot of the stored figures
@@ -32,6 +36,7 @@ fn main() -> ExitCode {
         Some("setup") if rest.is_empty() => setup::run(),
         Some("hairpin") => setup::run().and_then(|()| hairpin(&rest)),
         Some("test") => setup::run().and_then(|()| test::run(&rest)),
+        Some("kernels") if rest.is_empty() => kernels::fetch_all(),
         Some("bench") => setup::run().and_then(|()| bench::run(&rest)),
         Some("api") if rest.is_empty() => api::write(),
         Some("ci") if rest.is_empty() => check::all(),

@@ -41,8 +41,8 @@ const PACKAGES: [Package; 6] = [
     },
 ];
 
-/// Installs the missing packages as root. For other users, fails with the command to run.
-fn install(missing: &[&str]) -> Outcome {
+/// Installs packages as root. For other users, fails with the command to run.
+pub(crate) fn install(missing: &[&str]) -> Outcome {
     let mut arguments = vec!["install", "--yes", "--no-install-recommends"];
     arguments.extend(missing);
     let by_hand = format!("apt-get update && apt-get {}", arguments.join(" "));

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::shell::{Outcome, cargo, cargo_output, root};
+use crate::kernels;
+use crate::shell::{Outcome, cargo, cargo_output, cargo_with, root};
 
 /// Selects every package and feature.
 const ALL: [&str; 2] = ["--workspace", "--all-features"];
@@ -30,20 +31,35 @@ const LONG: [&str; 8] = [
     "ipvs_sockopt",
 ];
 
-/// Runs every test and doc test. If there are arguments, `cargo test` runs what they select.
+/// The environment variables of the tests.
+type Environment = [(&'static str, String)];
+
+/// Runs every test and doc test. `--kernel NAME` as the first arguments selects the kernel. If there are other arguments, `cargo test`
+/// runs what they select.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
-    if !arguments.is_empty() {
-        let arguments = arguments.iter().map(String::as_str);
-        let command = ["test"].into_iter().chain(ALL).chain(arguments);
-        return cargo(&command.collect::<Vec<_>>());
+    let (environment, arguments) = match arguments {
+        [option, name, rest @ ..] if option == "--kernel" => {
+            (kernels::fetch(name)?.variables().to_vec(), rest)
+        }
+        all => (Vec::new(), all),
+    };
+    if arguments.is_empty() {
+        return run_all(&environment);
     }
-    let results = run_all(build()?)?;
-    print!("{}", table(&results));
-    let failed: Vec<_> = results
+    let words = arguments.iter().map(String::as_str);
+    let command: Vec<_> = ["test"].into_iter().chain(ALL).chain(words).collect();
+    let environment: Vec<_> = environment
         .iter()
-        .filter(|result| !result.passed)
-        .map(|result| result.name.as_str())
+        .map(|(name, value)| (*name, value.as_str()))
         .collect();
+    cargo_with(&command, &environment)
+}
+
+fn run_all(environment: &Environment) -> Outcome {
+    let results = run_programs(build()?, environment)?;
+    print!("{}", table(&results));
+    let failed = results.iter().filter(|result| !result.passed);
+    let failed: Vec<_> = failed.map(|result| result.name.as_str()).collect();
     cargo(&[&["test", "--doc"][..], &ALL].concat())?;
     if failed.is_empty() {
         Ok(())
@@ -104,13 +120,16 @@ fn program(line: &str) -> Option<Program> {
 }
 
 /// Runs the programs. Prints the output of each when it has ended.
-fn run_all(programs: VecDeque<Program>) -> Result<Vec<Ended>, String> {
+fn run_programs(
+    programs: VecDeque<Program>,
+    environment: &Environment,
+) -> Result<Vec<Ended>, String> {
     let at_once = 2 * thread::available_parallelism().map_or(1, usize::from);
     let waiting = Mutex::new(programs);
     let results = Mutex::new(Vec::new());
     let worker = || -> Outcome {
         while let Some(program) = next(&waiting) {
-            let ended = program.run()?;
+            let ended = program.run(environment)?;
             results.lock().map_err(|_| "a worker panicked")?.push(ended);
         }
         Ok(())
@@ -131,7 +150,7 @@ fn next(waiting: &Mutex<VecDeque<Program>>) -> Option<Program> {
 }
 
 impl Program {
-    fn run(&self) -> Result<Ended, String> {
+    fn run(&self, environment: &Environment) -> Result<Ended, String> {
         let name = &self.name;
         let failure = |error: io::Error| format!("{name}: {error}");
         let mut output = tempfile::tempfile().map_err(failure)?;
@@ -140,6 +159,7 @@ impl Program {
             .current_dir(&self.package)
             .env("CARGO_MANIFEST_DIR", &self.package)
             .env("CARGO", env!("CARGO"))
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(output.try_clone().map_err(failure)?)
             .stderr(output.try_clone().map_err(failure)?)
