@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use ipnet::Ipv4Net;
 use ipvset::ipset::elements::{Interface, tcp};
+use ipvset::ipset::plan::Policy;
 use ipvset::ipset::types::{HashIp, HashIpPort, HashIpPortIp, HashNet, HashNetIface, SetType};
 use ipvset::ipset::{Entry, IpSet, IpSets};
 use ipvset::ipvs::messages::{IpvsMessage, Query};
@@ -197,6 +198,31 @@ fn an_iterated_listing_holds_one_datagram() {
     assert!(held[1] < 4_096, "{} bytes", held[1]);
 }
 
+/// The wanted entries are held without most of what an `Entry` takes, with what finds them, and
+/// with the entries to be removed.
+fn applying_holds_at_most_three_times_the_values() {
+    const COUNT: u32 = 200_000;
+    let values = COUNT as usize * size_of::<<HashIpPortIp as SetType>::Value>();
+    let mut sets = IpSets::connect().unwrap();
+    let set = IpSet::<HashIpPortIp>::new("set").unwrap();
+    let set = set
+        .maxelem(COUNT)
+        .counters()
+        .timeout(Duration::from_secs(600));
+    let mut check = |first: u32, policy: Policy, changes: u32| {
+        let wanted = (first..first + COUNT).map(|it| (host(it), tcp(8080), host(0)));
+        let held = most_held(|| {
+            let report = sets.apply(&set, wanted, &policy).unwrap();
+            assert_eq!(report.into_result().unwrap().changes(), changes as usize);
+        });
+        assert!(held < 3 * values, "{held} bytes for {values}");
+    };
+    check(0, Policy::new(), COUNT);
+    check(0, Policy::new(), 0);
+    check(COUNT, Policy::new(), 2 * COUNT);
+    check(COUNT + COUNT / 2, Policy::new().at_once(), COUNT);
+}
+
 /// The bytes of a table with 10,000 servers per thousand services, all of it replaced.
 fn a_plan_holds_at_most_three_times_the_table() {
     const SERVICES: u32 = 1_000;
@@ -239,5 +265,6 @@ lab::tests![
     a_message_of_ipvs_is_written_and_read_without_allocating,
     adding_holds_one_message,
     an_iterated_listing_holds_one_datagram,
+    applying_holds_at_most_three_times_the_values,
     a_plan_holds_at_most_three_times_the_table,
 ];

@@ -2,7 +2,7 @@ use crate::ipset::client::change_all::Change;
 use crate::ipset::client::claim::Claim;
 use crate::ipset::client::{Client, connect_failed};
 use crate::ipset::message::code::Command;
-use crate::ipset::plan::{Policy, SetPlan, SetReport};
+use crate::ipset::plan::{Policy, Scope, SetPlan, SetReport, SetsPlan, SetsReport, WantedSets};
 use crate::ipset::{
     AnyType, Entries, Entry, IpSet, Revision, SetInfo, SetName, SetType, SetsAndEntries, ToSetName,
 };
@@ -483,6 +483,53 @@ impl IpSets {
         policy: &Policy,
     ) -> Result<SetReport<T>> {
         ready(self.client.apply(set, entries, policy))
+    }
+
+    /// Returns what brings all sets of a program to the wanted ones, and changes nothing.
+    ///
+    /// This lists all sets of the network namespace once. See [`IpSets::apply_all`].
+    ///
+    /// # Errors
+    /// Those of [`list_all`](Self::list_all). A set that cannot be brought to what is wanted is in
+    /// the plan, with the reason.
+    pub fn plan_all(
+        &mut self,
+        wanted: &WantedSets,
+        scope: &Scope,
+        policy: &Policy,
+    ) -> Result<SetsPlan> {
+        ready(self.client.plan_all(wanted, scope, policy))
+    }
+
+    /// Brings all sets of a program to the wanted ones, and returns what became of them.
+    ///
+    /// Each set is brought to its wanted entries as by [`apply`](Self::apply): sets first, then the
+    /// lists that contain them. At the end, the sets of the scope that are not wanted are destroyed,
+    /// lists first. A set that fails stops no other one, and a set that a rule or a list still uses
+    /// is not destroyed. Both are in the report.
+    ///
+    /// ```no_run
+    /// use ipvset::ipset::IpSets;
+    /// use ipvset::ipset::plan::{Policy, Scope, WantedSets};
+    ///
+    /// let wanted = WantedSets::from_saved(std::fs::read("sets").unwrap())?;
+    /// let scope = Scope::prefix("web-");
+    /// let mut sets = IpSets::connect()?;
+    /// print!("{}", sets.plan_all(&wanted, &scope, &Policy::new())?); // lines for `ipset restore`
+    /// let report = sets.apply_all(&wanted, &scope, &Policy::new())?;
+    /// print!("{report}");
+    /// # Ok::<(), ipvset::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`plan_all`](Self::plan_all). Then nothing was changed.
+    pub fn apply_all(
+        &mut self,
+        wanted: &WantedSets,
+        scope: &Scope,
+        policy: &Policy,
+    ) -> Result<SetsReport> {
+        ready(self.client.apply_all(wanted, scope, policy))
     }
 }
 

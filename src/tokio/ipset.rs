@@ -7,7 +7,7 @@ use crate::ipset::client::claim::Claim;
 use crate::ipset::client::listing::{Reader, sort, start_of_one};
 use crate::ipset::client::{Client, connect_failed};
 use crate::ipset::message::code::Command;
-use crate::ipset::plan::{Policy, SetPlan, SetReport};
+use crate::ipset::plan::{Policy, Scope, SetPlan, SetReport, SetsPlan, SetsReport, WantedSets};
 use crate::ipset::{
     AnyType, Entry, IpSet, Revision, SetInfo, SetName, SetOrEntry, SetType, ToSetName,
 };
@@ -457,6 +457,40 @@ impl IpSets {
         policy: &Policy,
     ) -> Result<SetReport<T>> {
         self.client.apply(set, entries, policy).await
+    }
+
+    /// Returns what brings all sets of a program to the wanted ones, and changes nothing.
+    ///
+    /// This lists all sets of the network namespace once. See [`IpSets::apply_all`].
+    ///
+    /// # Errors
+    /// Those of [`list_all`](Self::list_all). A set that cannot be brought to what is wanted is in
+    /// the plan, with the reason.
+    pub async fn plan_all(
+        &mut self,
+        wanted: &WantedSets,
+        scope: &Scope,
+        policy: &Policy,
+    ) -> Result<SetsPlan> {
+        self.client.plan_all(wanted, scope, policy).await
+    }
+
+    /// Brings all sets of a program to the wanted ones, and returns what became of them.
+    ///
+    /// Each set is brought to its wanted entries as by [`apply`](Self::apply): sets first, then the
+    /// lists that contain them. At the end, the sets of the scope that are not wanted are destroyed,
+    /// lists first. A set that fails stops no other one, and a set that a rule or a list still uses
+    /// is not destroyed. Both are in the report.
+    ///
+    /// # Errors
+    /// Those of [`plan_all`](Self::plan_all). Then nothing was changed.
+    pub async fn apply_all(
+        &mut self,
+        wanted: &WantedSets,
+        scope: &Scope,
+        policy: &Policy,
+    ) -> Result<SetsReport> {
+        self.client.apply_all(wanted, scope, policy).await
     }
 }
 

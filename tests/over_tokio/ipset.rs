@@ -1,7 +1,7 @@
 //! A blocking `IpSets` on top of the tokio handle. It replaces the crate's own, so that the same
 //! tests cover both.
 
-use library::ipset::plan::{Policy, SetPlan, SetReport};
+use library::ipset::plan::{Policy, Scope, SetPlan, SetReport, SetsPlan, SetsReport, WantedSets};
 use library::ipset::types::{AnyType, SetType};
 use library::ipset::{Entry, IpSet, Revision, SetInfo, SetName, SetOrEntry, ToSetName};
 use library::{Namespace, OnFailure, Outcome, Result};
@@ -94,6 +94,8 @@ impl IpSets {
         plan<T: SetType, E: Into<Entry<T>>>(
             set: &IpSet<T>, entries: impl IntoIterator<Item = E>, policy: &Policy
         ) -> Result<SetPlan<T>>;
+        plan_all(wanted: &WantedSets, scope: &Scope, policy: &Policy) -> Result<SetsPlan>;
+        apply_all(wanted: &WantedSets, scope: &Scope, policy: &Policy) -> Result<SetsReport>;
         apply<T: SetType, E: Into<Entry<T>>>(
             set: &IpSet<T>, entries: impl IntoIterator<Item = E>, policy: &Policy
         ) -> Result<SetReport<T>>;

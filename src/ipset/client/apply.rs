@@ -31,38 +31,42 @@ impl<T: Transport> Client<T> {
         entries: impl IntoIterator<Item = E>,
         policy: &Policy,
     ) -> Result<SetReport<K>> {
-        let began = Began::now();
-        let mut wanted = self.collect(set, entries, policy).await?;
+        let wanted = self.collect(set, entries, policy).await?;
         self.destroy_left_over().await;
-        let mut before: Option<SetReport<K>> = None;
-        let mut attempts = 0;
-        loop {
-            attempts += 1;
-            let mut plan = match (self.compare(wanted, policy).await, before.take()) {
-                (Ok(plan), earlier) => {
-                    before = earlier;
-                    plan
+        let plan = self.compare(wanted, policy).await?;
+        self.finish(plan, policy).await
+    }
+
+    /// Carries out a plan. If another program is in between, plans and tries again.
+    pub(super) async fn finish<K: SetType>(
+        &mut self,
+        mut plan: SetPlan<K>,
+        policy: &Policy,
+    ) -> Result<SetReport<K>> {
+        let began = Began::now();
+        let mut report = SetReport::begin(&mut plan, None);
+        for attempt in 1..=ATTEMPTS {
+            match self.carry_out(&plan, &mut report).await {
+                Ok(()) | Err(Stop::Stopped) => break,
+                Err(Stop::Other(_)) if attempt < ATTEMPTS => {}
+                Err(Stop::Other(error)) if report.is_untouched() => return Err(error),
+                Err(Stop::Other(error)) => {
+                    report.stop(error);
+                    break;
                 }
-                (Err(error), None) => return Err(error),
-                (Err(error), Some(mut report)) => {
+            }
+            match self.compare(plan.into_wanted(), policy).await {
+                Ok(again) => plan = again,
+                Err(error) if report.is_untouched() => return Err(error),
+                Err(error) => {
                     report.stop(error);
                     return Ok(report);
                 }
-            };
-            let mut report = SetReport::begin(&mut plan, before.take());
-            match self.carry_out(&plan, &mut report).await {
-                Ok(()) | Err(Stop::Stopped) => {}
-                Err(Stop::Other(_)) if attempts < ATTEMPTS => {
-                    wanted = plan.into_wanted();
-                    before = Some(report);
-                    continue;
-                }
-                Err(Stop::Other(error)) if report.is_untouched() => return Err(error),
-                Err(Stop::Other(error)) => report.stop(error),
             }
-            began.done(APPLY, Some(set.name()), report.counts().changes());
-            return Ok(report);
+            report = SetReport::begin(&mut plan, Some(report));
         }
+        began.done(APPLY, Some(report.set()), report.counts().changes());
+        Ok(report)
     }
 
     async fn carry_out<K: SetType>(

@@ -75,14 +75,28 @@ impl Claim {
         let Some(socket) = &self.socket else {
             return false;
         };
-        let number = name.as_bytes().strip_prefix(PREFIX.as_bytes());
-        if !number.is_some_and(|it| it.len() == 16 && it.iter().all(u8::is_ascii_hexdigit)) {
+        if !number(name).is_some_and(is_hexadecimal) {
             return false;
         }
         let connected = UnixAddr::new_abstract(name.as_bytes())
             .and_then(|address| socket::connect(socket.as_raw_fd(), &address));
         connected == Err(Errno::ECONNREFUSED)
     }
+}
+
+/// Returns whether a set has the name of a temporary set, of any handle.
+pub(super) fn is_temporary(name: &SetName) -> bool {
+    let number = number(name).map(|number| number.strip_prefix(b"x").unwrap_or(number));
+    number.is_some_and(is_hexadecimal)
+}
+
+/// Returns what follows the prefix of temporary sets.
+fn number(name: &SetName) -> Option<&[u8]> {
+    name.as_bytes().strip_prefix(PREFIX.as_bytes())
+}
+
+fn is_hexadecimal(number: &[u8]) -> bool {
+    number.len() == 16 && number.iter().all(u8::is_ascii_hexdigit)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The operations of a handle, over any transport.
 
 mod apply;
+mod apply_all;
 pub(crate) mod change_all;
 pub(crate) mod claim;
 mod command;

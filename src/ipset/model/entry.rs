@@ -337,6 +337,14 @@ impl<T: SetType> Entry<T> {
         &self.value
     }
 
+    /// Returns the same entry of a set whose type is only known at run time.
+    pub fn untype(self) -> crate::ipset::AnyEntry {
+        Entry {
+            value: self.value.untyped(),
+            options: self.options,
+        }
+    }
+
     /// Converts the entry into its elements.
     pub fn into_value(self) -> T::Value {
         self.value

@@ -30,6 +30,29 @@ impl<V: Elements> Singles<V> {
     }
 }
 
+impl<V: Elements> Singles<V> {
+    /// Reduces the elements to those of the first entry, and returns those of the others, if there
+    /// are any.
+    #[inline]
+    pub(in crate::ipset) fn behind(
+        value: &mut V,
+        dimensions: &'static [Dimension],
+        masks: &Masks,
+    ) -> Option<Self> {
+        let mut others = None;
+        value.take_first(dimensions, masks, |place, behind| {
+            let others = others.get_or_insert_with(|| Self {
+                dimensions,
+                masks: *masks,
+                next: None,
+                rest: [const { None }; MOST],
+            });
+            others.rest[place] = Some(behind);
+        });
+        others
+    }
+}
+
 impl<V: Elements> Iterator for Singles<V> {
     type Item = V;
 

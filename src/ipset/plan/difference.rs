@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use super::index::TOGETHER;
 use super::policy::Policy;
 use super::wanted::Wanted;
 use crate::ipset::model::value::Elements;
 use crate::ipset::{CreateOptions, Entry, EntryOptions, SetType};
+
+/// How many entries a chunk has.
+const CHUNK: usize = 512;
 
 /// What is to become of a wanted entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,9 +49,12 @@ struct Luggage {
 pub(in crate::ipset) struct Difference<T: SetType> {
     wanted: Wanted<T>,
     fates: Vec<Fate>,
+    /// Entries of the set that have not been compared yet.
+    seen: Vec<Entry<T>>,
     /// For each wanted entry, or empty if no entry is written again.
     luggage: Vec<Luggage>,
-    removed: Vec<T::Value>,
+    /// In chunks, since a vector that grows takes twice its size for a moment.
+    removed: Vec<Vec<T::Value>>,
     /// The wanted members of a list in the order in which they are there.
     there: Vec<u32>,
     renew_below: u8,
@@ -67,6 +74,7 @@ impl<T: SetType> Difference<T> {
         let rewrites = rewrites && (options.counters || options.timeout.is_some());
         Self {
             fates: vec![Fate::Added; count],
+            seen: Vec::with_capacity(TOGETHER),
             luggage: vec![Luggage::default(); if rewrites { count } else { 0 }],
             removed: Vec::new(),
             there: Vec::new(),
@@ -79,10 +87,28 @@ impl<T: SetType> Difference<T> {
 
     /// Sees an entry that is in the set.
     #[inline]
-    pub(in crate::ipset) fn see(&mut self, entry: Entry<T>) {
-        let Some(position) = self.wanted.find(entry.value()) else {
-            return self.see_unwanted(entry);
-        };
+    pub(super) fn see(&mut self, entry: Entry<T>) {
+        self.seen.push(entry);
+        if self.seen.len() == TOGETHER {
+            self.compare_seen();
+        }
+    }
+
+    /// Compares the entries that were seen last.
+    pub(super) fn compare_seen(&mut self) {
+        let mut seen = std::mem::take(&mut self.seen);
+        let mut found = Vec::with_capacity(TOGETHER);
+        self.wanted.find(&seen, &mut found);
+        for (entry, position) in seen.drain(..).zip(found) {
+            match position {
+                Some(position) => self.see_wanted(entry, position),
+                None => self.see_unwanted(entry),
+            }
+        }
+        self.seen = seen;
+    }
+
+    fn see_wanted(&mut self, entry: Entry<T>, position: u32) {
         let place = position as usize;
         // A set that is changed while it is listed may list an entry twice.
         if self.fates[place] != Fate::Added {
@@ -102,7 +128,7 @@ impl<T: SetType> Difference<T> {
                 timeout: there.timeout.map(|left| left.as_secs() as u32),
             };
         }
-        if met {
+        if met && set.definition().fills_in() {
             // With what the kernel has filled in.
             self.wanted.set_value(position, value);
         }
@@ -117,7 +143,18 @@ impl<T: SetType> Difference<T> {
             let single = self.wanted.set().singles(value.clone()).next();
             self.hidden |= single.as_ref() != Some(&value);
         }
-        self.removed.push(value);
+        self.remove(value);
+    }
+
+    fn remove(&mut self, value: T::Value) {
+        match self.removed.last_mut() {
+            Some(chunk) if chunk.len() < CHUNK => chunk.push(value),
+            _ => {
+                let mut chunk = Vec::with_capacity(CHUNK);
+                chunk.push(value);
+                self.removed.push(chunk);
+            }
+        }
     }
 
     /// Decides which members of a list have to move, after all entries were seen.
@@ -156,7 +193,8 @@ impl<T: SetType> Difference<T> {
     /// Refuses a wanted entry, and removes it if it is in the set.
     pub(super) fn give_up(&mut self, position: u32) {
         if !matches!(self.fate(position), Fate::Added | Fate::Refused) {
-            self.removed.push(self.wanted.value(position).clone());
+            let value = self.wanted.value(position).clone();
+            self.remove(value);
         }
         self.decide(position, Fate::Refused);
     }
@@ -173,8 +211,13 @@ impl<T: SetType> Difference<T> {
         &mut self.wanted
     }
 
-    pub(super) fn removed(&self) -> &[T::Value] {
-        &self.removed
+    /// Returns the entries that are in the set and not wanted.
+    pub(super) fn removed(&self) -> impl Iterator<Item = &T::Value> + Clone {
+        self.removed.iter().flatten()
+    }
+
+    pub(super) fn removed_count(&self) -> usize {
+        self.removed.iter().map(Vec::len).sum()
     }
 
     pub(super) fn has_hidden(&self) -> bool {

@@ -90,7 +90,8 @@ impl<T: SetType> Planning<T> {
         matches!(self.way, Way::InPlace | Way::SecondSet { .. })
     }
 
-    pub(in crate::ipset) fn finish(self) -> SetPlan<T> {
+    pub(in crate::ipset) fn finish(mut self) -> SetPlan<T> {
+        self.difference.compare_seen();
         let mut plan = SetPlan {
             way: self.way,
             difference: self.difference,
@@ -228,7 +229,7 @@ impl<T: SetType> SetPlan<T> {
         let count = |fate| self.difference.count(fate);
         Counts {
             added: count(Fate::Added),
-            removed: self.difference.removed().len(),
+            removed: self.difference.removed_count(),
             changed: count(Fate::Changed) + count(Fate::Moved),
             renewed: count(Fate::Renewed),
             kept: count(Fate::Kept),
@@ -269,7 +270,7 @@ impl<T: SetType> SetPlan<T> {
     pub fn removals(&self) -> impl Iterator<Item = Entry<T>> {
         let moved = self.difference.positions(&[Fate::Moved]);
         let moved = moved.map(|position| self.difference.wanted().value(position));
-        let values = self.difference.removed().iter().chain(moved);
+        let values = self.difference.removed().chain(moved);
         values.map(|value| Entry::from_parts(value.clone(), Default::default()))
     }
 

@@ -1,8 +1,10 @@
 //! The wanted entries, each once and as the set stores it.
 
-use super::index::Index;
+use super::index::{Index, TOGETHER};
 use super::policy::{Duplicates, Policy};
 use super::way::{PLAN, room};
+use crate::ipset::model::element::Masks;
+use crate::ipset::model::stored::Singles;
 use crate::ipset::model::value::Elements;
 use crate::ipset::{Entry, EntryOptions, IpSet, Neighbor, SetType};
 use crate::{Error, Result};
@@ -27,7 +29,26 @@ pub(in crate::ipset) struct Wanted<T: SetType> {
     most: usize,
     cuts: bool,
     left_out: u64,
-    given: u32,
+}
+
+/// An entry that is to be entered.
+struct Single<V> {
+    value: V,
+    options: EntryOptions,
+    neighbor: Option<Neighbor>,
+    origin: u32,
+}
+
+impl<V> Single<V> {
+    #[inline]
+    fn new(value: V, options: EntryOptions, neighbor: Option<Neighbor>, origin: u32) -> Self {
+        Self {
+            value,
+            options,
+            neighbor,
+            origin,
+        }
+    }
 }
 
 impl<T: SetType> Wanted<T> {
@@ -52,65 +73,95 @@ impl<T: SetType> Wanted<T> {
             most,
             cuts,
             left_out: 0,
-            given: 0,
         };
-        for entry in entries {
-            wanted.insert(entry.into())?;
+        let (definition, masks) = (set.definition(), Masks::of(set.definition(), set.options()));
+        let dimensions = definition.dimensions;
+        let mut waiting = Vec::with_capacity(TOGETHER);
+        let mut hashes = Vec::with_capacity(TOGETHER);
+        for (origin, entry) in entries.enumerate() {
+            let origin = u32::try_from(origin).unwrap_or(u32::MAX);
+            let (mut value, mut options) = entry.into().into_parts();
+            let neighbor = value.member_mut().and_then(|it| it.place().copied());
+            options.drop_empty();
+            let others = Singles::behind(&mut value, dimensions, &masks);
+            let last = others.is_none();
+            let first_options = if last {
+                std::mem::take(&mut options)
+            } else {
+                options.clone()
+            };
+            let first = Single::new(value, first_options, neighbor, origin);
+            wanted.push(first, &mut hashes, &mut waiting)?;
+            for value in others.into_iter().flatten() {
+                let single = Single::new(value, options.clone(), neighbor, origin);
+                wanted.push(single, &mut hashes, &mut waiting)?;
+            }
         }
+        wanted.insert(&mut hashes, &mut waiting)?;
         Ok(wanted)
     }
 
-    fn insert(&mut self, entry: Entry<T>) -> Result<()> {
-        let (mut value, mut options) = entry.into_parts();
-        let neighbor = value.member_mut().and_then(|it| it.place().copied());
-        options.drop_empty();
-        for single in self.set.singles(value) {
-            let hash = self.hash(&single);
-            match self.position(hash, &single) {
-                Some(position) => self.repeat(position, single, options.clone())?,
-                None if self.values.len() < self.most => {
-                    let neighbor = neighbor.as_ref();
-                    self.append(hash, single, options.clone(), neighbor)?;
-                }
+    /// Enters an entry, together with others that wait for it.
+    #[inline]
+    fn push(
+        &mut self,
+        single: Single<T::Value>,
+        hashes: &mut Vec<u32>,
+        waiting: &mut Vec<Single<T::Value>>,
+    ) -> Result<()> {
+        hashes.push(self.hash(&single.value));
+        waiting.push(single);
+        match waiting.len() {
+            TOGETHER => self.insert(hashes, waiting),
+            _ => Ok(()),
+        }
+    }
+
+    /// Enters entries with their hashes.
+    fn insert(&mut self, hashes: &mut Vec<u32>, singles: &mut Vec<Single<T::Value>>) -> Result<()> {
+        self.index.load(hashes);
+        for (hash, single) in hashes.drain(..).zip(singles.drain(..)) {
+            match self.position(hash, &single.value) {
+                Some(position) => self.repeat(position, single)?,
+                None if self.values.len() < self.most => self.append(hash, single)?,
                 None if self.cuts => self.left_out += 1,
                 None => return Err(self.too_many()),
             }
         }
-        self.given = self.given.saturating_add(1);
         Ok(())
     }
 
-    fn append(
-        &mut self,
-        hash: u32,
-        value: T::Value,
-        options: EntryOptions,
-        neighbor: Option<&Neighbor>,
-    ) -> Result<()> {
+    fn append(&mut self, hash: u32, single: Single<T::Value>) -> Result<()> {
         let position = self.values.len() as u32;
         if let Some(mut order) = self.order.take() {
-            let place = self.place(&order, neighbor)?;
+            let place = self.place(&order, single.neighbor.as_ref())?;
             order.insert(place, position);
             self.order = Some(order);
         }
-        self.values.push(value);
-        self.origins.push(self.given);
-        self.set_options(position, options);
+        self.values.push(single.value);
+        self.origins.push(single.origin);
+        self.set_options(position, single.options);
         self.index.insert(hash, position);
         Ok(())
     }
 
     /// Handles an entry that is wanted already.
-    fn repeat(&mut self, position: u32, value: T::Value, options: EntryOptions) -> Result<()> {
+    fn repeat(&mut self, position: u32, single: Single<T::Value>) -> Result<()> {
         let place = position as usize;
-        if self.duplicates == Duplicates::Refuse && self.origins[place] != self.given {
-            let (first, second) = (self.origins[place], self.given);
+        let Single {
+            value,
+            options,
+            origin,
+            ..
+        } = single;
+        if self.duplicates == Duplicates::Refuse && self.origins[place] != origin {
+            let (first, second) = (self.origins[place], origin);
             let why = format!("the entries of index {first} and {second} are the same");
             let object = Entry::<T>::from_parts(value, options).in_set(self.set.name());
             return Err(Error::refused(PLAN, why).object(object));
         }
         self.values[place] = value;
-        self.origins[place] = self.given;
+        self.origins[place] = origin;
         self.set_options(position, options);
         Ok(())
     }
@@ -166,10 +217,18 @@ impl<T: SetType> Wanted<T> {
         self.index.find(hash, is_it)
     }
 
-    /// Returns the position of the wanted entry that is the same as one in the set.
-    #[inline]
-    pub(super) fn find(&self, value: &T::Value) -> Option<u32> {
-        self.position(self.hash(value), value)
+    /// Finds the positions of the wanted entries that are the same as some in the set.
+    pub(super) fn find(&self, entries: &[Entry<T>], found: &mut Vec<Option<u32>>) {
+        let mut hashes = [0; TOGETHER];
+        for entries in entries.chunks(TOGETHER) {
+            let hashes = &mut hashes[..entries.len()];
+            for (hash, entry) in hashes.iter_mut().zip(entries) {
+                *hash = self.hash(entry.value());
+            }
+            self.index.load(hashes);
+            let hashed = hashes.iter().zip(entries);
+            found.extend(hashed.map(|(hash, entry)| self.position(*hash, entry.value())));
+        }
     }
 
     pub(in crate::ipset) fn set(&self) -> &IpSet<T> {

@@ -66,7 +66,7 @@ fn is_contradictory<'a>(mut others: impl Iterator<Item = &'a String>, key: &str)
     others.any(|other| name(other) == name(key))
 }
 
-fn pick<S: Strategy>(strategy: S, runner: &mut TestRunner) -> S::Value {
+pub(super) fn pick<S: Strategy>(strategy: S, runner: &mut TestRunner) -> S::Value {
     strategy.new_tree(runner).unwrap().current()
 }
 

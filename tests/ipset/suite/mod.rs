@@ -1,6 +1,7 @@
 //! The tests of both binaries, each with its requirements for the kernel.
 
 mod apply;
+mod apply_all;
 mod apply_beside;
 mod cases;
 mod common;
@@ -114,6 +115,7 @@ pub(crate) fn tests(types: &[&str], rules: bool) -> Vec<lab::test::Test> {
         masks::tests(),
         stored::tests(),
         apply::tests(),
+        apply_all::tests(),
         apply_beside::tests(),
     ];
     all.into_iter()

@@ -124,7 +124,7 @@ pub(super) fn addresses(numbers: std::ops::Range<u32>) -> impl Iterator<Item = I
 }
 
 /// Calls a function before one of the entries is returned.
-fn midway(count: u32, act: impl FnOnce()) -> impl Iterator<Item = Ipv4Addr> {
+pub(super) fn midway(count: u32, act: impl FnOnce()) -> impl Iterator<Item = Ipv4Addr> {
     let mut act = Some(act);
     addresses(0..count)
         .enumerate()
