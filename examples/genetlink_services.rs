@@ -1,9 +1,7 @@
-//! Sends the crate's IPVS messages over a connection of the crate `genetlink`, on tokio. It adds a
-//! service and lists all services, in a new network namespace, on a kernel that the lab finds or
-//! starts.
+//! Sends the crate's IPVS messages over a connection of the crate `genetlink`, on tokio: adds a
+//! service and lists all services.
 
 use std::error::Error;
-use std::process::ExitCode;
 
 use futures_util::{Stream, StreamExt};
 use genetlink::{GenetlinkHandle, new_connection};
@@ -16,35 +14,19 @@ use netlink_packet_generic::GenlMessage;
 
 type Answer = Result<NetlinkMessage<GenlMessage<IpvsMessage>>, DecodeError>;
 
-fn main() -> ExitCode {
-    lab::main(&lab::Needs::ipvs(), || {
-        let namespace = lab::Namespace::new().map_err(Into::into);
-        match namespace.and_then(|namespace| namespace.run(on_tokio)) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("{error}");
-                ExitCode::FAILURE
-            }
-        }
-    })
-}
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let (connection, mut genetlink, _) = new_connection()?;
+    tokio::spawn(connection);
 
-fn on_tokio() -> Result<(), Box<dyn Error + Send + Sync>> {
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    runtime.enable_all().build()?.block_on(async {
-        let (connection, mut genetlink, _) = new_connection()?;
-        tokio::spawn(connection);
-
-        let web =
-            VirtualService::tcp("10.100.100.100:8080".parse()?).scheduler(Scheduler::RoundRobin);
-        reports(request(&mut genetlink, Operation::AddService(web).into()).await?).await?;
-        for report in reports(request(&mut genetlink, Query::Services.into()).await?).await? {
-            if let Report::Service(service) = report {
-                println!("{}", service.config);
-            }
+    let web = VirtualService::tcp("10.100.100.100:8080".parse()?).scheduler(Scheduler::RoundRobin);
+    reports(request(&mut genetlink, Operation::AddService(web).into()).await?).await?;
+    for report in reports(request(&mut genetlink, Query::Services.into()).await?).await? {
+        if let Report::Service(service) = report {
+            println!("{}", service.config);
         }
-        Ok(())
-    })
+    }
+    Ok(())
 }
 
 /// Sends a message with the flags that it needs. `genetlink` resolves the number of the family.

@@ -6,7 +6,6 @@ use std::process::{Command, Output};
 lab::tests![
     on_the_machine;
     every_request_of_the_walkthrough_has_the_expected_outcome,
-    messages_are_sent_over_another_crates_connection,
     each_example_ends_at_its_own_step,
     leaving_out_a_command_fails,
     the_shell_sees_the_finished_environment,
@@ -71,13 +70,6 @@ fn every_request_of_the_walkthrough_has_the_expected_outcome() {
         .map(|request| request.contains("answered by leah   [ok]"))
         .collect();
     assert_eq!(answers, [true, false, true, false]);
-}
-
-fn messages_are_sent_over_another_crates_connection() {
-    let output = run("genetlink_services", &[]);
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{out}\n{err}");
-    assert_eq!(out, "-t 10.100.100.100:8080 -s rr\n", "{err}");
 }
 
 fn each_example_ends_at_its_own_step() {

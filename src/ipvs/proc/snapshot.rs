@@ -1,3 +1,4 @@
+use std::fmt::{self, Display};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 
@@ -98,6 +99,16 @@ pub enum SnapshotKey {
         /// The mark.
         mark: NonZeroU32,
     },
+}
+
+/// Writes the key like that of a [`ServiceKey`], a mark without its family.
+impl Display for SnapshotKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Address { protocol, address } => ServiceKey::Address { protocol, address }.fmt(f),
+            Self::FirewallMark { mark } => write!(f, "-f {mark}"),
+        }
+    }
 }
 
 /// The persistence of a service in a [`Snapshot`]. It is only useful for comparisons.
