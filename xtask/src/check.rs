@@ -1,7 +1,7 @@
 //! The checks before a change is merged.
 
 use crate::shell::{Outcome, cargo, cargo_with, is_installed, root};
-use crate::{api, setup, test};
+use crate::{api, package, setup, test};
 
 /// Runs everything that continuous integration runs, the quick checks first.
 pub(crate) fn all() -> Outcome {
@@ -29,6 +29,7 @@ pub(crate) fn all() -> Outcome {
     } else {
         eprintln!("cargo-deny is not installed: bans, licences and sources are not checked");
     }
+    package::build()?;
     setup::run()?;
     test::run(&[])
 }

@@ -4,6 +4,7 @@ mod api;
 mod bench;
 mod check;
 mod kernels;
+mod package;
 mod setup;
 mod shell;
 mod test;
@@ -24,8 +25,9 @@ cargo xtask COMMAND
   bench           compare the crate with the kernel's own time and the tools; print tables, and draw a plot in benches/
   bench quick     the same for small sizes, in four minutes; stores nothing
   bench again     print the tables and draw the plot of the stored figures
+  package         pack the crate and build its examples, tests and docs away from the workspace
   api             update public-api.txt, the list of the public API
-  ci              run what continuous integration runs: format, lints, features, docs, public API, licences, tests
+  ci              run what continuous integration runs: format, lints, features, docs, public API, licences, package, tests
 ";
 
 fn main() -> ExitCode {
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         Some("kernels") if rest.is_empty() => kernels::fetch_all(),
         Some("bench") => setup::run().and_then(|()| bench::run(&rest)),
         Some("api") if rest.is_empty() => api::write(),
+        Some("package") if rest.is_empty() => package::build(),
         Some("ci") if rest.is_empty() => check::all(),
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");

@@ -38,7 +38,8 @@ pub(crate) fn cargo_output(arguments: &[&str]) -> Result<String, String> {
     String::from_utf8(output.stdout).map_err(|error| format!("what `{line}` wrote: {error}"))
 }
 
-fn cargo_path() -> String {
+/// Returns the cargo that runs this program.
+pub(crate) fn cargo_path() -> String {
     std::env::var("CARGO").unwrap_or_else(|_| "cargo".into())
 }
 
