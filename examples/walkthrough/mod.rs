@@ -7,6 +7,7 @@ mod loopback_set;
 mod namespace_access;
 mod report;
 mod round_robin;
+mod tools;
 mod virtual_service;
 mod world;
 
@@ -27,6 +28,7 @@ const VIP: &str = "10.100.100.100:8080";
 #[allow(dead_code, reason = "each example names one of them")]
 pub enum Step {
     Environment,
+    Tools,
     VirtualService,
     NamespaceAccess,
     Hairpin,
@@ -36,8 +38,9 @@ pub enum Step {
 
 type Run = fn(&mut World, &mut Report) -> Fallible<()>;
 
-const STEPS: [(Step, Run); 6] = [
+const STEPS: [(Step, Run); 7] = [
     (Step::Environment, environment::run),
+    (Step::Tools, tools::run),
     (Step::VirtualService, virtual_service::run),
     (Step::NamespaceAccess, namespace_access::run),
     (Step::Hairpin, hairpin::run),
