@@ -1,4 +1,4 @@
-//! The jobs of IPVS for each contender, with 1,000 services of 10 servers each.
+//! The jobs of IPVS for each contender, with services of 10 servers each.
 
 use ipvset::ipvs::Operations;
 use std::fs::{self, File};
@@ -31,17 +31,31 @@ const KEPT_COLD: &str = "ipvset, all kept, the first time";
 pub(crate) fn jobs(quick: bool) -> Vec<Job> {
     let services = if quick { 100 } else { 1_000 };
     let rounds = |name: &str| if name.starts_with("ipvsadm") { 3 } else { 7 };
-    let job = |name, others: &[&'static str]| Job {
+    let job = |name, count, others: &[&'static str]| Job {
         name,
         what: TABLE,
-        count: services,
+        count,
         contenders: contenders(others, rounds),
     };
-    vec![
-        job("add", &["ipvset, gathered first", COLD, "ipvsadm -R"]),
-        job("read", &[KEPT, KEPT_COLD, COLD, "ipvsadm -Sn"]),
-        job("quick snapshot of", &[COLD, "ipvsadm -Sn"]),
-    ]
+    let mut jobs = vec![
+        job(
+            "add",
+            services,
+            &["ipvset, gathered first", COLD, "ipvsadm -R"],
+        ),
+        job("read", services, &[KEPT, KEPT_COLD, COLD, "ipvsadm -Sn"]),
+        job("quick snapshot of", services, &[COLD, "ipvsadm -Sn"]),
+    ];
+    if !quick {
+        // More sizes, for the plot. `ipvsadm -R` would take minutes for the larger one.
+        jobs.extend([
+            job("add", 100, &["ipvsadm -R"]),
+            job("read", 100, &["ipvsadm -Sn"]),
+            job("add", 10_000, &[]),
+            job("read", 10_000, &["ipvsadm -Sn"]),
+        ]);
+    }
+    jobs
 }
 
 pub(crate) fn contend(contender: &str, job: &str, services: u32) -> Outcome<Run> {

@@ -1,13 +1,18 @@
-//! The plot: time against the number of entries, both axes logarithmic, a panel for each job.
+//! The plot: time against the number of services or entries, both axes logarithmic, a panel for each job.
 
 use std::fmt::Write;
 
 use super::table::{grouped, time};
 use super::{CRATE, FLOOR, Figures, Job};
 
-/// The set type and the jobs that are drawn. They ran with the most sizes.
-const WHAT: &str = "hash:ip,port,ip";
-const JOBS: [&str; 2] = ["add", "list"];
+/// The jobs that are drawn, which ran with the most sizes: the name, and the kind of object. Each half is a row.
+const JOBS: [(&str, &str); 4] = [
+    ("add", "services with 10 servers each"),
+    ("read", "services with 10 servers each"),
+    ("add", "hash:ip,port,ip"),
+    ("list", "hash:ip,port,ip"),
+];
+const COLUMNS: usize = 2;
 
 const WIDTH: f64 = 430.0;
 const HEIGHT: f64 = 340.0;
@@ -18,7 +23,8 @@ const TOP: f64 = 36.0;
 const BOTTOM: f64 = 44.0;
 
 /// The style of each contender's line, in the order in which they are drawn.
-const STYLES: [(&str, &str, u32); 4] = [
+const STYLES: [(&str, &str, u32); 5] = [
+    ("ipvsadm", "#d1242f", 2),
     ("ipset", "#d1242f", 2),
     ("pyroute2", "#9a6700", 2),
     // Wide, so that it is visible behind the line of the crate.
@@ -27,23 +33,28 @@ const STYLES: [(&str, &str, u32); 4] = [
 ];
 
 pub(super) fn svg(figures: &Figures) -> String {
-    let width = WIDTH * JOBS.len() as f64;
+    let (width, height) = (
+        WIDTH * COLUMNS as f64,
+        HEIGHT * JOBS.len().div_ceil(COLUMNS) as f64,
+    );
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {HEIGHT}\" \
-         width=\"{width}\" height=\"{HEIGHT}\" font-family=\"sans-serif\" font-size=\"12\">\n\
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
+         width=\"{width}\" height=\"{height}\" font-family=\"sans-serif\" font-size=\"12\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n"
     );
-    for (index, name) in JOBS.iter().enumerate() {
+    for (index, (name, what)) in JOBS.iter().enumerate() {
         let jobs = figures.jobs.iter();
         let jobs: Vec<&Job> = jobs
-            .filter(|it| it.name == *name && it.what == WHAT)
+            .filter(|it| it.name == *name && it.what == *what)
             .collect();
+        let (column, row) = (index % COLUMNS, index / COLUMNS);
         let _ = writeln!(
             svg,
-            "<g transform=\"translate({} 0)\">",
-            WIDTH * index as f64
+            "<g transform=\"translate({} {})\">",
+            WIDTH * column as f64,
+            HEIGHT * row as f64
         );
-        Panel::new(&jobs).draw(&mut svg, &format!("{name} entries, {WHAT}"));
+        Panel::new(&jobs).draw(&mut svg, &format!("{name} {what}"));
         svg.push_str("</g>\n");
     }
     svg.push_str("</svg>\n");
