@@ -11,6 +11,7 @@
 //! | work beside other programs that change the same tables | [`beside_others`] |
 //! | work in network namespaces and containers | [`namespaces`] |
 //! | do without root, in rootless containers too | [`rootless`] |
+//! | know what depends on the version of the kernel | [`kernels`] |
 //! | use the crate on tokio | [`on_tokio`] |
 //! | find the method for a command of `ipvsadm` or `ipset` | [`commands`] |
 
@@ -56,6 +57,11 @@ pub mod namespaces {}
 #[doc(alias = "unshare")]
 #[doc(alias = "user namespace")]
 pub mod rootless {}
+
+#[doc = include_str!("kernels.md")]
+#[doc(alias = "version")]
+#[doc(alias = "minimum")]
+pub mod kernels {}
 
 #[cfg_attr(feature = "tokio", doc = include_str!("on_tokio.md"))]
 #[cfg_attr(

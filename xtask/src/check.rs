@@ -19,6 +19,8 @@ pub(crate) fn all() -> Outcome {
         cargo(&[&selection[..], &deny_warnings].concat())?;
     }
     let strict = [("RUSTDOCFLAGS", "-D warnings")];
+    // Without features too, because docs may link only what is there.
+    cargo_with(&["doc", "--no-deps"], &strict)?;
     cargo_with(
         &["doc", "--workspace", "--all-features", "--no-deps"],
         &strict,

@@ -21,7 +21,7 @@ use crate::{Error, Family, Result};
 /// Keeps the table as a program wants it, call by call.
 ///
 /// [`Ipvs::keep`](crate::ipvs::Ipvs::keep) does the work, and
-/// [`tokio::Ipvs::keep`](crate::tokio::Ipvs::keep) does it on tokio. The keeper has what a call
+/// `ipvset::tokio::Ipvs::keep` does it on tokio. The keeper has what a call
 /// needs to know of those before: the record, the draining servers, and what `/proc` showed when
 /// the table was as wanted.
 ///
