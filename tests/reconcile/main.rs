@@ -6,11 +6,14 @@ mod drains;
 mod interrupted;
 mod plan;
 mod program;
+mod running;
 mod watch;
 
 use std::process::ExitCode;
 
 use lab::Needs;
+
+const EXAMPLE: &str = "reconcile";
 
 fn main() -> ExitCode {
     let tests = [

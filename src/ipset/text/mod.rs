@@ -24,7 +24,7 @@
 //! ```
 //!
 //! [`Reader`] and [`Writer`] read and write the files of `ipset save`. [`Commands`] reads every
-//! file that `ipset restore` accepts.
+//! file that `ipset restore` accepts. [`AddressLines`] reads plain lists of addresses and networks.
 //!
 //! The syntax is that of version 7.17 of the tool. Every line that `ipset save` prints can be read,
 //! and is written again unchanged. Other text that the tool accepts can be read too: ranges, names
@@ -37,6 +37,7 @@
 //! A line consists of bytes, since names and comments need not be UTF-8. `Display` escapes what a
 //! `String` cannot represent, in a form that cannot be mistaken for something else.
 
+mod address_lines;
 mod command;
 mod commands;
 mod element;
@@ -65,6 +66,7 @@ pub(super) use piece::Flaw;
 pub(super) use shown::{Escaped, Shown};
 pub(super) use value::{ValueText, print_element};
 
+pub use address_lines::AddressLines;
 pub use command::{Command, CommandLine, Listing};
 pub use commands::Commands;
 pub use options::{OptionName, OptionText};
