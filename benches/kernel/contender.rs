@@ -3,14 +3,16 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::{Outcome, ipset, ipvs, sockopt, wanted};
+use crate::{Outcome, ipset, ipvs, sockopt, wanted, wanted_sets};
 
 const SETTLE: Duration = Duration::from_millis(200);
 
 /// Returns what the kernel must support.
 pub(crate) fn needs(arguments: &[String]) -> lab::Needs {
     match arguments {
-        [_, _, what, _] if what.contains(':') => lab::Needs::sets(&[what]),
+        [_, _, what, _] if what.contains(':') => {
+            lab::Needs::sets(&[wanted_sets::type_of(what).unwrap_or(what)])
+        }
         _ => lab::Needs::ipvs(),
     }
 }
@@ -23,7 +25,9 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         );
     };
     let count = count.parse()?;
-    let run = if what.contains(':') {
+    let run = if wanted_sets::type_of(what).is_some_and(|it| it.contains(':')) {
+        wanted_sets::contend(contender, job, what, count)
+    } else if what.contains(':') {
         ipset::contend(contender, job, what, count)
     } else if what == wanted::TABLE {
         wanted::contend(contender, job, count)

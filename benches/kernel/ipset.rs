@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ipnet::Ipv4Net;
 use ipvset::ipset::elements::tcp;
-use ipvset::ipset::messages::Request;
+use ipvset::ipset::messages::{EntryMessages, Request};
 use ipvset::ipset::types::{HashIp, HashIpPortIp, HashNet, HashType, SetType};
 use ipvset::ipset::{Entry, IpSet, IpSets};
 use netlink_packet_core::{NLM_F_REQUEST, NetlinkMessage};
@@ -94,7 +94,7 @@ pub(crate) fn contend(contender: &str, job: &str, what: &str, count: u32) -> Out
 }
 
 /// A set type whose entries are made from their numbers.
-trait Shape: SetType + HashType + Default {
+pub(crate) trait Shape: SetType + HashType + Default {
     fn entry(number: u32) -> Entry<Self>;
 }
 
@@ -123,7 +123,7 @@ fn address(number: u32) -> Ipv4Addr {
 
 /// Does a little of everything. This loads the kernel's modules and brings this program and the
 /// tool into memory.
-fn warm_up<T: Shape>(sets: &mut IpSets) -> Outcome {
+pub(crate) fn warm_up<T: Shape>(sets: &mut IpSets) -> Outcome {
     let set = IpSet::<T>::new(SET)?;
     sets.create(&set)?;
     sets.add_all(&set, [T::entry(0)], OnFailure::Stop)
@@ -230,14 +230,11 @@ impl<T: Shape> Contest<T> {
                     .into_result()?)
             }),
             ("floor", _) => {
-                let mut messages = match verb {
+                let messages = match verb {
                     "add" => self.set.add_messages(entries),
                     _ => self.set.remove_messages(entries),
                 };
-                let mut prepared = Vec::new();
-                while let Some(message) = messages.next_message() {
-                    prepared.push(message?.to_vec());
-                }
+                let prepared = datagrams(messages)?;
                 let mut floor = Floor::netfilter()?;
                 time(|| prepared.iter().try_for_each(|it| floor.send(it)))
             }
@@ -346,6 +343,17 @@ impl<T: Shape> Contest<T> {
         let count = self.count.to_string();
         time_tool(&["python3", "-c", script, SET, &count], "/dev/null")
     }
+}
+
+/// Returns the messages, each as a datagram.
+pub(crate) fn datagrams<T: SetType, I: Iterator<Item: Into<Entry<T>>>>(
+    mut messages: EntryMessages<'_, T, I>,
+) -> Outcome<Vec<Vec<u8>>> {
+    let mut prepared = Vec::new();
+    while let Some(message) = messages.next_message() {
+        prepared.push(message?.to_vec());
+    }
+    Ok(prepared)
 }
 
 fn bytes(request: Request) -> Vec<u8> {

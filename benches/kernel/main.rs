@@ -3,8 +3,8 @@
 //!
 //! `cargo xtask bench` runs it, prints the table and draws the plot. On its own, it reports its
 //! progress on standard error and writes one JSON document to standard output. Arguments: `ipvs`,
-//! `sockopt`, `wanted` or `ipset` (only these parts; otherwise all), `quick` (small sizes, few
-//! rounds).
+//! `sockopt`, `wanted`, `ipset` or `wanted_sets` (only these parts; otherwise all), `quick` (small
+//! sizes, few rounds).
 
 mod contender;
 mod floor;
@@ -14,6 +14,7 @@ mod job;
 mod measure;
 mod sockopt;
 mod wanted;
+mod wanted_sets;
 
 use std::process::ExitCode;
 
@@ -30,11 +31,12 @@ pub(crate) const CONTENDER: &str = "contender";
 type Jobs = fn(bool) -> Vec<job::Job>;
 
 /// The parts that can be chosen.
-const PARTS: [(&str, Jobs); 4] = [
+const PARTS: [(&str, Jobs); 5] = [
     ("ipvs", ipvs::jobs),
     ("sockopt", sockopt::jobs),
     ("wanted", wanted::jobs),
     ("ipset", ipset::jobs),
+    ("wanted_sets", wanted_sets::jobs),
 ];
 
 fn main() -> ExitCode {

@@ -9,11 +9,6 @@ use ipvset::ipset::types::HashNet;
 
 use crate::Result;
 
-pub(crate) enum Command {
-    Help,
-    Keep(Arguments),
-}
-
 pub(crate) struct Arguments {
     pub(crate) apply: bool,
     pub(crate) aggregate: bool,
@@ -23,7 +18,8 @@ pub(crate) struct Arguments {
     pub(crate) files: Vec<OsString>,
 }
 
-pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command> {
+/// Parses the command line. Returns `None` if it asks for help.
+pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Arguments>> {
     let mut rest = arguments;
     let (mut apply, mut aggregate) = (false, false);
     let (mut timeout, mut watch, mut name) = (None, None, None);
@@ -34,7 +30,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
             rest.next().ok_or_else(missing)
         };
         match argument.to_str() {
-            Some("-h" | "--help") => return Ok(Command::Help),
+            Some("-h" | "--help") => return Ok(None),
             Some("--apply") => apply = true,
             Some("--aggregate") => aggregate = true,
             Some("--timeout") => timeout = Some(seconds(&value()?)?),
@@ -67,7 +63,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
             None => set,
         })
     };
-    Ok(Command::Keep(Arguments {
+    Ok(Some(Arguments {
         apply,
         aggregate,
         watch,

@@ -15,7 +15,6 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use arguments::Command;
 use ipvset::ipset::IpSets;
 use list::Files;
 
@@ -41,12 +40,9 @@ fn main() -> ExitCode {
 
 fn run() -> Result<Status> {
     let mut out = io::stdout().lock();
-    let arguments = match arguments::parse(std::env::args_os().skip(1))? {
-        Command::Help => {
-            out.write_all(include_bytes!("help.txt"))?;
-            return Ok(Status::AsWanted);
-        }
-        Command::Keep(arguments) => arguments,
+    let Some(arguments) = arguments::parse(std::env::args_os().skip(1))? else {
+        out.write_all(include_bytes!("help.txt"))?;
+        return Ok(Status::AsWanted);
     };
     let mut files = Files::new(&arguments);
     if let Some(interval) = arguments.watch {

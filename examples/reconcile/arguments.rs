@@ -4,15 +4,12 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ipvset::ipvs::plan::{Policy, Scope};
+use ipvset::ipset::plan::WantedSets;
+use ipvset::ipvs::plan::{Policy, Scope, WantedTable};
 
 use crate::Result;
+use crate::sets::SetsArguments;
 use crate::source::Source;
-
-pub(crate) enum Command {
-    Help,
-    Reconcile(Arguments),
-}
 
 pub(crate) struct Arguments {
     pub(crate) apply: bool,
@@ -21,13 +18,23 @@ pub(crate) struct Arguments {
     pub(crate) watch: Option<Duration>,
     pub(crate) record: Option<PathBuf>,
     pub(crate) json: bool,
-    pub(crate) source: Source,
+    pub(crate) services: Option<Source<WantedTable>>,
+    pub(crate) sets: Option<SetsArguments>,
 }
 
-pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command> {
+impl Arguments {
+    /// Reads the wanted services, if there are to be any.
+    pub(crate) fn read_services(&mut self) -> Result<Option<WantedTable>> {
+        self.services.as_mut().map(Source::read).transpose()
+    }
+}
+
+/// Parses the command line. Returns `None` if it asks for help.
+pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Arguments>> {
     let mut rest = arguments;
     let (mut apply, mut json) = (false, false);
     let (mut drain, mut watch, mut record, mut file) = (None, None, None, None);
+    let (mut sets, mut prefix, mut recreate) = (None, None, false);
     let mut scopes: Vec<Scope> = Vec::new();
     while let Some(argument) = rest.next() {
         let (option, value) = split(argument);
@@ -36,13 +43,16 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
             value.ok_or_else(|| format!("`{}` needs a value", option.to_string_lossy()))
         };
         match option.to_str() {
-            Some("-h" | "--help") => return Ok(Command::Help),
+            Some("-h" | "--help") => return Ok(None),
             Some("--apply") => apply = true,
             Some("--json") => json = true,
             Some("--scope") => scopes.push(text(&value()?)?.parse()?),
             Some("--drain") => drain = Some(seconds(&value()?)?),
             Some("--watch") => watch = Some(seconds(&value()?)?),
             Some("--record") => record = Some(PathBuf::from(value()?)),
+            Some("--sets") => sets = Some(value()?),
+            Some("--set-scope") => prefix = Some(text(&value()?)?.to_owned()),
+            Some("--recreate") => recreate = true,
             Some(other) if other.starts_with('-') && other != "-" => {
                 return Err(format!("`{other}` is not an option; try --help").into());
             }
@@ -54,7 +64,15 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
             }
         }
     }
-    let file = file.ok_or("FILE is missing; try --help")?;
+    if file.is_none() && sets.is_none() {
+        return Err("FILE is missing; try --help".into());
+    }
+    if sets.is_none() && (prefix.is_some() || recreate) {
+        return Err("`--set-scope` and `--recreate` need `--sets`".into());
+    }
+    if prefix.as_ref().is_some_and(String::is_empty) {
+        return Err("`--set-scope` needs a prefix that is not empty".into());
+    }
     if watch.is_some() && !apply {
         return Err("`--watch` needs `--apply`".into());
     }
@@ -71,14 +89,26 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
         Some(time) => policy.drain_time(time),
         None => policy,
     };
-    Ok(Command::Reconcile(Arguments {
+    let services = file.map(|file| Source::new(file, |text| WantedTable::parse_with(text, &())));
+    let sets = sets.map(|file| SetsArguments {
+        source: Source::new(file, |text| WantedSets::from_saved(text)),
+        prefix,
+        recreate,
+    });
+    let both_read_input = services.as_ref().is_some_and(Source::is_input)
+        && sets.as_ref().is_some_and(|it| it.source.is_input());
+    if both_read_input {
+        return Err("only one of the files can be standard input".into());
+    }
+    Ok(Some(Arguments {
         apply,
         scope,
         policy,
         watch,
         record,
         json,
-        source: Source::new(file),
+        services,
+        sets,
     }))
 }
 

@@ -1,6 +1,6 @@
-//! Brings the IPVS table to the one in a file, and keeps it there.
+//! Brings the IPVS table and sets to those in files, and keeps them there.
 //!
-//! The crate (`ipvset::ipvs::plan`) compares, plans, applies and drains. This program only parses
+//! The crate (`ipvset::ipvs::plan`, `ipvset::ipset::plan`) compares, plans, applies and drains. This program only parses
 //! the arguments, reads and writes files, waits, and prints. `--help` says what it does.
 
 mod apply;
@@ -9,6 +9,8 @@ mod changes;
 mod goal;
 mod plan;
 mod record;
+mod sets;
+mod sets_text;
 mod signals;
 mod source;
 mod summary;
@@ -19,7 +21,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use arguments::{Arguments, Command};
+use arguments::Arguments;
 use signals::Signals;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -30,6 +32,17 @@ enum Status {
     AsWanted = 0,
     NotAsWanted = 1,
     ToDo = 2,
+}
+
+impl Status {
+    /// Returns the status of two parts together.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::AsWanted, it) | (it, Self::AsWanted) => it,
+            (Self::NotAsWanted, _) | (_, Self::NotAsWanted) => Self::NotAsWanted,
+            (Self::ToDo, Self::ToDo) => Self::ToDo,
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -45,11 +58,11 @@ fn main() -> ExitCode {
 fn run() -> Result<Status> {
     let mut out = io::stdout().lock();
     match arguments::parse(std::env::args_os().skip(1))? {
-        Command::Help => {
+        Some(arguments) => reconcile(arguments, &mut out),
+        None => {
             out.write_all(include_bytes!("help.txt"))?;
             Ok(Status::AsWanted)
         }
-        Command::Reconcile(arguments) => reconcile(arguments, &mut out),
     }
 }
 

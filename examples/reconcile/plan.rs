@@ -5,10 +5,23 @@ use std::io::Write;
 use ipvset::ipvs::Ipvs;
 
 use crate::arguments::Arguments;
-use crate::{Result, Status, goal, text};
+use crate::sets::Sets;
+use crate::{Result, Status, goal, sets_text, text};
 
 pub(crate) fn plan(mut arguments: Arguments, out: &mut impl Write) -> Result<Status> {
-    let wanted = arguments.source.read()?;
+    let services = arguments.read_services()?;
+    let mut status = Status::AsWanted;
+    if let Some(mut sets) = Sets::open(arguments.sets.take())? {
+        let plan = sets.plan()?;
+        sets_text::plan(&plan, arguments.json, out)?;
+        status = match (plan.is_empty(), plan.refused().len()) {
+            (true, 0) => Status::AsWanted,
+            _ => Status::ToDo,
+        };
+    }
+    let Some(wanted) = services else {
+        return Ok(status);
+    };
     let record = goal::record(&arguments)?;
     let planner = goal::planner(&arguments);
     let plan = Ipvs::connect()?.plan(&planner, &wanted, &record)?;
@@ -17,7 +30,7 @@ pub(crate) fn plan(mut arguments: Arguments, out: &mut impl Write) -> Result<Sta
         false => write!(out, "{plan}")?,
     }
     Ok(match plan.is_empty() {
-        true => Status::AsWanted,
+        true => status,
         false => Status::ToDo,
     })
 }

@@ -1,35 +1,42 @@
-//! The file with the wanted table.
+//! A file with what is wanted.
 
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read};
 
-use ipvset::ipvs::plan::WantedTable;
-
 use crate::Result;
 
-/// A file, or standard input.
-pub(crate) struct Source {
+/// A file, or standard input, with a wanted `T`.
+pub(crate) struct Source<T> {
     name: OsString,
+    parse: fn(&[u8]) -> ipvset::Result<T>,
     /// What was read last.
     text: Option<Vec<u8>>,
 }
 
-impl Source {
-    pub(crate) fn new(name: OsString) -> Self {
-        Self { name, text: None }
+impl<T> Source<T> {
+    pub(crate) fn new(name: OsString, parse: fn(&[u8]) -> ipvset::Result<T>) -> Self {
+        Self {
+            name,
+            parse,
+            text: None,
+        }
     }
 
-    /// Reads the wanted table.
-    pub(crate) fn read(&mut self) -> Result<WantedTable> {
-        let table = self.read_if_changed()?;
-        Ok(table.ok_or("the file is read once")?)
+    pub(crate) fn is_input(&self) -> bool {
+        self.name == "-"
     }
 
-    /// Reads the wanted table again. Returns `None` if the text is the same as before. Standard
+    /// Reads what is wanted.
+    pub(crate) fn read(&mut self) -> Result<T> {
+        let wanted = self.read_if_changed()?;
+        Ok(wanted.ok_or("the file is read once")?)
+    }
+
+    /// Reads what is wanted again. Returns `None` if the text is the same as before. Standard
     /// input never changes.
-    pub(crate) fn read_if_changed(&mut self) -> Result<Option<WantedTable>> {
-        let is_input = self.name == "-";
+    pub(crate) fn read_if_changed(&mut self) -> Result<Option<T>> {
+        let is_input = self.is_input();
         if is_input && self.text.is_some() {
             return Ok(None);
         }
@@ -44,9 +51,9 @@ impl Source {
         if self.text.as_ref() == Some(&text) {
             return Ok(None);
         }
-        let table = WantedTable::parse_with(&text, &());
+        let wanted = (self.parse)(&text);
         self.text = Some(text);
-        table.map(Some).map_err(|error| self.wrong(&error).into())
+        wanted.map(Some).map_err(|error| self.wrong(&error).into())
     }
 
     fn wrong(&self, error: &dyn std::error::Error) -> String {

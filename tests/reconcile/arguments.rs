@@ -14,7 +14,15 @@ fn help_is_printed() -> Result {
         let ended = folder.run(line)?;
         assert_eq!((ended.status.code(), ended.err.as_str()), (Some(0), ""));
         for option in [
-            "--apply", "--scope", "--drain", "--watch", "--record", "--json",
+            "--apply",
+            "--scope",
+            "--drain",
+            "--watch",
+            "--record",
+            "--json",
+            "--sets",
+            "--set-scope",
+            "--recreate",
         ] {
             assert!(ended.out.contains(&format!("\n  {option}")), "{option}");
         }
@@ -34,6 +42,10 @@ fn wrong_arguments_are_status_1() -> Result {
         ("--scope 10.0.0.0/33 table", "`10.0.0.0/33` is not"),
         ("--watch 5 table", "`--watch` needs `--apply`"),
         ("--apply --watch 0 table", "at least 1 second"),
+        ("--recreate table", "need `--sets`"),
+        ("--set-scope P- table", "need `--sets`"),
+        ("--sets sets --set-scope= table", "not empty"),
+        ("--sets - -", "only one of the files"),
     ] {
         let ended = folder.run(line)?;
         assert_eq!(ended.status.code(), Some(1), "{line}: {ended:?}");

@@ -7,6 +7,7 @@ mod interrupted;
 mod plan;
 mod program;
 mod running;
+mod sets;
 mod watch;
 
 use std::process::ExitCode;
@@ -23,8 +24,10 @@ fn main() -> ExitCode {
         drains::tests(),
         interrupted::tests(),
         watch::tests(),
+        sets::tests(),
     ];
-    lab::test::main(&Needs::ipvs(), tests.into_iter().flatten().collect())
+    let needs = Needs::ipvs().and_sets(&["hash:ip", "hash:ip,port", "hash:net", "list:set"]);
+    lab::test::main(&needs, tests.into_iter().flatten().collect())
 }
 
 /// Lists the tests of a module.

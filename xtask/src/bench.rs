@@ -17,7 +17,7 @@ const PLOT: &str = "benches/figures.svg";
 
 /// The jobs run in two parts. Those of IPVS run on a kernel that the lab finds, and those of ipset
 /// on the running kernel. If the kernels differ, the parts cannot be compared.
-const RUNS: [&str; 4] = ["ipvs", "sockopt", "wanted", "ipset"];
+const RUNS: [&str; 5] = ["ipvs", "sockopt", "wanted", "ipset", "wanted_sets"];
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
