@@ -1,137 +1,270 @@
-//! Reading any message returns a value or an error, and allocates no more than a small multiple of
-//! the message. A wrong length in a message never causes a large allocation.
+//! The allocations of the hot paths: none for an entry or a message of IPVS, and at most one message or datagram
+//! for adding or listing any number of entries.
 
-#[allow(dead_code, reason = "the content of the messages is not used here")]
-#[path = "../src/captured.rs"]
-mod captured;
-
+use ipvset::OnFailure;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::net::Ipv4Addr;
+use std::time::{Duration, SystemTime};
 
-use ipvset::ipset::messages::IpsetMessage;
-use ipvset::ipvs::messages::IpvsMessage;
-use netlink_packet_core::{NetlinkMessage, ParseableParametrized};
-use netlink_packet_generic::GenlMessage;
+use ipnet::Ipv4Net;
+use ipvset::ipset::elements::{Interface, tcp};
+use ipvset::ipset::plan::Policy;
+use ipvset::ipset::types::{HashIp, HashIpPort, HashIpPortIp, HashNet, HashNetIface, SetType};
+use ipvset::ipset::{Entry, IpSet, IpSets};
+use ipvset::ipvs::messages::{IpvsMessage, Query};
+use ipvset::ipvs::plan::{Planner, Record, Scope, WantedTable};
+use ipvset::ipvs::{Operation, RealServer, ServerInfo, ServiceInfo, TableEntry, VirtualService};
+use netlink_packet_core::{Emitable, ParseableParametrized};
+use netlink_packet_generic::{GenlFamily, GenlHeader};
 
-thread_local! {
-    /// The number of bytes that this thread has allocated so far, including freed ones.
-    static ALLOCATED: Cell<usize> = const { Cell::new(0) };
-}
-
-/// The system's allocator, with a counter.
+/// Counts what the calling thread allocates.
 struct Counting;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-// SAFETY: every call is passed to the system's allocator unchanged. The counter of a thread needs
-// no allocation and no destructor.
+thread_local! {
+    static COUNT: Cell<usize> = const { Cell::new(0) };
+    static HELD: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+}
+
+fn changed(by: isize) {
+    let held = HELD.get() + by;
+    HELD.set(held);
+    PEAK.set(PEAK.get().max(held));
+}
+
+// SAFETY: every call is passed to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size());
+        COUNT.set(COUNT.get() + 1);
+        changed(layout.size() as isize);
         unsafe { System.alloc(layout) }
     }
 
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count(layout.size());
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(size);
-        unsafe { System.realloc(place, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(place, layout) }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        changed(-(layout.size() as isize));
+        unsafe { System.dealloc(pointer, layout) }
     }
 }
 
-fn count(bytes: usize) {
-    ALLOCATED.with(|it| it.set(it.get() + bytes));
+/// Returns the number of allocations in `work`.
+fn allocations(work: impl FnOnce()) -> usize {
+    let before = COUNT.get();
+    work();
+    COUNT.get() - before
 }
 
-/// Returns the maximum that reading may allocate: twice the message, and the text of an error (620
-/// bytes for the error of netlink-packet-core about an empty message).
-fn limit(message: &[u8]) -> usize {
-    2 * message.len() + 1024
+/// Returns the maximum number of bytes that `work` holds at a time.
+fn most_held(work: impl FnOnce()) -> usize {
+    let before = HELD.get();
+    PEAK.set(before);
+    work();
+    usize::try_from(PEAK.get() - before).unwrap()
 }
 
-fn check<T>(bytes: &[u8], read: impl FnOnce(&[u8]) -> T) -> T {
-    let before = ALLOCATED.get();
-    let outcome = read(bytes);
-    let allocated = ALLOCATED.get() - before;
-    let limit = limit(bytes);
-    assert!(allocated <= limit, "{allocated} bytes for {bytes:02x?}");
-    outcome
+fn host(number: u32) -> Ipv4Addr {
+    Ipv4Addr::from_bits(0x0a00_0001 + number)
 }
 
-/// Reads a message, every prefix of it, and all messages that differ from it in one byte. Returns
-/// how many were read and how many were refused.
-fn check_around<T, E>(
-    message: &[u8],
-    read: impl Fn(&[u8]) -> Result<T, E> + Copy,
-) -> (usize, usize) {
-    let mut outcomes = (0, 0);
-    let mut tell = |outcome: Result<T, E>| match outcome {
-        Ok(_) => outcomes.0 += 1,
-        Err(_) => outcomes.1 += 1,
+fn network(number: u32) -> Ipv4Net {
+    Ipv4Net::new_assert(Ipv4Addr::from_bits(0x1000_0000 + (number << 8)), 24)
+}
+
+/// Returns an entry with the most elements, and all options that need no memory.
+fn full(number: u32) -> Entry<HashIpPortIp> {
+    Entry::new((host(number), tcp(8080), host(0)))
+        .timeout(Duration::from_secs(60))
+        .counters(1, 60)
+        .skbmark(7)
+        .skbprio(1, 2)
+        .skbqueue(3)
+}
+
+/// Writes 10,000 entries and reads them.
+fn write_and_read<T: SetType + Default>(set: &IpSet<T>, entry: fn(u32) -> Entry<T>) {
+    const COUNT: usize = 10_000;
+    let mut messages = set.add_messages((0..COUNT as u32).map(entry));
+    let (mut written, mut read) = (0, 0);
+    let mut payload = Vec::with_capacity(70_000);
+    loop {
+        let mut more = false;
+        written += allocations(|| {
+            if let Some(message) = messages.next_message() {
+                payload.clear();
+                // The payload has the same form as a message of a listing.
+                payload.extend_from_slice(&message.unwrap()[16..]);
+                more = true;
+            }
+        });
+        if !more {
+            break;
+        }
+        read += allocations(|| {
+            for entry in set.listed(&payload).unwrap() {
+                assert!(entry.is_ok());
+            }
+        });
+    }
+    assert_eq!((written, read), (0, 0), "{}", set.type_name());
+}
+
+fn an_entry_is_written_and_read_without_allocating() {
+    let interface = |number| {
+        let interface = Interface::new("eth0").unwrap();
+        Entry::new((network(number), interface))
     };
-    assert!(check(message, read).is_ok(), "{message:02x?}");
-    for end in 0..message.len() {
-        tell(check(&message[..end], read));
-    }
-    let mut changed = message.to_vec();
-    for at in 0..message.len() {
-        for value in 0..=255 {
-            changed[at] = value;
-            tell(check(&changed, read));
-        }
-        changed[at] = message[at];
-    }
-    outcomes
-}
-
-#[test]
-fn the_counter_counts() {
-    let before = ALLOCATED.get();
-    let mut bytes = Vec::<u8>::with_capacity(1000);
-    assert_eq!(ALLOCATED.get() - before, 1000);
-    bytes.reserve_exact(3000);
-    assert_eq!(ALLOCATED.get() - before, 4000);
-}
-
-// The messages were captured on little-endian machines.
-#[cfg(target_endian = "little")]
-fn check_captured<T, E>(runs: Vec<captured::Run>, read: impl Fn(&[u8]) -> Result<T, E> + Copy) {
-    let mut messages = 0;
-    let (mut good, mut bad) = (0, 0);
-    for run in runs {
-        for message in run.sent.iter().chain(&run.received) {
-            let (read, refused) = check_around(message, read);
-            good += read;
-            bad += refused;
-            messages += 1;
-        }
-    }
-    assert!(messages > 30, "{messages}");
-    assert!(good > 10_000 && bad > 10_000, "{good} {bad}");
-}
-
-#[cfg(target_endian = "little")]
-#[test]
-fn captured_messages_of_ipvs() {
-    let file = include_str!("../src/ipvs/captured.txt");
-    check_captured(captured::runs("ipvsadm", file), |bytes| {
-        GenlMessage::<IpvsMessage>::parse_with_param(bytes, 0u16)
+    write_and_read::<HashIp>(&IpSet::new("a").unwrap(), |it| Entry::new(host(it)));
+    write_and_read::<HashIpPort>(&IpSet::new("a").unwrap(), |it| {
+        Entry::new((host(it), tcp(8080)))
     });
+    write_and_read::<HashIpPortIp>(&IpSet::new("a").unwrap().counters(), full);
+    write_and_read::<HashNet>(&IpSet::new("a").unwrap(), |it| Entry::new(network(it)));
+    write_and_read::<HashNetIface>(&IpSet::new("a").unwrap(), interface);
 }
 
-#[cfg(target_endian = "little")]
-#[test]
-fn captured_messages_of_ipset() {
-    let file = include_str!("data/ipset-messages-linux-6.18.txt");
-    check_captured(captured::runs("ipset", file), |bytes| {
-        NetlinkMessage::<IpsetMessage>::deserialize(bytes)
-    });
+/// Encodes messages for the program's own connection, and reads a report.
+fn a_message_of_ipvs_is_written_and_read_without_allocating() {
+    let web = VirtualService::tcp("10.100.100.100:8080".parse().unwrap());
+    let server = RealServer::new("10.0.0.11:8080".parse().unwrap());
+    let messages = [
+        IpvsMessage::from(Operation::AddServer(web.key, server)),
+        IpvsMessage::from(Operation::AddService(web)),
+        IpvsMessage::from(Query::Services),
+    ];
+    for message in &messages {
+        let header = GenlHeader {
+            cmd: message.command(),
+            version: message.version(),
+        };
+        let mut buffer = [0; 256];
+        let written = allocations(|| {
+            let length = message.buffer_len();
+            message.emit(&mut buffer[..length]);
+        });
+        let bytes = &buffer[..message.buffer_len()];
+        let mut same = false;
+        let read = allocations(|| {
+            same = IpvsMessage::parse_with_param(bytes, header).is_ok_and(|it| it == *message);
+        });
+        assert!(same, "{message:?}");
+        assert_eq!((written, read), (0, 0), "{message:?}");
+    }
 }
+
+/// Creates a set with many entries. Returns it with the memory that was held.
+fn filled(sets: &mut IpSets, name: &str, count: u32) -> (IpSet<HashIpPortIp>, usize) {
+    let set = IpSet::<HashIpPortIp>::new(name).unwrap();
+    let set = set.hashsize(count).maxelem(count * 2);
+    sets.create(&set).unwrap();
+    let entries = (0..count).map(|it| (host(it), tcp(8080), host(0)));
+    let held = most_held(|| {
+        assert_eq!(
+            sets.add_all(&set, entries, OnFailure::Stop)
+                .into_result()
+                .unwrap(),
+            count as usize
+        )
+    });
+    (set, held)
+}
+
+const FEW: u32 = 2_000;
+const MANY: u32 = 1_000_000;
+
+fn adding_holds_one_message() {
+    let mut sets = IpSets::connect().unwrap();
+    let (_, few) = filled(&mut sets, "set1", FEW);
+    let (_, many) = filled(&mut sets, "set2", MANY);
+    assert_eq!(few, many, "bytes held");
+    // The largest message, and a little more.
+    assert!(many < 65_536 + 4_096, "{many} bytes");
+}
+
+fn an_iterated_listing_holds_one_datagram() {
+    let mut sets = IpSets::connect().unwrap();
+    let mut held = [FEW, MANY].map(|count| {
+        let (set, _) = filled(&mut sets, if count == FEW { "set1" } else { "set2" }, count);
+        most_held(|| {
+            let entries = sets.list(&set).unwrap();
+            assert_eq!(entries.map(Result::unwrap).count(), count as usize);
+        })
+    });
+    held.sort();
+    assert_eq!(held[0], held[1], "bytes held");
+    // The receive buffer exists already. Only the description of the set is new.
+    assert!(held[1] < 4_096, "{} bytes", held[1]);
+}
+
+/// The wanted entries are held without most of what an `Entry` takes, with what finds them, and
+/// with the entries to be removed.
+fn applying_holds_at_most_three_times_the_values() {
+    const COUNT: u32 = 200_000;
+    let values = COUNT as usize * size_of::<<HashIpPortIp as SetType>::Value>();
+    let mut sets = IpSets::connect().unwrap();
+    let set = IpSet::<HashIpPortIp>::new("set").unwrap();
+    let set = set
+        .maxelem(COUNT)
+        .counters()
+        .timeout(Duration::from_secs(600));
+    let mut check = |first: u32, policy: Policy, changes: u32| {
+        let wanted = (first..first + COUNT).map(|it| (host(it), tcp(8080), host(0)));
+        let held = most_held(|| {
+            let report = sets.apply(&set, wanted, &policy).unwrap();
+            assert_eq!(report.into_result().unwrap().changes(), changes as usize);
+        });
+        assert!(held < 3 * values, "{held} bytes for {values}");
+    };
+    check(0, Policy::new(), COUNT);
+    check(0, Policy::new(), 0);
+    check(COUNT, Policy::new(), 2 * COUNT);
+    check(COUNT + COUNT / 2, Policy::new().at_once(), COUNT);
+}
+
+/// The bytes of a table with 10,000 servers per thousand services, all of it replaced.
+fn a_plan_holds_at_most_three_times_the_table() {
+    const SERVICES: u32 = 1_000;
+    const EACH: u32 = 10;
+    let table = |network: u8| {
+        let entry = |number: u32| {
+            let server = |it: u32| {
+                let [.., high, low] = (number * EACH + it).to_be_bytes();
+                ServerInfo::new(RealServer::new(([10, network, high, low], 80).into()))
+            };
+            let service = VirtualService::tcp((host(number), 80).into());
+            let servers = (0..EACH).map(server).collect();
+            TableEntry::new(ServiceInfo::new(service), servers)
+        };
+        (0..SERVICES).map(entry).collect::<Vec<_>>()
+    };
+    let mut present = Vec::new();
+    let size = most_held(|| present = table(1));
+    let replaced = WantedTable::from_entries(&table(2)).unwrap();
+    let same = WantedTable::from_entries(&present).unwrap();
+    let planner = Planner::new().scope(Scope::everything());
+    let mut record = Record::new();
+    let adoption = planner.plan(&same, &present, &record);
+    record.begin(&adoption, SystemTime::now());
+    record.settle(&adoption, |_| true);
+    for (wanted, present, most) in [
+        (&same, &present[..], 0.1),
+        (&same, &[], 3.0),
+        (&replaced, &present, 3.0),
+    ] {
+        let held = most_held(|| drop(planner.plan(wanted, present, &record)));
+        let times = held as f64 / size as f64;
+        assert!(times <= most, "{times:.2} times the table's {size} bytes");
+    }
+}
+
+lab::tests![
+    lab::Needs::sets(&["hash:ip,port,ip"]);
+    an_entry_is_written_and_read_without_allocating,
+    a_message_of_ipvs_is_written_and_read_without_allocating,
+    adding_holds_one_message,
+    an_iterated_listing_holds_one_datagram,
+    applying_holds_at_most_three_times_the_values,
+    a_plan_holds_at_most_three_times_the_table,
+];

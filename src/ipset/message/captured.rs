@@ -338,11 +338,13 @@ fn no_prefix_and_no_changed_byte_panics() {
             }
             let mut changed = bytes.clone();
             for at in HEADER..bytes.len() {
-                for value in 0..=255 {
+                let byte = bytes[at];
+                let flipped = (0..8).map(|bit| byte ^ (1 << bit));
+                for value in flipped.chain([0, 255, byte.wrapping_sub(1), byte.wrapping_add(1)]) {
                     changed[at] = value;
                     try_read(&changed, kind);
                 }
-                changed[at] = bytes[at];
+                changed[at] = byte;
             }
         }
     }
