@@ -1,8 +1,9 @@
 //! Command-line tools: `ipvsadm`, `ipset`, `ip`, `iptables`, whose output tests compare the crate with.
 
 use std::env;
-use std::io::{ErrorKind, Write};
-use std::path::PathBuf;
+use std::fs;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use crate::error::{Error, Result, failed};
@@ -96,17 +97,41 @@ fn line(command: &Command) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Returns the executable of an example, which cargo builds for `cargo test` next to the folder of the tests.
+/// Returns the executable of an example, which cargo builds for `cargo test` next to the folder of the tests. Fails if it is missing, or older
+/// than one of its sources: a test must not pass with an example that would no longer compile.
 pub fn example(name: &str) -> Result<PathBuf> {
-    let test = env::current_exe().map_err(failed("find", "the running program"))?;
-    let path = test
-        .parent()
-        .map(|deps| deps.with_file_name("examples").join(name));
-    path.filter(|path| path.exists()).ok_or_else(|| {
+    let test = env::current_exe().map_err(failed("find", "this program's executable"))?;
+    let examples = test.parent().map(|deps| deps.with_file_name("examples"));
+    let wrong = |what: String| {
         Error::Other(format!(
-            "the example {name} is missing: run `cargo build --all-features --examples`"
+            "the example {name} {what}: run `cargo build --all-features --examples`"
         ))
-    })
+    };
+    let path = examples
+        .map(|folder| folder.join(name))
+        .filter(|path| path.exists())
+        .ok_or_else(|| wrong("is missing".to_owned()))?;
+    match newer_source(&path).map_err(failed("read the sources of", path.display().to_string()))? {
+        None => Ok(path),
+        Some(source) => Err(wrong(format!("is older than {}", source.display()))),
+    }
+}
+
+/// Returns a source that changed since the executable was built, or is gone. Cargo lists them beside the executable, in a file with the ending `d`
+/// and the form `EXECUTABLE: SOURCE SOURCE ...`, with a backslash before each space in a name.
+fn newer_source(executable: &Path) -> io::Result<Option<PathBuf>> {
+    let built = fs::metadata(executable)?.modified()?;
+    let list = fs::read_to_string(executable.with_extension("d"))?;
+    let sources = list.split_once(": ").map_or("", |(_, sources)| sources);
+    let sources = sources.trim_end().replace("\\ ", "\0");
+    for source in sources.split(' ') {
+        let source = PathBuf::from(source.replace('\0', " "));
+        let changed = fs::metadata(&source).and_then(|it| it.modified());
+        if changed.is_ok_and(|changed| changed > built) || !source.exists() {
+            return Ok(Some(source));
+        }
+    }
+    Ok(None)
 }
 
 /// Finds a program in PATH or in the folders that an ordinary user's PATH lacks.
@@ -131,5 +156,37 @@ fn package(program: &str) -> &str {
         }
         "linux.uml" => "user-mode-linux",
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    #[test]
+    fn an_executable_is_older_than_a_source_that_changed_or_went() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        let at = |name: &str, seconds: u64| {
+            let file = fs::File::create(file(name)).unwrap();
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            file.set_modified(time).unwrap();
+        };
+        at("main.rs", 10);
+        at("a part.rs", 10);
+        at("program", 20);
+        let [main, part] = ["main.rs", "a part.rs"].map(|name| file(name).display().to_string());
+        let list = format!("program: {main} {}\n", part.replace(' ', "\\ "));
+        fs::write(file("program.d"), list).unwrap();
+        assert_eq!(newer_source(&file("program")).unwrap(), None);
+        at("a part.rs", 21);
+        let newer = newer_source(&file("program")).unwrap();
+        assert_eq!(newer, Some(file("a part.rs")));
+        at("a part.rs", 19);
+        fs::remove_file(file("main.rs")).unwrap();
+        let gone = newer_source(&file("program")).unwrap();
+        assert_eq!(gone, Some(file("main.rs")));
     }
 }
