@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use lab::http;
+use lab::net::{self, Unanswered};
 
 use super::world::{Neighbor, World};
 use super::{Fallible, Options};
@@ -100,11 +101,15 @@ impl Report {
         println!("  $ {}curl {to}", from.prefix());
         println!("      request:  GET / from {from} to {name} at {to}");
         println!("      expected: {expect}");
-        let patience = match expect {
-            Expect::TimesOut => IMPATIENCE,
-            Expect::AnsweredBy(_) | Expect::Answered => PATIENCE,
+        let namespace = world.namespace(from);
+        let outcome = match expect {
+            Expect::TimesOut => {
+                let ask = || http::get(namespace, to, IMPATIENCE);
+                net::unless_stalled(namespace, IMPATIENCE, ask)
+                    .unwrap_or_else(|error| Err(Unanswered::Other(error.to_string())))
+            }
+            Expect::AnsweredBy(_) | Expect::Answered => http::get(namespace, to, PATIENCE),
         };
-        let outcome = http::get(world.namespace(from), to, patience);
         let (came, text) = match outcome {
             Ok(answer) => {
                 let name = answer.server;
@@ -118,7 +123,7 @@ impl Report {
                     format!("answered by {name}"),
                 )
             }
-            Err(http::Unanswered::TimedOut) => {
+            Err(Unanswered::TimedOut) => {
                 let as_expected = expect == Expect::TimesOut;
                 (as_expected.then(String::new), "times out".to_owned())
             }

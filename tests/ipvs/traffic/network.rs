@@ -19,7 +19,7 @@ use crate::support::{Result, at};
 /// How long to wait for an answer that must come.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// How long to wait for an answer that must not come.
-const IMPATIENCE: Duration = Duration::from_millis(500);
+pub(super) const IMPATIENCE: Duration = Duration::from_millis(500);
 
 /// The port of the virtual services, and the port of the servers if the director changes it.
 pub(super) const PORT: u16 = 80;
@@ -195,13 +195,25 @@ impl Network {
     /// Fails if a server answers a new connection of a client to the service.
     pub(super) fn expect_nobody(&self, client: usize, kind: (Transport, Family)) -> Result {
         let address = SocketAddr::new(virtual_address(kind.1, 1), PORT);
-        match self.try_ask_at(client, kind.0, address, IMPATIENCE) {
+        match self.in_vain(client, || {
+            self.try_ask_at(client, kind.0, address, IMPATIENCE)
+        })? {
             // When IPVS finds no server, the kernel sends "port unreachable", which does not always
             // reach the program.
             Err(Unanswered::Refused | Unanswered::TimedOut) => Ok(()),
             Err(why) => Err(format!("{kind:?}: {why}").into()),
             Ok(answer) => Err(format!("{kind:?}: {} answered", answer.server).into()),
         }
+    }
+
+    /// Returns the outcome of a client's question that must not be answered within [`IMPATIENCE`].
+    /// On a stalled machine, it is asked again.
+    pub(super) fn in_vain<T, E>(
+        &self,
+        client: usize,
+        ask: impl FnMut() -> Result<T, E>,
+    ) -> Result<Result<T, E>> {
+        Ok(net::unless_stalled(&self.clients[client], IMPATIENCE, ask)?)
     }
 
     /// Opens a TCP connection. Returns it with the number of the server at its other end.
