@@ -24,11 +24,6 @@ pub fn dummy(name: &str) -> Result<()> {
     add(name, "dummy", None)
 }
 
-/// `ip link add NAME type KIND`, for a kind without settings.
-pub fn device(name: &str, kind: &str) -> Result<()> {
-    add(name, kind, None)
-}
-
 /// `ip link add NAME type veth peer name PEER`: a cable with two ends.
 pub fn veth(name: &str, peer: &str) -> Result<()> {
     add(
@@ -61,11 +56,6 @@ pub fn up(name: &str) -> Result<()> {
     set_flag(name, LinkFlags::Up, true).map_err(failed("set up the device", name))
 }
 
-/// `ip link set NAME down`
-pub fn down(name: &str) -> Result<()> {
-    set_flag(name, LinkFlags::Up, false).map_err(failed("set down the device", name))
-}
-
 /// `ip link set NAME promisc on|off`: a promiscuous bridge passes every frame up to its own stack as well.
 pub fn promiscuous(name: &str, on: bool) -> Result<()> {
     set_flag(name, LinkFlags::Promisc, on).map_err(failed("change the promiscuous mode of", name))
@@ -82,11 +72,6 @@ pub fn master(name: &str, master: &str) -> Result<()> {
 pub fn move_into(name: &str, namespace: &Namespace) -> Result<()> {
     let attribute = LinkAttribute::NetNsFd(namespace.as_fd().as_raw_fd());
     change(name, vec![attribute]).map_err(failed("move to a namespace the device", name))
-}
-
-/// `ip link set NAME mtu MTU`
-pub fn mtu(name: &str, bytes: u32) -> Result<()> {
-    change(name, vec![LinkAttribute::Mtu(bytes)]).map_err(failed("change the MTU of", name))
 }
 
 /// `ip link set NAME address MAC`

@@ -40,17 +40,6 @@ pub fn dev(destination: &str, device: &str) -> Result<()> {
     ))
 }
 
-/// `ip route add local DESTINATION dev lo`: makes every address of the network local to the namespace, as IPVS with a firewall mark requires.
-pub fn local(destination: &str) -> Result<()> {
-    let mut message = route(destination, AddressFamily::Inet)?;
-    message.header.kind = RouteType::Local;
-    message.header.scope = RouteScope::Host;
-    message
-        .attributes
-        .push(RouteAttribute::Oif(link::index("lo")?));
-    add(message).map_err(failed("add the local route", destination))
-}
-
 fn route(destination: &str, default: AddressFamily) -> Result<RouteMessage> {
     let mut message = RouteMessage::default();
     message.header.table = RouteHeader::RT_TABLE_MAIN;

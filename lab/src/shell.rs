@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
+use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{OpenptyResult, Winsize, openpty};
@@ -125,22 +126,14 @@ fn converse(master: &OwnedFd, lender: &mut UnixStream) {
     let mut typing = true;
     let mut lending = true;
     loop {
-        let events = |on: bool| {
-            if on {
-                PollFlags::POLLIN
-            } else {
-                PollFlags::empty()
-            }
-        };
-        let mut fds = [
-            PollFd::new(master.as_fd(), PollFlags::POLLIN),
-            PollFd::new(stdin.as_fd(), events(typing)),
-            PollFd::new(lender.as_fd(), events(lending)),
+        let ends = [
+            Some(master.as_fd()),
+            typing.then(|| stdin.as_fd()),
+            lending.then(|| lender.as_fd()),
         ];
-        if poll(&mut fds, PollTimeout::NONE).is_err() {
-            continue;
-        }
-        let [shown, typed, resized] = fds.map(|fd| fd.any().unwrap_or(false));
+        let Ok([shown, typed, resized]) = readable(ends) else {
+            return;
+        };
         if shown {
             let mut bytes = [0; 4096];
             match read(master.as_fd(), &mut bytes) {
@@ -152,10 +145,10 @@ fn converse(master: &OwnedFd, lender: &mut UnixStream) {
                 _ => return,
             }
         }
-        if typed && typing {
+        if typed {
             typing = pass(stdin.as_fd(), master.as_fd());
         }
-        if resized && lending {
+        if resized {
             let mut size = [0; 4];
             lending = lender.read_exact(&mut size).is_ok();
             if lending {
@@ -167,7 +160,23 @@ fn converse(master: &OwnedFd, lender: &mut UnixStream) {
     }
 }
 
-/// Passes on available bytes. Returns false at the end of the input.
+/// Waits until one of the ends can be read or is closed. Returns which of them. An end that stays closed is always ready, so that waiting for it
+/// again would not wait: it must be left out.
+fn readable<const N: usize>(ends: [Option<BorrowedFd<'_>>; N]) -> nix::Result<[bool; N]> {
+    let given = || ends.iter().flatten();
+    let mut fds: Vec<_> = given()
+        .map(|end| PollFd::new(*end, PollFlags::POLLIN))
+        .collect();
+    while let Err(error) = poll(&mut fds, PollTimeout::NONE) {
+        if error != Errno::EINTR {
+            return Err(error);
+        }
+    }
+    let mut fds = fds.iter();
+    Ok(ends.map(|end| end.is_some() && fds.next().and_then(PollFd::any).unwrap_or(false)))
+}
+
+/// Passes on available bytes. Returns false at the end of the input, and when nothing more can be read or written.
 fn pass(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> bool {
     let mut bytes = [0; 1024];
     match read(from, &mut bytes) {
@@ -179,5 +188,21 @@ fn pass(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> bool {
             true
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_that_is_left_out_is_not_ready_even_if_it_is_closed() {
+        let (closed, _) = UnixStream::pair().unwrap();
+        let (open, mut other) = UnixStream::pair().unwrap();
+        let ready = readable([Some(closed.as_fd()), Some(open.as_fd())]);
+        assert_eq!(ready, Ok([true, false]));
+        other.write_all(b"text").unwrap();
+        let ready = readable([None, Some(open.as_fd())]);
+        assert_eq!(ready, Ok([false, true]));
     }
 }

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::error::{Result, failed};
+use crate::error::{Error, Result, failed};
 
 /// Reads a setting, e.g. `net.ipv4.vs.conntrack`, without the newline at its end.
 pub fn read(key: &str) -> Result<String> {
@@ -17,6 +17,19 @@ pub fn read(key: &str) -> Result<String> {
 /// Writes a setting.
 pub fn write(key: &str, value: &str) -> Result<()> {
     fs::write(path(key), value).map_err(failed("write the sysctl", format!("{key}={value}")))
+}
+
+/// Returns whether the running kernel has this version or a later one.
+pub fn kernel_is_at_least(major: u32, minor: u32) -> Result<bool> {
+    let release = read("kernel.osrelease")?;
+    let mut numbers = release.split(|letter: char| !letter.is_ascii_digit());
+    let mut next = || numbers.next().and_then(|it| it.parse().ok());
+    match (next(), next()) {
+        (Some(its_major), Some(its_minor)) => Ok((its_major, its_minor) >= (major, minor)),
+        _ => Err(Error::Other(format!(
+            "`{release}` is not a version of Linux"
+        ))),
+    }
 }
 
 /// Returns a setting's file, as sysctl(8) finds it. Dots separate the parts. If a device's name contains dots, slashes separate all parts

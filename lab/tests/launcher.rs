@@ -1,5 +1,6 @@
 //! Tests how the lab runs a program on a kernel: its streams, its exit status, its end, and that nothing is left behind.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -20,6 +21,8 @@ struct Run {
     folder: TempDir,
     mark: String,
     memory: u32,
+    /// The processes and files that look like those of a run, and were there before.
+    strangers: BTreeSet<PathBuf>,
 }
 
 impl Run {
@@ -29,11 +32,16 @@ impl Run {
         let folder = TempDir::new().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
         let process = std::process::id();
-        Run {
+        let mut run = Run {
             folder,
             mark: format!("lab-mark-{process}-{count}"),
-            memory: 300 + (process.wrapping_mul(37) + count) % 700,
-        }
+            // An odd number, since other guests have an even one.
+            memory: 301 + (process.wrapping_mul(37) + count) % 350 * 2,
+            strangers: BTreeSet::new(),
+        };
+        let processes = run.processes().into_iter().map(|(path, _)| path);
+        run.strangers = processes.chain(run.memory_files()).collect();
+        run
     }
 
     /// `lab-run` in User Mode Linux.
@@ -74,14 +82,14 @@ impl Run {
         command
     }
 
-    /// Returns the processes of the run, including those of the guest.
-    fn processes(&self) -> Vec<String> {
+    /// Returns the processes of the run, including those of the guest: their folders and command lines.
+    fn processes(&self) -> Vec<(PathBuf, String)> {
         let memory = format!("mem={}M", self.memory);
         let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| {
             let path = entry.ok()?.path();
             let line = fs::read_to_string(path.join("cmdline")).ok()?;
             let ours = line.contains(&self.mark) || line.split('\0').any(|word| word == memory);
-            ours.then(|| format!("{} {}", path.display(), line.replace('\0', " ")))
+            (ours && !self.strangers.contains(&path)).then(|| (path, line.replace('\0', " ")))
         });
         processes.collect()
     }
@@ -95,29 +103,30 @@ impl Run {
             .collect();
         assert!(left.is_empty(), "{left:?} are left of the run");
         // Other runs may be starting guests, whose files exist for a moment.
-        eventually(|| nothing(memory_files())).unwrap();
+        eventually(|| nothing(self.memory_files())).unwrap();
+    }
+
+    /// Returns the files of guests' memory, which must be unlinked as soon as they are open.
+    fn memory_files(&self) -> Vec<PathBuf> {
+        let folders = ["/dev/shm", "/tmp", "/var/tmp"]
+            .into_iter()
+            .filter_map(|folder| fs::read_dir(folder).ok());
+        let files = folders
+            .flatten()
+            .filter_map(|entry| Some(entry.ok()?.path()));
+        files
+            .filter(|path| {
+                path.file_name()
+                    .is_some_and(|name| name.as_encoded_bytes().starts_with(b"vm_file-"))
+            })
+            .filter(|path| !self.strangers.contains(path))
+            .collect()
     }
 }
 
 /// Fails if something is left.
 fn nothing<T>(left: Vec<T>) -> Result<(), Vec<T>> {
     if left.is_empty() { Ok(()) } else { Err(left) }
-}
-
-/// Returns the files of guests' memory, which must be unlinked as soon as they are open.
-fn memory_files() -> Vec<PathBuf> {
-    let folders = ["/dev/shm", "/tmp", "/var/tmp"]
-        .into_iter()
-        .filter_map(|folder| fs::read_dir(folder).ok());
-    let files = folders
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()));
-    files
-        .filter(|path| {
-            path.file_name()
-                .is_some_and(|name| name.as_encoded_bytes().starts_with(b"vm_file-"))
-        })
-        .collect()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -505,9 +514,8 @@ fn the_guests_kernel_is_started_with_the_ptrace_library() {
         let (mut child, _lines) = start(command);
         let loaded = || {
             let processes = lab.processes();
-            processes.iter().any(|process| {
-                let folder = process.split(' ').next().unwrap();
-                let maps = fs::read_to_string(Path::new(folder).join("maps")).unwrap_or_default();
+            processes.iter().any(|(folder, _)| {
+                let maps = fs::read_to_string(folder.join("maps")).unwrap_or_default();
                 maps.contains("linux.uml") && maps.contains("memfd:ptrace.so")
             })
         };

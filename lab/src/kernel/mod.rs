@@ -23,7 +23,7 @@ use std::process::ExitCode;
 pub use needs::Needs;
 pub(crate) use uml::{TERMINAL_SOCKET, TerminalRequest};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, failed};
 
 /// The command that installs everything the lab may need on Debian.
 pub const INSTALL: &str = "apt-get install user-mode-linux kmod iptables ipvsadm ipset";
@@ -112,7 +112,9 @@ fn enter(needs: &Needs) -> Result<Entered> {
 
 /// Checks that the process has one thread. Otherwise forking is unsafe and entering a user namespace impossible.
 fn single_threaded() -> Result<()> {
-    let threads = std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
+    let threads = std::fs::read_dir("/proc/self/task")
+        .map_err(failed("read", "/proc/self/task"))?
+        .count();
     if threads == 1 {
         return Ok(());
     }
