@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ipvset::Namespace;
-use ipvset::ipvs::proc::sysctl::{self, ConnectionReuse, DefenseMode, SyncThreshold, Sysctl};
+use ipvset::ipvs::proc::sysctl::{
+    self, ConnectionReuse, DefenseMode, SyncThreshold, Sysctl, Value,
+};
 use ipvset::ipvs::proc::{Connection, ConnectionState, Origin, Proc, Snapshot, SnapshotKey};
 use ipvset::ipvs::{
     ForwardingMethod, Ipvs, PersistenceEngine, RealServer, Scheduler, ServiceKey, SyncDaemon,
@@ -360,12 +362,73 @@ fn totals_are_counted() -> Result {
     Ok(())
 }
 
+/// Returns whether the kernel has the sysctl. Fails if it lacks one that its version has, so that a
+/// misspelt name is not taken for that of a newer kernel.
+fn exists<T: Value>(sysctl: Sysctl<T>) -> Result<bool> {
+    let name = sysctl.name();
+    let (major, minor) = match name {
+        "run_estimation" => (5, 16),
+        "est_cpulist" | "est_nice" => (6, 2),
+        "conn_lfactor" | "svc_lfactor" => (7, 1),
+        "conn_max" => (7, 2),
+        _ => (0, 0),
+    };
+    let proc = Proc::new();
+    match proc.sysctls()?.iter().any(|it| it == name) {
+        true => Ok(true),
+        false if lab::sysctl::kernel_is_at_least(major, minor)? => {
+            Err(format!("{name} is missing").into())
+        }
+        false => {
+            assert!(proc.get(sysctl).is_err_and(|it| it.is_unavailable()));
+            Ok(false)
+        }
+    }
+}
+
+fn every_sysctl_is_read() -> Result {
+    fn read<T: Value>(sysctl: Sysctl<T>) -> Result {
+        if exists(sysctl)? {
+            Proc::new().get(sysctl)?;
+        }
+        Ok(())
+    }
+    let mut ipvs = Ipvs::connect()?;
+    // Their modules have sysctls of their own.
+    for (port, scheduler) in [
+        (80, Scheduler::LocalityBasedLeastConnection),
+        (81, Scheduler::LocalityBasedLeastConnectionWithReplication),
+    ] {
+        let service = VirtualService::tcp(SocketAddr::from(([10, 9, 9, 9], port)));
+        ipvs.add_service(&service.scheduler(scheduler))?;
+    }
+    read(sysctl::AM_DROPRATE)?;
+    read(sysctl::AMEMTHRESH)?;
+    read(sysctl::CONN_LFACTOR)?;
+    read(sysctl::CONN_MAX)?;
+    read(sysctl::CONN_REUSE_MODE)?;
+    read(sysctl::DROP_ENTRY)?;
+    read(sysctl::DROP_PACKET)?;
+    read(sysctl::EST_CPULIST)?;
+    read(sysctl::EST_NICE)?;
+    read(sysctl::LBLC_EXPIRATION)?;
+    read(sysctl::LBLCR_EXPIRATION)?;
+    read(sysctl::SECURE_TCP)?;
+    read(sysctl::SVC_LFACTOR)?;
+    read(sysctl::SYNC_PERSIST_MODE)?;
+    read(sysctl::SYNC_PORTS)?;
+    read(sysctl::SYNC_QLEN_MAX)?;
+    read(sysctl::SYNC_REFRESH_PERIOD)?;
+    read(sysctl::SYNC_RETRIES)?;
+    read(sysctl::SYNC_SOCK_SIZE)?;
+    read(sysctl::SYNC_THRESHOLD)?;
+    read(sysctl::SYNC_VERSION)
+}
+
 fn switches_can_be_changed() -> Result {
     let proc = Proc::new();
-    let names = proc.sysctls()?;
     let switch = |sysctl: Sysctl<bool>| -> Result {
-        if !names.iter().any(|name| name == sysctl.name()) {
-            assert!(proc.get(sysctl).unwrap_err().is_unavailable());
+        if !exists(sysctl)? {
             return Ok(());
         }
         for on in [true, false] {
@@ -397,12 +460,12 @@ fn switches_can_be_changed() -> Result {
 
 /// Sets both limits. Checks that the crate and the kernel refuse the values beyond them.
 fn limits(sysctl: Sysctl<i32>, low: i32, high: i32) -> Result {
+    if !exists(sysctl)? {
+        return Ok(());
+    }
     let proc = Proc::new();
     for value in [low, high] {
-        match proc.set(sysctl, &value) {
-            Err(error) if error.is_unavailable() => return Ok(()),
-            other => other?,
-        }
+        proc.set(sysctl, &value)?;
         assert_eq!(proc.get(sysctl)?, value);
     }
     for wrong in [low - 1, high + 1] {
@@ -726,6 +789,7 @@ lab::tests![
     the_snapshot_is_equal_to_the_table,
     the_snapshot_finds_changes,
     totals_are_counted,
+    every_sysctl_is_read,
     switches_can_be_changed,
     values_have_the_kernels_limits,
     sysctls_of_a_scheduler_exist_with_it,

@@ -361,8 +361,5 @@ pub(crate) fn has_family(type_name: &str) -> bool {
 
 /// Whether the running kernel has this version or a later one.
 pub(crate) fn kernel_is_at_least(major: u32, minor: u32) -> bool {
-    let release = lab::sysctl::read("kernel.osrelease").unwrap();
-    let mut numbers = release.split(|letter: char| !letter.is_ascii_digit());
-    let mut number = || numbers.next().unwrap().parse::<u32>().unwrap();
-    (number(), number()) >= (major, minor)
+    lab::sysctl::kernel_is_at_least(major, minor).unwrap()
 }
