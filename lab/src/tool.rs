@@ -151,9 +151,7 @@ fn package(program: &str) -> &str {
         "modprobe" | "lsmod" => "kmod",
         "sysctl" => "procps",
         "ping" => "iputils-ping",
-        "iptables-legacy" | "ip6tables" | "ip6tables-legacy" | "iptables-nft" | "iptables-save" => {
-            "iptables"
-        }
+        other if other.starts_with("iptables") || other.starts_with("ip6tables") => "iptables",
         "linux.uml" => "user-mode-linux",
         other => other,
     }

@@ -1,0 +1,108 @@
+//! Keeps the virtual services at the wanted table, and ends drains.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use ipvset::ipvs::Ipvs;
+use ipvset::ipvs::plan::{
+    ApplyReport, Keeper, ObjectState, Plan, Planner, Policy, Record, Scope, WantedTable,
+};
+
+use super::{RecordFile, Report};
+
+/// The virtual services of this node.
+#[derive(Debug)]
+pub struct Services {
+    ipvs: Ipvs,
+    keeper: Keeper,
+    drain_time: Duration,
+    file: RecordFile,
+}
+
+impl Services {
+    /// Connects to the kernel, and goes on from what the file says.
+    pub fn open(
+        drain_time: Duration,
+        file: RecordFile,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
+        Ok(Self {
+            ipvs: Ipvs::connect()?,
+            keeper: keeper(drain_time, file.read()?, &file),
+            drain_time,
+            file,
+        })
+    }
+
+    /// Brings the table to what is wanted, and ends the drains whose time has come. Returns when to
+    /// look again.
+    ///
+    /// A look at `/proc` is enough if nothing changed. With `full`, the table is read in any case.
+    pub fn keep(&mut self, wanted: &WantedTable, full: bool, report: &mut Report) -> Instant {
+        if full {
+            let record = self.keeper.record().clone();
+            self.keeper = keeper(self.drain_time, record, &self.file);
+        }
+        let kept = self.ipvs.keep(&mut self.keeper, wanted);
+        let now = Instant::now();
+        match report.enter(kept) {
+            Some(kept) => {
+                enter(&kept.report, report);
+                report.cut += kept.cut.len();
+                now + kept.next
+            }
+            None => now + Duration::from_secs(1),
+        }
+    }
+
+    /// Returns what [`Services::keep`] would do.
+    pub fn plan(&mut self, wanted: &WantedTable) -> ipvset::Result<Plan> {
+        let Self { ipvs, keeper, .. } = self;
+        ipvs.plan(keeper.planner(), wanted, keeper.record())
+    }
+}
+
+/// What was applied before belongs to the proxy, and what is wanted.
+fn planner(drain_time: Duration) -> Planner {
+    let policy = Policy::new().drain_time(drain_time);
+    Planner::new().scope(Scope::recorded()).policy(policy)
+}
+
+fn keeper(drain_time: Duration, record: Record, file: &RecordFile) -> Keeper {
+    let file = file.clone();
+    let mut saved = None;
+    let save = move |record: &Record| -> io::Result<()> {
+        if saved.as_ref() != Some(record) {
+            file.write(record)?;
+            saved = Some(record.clone());
+        }
+        Ok(())
+    };
+    Keeper::new(planner(drain_time))
+        .with_record(record)
+        .save_with(save)
+}
+
+fn enter(applied: &ApplyReport, report: &mut Report) {
+    report.drifted += applied.drift.len();
+    for object in &applied.objects {
+        match &object.state {
+            ObjectState::Failed { error, .. } => report.failures.push(error.clone()),
+            ObjectState::LeftAlone(_) => report.failures.push(object.to_string()),
+            ObjectState::DrainingUntil(_) => report.draining += 1,
+            _ if object.object.server.is_none() => report.services += 1,
+            _ => report.servers += 1,
+        }
+    }
+}
+
+/// Removes everything that was applied. Connections are cut.
+pub fn remove(file: &RecordFile, report: &mut Report) -> Result<(), Box<dyn std::error::Error>> {
+    let mut record = file.read()?;
+    let planner = planner(Duration::ZERO);
+    let removed = Ipvs::connect()?.apply(&planner, &WantedTable::new(), &mut record);
+    if let Some(removed) = report.enter(removed) {
+        enter(&removed, report);
+    }
+    file.write(&record)?;
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! Brings the sets to the wanted entries.
+
+use std::collections::BTreeSet;
+
+use ipvset::ipset::elements::FromParts;
+use ipvset::ipset::types::SetType;
+use ipvset::ipset::{Entry, IpSets, SetName};
+use ipvset::{OnFailure, Outcome};
+
+use super::Report;
+use crate::translate::sets::{PREFIX, Sets, Visitor, WantedSet};
+
+/// Removes entries. It waits until no virtual service needs them any more.
+pub type Removal = Box<dyn FnOnce(&mut IpSets, &mut Report)>;
+
+/// Creates the sets that are missing, and adds the entries that are. Returns what is left to do
+/// once the virtual services are as wanted.
+///
+/// With `by_listing`, the sets are compared with the kernel's. Otherwise only what changed since
+/// the last call is looked at.
+pub fn add(
+    sets: &mut IpSets,
+    wanted: &mut Sets,
+    by_listing: bool,
+    report: &mut Report,
+) -> Vec<Removal> {
+    let mut filling = Filling {
+        sets,
+        by_listing,
+        report,
+        later: Vec::new(),
+    };
+    let Ok(()) = wanted.visit(&mut filling);
+    filling.later
+}
+
+struct Filling<'a> {
+    sets: &'a mut IpSets,
+    by_listing: bool,
+    report: &'a mut Report,
+    later: Vec<Removal>,
+}
+
+impl Visitor for Filling<'_> {
+    type Error = std::convert::Infallible;
+
+    fn visit<T>(&mut self, wanted: &mut WantedSet<T>) -> Result<(), Self::Error>
+    where
+        T: SetType<Value: FromParts<T::Value>>,
+    {
+        let changes = wanted.entries.take_changes();
+        let (added, removed) = match self.by_listing {
+            true => {
+                let made = self.sets.create_if_absent(&wanted.set);
+                let found = made.and_then(|_| difference(self.sets, wanted));
+                match self.report.enter(found) {
+                    Some(difference) => difference,
+                    None => return Ok(()),
+                }
+            }
+            false => changes,
+        };
+        if !added.is_empty() {
+            let entries = added.into_iter().map(Entry::new);
+            let outcome = self.sets.put_all(&wanted.set, entries, OnFailure::Continue);
+            enter(self.report, outcome);
+        }
+        if !removed.is_empty() {
+            let set = wanted.set.clone();
+            self.later.push(Box::new(move |sets, report| {
+                let entries = removed.into_iter().map(Entry::new);
+                let outcome = sets.remove_all_if_present(&set, entries, OnFailure::Continue);
+                enter(report, outcome);
+            }));
+        }
+        Ok(())
+    }
+}
+
+fn enter<T: SetType>(report: &mut Report, outcome: Outcome<Entry<T>>) {
+    report.entries += outcome.applied();
+    let failures = outcome.failures().iter().map(|it| it.error.to_string());
+    report.failures.extend(failures);
+    let stopped = outcome.stopped().map(ToString::to_string);
+    report.failures.extend(stopped);
+}
+
+/// Values that came or are missing, and values that went or are too many.
+type Difference<V> = (Vec<V>, Vec<V>);
+
+/// Returns the entries that a set of the kernel lacks, and those that it should not have.
+fn difference<T: SetType>(
+    sets: &mut IpSets,
+    wanted: &WantedSet<T>,
+) -> ipvset::Result<Difference<T::Value>> {
+    let mut missing: BTreeSet<_> = wanted.entries.iter().collect();
+    let mut extra = Vec::new();
+    for entry in sets.list(&wanted.set)? {
+        let value = entry?.into_value();
+        if !missing.remove(&value) {
+            extra.push(value);
+        }
+    }
+    Ok((missing.into_iter().cloned().collect(), extra))
+}
+
+/// Writes what [`add`] and its removals would do.
+pub fn describe(sets: &mut IpSets, wanted: &mut Sets, text: &mut String) -> ipvset::Result<()> {
+    wanted.visit(&mut Describing { sets, text })
+}
+
+struct Describing<'a> {
+    sets: &'a mut IpSets,
+    text: &'a mut String,
+}
+
+impl Visitor for Describing<'_> {
+    type Error = ipvset::Error;
+
+    fn visit<T>(&mut self, wanted: &mut WantedSet<T>) -> ipvset::Result<()>
+    where
+        T: SetType<Value: FromParts<T::Value>>,
+    {
+        let name = wanted.set.name();
+        let (added, removed) = match difference(self.sets, wanted) {
+            Ok(difference) => difference,
+            Err(error) if error.is_not_found() => {
+                self.text
+                    .push_str(&format!("+ create {name} {}\n", wanted.set.type_name()));
+                (wanted.entries.iter().cloned().collect(), Vec::new())
+            }
+            Err(error) => return Err(error),
+        };
+        let line = |sign: char, value: T::Value| {
+            let entry = Entry::<T>::new(value);
+            match sign {
+                '+' => format!("+ add {name} {entry}\n"),
+                _ => format!("- add {name} {entry}\n"),
+            }
+        };
+        let added = added.into_iter().map(|it| line('+', it));
+        let removed = removed.into_iter().map(|it| line('-', it));
+        self.text.extend(added.chain(removed));
+        Ok(())
+    }
+}
+
+/// Destroys the proxy's sets, and any other set of theirs by name.
+pub fn remove(sets: &mut IpSets, report: &mut Report) {
+    let names = sets.names();
+    let names = report.enter(names).unwrap_or_default();
+    let is_own = |name: &SetName| {
+        let name = name.to_string();
+        let rest = name.strip_prefix(PREFIX);
+        rest.is_some_and(|rest| rest.starts_with('-') || rest.starts_with("6-"))
+    };
+    for name in names.into_iter().filter(is_own) {
+        let destroyed = sets.destroy_if_present(name);
+        report.enter(destroyed);
+    }
+}

@@ -1,0 +1,254 @@
+//! What happens to clients while objects change.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use lab::test::eventually;
+use nix::sys::signal::Signal;
+use serde_json::json;
+
+use crate::Result;
+use crate::cluster::{endpoint, service, slice, slice_of, slice6};
+use crate::proxy::{self, Proxy};
+use crate::world::{From, PATIENCE, World, names, pod_name};
+
+crate::tests![
+    a_change_is_followed,
+    a_rolling_update_fails_no_request,
+    a_restart_changes_nothing,
+    a_connection_goes_on_while_its_server_drains_and_over_a_restart,
+    what_another_program_changed_is_corrected,
+    files_are_followed_side_by_side,
+    udp_goes_on_to_another_endpoint,
+];
+
+fn a_change_is_followed() -> Result {
+    let world = World::new()?;
+    let mut proxy = Proxy::start(&[])?;
+    let web = service("web", "TCP", 80, &["10.96.0.10"], json!({}));
+    // The slice comes before its Service.
+    proxy.say("ADDED", &slice("web", "TCP", [1]))?;
+    proxy.say("ADDED", &web)?;
+    proxy.wait_until_applied();
+    assert_eq!(world.who(From::Pod(3), "10.96.0.10", 80, 2), names([1]));
+
+    proxy.say("MODIFIED", &slice("web", "TCP", [1, 2]))?;
+    proxy.wait_until_applied();
+    assert_eq!(world.who(From::Pod(3), "10.96.0.10", 80, 4), names([1, 2]));
+
+    // What is broken, unknown or not understood is told, and the rest counts.
+    proxy.say(
+        "BOOKMARK",
+        &json!({ "kind": "Service", "apiVersion": "v1" }),
+    )?;
+    let mut wrong = web.clone();
+    wrong["spec"]["clusterIPs"] = json!(["10.96.0"]);
+    proxy.say("MODIFIED", &wrong)?;
+    proxy.wait_for("not understood: Service default/web: clusterIPs: \"10.96.0\"");
+    proxy.wait_until_applied();
+    proxy.say("DELETED", &slice("web", "TCP", [1, 2]))?;
+    proxy.wait_until_applied();
+    let refused = lab::net::Unanswered::Refused;
+    assert_eq!(world.ask_in_vain(From::Pod(3), "10.96.0.10", 80), refused);
+
+    proxy.signal(Signal::SIGTERM)?;
+    Ok(())
+}
+
+/// All pods are replaced, one after the other, as a Deployment does it: the new one is ready, the
+/// old one terminates, it does not listen any more, and it is gone.
+fn a_rolling_update_fails_no_request() -> Result {
+    let world = World::new()?;
+    // Pod 5 is on another node, and would answer to the client directly.
+    let inside = "10.244.0.0/16,fd00:244::/32";
+    let mut proxy = Proxy::start(&["--drain", "60", "--cluster-cidr", inside])?;
+    let vip = ["10.96.0.10", "fd00:96::10"];
+    proxy.say("ADDED", &service("web", "TCP", 80, &vip, json!({})))?;
+    let state = |family: usize, pods: &[(usize, bool)]| {
+        let endpoints = pods.iter().map(|(number, is_ready)| {
+            let conditions =
+                json!({ "ready": is_ready, "serving": true, "terminating": !is_ready });
+            endpoint(*number, family, conditions)
+        });
+        let name = ["IPv4", "IPv6"][family];
+        slice_of("web", name, "TCP", endpoints.collect())
+    };
+    let steps: [&[(usize, bool)]; 7] = [
+        &[(1, true), (2, true)],
+        &[(1, true), (2, true), (3, true)],
+        &[(1, false), (2, true), (3, true)],
+        &[(2, true), (3, true), (4, true)],
+        &[(2, false), (3, true), (4, true)],
+        &[(3, true), (4, true), (5, true)],
+        &[(3, false), (4, true), (5, true)],
+    ];
+    let apply = |proxy: &mut Proxy, step: &[(usize, bool)], event| -> Result {
+        for family in [0, 1] {
+            proxy.say(event, &state(family, step))?;
+            proxy.wait_until_applied();
+        }
+        Ok(())
+    };
+    apply(&mut proxy, steps[0], "ADDED")?;
+    let is_over = AtomicBool::new(false);
+    let ask_on = |from: From, address: &str| -> usize {
+        let mut count = 0;
+        while !is_over.load(Relaxed) {
+            if let Err(error) = world.ask(from, address, 80) {
+                panic!("{from:?} -> {address}: {error}, after {count} requests");
+            }
+            count += 1;
+        }
+        count
+    };
+    std::thread::scope(|scope| -> Result {
+        let froms = [From::Node, From::Client, From::Pod(2)].into_iter();
+        let clients = froms.flat_map(|from| vip.map(|address| (from, address)));
+        let clients = clients.map(|(from, address)| scope.spawn(move || ask_on(from, address)));
+        let clients: Vec<_> = clients.collect();
+        let updated = steps[1..].iter().try_for_each(|step| {
+            apply(&mut proxy, step, "MODIFIED")?;
+            for (number, is_ready) in *step {
+                if !is_ready {
+                    world.stop(*number);
+                }
+            }
+            Ok(())
+        });
+        is_over.store(true, Relaxed);
+        for client in clients {
+            let count = client.join().map_err(|_| "a request failed")?;
+            assert!(count > 1, "{count} requests");
+        }
+        updated
+    })?;
+    assert_eq!(world.who(From::Client, vip[0], 80, 4), names([4, 5]));
+    Ok(())
+}
+
+fn a_restart_changes_nothing() -> Result {
+    let world = World::new()?;
+    let objects = [
+        service("web", "TCP", 80, &["10.96.0.10", "fd00:96::10"], json!({})),
+        slice("web", "TCP", [1, 2]),
+        slice6("web", "TCP", [1, 2]),
+    ];
+    proxy::apply(&[], &objects);
+    let again = proxy::apply(&[], &objects);
+    let unchanged = "0 virtual services, 0 servers, 0 set entries, 0 addresses";
+    assert!(again.contains(unchanged), "{again}");
+    assert_eq!(world.who(From::Node, "10.96.0.10", 80, 4), names([1, 2]));
+    Ok(())
+}
+
+fn a_connection_goes_on_while_its_server_drains_and_over_a_restart() -> Result {
+    let world = World::new()?;
+    let web = service("web", "TCP", 80, &["10.96.0.10"], json!({}));
+    let start = |pods: &[usize]| -> Result<Proxy> {
+        let mut proxy = Proxy::start(&["--drain", "3600"])?;
+        proxy.say("ADDED", &web)?;
+        proxy.say("ADDED", &slice("web", "TCP", pods.iter().copied()))?;
+        proxy.wait_until_applied();
+        Ok(proxy)
+    };
+    let mut proxy = start(&[1])?;
+    let client = world.namespace(From::Pod(3));
+    let mut connection = lab::net::connect(client, "10.96.0.10:80", PATIENCE)?;
+    assert_eq!(connection.ask()?.server, pod_name(1));
+    proxy.say("MODIFIED", &slice("web", "TCP", [2]))?;
+    let line = proxy.wait_until_applied();
+    assert!(line.contains("1 servers drain"), "{line}");
+    for _ in 0..2 {
+        assert_eq!(connection.ask()?.server, pod_name(1));
+        assert_eq!(world.who(From::Pod(4), "10.96.0.10", 80, 3), names([2]));
+        drop(proxy);
+        proxy = start(&[2])?;
+    }
+    // The drain ends with the connection, apart from those that the kernel still counts as
+    // closing: an endpoint that comes back while it drains is only given its weight again.
+    proxy.say("MODIFIED", &slice("web", "TCP", [1, 2]))?;
+    let line = proxy.wait_until_applied();
+    assert!(
+        line.contains("changed: 0 virtual services, 1 servers"),
+        "{line}"
+    );
+    assert_eq!(connection.ask()?.server, pod_name(1));
+    assert_eq!(world.who(From::Pod(4), "10.96.0.10", 80, 4), names([1, 2]));
+    Ok(())
+}
+
+fn what_another_program_changed_is_corrected() -> Result {
+    let world = World::new()?;
+    let mut proxy = Proxy::start(&[])?;
+    proxy.say(
+        "ADDED",
+        &service("web", "TCP", 80, &["10.96.0.10"], json!({})),
+    )?;
+    proxy.say("ADDED", &slice("web", "TCP", [1, 2]))?;
+    proxy.wait_until_applied();
+    // The virtual services are looked at from time to time.
+    lab::tool(
+        "ipvsadm",
+        ["-d", "-t", "10.96.0.10:80", "-r", "10.244.1.11:8080"],
+    )?;
+    let line = proxy.wait_for("looked: changed: 0 virtual services, 1 servers");
+    assert!(line.contains("1 were changed by another program"), "{line}");
+    // The rest is if asked for.
+    lab::tool("ipset", ["flush", "SVCPROXY-CLUSTER-IP"])?;
+    lab::tool(
+        "ip",
+        ["address", "delete", "10.96.0.10/32", "dev", "svcproxy0"],
+    )?;
+    lab::tool("iptables-legacy", ["-F", "SVCPROXY-INPUT"])?;
+    proxy.signal(Signal::SIGHUP)?;
+    let line = proxy.wait_until_applied();
+    let all = "changed: 0 virtual services, 0 servers, 1 set entries, 1 addresses";
+    assert!(line.contains(all), "{line}");
+    let rules = lab::tool("iptables-legacy", ["-S", "SVCPROXY-INPUT"])?;
+    assert!(rules.contains("-j REJECT"), "{rules}");
+    assert_eq!(world.who(From::Pod(3), "10.96.0.10", 80, 4), names([1, 2]));
+    Ok(())
+}
+
+fn files_are_followed_side_by_side() -> Result {
+    let world = World::new()?;
+    let [services, slices] = ["services", "slices"].map(|name| format!("/tmp/files-{name}.json"));
+    let web = service("web", "TCP", 80, &["10.96.0.10"], json!({}));
+    let broken = format!("{:#}", web).replace("\"spec\"", "spec");
+    std::fs::write(&services, format!("{broken}\n{web:#}\n"))?;
+    std::fs::write(&slices, slice("web", "TCP", [1]).to_string())?;
+    let mut proxy = Proxy::start(&[&services, &slices])?;
+    proxy.wait_for("input 1: broken document, at line 9, column 3: key must be a string");
+    proxy.wait_for("1 Services; changed: 1 virtual services, 1 servers");
+    assert_eq!(world.who(From::Pod(3), "10.96.0.10", 80, 1), names([1]));
+    Ok(())
+}
+
+fn udp_goes_on_to_another_endpoint() -> Result {
+    let world = World::new()?;
+    let objects = |pods: &[usize]| {
+        let dns = service("dns", "UDP", 53, &["10.96.0.10"], json!({}));
+        [dns, slice("dns", "UDP", pods.iter().copied())]
+    };
+    proxy::apply(&[], &objects(&[1]));
+    let socket = world
+        .namespace(From::Client)
+        .run(|| std::net::UdpSocket::bind("0.0.0.0:0"))?;
+    socket.set_read_timeout(Some(Duration::from_millis(500)))?;
+    socket.connect("10.96.0.10:53")?;
+    // A datagram may be lost: the one by which the kernel sees that the server is gone is.
+    let ask = || {
+        eventually(|| -> Result<String> {
+            let mut bytes = [0; 100];
+            socket.send(b"who are you?")?;
+            let length = socket.recv(&mut bytes)?;
+            let text = String::from_utf8_lossy(&bytes[..length]);
+            Ok(text.lines().next().unwrap_or_default().to_owned())
+        })
+    };
+    assert_eq!(ask()?, "pod 1");
+    proxy::apply(&[], &objects(&[2]));
+    assert_eq!(ask()?, "pod 2");
+    Ok(())
+}
