@@ -18,7 +18,7 @@ const NONE: u32 = u32::MAX;
 
 impl AddressIndex {
     /// Up to this number of addresses, comparing each is as fast.
-    pub(super) const FEW: usize = 16;
+    const FEW: usize = 16;
 
     /// Returns an index with room for this number of addresses.
     pub(super) fn with_capacity(capacity: usize) -> Self {

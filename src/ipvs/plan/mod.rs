@@ -25,6 +25,7 @@
 //! # Ok::<(), ipvset::Error>(())
 //! ```
 
+mod addresses;
 mod draft;
 mod drains;
 mod drift;

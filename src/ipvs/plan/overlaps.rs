@@ -5,12 +5,20 @@ use std::collections::HashSet;
 use super::plan::Plan;
 use super::wanted::{WantedService, WantedTable};
 use super::warning::Warning;
+use crate::Family;
 use crate::ipvs::model::key::ServiceKey;
 use crate::ipvs::model::operation::Operation;
 use crate::ipvs::model::report::TableEntry;
 
 /// Appends a warning for each overlap of a service that the plan adds with another one.
 pub(super) fn warn(plan: &mut Plan, wanted: &WantedTable, present: &[TableEntry]) {
+    let wanted_keys = || wanted.iter().map(WantedService::key);
+    let present_keys = || present.iter().map(|it| it.service.key());
+    // Usually there are neither.
+    let overlaps = |key: ServiceKey| key.socket_address().is_none_or(|it| it.port() == 0);
+    if !wanted_keys().chain(present_keys()).any(overlaps) {
+        return;
+    }
     let (mut added, mut removed) = (HashSet::new(), HashSet::new());
     for operation in plan.operations() {
         match operation {
@@ -22,13 +30,8 @@ pub(super) fn warn(plan: &mut Plan, wanted: &WantedTable, present: &[TableEntry]
     if added.is_empty() {
         return;
     }
-    let present = present.iter().map(|it| it.service.key());
-    let others = present.filter(|key| wanted.get(key).is_none() && !removed.contains(key));
-    let all: Vec<_> = wanted
-        .iter()
-        .map(WantedService::key)
-        .chain(others)
-        .collect();
+    let others = present_keys().filter(|it| wanted.get(it).is_none() && !removed.contains(it));
+    let all: Vec<_> = wanted_keys().chain(others).collect();
     every_port(&mut plan.warnings, &all, &added);
     marks(&mut plan.warnings, &all, &added);
 }
@@ -68,15 +71,21 @@ fn every_port(warnings: &mut Vec<Warning>, all: &[ServiceKey], added: &HashSet<S
 
 /// Appends at most one warning for each firewall mark.
 fn marks(warnings: &mut Vec<Warning>, all: &[ServiceKey], added: &HashSet<ServiceKey>) {
-    let is_mark = |key: &&ServiceKey| key.socket_address().is_none();
-    for mark in all.iter().filter(is_mark) {
-        let mut services = all.iter().filter(|it| !is_mark(it));
-        let overlapped = services.find(|it| {
-            it.family() == mark.family() && (added.contains(mark) || added.contains(it))
-        });
-        warnings.extend(overlapped.map(|service| Warning::OverlapsMark {
-            mark: *mark,
-            service: *service,
-        }));
+    for family in [Family::Ipv4, Family::Ipv6] {
+        let (services, marks): (Vec<_>, Vec<_>) = all
+            .iter()
+            .filter(|it| it.family() == family)
+            .partition(|it| it.socket_address().is_some());
+        let first_added = services.iter().find(|it| added.contains(**it));
+        for mark in marks {
+            let overlapped = match added.contains(mark) {
+                true => services.first(),
+                false => first_added,
+            };
+            warnings.extend(overlapped.map(|service| Warning::OverlapsMark {
+                mark: *mark,
+                service: **service,
+            }));
+        }
     }
 }

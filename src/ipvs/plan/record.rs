@@ -1,7 +1,8 @@
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
+use super::addresses::AddressSet;
 use super::drains::{self, Drains, Look, Reading};
 use super::object::Object;
 use super::plan::Plan;
@@ -45,11 +46,10 @@ use crate::ipvs::model::operation::Operation;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Record {
-    applied: BTreeMap<ServiceKey, BTreeSet<SocketAddr>>,
-    /// The objects in `applied` that a plan adds which was begun. If the program was killed, they
-    /// may be missing.
-    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "BTreeSet::is_empty"))]
-    begun: BTreeSet<Object>,
+    applied: BTreeMap<ServiceKey, AddressSet>,
+    /// What of `applied` a plan adds which was begun. If the program was killed, it may be missing.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "BTreeMap::is_empty"))]
+    begun: BTreeMap<ServiceKey, Begun>,
     drains: Drains,
 }
 
@@ -62,8 +62,9 @@ impl Record {
     /// Returns true if an object was applied before and has not been removed since.
     pub fn contains(&self, object: &Object) -> bool {
         let servers = self.applied.get(&object.service);
-        servers.is_some_and(|servers| object.server.is_none_or(|it| servers.contains(&it)))
-            && !self.begun.contains(object)
+        let begun = self.begun.get(&object.service);
+        servers.is_some_and(|servers| object.server.is_none_or(|it| servers.contains(it)))
+            && !begun.is_some_and(|it| it.contains(object))
     }
 
     /// Returns the servers that drain.
@@ -71,7 +72,7 @@ impl Record {
         &self.drains
     }
 
-    pub(super) fn applied(&self) -> &BTreeMap<ServiceKey, BTreeSet<SocketAddr>> {
+    pub(super) fn applied(&self) -> &BTreeMap<ServiceKey, AddressSet> {
         &self.applied
     }
 
@@ -81,18 +82,14 @@ impl Record {
     /// program is killed while it carries out the plan, the next run knows what the plan added or
     /// adopted, the deadlines, and the weights before the drains.
     pub fn begin(&mut self, plan: &Plan, now: SystemTime) {
-        let missing = plan
-            .steps
-            .iter()
-            .filter(|it| it.reason() == Reason::Missing);
-        for object in missing.map(Step::object) {
-            if !self.contains(&object) {
-                self.insert(&object);
-                self.begun.insert(object);
-            }
+        for steps in by_service(&plan.steps, Step::service) {
+            let missing = steps.iter().filter(|it| it.reason() == Reason::Missing);
+            self.begin_to_add(steps[0].service(), missing.map(Step::object));
         }
-        for object in &plan.adopted {
-            self.insert(object);
+        for objects in by_service(&plan.adopted, |it| it.service) {
+            let servers = objects.iter().filter_map(|it| it.server).collect();
+            let applied = self.applied.entry(objects[0].service).or_default();
+            applied.add(servers);
         }
         let until = drains::ceil(now + plan.drain_time);
         for draining in &plan.draining {
@@ -118,29 +115,64 @@ impl Record {
         }
     }
 
-    /// Enters what became of a plan, after it was carried out.
+    /// Enters the objects of a service that a plan adds.
+    fn begin_to_add(&mut self, key: ServiceKey, objects: impl Iterator<Item = Object>) {
+        let applied = self.applied.get(&key);
+        let mut is_new = false;
+        let mut servers = Vec::new();
+        for object in objects {
+            match object.server {
+                None => is_new = applied.is_none(),
+                Some(it) if applied.is_some_and(|applied| applied.contains(it)) => {}
+                Some(it) => servers.push(it),
+            }
+        }
+        if is_new || !servers.is_empty() {
+            self.applied.entry(key).or_default().add(servers.clone());
+            let known = self.begun.entry(key).or_default();
+            known.service |= is_new;
+            known.servers.add(servers);
+        }
+    }
+
+    /// Enters what became of a plan that was [begun](Record::begin), after it was carried out.
     ///
     /// `succeeded` returns, for the index of a step, whether the step is known to have succeeded.
     pub fn settle(&mut self, plan: &Plan, succeeded: impl Fn(usize) -> bool) {
         let mut failed = HashSet::new();
-        for (index, step) in plan.steps.iter().enumerate() {
-            match succeeded(index) {
-                true => self.enter(step.operation()),
-                false => {
-                    let object = step.object();
-                    if self.begun.contains(&object) {
-                        self.remove(&object);
-                    }
-                    failed.insert(object);
+        let mut first = 0;
+        for steps in by_service(&plan.steps, Step::service) {
+            let key = steps[0].service();
+            let begun = self.begun.remove(&key).unwrap_or_default();
+            let mut gone = Gone::default();
+            let mut is_added = true;
+            for (index, step) in (first..).zip(steps) {
+                if succeeded(index) {
+                    gone.enter(step.operation());
+                    continue;
                 }
+                let object = step.object();
+                match object.server {
+                    Some(address) if begun.servers.contains(address) => gone.servers.push(address),
+                    None if begun.service => is_added = false,
+                    _ => {}
+                }
+                failed.insert(object);
+            }
+            first += steps.len();
+            self.remove(key, gone);
+            // Another program may have added it before, and then its servers could be added.
+            if !is_added && self.applied.get(&key).is_some_and(AddressSet::is_empty) {
+                self.applied.remove(&key);
             }
         }
         self.begun.clear();
-        for object in &plan.adopted {
-            self.insert(object);
-        }
-        for object in &plan.gone {
-            self.remove(object);
+        for objects in by_service(&plan.gone, |it| it.service) {
+            let gone = Gone {
+                service: objects.iter().any(|it| it.server.is_none()),
+                servers: objects.iter().filter_map(|it| it.server).collect(),
+            };
+            self.remove(objects[0].service, gone);
         }
         let draining: HashSet<_> = plan
             .draining
@@ -171,41 +203,68 @@ impl Record {
 
     /// Enters that an operation of [`Record::look`] was carried out.
     pub fn done(&mut self, operation: &Operation) {
-        self.enter(operation);
+        let Some(object) = Object::of(operation) else {
+            return;
+        };
+        let mut gone = Gone::default();
+        gone.enter(operation);
+        self.remove(object.service, gone);
         if let Operation::UpdateService(service) = operation {
             self.drains.services.remove(&service.key);
         }
     }
 
+    /// Removes what is gone of a service.
+    fn remove(&mut self, key: ServiceKey, gone: Gone) {
+        for address in &gone.servers {
+            self.drains.forget(&key, *address);
+        }
+        if gone.service {
+            self.applied.remove(&key);
+            self.drains.services.remove(&key);
+        } else if let Some(applied) = self.applied.get_mut(&key) {
+            applied.remove(gone.servers);
+        }
+    }
+}
+
+/// What of a service a plan adds which was begun.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+struct Begun {
+    /// Whether it adds the service itself.
+    service: bool,
+    servers: AddressSet,
+}
+
+impl Begun {
+    fn contains(&self, object: &Object) -> bool {
+        object
+            .server
+            .map_or(self.service, |it| self.servers.contains(it))
+    }
+}
+
+/// What is gone of a service.
+#[derive(Default)]
+struct Gone {
+    service: bool,
+    servers: Vec<SocketAddr>,
+}
+
+impl Gone {
     /// Enters an operation that succeeded.
     fn enter(&mut self, operation: &Operation) {
-        let Some(object) = Object::of(operation) else {
-            return;
-        };
         match operation {
-            Operation::AddService(_) | Operation::AddServer(..) => self.insert(&object),
-            Operation::RemoveService(_) | Operation::RemoveServer(..) => self.remove(&object),
+            Operation::RemoveService(_) => self.service = true,
+            Operation::RemoveServer(_, address) => self.servers.push(*address),
             _ => {}
         }
     }
+}
 
-    fn insert(&mut self, object: &Object) {
-        let servers = self.applied.entry(object.service).or_default();
-        servers.extend(object.server);
-    }
-
-    fn remove(&mut self, object: &Object) {
-        match object.server {
-            Some(address) => {
-                if let Some(servers) = self.applied.get_mut(&object.service) {
-                    servers.remove(&address);
-                }
-                self.drains.forget(&object.service, address);
-            }
-            None => {
-                self.applied.remove(&object.service);
-                self.drains.services.remove(&object.service);
-            }
-        }
-    }
+/// Returns the parts of a list that belong to the same service each.
+fn by_service<T>(list: &[T], service: fn(&T) -> ServiceKey) -> impl Iterator<Item = &[T]> {
+    list.chunk_by(move |one, other| service(one) == service(other))
 }

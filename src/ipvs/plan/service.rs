@@ -1,11 +1,11 @@
 //! The plan of one service.
 
-use std::collections::{BTreeSet, HashSet};
 use std::net::SocketAddr;
 
+use super::addresses::AddressSet;
 use super::draft::Draft;
 use super::drains::Then;
-use super::index::{AddressIndex, Finder};
+use super::index::Finder;
 use super::normal::is_stored_as;
 use super::object::Object;
 use super::plan::{DrainingServer, DrainingService, LeftAlone, LeftAloneReason};
@@ -22,51 +22,25 @@ use crate::ipvs::model::server::RealServer;
 use crate::ipvs::model::service::VirtualService;
 
 /// What of a service belongs to the program.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Owned<'a> {
     is_whole: bool,
     /// The recorded servers, if the service is recorded.
-    recorded: Option<&'a BTreeSet<SocketAddr>>,
-    /// The same servers and their index, if there are many.
-    many: Option<(Vec<SocketAddr>, AddressIndex)>,
+    recorded: Option<&'a AddressSet>,
 }
 
 impl<'a> Owned<'a> {
-    pub(super) fn new(ownership: Ownership, recorded: Option<&'a BTreeSet<SocketAddr>>) -> Self {
-        let many = recorded
-            .filter(|it| it.len() > AddressIndex::FEW)
-            .map(|it| {
-                let addresses: Vec<_> = it.iter().copied().collect();
-                let index = AddressIndex::new(addresses.iter().copied());
-                (addresses, index)
-            });
+    pub(super) fn new(ownership: Ownership, recorded: Option<&'a AddressSet>) -> Self {
         Self {
             is_whole: ownership == Ownership::Whole,
             recorded,
-            many,
         }
     }
 
-    fn is_recorded(&self, address: SocketAddr) -> bool {
-        match (&self.many, self.recorded) {
-            (Some((addresses, index)), _) => {
-                index.find(address, |it| addresses[it] == address).is_some()
-            }
-            (None, Some(recorded)) => recorded.contains(&address),
-            (None, None) => false,
-        }
-    }
-
-    fn contains(&self, server: &ServerInfo) -> bool {
-        self.is_whole || self.is_recorded(server.config.address)
-    }
-
-    /// Returns the number of servers that belong to the program.
-    fn count(&self, servers: &[ServerInfo]) -> usize {
-        match self.is_whole {
-            true => servers.len(),
-            false => servers.iter().filter(|it| self.contains(it)).count(),
-        }
+    /// Returns true if a server is recorded. `position` is its position among the others.
+    fn is_recorded(&self, address: SocketAddr, position: usize) -> bool {
+        self.recorded
+            .is_some_and(|it| it.contains_near(address, position))
     }
 }
 
@@ -101,14 +75,12 @@ impl ServicePlanner<'_, '_> {
                 Reason::Missing,
             );
             self.add(key, wanted.servers());
-            let addresses = wanted.servers().iter().map(|it| it.config.address);
-            self.note_gone(key, addresses);
+            self.note_gone(key, wanted.servers(), &[], 0);
             return;
         };
         if self.owned.recorded.is_none() {
             self.draft.plan.adopted.push(Object::service(key));
         }
-        self.draft.owned_servers += self.owned.count(&entry.servers);
         let sorted = self.sort(wanted, entry);
         self.change(wanted.config(), entry, sorted);
     }
@@ -125,21 +97,22 @@ impl ServicePlanner<'_, '_> {
         let key = wanted.key();
         let mut sorted = Sorted::default();
         let mut finder = Finder::new(&entry.servers, |it| it.config.address);
-        let mut staying = 0;
+        let (mut staying, mut owned, mut recorded) = (0, 0, 0);
         for (index, server) in wanted.servers().iter().enumerate() {
-            let Some(found) = finder.find(server.config.address, index) else {
+            let address = server.config.address;
+            let Some(found) = finder.find(address, index) else {
                 sorted.is_available |= server.config.weight > 0;
                 sorted.missing.push(server);
                 continue;
             };
             staying += 1;
-            let present = &entry.servers[found].config;
-            if !self.owned.is_recorded(present.address) {
-                self.draft
-                    .plan
-                    .adopted
-                    .push(Object::server(key, present.address));
+            let is_recorded = self.owned.is_recorded(address, index);
+            recorded += usize::from(is_recorded);
+            owned += usize::from(self.owned.is_whole || is_recorded);
+            if !is_recorded {
+                self.draft.plan.adopted.push(Object::server(key, address));
             }
+            let present = &entry.servers[found].config;
             let weight = self.weight(key, server, present);
             sorted.is_available |= weight > 0;
             let target = RealServer {
@@ -153,18 +126,20 @@ impl ServicePlanner<'_, '_> {
         if staying < entry.servers.len() {
             let mut finder = Finder::new(wanted.servers(), |it| it.config.address);
             for (index, server) in entry.servers.iter().enumerate() {
-                if finder.find(server.config.address, index).is_some() {
+                let address = server.config.address;
+                if staying > 0 && finder.find(address, index).is_some() {
                     continue;
                 }
-                match self.owned.contains(server) {
-                    true => sorted.leaving.push(server),
-                    false => self.leave(key, Some(server), LeftAloneReason::NotRecorded),
+                if self.owned.is_whole || self.owned.is_recorded(address, index) {
+                    owned += 1;
+                    sorted.leaving.push(server);
+                } else {
+                    self.leave(key, Some(server), LeftAloneReason::NotRecorded);
                 }
             }
         }
-        let missing = sorted.missing.iter().map(|it| it.config.address);
-        let present = entry.servers.iter().map(|it| it.config.address);
-        self.note_gone(key, present.chain(missing));
+        self.draft.owned_servers += owned;
+        self.note_gone(key, wanted.servers(), &entry.servers, recorded);
         sorted
     }
 
@@ -354,17 +329,22 @@ impl ServicePlanner<'_, '_> {
 
     /// Removes a service that is not wanted, or those of its servers that belong to the program.
     pub(super) fn remove(mut self, entry: &TableEntry) {
-        self.draft.owned_servers += self.owned.count(&entry.servers);
         let service = &entry.service.config;
-        let (leaving, others): (Vec<_>, Vec<_>) =
-            entry.servers.iter().partition(|it| self.owned.contains(it));
-        let addresses = entry.servers.iter().map(|it| it.config.address);
-        self.note_gone(service.key, addresses);
-        if !others.is_empty() {
+        let (mut leaving, mut others) = (Vec::new(), 0);
+        for (index, server) in entry.servers.iter().enumerate() {
+            let address = server.config.address;
+            match self.owned.is_whole || self.owned.is_recorded(address, index) {
+                true => leaving.push(server),
+                false => others += 1,
+            }
+        }
+        self.draft.owned_servers += leaving.len();
+        self.note_gone(service.key, &[], &entry.servers, 0);
+        if others > 0 {
             self.leave(service.key, None, LeftAloneReason::HoldsOthers);
         }
         let cut = (!self.draft.policy.drain_unwanted_services).then_some(AtOnce::Policy);
-        let is_shared = !others.is_empty();
+        let is_shared = others > 0;
         let at_once = match entry.servers.is_empty() {
             true => Some(AtOnce::Empty),
             false => cut.or_else(|| self.at_once(service, is_shared)),
@@ -389,18 +369,24 @@ impl ServicePlanner<'_, '_> {
         }
     }
 
-    /// Notes the recorded servers that are neither wanted nor present. `known` are the others,
-    /// each once.
-    fn note_gone(&mut self, key: ServiceKey, known: impl Iterator<Item = SocketAddr> + Clone) {
-        let Some(recorded) = self.owned.recorded else {
+    /// Notes the recorded servers that are neither wanted nor present. `staying` is the number of
+    /// recorded servers that are both.
+    fn note_gone(
+        &mut self,
+        key: ServiceKey,
+        wanted: &[WantedServer],
+        present: &[ServerInfo],
+        staying: usize,
+    ) {
+        let Some(recorded) = self.owned.recorded.filter(|it| staying < it.len()) else {
             return;
         };
-        let found = known.clone().filter(|it| self.owned.is_recorded(*it));
-        if found.count() < recorded.len() {
-            let known: HashSet<_> = known.collect();
-            let gone = recorded.iter().filter(|it| !known.contains(it));
-            let gone = gone.map(|address| Object::server(key, *address));
-            self.draft.plan.gone.extend(gone);
+        let mut wanted = Finder::new(wanted, |it| it.config.address);
+        let mut present = Finder::new(present, |it| it.config.address);
+        for (index, address) in recorded.iter().enumerate() {
+            if present.find(address, index).is_none() && wanted.find(address, index).is_none() {
+                self.draft.plan.gone.push(Object::server(key, address));
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 use std::fmt;
 
 use super::object::Object;
+use crate::ipvs::model::key::ServiceKey;
 use crate::ipvs::model::operation::Operation;
 use crate::ipvs::model::server::RealServer;
 use crate::ipvs::model::service::VirtualService;
@@ -106,6 +107,11 @@ impl Step {
     /// Returns the reason for the step.
     pub fn reason(&self) -> Reason {
         self.reason
+    }
+
+    /// Returns the service that the step changes, or whose server it changes.
+    pub(super) fn service(&self) -> ServiceKey {
+        self.object().service
     }
 
     /// Returns the number of servers that the step removes, if it removes any.

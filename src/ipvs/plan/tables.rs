@@ -1,8 +1,8 @@
-use std::collections::{BTreeSet, btree_map};
+use std::collections::btree_map;
 use std::iter::Peekable;
-use std::net::SocketAddr;
 use std::vec;
 
+use super::addresses::AddressSet;
 use super::record::Record;
 use super::wanted::{WantedService, WantedTable};
 use crate::ipvs::model::key::ServiceKey;
@@ -12,7 +12,7 @@ use crate::ipvs::model::report::TableEntry;
 pub(super) struct Tables<'a> {
     wanted: Peekable<btree_map::Iter<'a, ServiceKey, WantedService>>,
     present: Peekable<vec::IntoIter<(ServiceKey, &'a TableEntry)>>,
-    recorded: Peekable<btree_map::Iter<'a, ServiceKey, BTreeSet<SocketAddr>>>,
+    recorded: Peekable<btree_map::Iter<'a, ServiceKey, AddressSet>>,
 }
 
 /// A service in each of the tables.
@@ -21,7 +21,7 @@ pub(super) struct InTables<'a> {
     pub(super) wanted: Option<&'a WantedService>,
     pub(super) present: Option<&'a TableEntry>,
     /// The recorded servers.
-    pub(super) recorded: Option<&'a BTreeSet<SocketAddr>>,
+    pub(super) recorded: Option<&'a AddressSet>,
 }
 
 impl<'a> Tables<'a> {

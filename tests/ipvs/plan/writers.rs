@@ -39,6 +39,7 @@ fn a_writer_between_any_two_steps() -> Result {
             settle(&mut ipvs, &planner, &before, &mut record)?;
             let plan = ipvs.plan(&planner, &after, &record)?;
             assert_eq!(plan.steps().len(), steps);
+            record.begin(&plan, std::time::SystemTime::now());
             let mut succeeded = Vec::new();
             for (step, operation) in plan.operations().enumerate() {
                 if step == place {
