@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::SystemTime;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use ipvset::ipvs::plan::{Planner, Record, Scope, WantedTable};
+use ipvset::ipvs::plan::{Planner, Record, Scope, StepResult, WantedTable};
 use ipvset::ipvs::{RealServer, ServerInfo, ServiceInfo, TableEntry, VirtualService};
 
 const SERVERS: u32 = 100_000;
@@ -48,7 +48,7 @@ fn plan(criterion: &mut Criterion, services: u32) {
     let (empty, mut record) = (Record::new(), Record::new());
     let adoption = planner.plan(&same, &present, &empty);
     record.begin(&adoption, SystemTime::now());
-    record.settle(&adoption, |_| true);
+    record.settle(&adoption, |_| StepResult::Succeeded);
 
     let name = format!("plan/{services} services");
     let mut group = criterion.benchmark_group(name);

@@ -162,6 +162,8 @@ pub(crate) enum Cause {
     Malformed(#[source] Malformed),
     #[error("too large: {0}")]
     Oversized(#[source] Oversized),
+    #[error("not carried out, because the service would have no server that gets connections")]
+    LastServers,
 }
 
 /// The kernel's refusal of a request, interpreted for the request's protocol.
@@ -306,6 +308,7 @@ impl Error {
             },
             Cause::RepliesLost | Cause::Unanswered => ErrorKind::RepliesLost,
             Cause::Inconsistent => ErrorKind::Inconsistent,
+            Cause::LastServers => ErrorKind::Other,
             Cause::CutOff | Cause::Malformed(_) | Cause::Report { .. } => ErrorKind::MalformedReply,
         }
     }

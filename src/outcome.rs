@@ -111,8 +111,13 @@ impl<T> Outcome<T> {
         if self.untried_from.is_some_and(|first| index >= first) {
             return self.stopped.as_ref();
         }
+        self.failure(index).map(|it| &it.error)
+    }
+
+    /// Returns the failure of the change with this index, if it was tried and failed.
+    pub(crate) fn failure(&self, index: usize) -> Option<&FailedChange<T>> {
         let place = self.failures.binary_search_by_key(&index, |it| it.index);
-        self.failures.get(place.ok()?).map(|it| &it.error)
+        self.failures.get(place.ok()?)
     }
 
     /// Returns whether all changes were carried out.

@@ -13,7 +13,7 @@ use ipvset::ipset::plan::Policy;
 use ipvset::ipset::types::{HashIp, HashIpPort, HashIpPortIp, HashNet, HashNetIface, SetType};
 use ipvset::ipset::{Entry, IpSet, IpSets};
 use ipvset::ipvs::messages::{IpvsMessage, Query};
-use ipvset::ipvs::plan::{Planner, Record, Scope, WantedTable};
+use ipvset::ipvs::plan::{Planner, Record, Scope, StepResult, WantedTable};
 use ipvset::ipvs::{Operation, RealServer, ServerInfo, ServiceInfo, TableEntry, VirtualService};
 use netlink_packet_core::{Emitable, ParseableParametrized};
 use netlink_packet_generic::{GenlFamily, GenlHeader};
@@ -247,7 +247,7 @@ fn a_plan_holds_at_most_three_times_the_table() {
     let mut record = Record::new();
     let adoption = planner.plan(&same, &present, &record);
     record.begin(&adoption, SystemTime::now());
-    record.settle(&adoption, |_| true);
+    record.settle(&adoption, |_| StepResult::Succeeded);
     for (wanted, present, most) in [
         (&same, &present[..], 0.1),
         (&same, &[], 3.0),

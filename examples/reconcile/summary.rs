@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io::Write;
 
-use ipvset::ipvs::plan::{ApplyReport, Cut, Kept, LeftAloneReason, ObjectState, Plan};
+use ipvset::ipvs::plan::{ApplyReport, Cut, Kept, Plan};
 use serde::Serialize;
 
 use crate::{Result, text};
@@ -33,7 +33,7 @@ impl Summary {
     }
 
     pub(crate) fn is_success(&self) -> bool {
-        is_success(&self.report)
+        self.report.is_success()
     }
 
     pub(crate) fn write(&self, json: bool, out: &mut impl Write) -> Result<()> {
@@ -57,13 +57,4 @@ impl Summary {
         }
         Ok(())
     }
-}
-
-/// Returns true if what is wanted is there, apart from drains. What belongs to others may be left
-/// alone.
-pub(crate) fn is_success(report: &ApplyReport) -> bool {
-    report.objects.iter().all(|it| match it.state {
-        ObjectState::LeftAlone(reason) => reason != LeftAloneReason::OutsideScope,
-        ref state => state.is_success(),
-    })
 }

@@ -12,7 +12,6 @@ use crate::changes::Changes;
 use crate::sets::Sets;
 use crate::signals::Signals;
 use crate::source::Source;
-use crate::summary::is_success;
 use crate::{Result, Status, goal, say, sets_text};
 
 /// The services that are kept.
@@ -44,7 +43,7 @@ impl Services {
     fn keep(&mut self, out: &mut impl Write) -> Result<(Status, Duration)> {
         let kept = self.ipvs.keep(&mut self.keeper, &self.wanted)?;
         self.changes.write(&kept, out)?;
-        let status = match is_success(&kept.report) {
+        let status = match kept.report.is_success() {
             true => Status::AsWanted,
             false => Status::NotAsWanted,
         };

@@ -8,13 +8,15 @@ use std::collections::{BTreeSet, HashSet};
 use std::time::{Duration, SystemTime};
 
 use super::Client;
+use crate::error::Cause;
+use crate::ipvs::message::reason::operation_not_tried;
 use crate::ipvs::model::operation::Operation;
 use crate::ipvs::model::report::TableEntry;
 use crate::ipvs::plan::{
-    ApplyReport, BeforeDrift, Object, Plan, Planner, Record, Step, WantedTable, drifted,
+    ApplyReport, BeforeDrift, Object, Plan, Planner, Record, Step, StepResult, WantedTable, drifted,
 };
 use crate::netlink::Transport;
-use crate::{Error, Missing, OnFailure, Outcome, Result};
+use crate::{Error, FailedChange, Missing, OnFailure, Outcome, Result};
 
 /// What the table is to be brought to.
 pub(in crate::ipvs) struct Goal<'a> {
@@ -36,7 +38,12 @@ pub(in crate::ipvs) struct Applied {
 /// A plan, and what became of its operations.
 pub(in crate::ipvs) struct Round {
     plan: Plan,
-    outcome: Outcome<Operation>,
+    /// What failed, in the order of the steps. An index is that of a step.
+    failures: Vec<FailedChange<Operation>>,
+    /// The error that ended everything.
+    stopped: Option<Error>,
+    /// The steps that were not tried for that reason.
+    untried: HashSet<usize>,
 }
 
 impl<T: Transport> Client<T> {
@@ -103,9 +110,8 @@ impl<T: Transport> Client<T> {
                 begun(goal.record)?;
             }
             let round = self.carry_out(plan).await;
-            let failure = |step| round.outcome.error(step);
-            goal.record
-                .settle(&round.plan, |step| failure(step).is_none());
+            let failure = |step| round.error(step);
+            goal.record.settle(&round.plan, |step| round.result(step));
             report.enter(&round.plan, goal.record, failure);
             drift.extend(drifted.iter().filter_map(|step| {
                 // The kernel can leave out what exists if other programs change the table while it
@@ -129,10 +135,28 @@ impl<T: Transport> Client<T> {
         })
     }
 
+    /// Carries out a plan. Servers that are replaced leave in a second batch, if others came.
     async fn carry_out(&mut self, plan: Plan) -> Round {
-        let operations = plan.operations().cloned();
+        let first = plan.first();
+        let mut round = Round::new(plan);
+        self.carry_out_steps(&mut round, &first).await;
+        let second = round.plan.second(|step| round.error(step).is_none());
+        round.keep_servers(&second.stay);
+        if !second.go.is_empty() {
+            match round.stopped {
+                None => self.carry_out_steps(&mut round, &second.go).await,
+                Some(_) => round.untried.extend(second.go),
+            }
+        }
+        round.failures.sort_by_key(|it| it.index);
+        round
+    }
+
+    async fn carry_out_steps(&mut self, round: &mut Round, steps: &[usize]) {
+        let all = round.plan.steps();
+        let operations = steps.iter().map(|step| all[*step].operation().clone());
         let outcome = self.execute_all(operations, OnFailure::Continue).await;
-        Round { plan, outcome }
+        round.enter(outcome, steps);
     }
 }
 
@@ -143,28 +167,89 @@ fn pauses() -> impl Iterator<Item = Duration> {
 }
 
 impl Round {
+    fn new(plan: Plan) -> Self {
+        Self {
+            plan,
+            failures: Vec::new(),
+            stopped: None,
+            untried: HashSet::new(),
+        }
+    }
+
+    /// Enters what became of some steps.
+    fn enter(&mut self, outcome: Outcome<Operation>, steps: &[usize]) {
+        if let Some(untried) = outcome.untried_from().and_then(|it| steps.get(it..)) {
+            self.untried.extend(untried);
+        }
+        self.failures
+            .extend(outcome.failures.into_iter().map(|failed| FailedChange {
+                index: steps[failed.index],
+                ..failed
+            }));
+        self.stopped = self.stopped.take().or(outcome.stopped);
+    }
+
+    /// Enters steps that are not carried out, because they would leave a service without a server.
+    fn keep_servers(&mut self, steps: &[usize]) {
+        let kept = steps.iter().map(|step| {
+            let operation = self.plan.steps()[*step].operation().clone();
+            FailedChange {
+                index: *step,
+                error: operation_not_tried(&operation, Cause::LastServers),
+                input: operation,
+                in_doubt: false,
+            }
+        });
+        self.failures.extend(kept);
+    }
+
     /// Returns the operations that are known to be carried out.
     pub(in crate::ipvs) fn done(&self) -> impl Iterator<Item = &Operation> {
         let all = self.plan.operations().enumerate();
-        all.filter_map(|(step, operation)| self.outcome.error(step).is_none().then_some(operation))
+        all.filter_map(|(step, operation)| self.error(step).is_none().then_some(operation))
+    }
+
+    fn failure(&self, step: usize) -> Option<&FailedChange<Operation>> {
+        let place = self.failures.binary_search_by_key(&step, |it| it.index);
+        self.failures.get(place.ok()?)
+    }
+
+    /// Returns the error of a step that failed or was not tried.
+    fn error(&self, step: usize) -> Option<&Error> {
+        match self.failure(step) {
+            Some(failure) => Some(&failure.error),
+            None => self
+                .stopped
+                .as_ref()
+                .filter(|_| self.untried.contains(&step)),
+        }
+    }
+
+    fn result(&self, step: usize) -> StepResult {
+        match self.failure(step) {
+            Some(failure) if failure.in_doubt => StepResult::InDoubt,
+            Some(_) => StepResult::Failed,
+            None if self.untried.contains(&step) => StepResult::Failed,
+            None => StepResult::Succeeded,
+        }
     }
 
     /// Returns true if a failure shows that the table is not as it was read, because another
     /// program changed it or a reply was lost.
     fn is_disturbed(&self) -> bool {
-        let failures = self.outcome.failures();
-        if self.outcome.stopped().is_some() || failures.is_empty() {
+        if self.stopped.is_some() || self.failures.is_empty() {
             return false;
         }
         // Servers can't be added to a service that could not be added either.
-        let not_added: HashSet<_> = failures
+        let not_added: HashSet<_> = self
+            .failures
             .iter()
             .filter_map(|it| match &it.input {
                 Operation::AddService(service) => Some(service.key),
                 _ => None,
             })
             .collect();
-        failures.iter().any(|it| {
+        self.failures.iter().any(|it| {
             let service = Object::of(&it.input).map(|it| it.service);
             it.in_doubt
                 || it.error.is_already_exists()

@@ -19,6 +19,11 @@ pub(in crate::ipvs) fn operation_refused(operation: &Operation, why: String) -> 
     named(operation, Error::refused(operation.name(), why))
 }
 
+/// Returns the error of an operation that was not sent to the kernel.
+pub(in crate::ipvs) fn operation_not_tried(operation: &Operation, cause: Cause) -> Error {
+    named(operation, Error::new(operation.name(), cause))
+}
+
 /// Returns the error of a query that failed.
 pub(in crate::ipvs) fn query_failed(query: &Query, failure: Failure) -> Error {
     let cause = Cause::from_failure(failure, |code| of_query(query, code));

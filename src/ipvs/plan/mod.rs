@@ -44,11 +44,13 @@ mod planner;
 mod policy;
 mod print;
 mod record;
+mod replacement;
 mod report;
 mod scope;
 mod scope_text;
 mod service;
 mod step;
+mod step_result;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -66,6 +68,7 @@ pub use record::Record;
 pub use report::{ApplyReport, ObjectReport, ObjectState};
 pub use scope::{AddressRange, Scope};
 pub use step::{AtOnce, Before, Reason, Step};
+pub use step_result::StepResult;
 pub use wanted::{WantedServer, WantedService, WantedTable};
 pub use warning::Warning;
 

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::drains::Then;
 use super::object::Object;
+use super::replacement::Replacement;
 use super::step::{Reason, Step};
 use super::warning::Warning;
 use crate::ipvs::model::key::ServiceKey;
@@ -19,6 +20,9 @@ use crate::ipvs::model::operation::Operation;
 ///
 /// Services that are no longer wanted come last.
 ///
+/// If all servers of a service are replaced and none of the new ones can be added,
+/// [`Ipvs::apply`](crate::ipvs::Ipvs::apply) leaves the old ones as they are.
+///
 /// `Display` writes the plan like a diff in the words of the save format: what goes with `-`, what
 /// comes with `+`, and everything else in lines that begin with `#`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,6 +30,11 @@ use crate::ipvs::model::operation::Operation;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Plan {
     pub(super) steps: Vec<Step>,
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Vec::is_empty")
+    )]
+    pub(super) replacements: Vec<Replacement>,
     pub(super) warnings: Vec<Warning>,
     pub(super) draining: Vec<DrainingService>,
     pub(super) adopted: Vec<Object>,

@@ -5,9 +5,10 @@ use std::time::SystemTime;
 use super::addresses::AddressSet;
 use super::drains::{self, Drains, Look, Reading};
 use super::object::Object;
-use super::plan::Plan;
+use super::plan::{DrainingServer, Plan};
 use super::policy::Policy;
 use super::step::{Reason, Step};
+use super::step_result::StepResult;
 use crate::ipvs::model::key::ServiceKey;
 use crate::ipvs::model::operation::Operation;
 
@@ -24,13 +25,13 @@ use crate::ipvs::model::operation::Operation;
 ///
 /// ```no_run
 /// # use std::time::SystemTime;
-/// # use ipvset::ipvs::{Ipvs, plan::{Planner, Policy, Reading, Record, WantedTable}, proc::Proc};
+/// # use ipvset::ipvs::{Ipvs, plan::*, proc::Proc};
 /// # let mut ipvs = Ipvs::connect()?;
 /// # let (wanted, policy, mut record) = (WantedTable::new(), Policy::new(), Record::new());
 /// let plan = Planner::new().policy(policy.clone()).plan(&wanted, &ipvs.table()?, &record);
 /// record.begin(&plan, SystemTime::now());
 /// // … save the record, carry out the plan's operations
-/// record.settle(&plan, |step| true);
+/// record.settle(&plan, |step| StepResult::Succeeded);
 /// while !record.drains().is_empty() {
 ///     let snapshot = Proc::new().snapshot()?;
 ///     let look = record.look(&policy, Reading::Snapshot(&snapshot), SystemTime::now());
@@ -137,27 +138,33 @@ impl Record {
 
     /// Enters what became of a plan that was [begun](Record::begin), after it was carried out.
     ///
-    /// `succeeded` returns, for the index of a step, whether the step is known to have succeeded.
-    pub fn settle(&mut self, plan: &Plan, succeeded: impl Fn(usize) -> bool) {
+    /// `result` returns what became of a step, by its index. What an addition in doubt was to add
+    /// belongs to the program, if it is there.
+    pub fn settle(&mut self, plan: &Plan, result: impl Fn(usize) -> StepResult) {
         let mut failed = HashSet::new();
+        let mut in_doubt = BTreeMap::new();
         let mut first = 0;
         for steps in by_service(&plan.steps, Step::service) {
             let key = steps[0].service();
             let begun = self.begun.remove(&key).unwrap_or_default();
-            let mut gone = Gone::default();
+            let (mut gone, mut doubtful) = (Gone::default(), Vec::new());
             let mut is_added = true;
             for (index, step) in (first..).zip(steps) {
-                if succeeded(index) {
+                let result = result(index);
+                if result == StepResult::Succeeded {
                     gone.enter(step.operation());
                     continue;
                 }
                 let object = step.object();
-                match object.server {
-                    Some(address) if begun.servers.contains(address) => gone.servers.push(address),
-                    None if begun.service => is_added = false,
-                    _ => {}
+                match (result, object.server) {
+                    (StepResult::InDoubt, _) => doubtful.push(object),
+                    (_, Some(it)) if begun.servers.contains(it) => gone.servers.push(it),
+                    (_, Some(_)) => {}
+                    (_, None) => is_added = !begun.service,
                 }
-                failed.insert(object);
+                if step.reason() != Reason::Drains {
+                    failed.insert(object);
+                }
             }
             first += steps.len();
             self.remove(key, gone);
@@ -165,8 +172,12 @@ impl Record {
             if !is_added && self.applied.get(&key).is_some_and(AddressSet::is_empty) {
                 self.applied.remove(&key);
             }
+            doubtful.retain(|it| begun.contains(it));
+            if !doubtful.is_empty() {
+                in_doubt.insert(key, Begun::from(doubtful));
+            }
         }
-        self.begun.clear();
+        self.begun = in_doubt;
         for objects in by_service(&plan.gone, |it| it.service) {
             let gone = Gone {
                 service: objects.iter().any(|it| it.server.is_none()),
@@ -174,13 +185,16 @@ impl Record {
             };
             self.remove(objects[0].service, gone);
         }
+        let has_begun = |server: &&DrainingServer| {
+            let result = server.step.map(&result);
+            result != Some(StepResult::Failed)
+        };
         let draining: HashSet<_> = plan
             .draining
             .iter()
             .flat_map(|it| {
-                it.servers
-                    .iter()
-                    .map(|server| Object::server(it.service, server.address))
+                let servers = it.servers.iter().filter(has_begun);
+                servers.map(|server| Object::server(it.service, server.address))
             })
             .collect();
         self.drains.services.retain(|key, service| {
@@ -243,6 +257,16 @@ impl Begun {
         object
             .server
             .map_or(self.service, |it| self.servers.contains(it))
+    }
+}
+
+impl From<Vec<Object>> for Begun {
+    fn from(objects: Vec<Object>) -> Self {
+        let servers: Vec<_> = objects.iter().filter_map(|it| it.server).collect();
+        Self {
+            service: servers.len() < objects.len(),
+            servers: servers.into(),
+        }
     }
 }
 

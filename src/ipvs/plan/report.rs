@@ -75,9 +75,13 @@ impl ObjectState {
         }
     }
 
-    /// Returns true if the object is as wanted, or will be when its drain ends.
+    /// Returns true if the object is as wanted, or will be when its drain ends, or belongs to
+    /// another program.
     pub fn is_success(&self) -> bool {
-        !matches!(self, Self::LeftAlone(_) | Self::Failed { .. })
+        match self {
+            Self::LeftAlone(reason) => *reason != LeftAloneReason::OutsideScope,
+            other => !matches!(other, Self::Failed { .. }),
+        }
     }
 
     /// Returns true if the object was changed, and the change is complete.
@@ -162,7 +166,10 @@ impl ApplyReport {
         self.objects.push(ObjectReport::new(object, state));
     }
 
-    /// Returns true if all is as wanted, apart from drains that go on.
+    /// Returns true if all is as wanted, apart from drains that go on, and from what belongs to
+    /// other programs.
+    ///
+    /// It returns false if something failed, and if a wanted service is outside of the scope.
     pub fn is_success(&self) -> bool {
         self.objects.iter().all(|it| it.state.is_success())
     }

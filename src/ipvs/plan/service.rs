@@ -9,6 +9,7 @@ use super::index::Finder;
 use super::normal::is_stored_as;
 use super::object::Object;
 use super::plan::{DrainingServer, DrainingService, LeftAlone, LeftAloneReason};
+use super::replacement::Replacement;
 use super::scope::Ownership;
 use super::step::{AtOnce, Before, Reason};
 use super::wanted::{WantedServer, WantedService};
@@ -61,6 +62,8 @@ struct Sorted<'a> {
     leaving: Vec<&'a ServerInfo>,
     /// Whether there is a server that gets connections when the plan has been carried out.
     is_available: bool,
+    /// Whether there is a server that gets connections now and afterwards, whatever fails.
+    stands: bool,
 }
 
 impl ServicePlanner<'_, '_> {
@@ -115,6 +118,7 @@ impl ServicePlanner<'_, '_> {
             let present = &entry.servers[found].config;
             let weight = self.weight(key, server, present);
             sorted.is_available |= weight > 0;
+            sorted.stands |= weight > 0 && present.weight > 0;
             let target = RealServer {
                 weight,
                 ..server.config.clone()
@@ -134,6 +138,7 @@ impl ServicePlanner<'_, '_> {
                     owned += 1;
                     sorted.leaving.push(server);
                 } else {
+                    sorted.stands |= server.config.weight > 0;
                     self.leave(key, Some(server), LeftAloneReason::NotRecorded);
                 }
             }
@@ -202,12 +207,23 @@ impl ServicePlanner<'_, '_> {
         if !comes_last {
             self.update_service(update.take(), present);
         }
+        let start = self.draft.plan.steps.len();
         self.add(key, sorted.missing.iter().copied());
-        self.update_servers(key, &sorted.changed);
+        self.update_servers(key, &sorted.changed, true);
+        let middle = self.draft.plan.steps.len();
+        self.update_servers(key, &sorted.changed, false);
         match at_once {
             Some(at_once) => self.remove_at_once(wanted, &sorted.leaving, at_once),
             None if drains => self.drain(&target, &sorted.leaving, then),
             None => {}
+        }
+        let end = self.draft.plan.steps.len();
+        let was_available = entry.servers.iter().any(|it| it.config.weight > 0);
+        if was_available && sorted.is_available && !sorted.stands && middle < end {
+            self.draft.plan.replacements.push(Replacement {
+                coming: start..middle,
+                leaving: middle..end,
+            });
         }
         self.update_service(update, present);
     }
@@ -224,29 +240,28 @@ impl ServicePlanner<'_, '_> {
         }
     }
 
-    /// Updates servers: first those that get connections afterwards.
-    fn update_servers(&mut self, key: ServiceKey, changed: &[(&RealServer, RealServer)]) {
-        for gets_connections in [true, false] {
-            for (present, target) in changed {
-                if (target.weight > 0) != gets_connections {
-                    continue;
-                }
-                let returns = present.weight == 0
-                    && target.weight > 0
-                    && self
-                        .draft
-                        .record
-                        .drains()
-                        .get(&key, present.address)
-                        .is_some();
-                let reason = match returns {
-                    true => Reason::Returns,
-                    false => Reason::Differs,
-                };
-                let before = Before::Server((*present).clone());
-                self.draft
-                    .push(Operation::UpdateServer(key, target.clone()), before, reason);
+    /// Updates the servers that get connections afterwards, or those that do not.
+    fn update_servers(
+        &mut self,
+        key: ServiceKey,
+        changed: &[(&RealServer, RealServer)],
+        get_connections: bool,
+    ) {
+        for (present, target) in changed {
+            if (target.weight > 0) != get_connections {
+                continue;
             }
+            let drains = self.draft.record.drains();
+            let returns = present.weight == 0
+                && target.weight > 0
+                && drains.get(&key, present.address).is_some();
+            let reason = match returns {
+                true => Reason::Returns,
+                false => Reason::Differs,
+            };
+            let before = Before::Server((*present).clone());
+            let operation = Operation::UpdateServer(key, target.clone());
+            self.draft.push(operation, before, reason);
         }
     }
 

@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use ipvset::ErrorKind;
-use ipvset::ipvs::plan::{Object, ObjectState, Planner, Policy, Record, Scope};
-use ipvset::ipvs::{Ipvs, Scheduler};
+use ipvset::ipvs::plan::{Object, ObjectState, Planner, Policy, Record, Scope, WantedTable};
+use ipvset::ipvs::{Ipvs, RealServer, Scheduler};
 
 use super::{backend, service, settle, state, table_of};
 use crate::support::{Result, at, tests};
@@ -12,6 +12,7 @@ use crate::support::{Result, at, tests};
 tests![
     one_failure_does_not_stop_the_rest,
     the_next_call_repeats_failed_steps,
+    the_old_servers_stay_if_no_new_one_can_be_added,
     what_a_killed_program_added_belongs_to_it,
 ];
 
@@ -24,7 +25,7 @@ fn one_failure_does_not_stop_the_rest() -> Result {
     let mut table = table_of(&[1, 3], &[1, 2])?;
     table.insert(service(2).scheduler(unknown()?), [backend(1)])?;
     // A broadcast address, according to the routes.
-    let refused = ipvset::ipvs::RealServer::new(at("127.255.255.255:80"));
+    let refused = RealServer::new(at("127.255.255.255:80"));
     table.insert(service(4), [refused.clone(), backend(1)])?;
     let mut record = Record::new();
     let planner = Planner::new();
@@ -71,6 +72,44 @@ fn the_next_call_repeats_failed_steps() -> Result {
     let report = super::settle(&mut ipvs, &planner, &mended, &mut record)?;
     assert_eq!(report.objects.len(), 2, "{report}");
     assert_eq!(report.drift, []);
+    Ok(())
+}
+
+fn the_old_servers_stay_if_no_new_one_can_be_added() -> Result {
+    let mut ipvs = Ipvs::connect()?;
+    // A broadcast address, according to the routes.
+    let refused = RealServer::new(at("127.255.255.255:80"));
+    for policy in [Policy::new(), Policy::without_drain()] {
+        let planner = Planner::new().policy(policy);
+        let mut record = Record::new();
+        settle(&mut ipvs, &planner, &table_of(&[1], &[1, 2])?, &mut record)?;
+        let mut wanted = WantedTable::new();
+        wanted.insert(service(1), [refused.clone()])?;
+        let report = ipvs.apply(&planner, &wanted, &mut record)?;
+        assert_eq!(report.failures().count(), 3, "{report}");
+        for server in [backend(1), backend(2)] {
+            let object = Object::server(service(1), server.address);
+            match state(&report, object) {
+                ObjectState::Failed { error, .. } => {
+                    assert!(error.contains("no server that gets connections"), "{error}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(record.drains().is_empty());
+        let servers = ipvs.servers(service(1))?;
+        assert_eq!(servers.len(), 2);
+        assert!(servers.iter().all(|it| it.config.weight == 1));
+        // One new server is enough.
+        wanted.remove(service(1));
+        wanted.insert(service(1), [refused.clone(), backend(3)])?;
+        let report = ipvs.apply(&planner, &wanted, &mut record)?;
+        assert_eq!(report.failures().count(), 1, "{report}");
+        let servers = ipvs.servers(service(1))?;
+        let available = servers.iter().filter(|it| it.config.weight > 0);
+        assert_eq!(available.count(), 1);
+        ipvs.flush()?;
+    }
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ipvset::Namespace;
-use ipvset::ipvs::plan::{Object, Planner, Policy, Record, Scope};
+use ipvset::ipvs::plan::{Object, Planner, Policy, Record, Scope, StepResult};
 use ipvset::ipvs::{Ipvs, Operation};
 
 use super::{backend, service, settle, table_of};
@@ -51,7 +51,10 @@ fn a_writer_between_any_two_steps() -> Result {
             if place == steps {
                 let _ = ipvs.execute(meddled);
             }
-            record.settle(&plan, |step| succeeded[step]);
+            record.settle(&plan, |step| match succeeded[step] {
+                true => StepResult::Succeeded,
+                false => StepResult::Failed,
+            });
             settle(&mut ipvs, &planner, &after, &mut record)?;
         }
     }

@@ -80,7 +80,7 @@ impl Program {
         for operation in plan.operations() {
             self.kernel.execute(operation).unwrap();
         }
-        self.record.settle(&plan, |_| true);
+        self.record.settle(&plan, |_| StepResult::Succeeded);
         let second = self.plan(wanted);
         assert!(second.is_empty(), "{second}");
         plan

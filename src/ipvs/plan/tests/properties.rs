@@ -53,7 +53,7 @@ impl Case {
         for operation in plan.operations() {
             assert_eq!(kernel.execute(operation), Ok(()), "{operation}\n{plan}");
         }
-        self.record.settle(&plan, |_| true);
+        self.record.settle(&plan, |_| StepResult::Succeeded);
         plan
     }
 
@@ -348,22 +348,25 @@ proptest! {
         for (fates, foreign) in rounds {
             let plan = program.plan(&kernel);
             program.record.begin(&plan, now());
-            let mut succeeded = Vec::new();
+            let mut results = Vec::new();
             for (index, operation) in plan.operations().enumerate() {
                 if let Some(foreign) = &foreign[index % foreign.len()] {
                     let _ = kernel.execute(foreign);
                 }
                 // It is not sent, or its answer is lost, or it is carried out.
-                succeeded.push(match fates[index % fates.len()] {
-                    0 => false,
+                results.push(match fates[index % fates.len()] {
+                    0 => StepResult::Failed,
                     1 => {
                         let _ = kernel.execute(operation);
-                        false
+                        StepResult::InDoubt
                     }
-                    _ => kernel.execute(operation).is_ok(),
+                    _ => match kernel.execute(operation) {
+                        Ok(()) => StepResult::Succeeded,
+                        Err(_) => StepResult::Failed,
+                    },
                 });
             }
-            program.record.settle(&plan, |index| succeeded[index]);
+            program.record.settle(&plan, |index| results[index]);
             program.look(&mut kernel, now(), true);
         }
         let (before, old) = (program.clone(), kernel.clone());
@@ -376,6 +379,43 @@ proptest! {
         if !program.wanted.iter().any(keeps) {
             program.check(&kernel, (&before, &old))?;
         }
+    }
+
+    #[test]
+    fn a_service_keeps_a_server_whichever_steps_fail(
+        (old, mut program) in program(),
+        fates in vec(any::<bool>(), 12),
+    ) {
+        let is_available = |table: &Kernel, key: &ServiceKey| {
+            table.services.get(key).is_some_and(Service::is_available)
+        };
+        let (mut kernel, mut wanted) = (old.clone(), old.clone());
+        let plan = program.clone().apply(&mut wanted);
+        let mut results = vec![StepResult::Failed; plan.steps().len()];
+        let carry_out = |kernel: &mut Kernel, results: &mut [StepResult], index: usize| {
+            let operation = plan.steps()[index].operation();
+            if fates[index % fates.len()] && kernel.execute(operation).is_ok() {
+                results[index] = StepResult::Succeeded;
+            }
+        };
+        program.record.begin(&plan, now());
+        for index in plan.first() {
+            carry_out(&mut kernel, &mut results, index);
+        }
+        let second = plan.second(|index| results[index] == StepResult::Succeeded);
+        for index in second.go {
+            carry_out(&mut kernel, &mut results, index);
+        }
+        program.record.settle(&plan, |index| results[index]);
+        // Nor does a drain that did not begin end.
+        program.drain(&mut kernel);
+        for key in old.services.keys() {
+            if is_available(&old, key) && is_available(&wanted, key) {
+                prop_assert!(is_available(&kernel, key), "{} is empty\n{}", key, plan);
+            }
+        }
+        program.apply(&mut kernel);
+        prop_assert!(program.plan(&kernel).is_empty());
     }
 
     #[test]

@@ -326,7 +326,7 @@ fn drains_go_on_after_a_restart() {
     // With the record: the deadline stays.
     let plan = program.plan(&web(&[2]));
     program.record.begin(&plan, now() + Duration::from_secs(30));
-    program.record.settle(&plan, |_| true);
+    program.record.settle(&plan, |_| StepResult::Succeeded);
     assert_eq!(deadline(&program), first);
     // Without it: weight 0 and not wanted is draining from now on.
     program.record = Record::new();
@@ -540,4 +540,85 @@ fn flags_schedulers_and_methods_that_are_unknown_pass_through_changes() {
     );
     let steps = Program::new(&odd(3)).operations(&odd(4));
     assert_eq!(steps, [format!("-e {WEB} -r 10.1.0.1:80 --forward 6 -w 4")]);
+}
+
+#[test]
+fn the_old_servers_stay_until_a_new_one_has_come() {
+    // Two servers replace two others: both come before the others drain.
+    let program = Program::new(&web(&[1, 2]));
+    let plan = program.plan(&web(&[3, 4]));
+    assert_eq!(plan.steps().len(), 4);
+    assert_eq!(plan.first(), [0, 1]);
+    let second = |succeeded: &[usize]| plan.second(|step| succeeded.contains(&step));
+    for succeeded in [&[0][..], &[1], &[0, 1]] {
+        assert_eq!(second(succeeded).go, [2, 3]);
+        assert!(second(succeeded).stay.is_empty());
+    }
+    assert_eq!(second(&[]).stay, [2, 3]);
+    assert!(second(&[]).go.is_empty());
+    // A server that stays is enough.
+    let plan = program.plan(&web(&[2, 3]));
+    assert_eq!(plan.first(), [0, 1]);
+    // A new server of weight 0 gets no connections, and the old ones leave as wanted.
+    let mut wanted = web(&[]);
+    wanted += "-a -t 10.0.0.1:80 -r 10.1.0.3:80 -m -w 0\n";
+    assert_eq!(program.plan(&wanted).first(), [0, 1, 2]);
+}
+
+#[test]
+fn a_drain_that_did_not_begin_does_not_end() {
+    let mut program = Program::new(&web(&[1]));
+    let plan = program.plan(&web(&[2]));
+    program.record.begin(&plan, now());
+    program.record.settle(&plan, |_| StepResult::Failed);
+    assert!(program.drains().is_empty());
+    assert!(program.look(601).is_empty());
+    // If it is in doubt, the server may have weight 0.
+    program.record.begin(&plan, now());
+    program.record.settle(&plan, |_| StepResult::InDoubt);
+    assert_eq!(program.drains(), ["-t 10.0.0.1:80 -r 10.1.0.1:80"]);
+}
+
+#[test]
+fn what_was_perhaps_added_belongs_to_the_program_if_it_is_there() {
+    let wanted = web(&[1]) + &service("-t 10.0.0.2:80", "-s rr", &[1]);
+    let mut program = Program::new(&web(&[])).scope(Scope::recorded());
+    let plan = program.plan(&wanted);
+    program.record.begin(&plan, now());
+    // The kernel added the first server, and nothing of the second service.
+    program.kernel.execute(plan.steps()[0].operation()).unwrap();
+    program.record.settle(&plan, |_| StepResult::InDoubt);
+    let server = |service: &str| Object::server(key(service), "10.1.0.1:80".parse().unwrap());
+    assert!(!program.record.contains(&server(WEB)));
+    let plan = program.apply(&web(&[]));
+    assert_eq!(plan.counts().servers_drained, 1, "{plan}");
+    let second = key("-t 10.0.0.2:80");
+    assert!(!program.record.contains(&Object::service(second)));
+    // What is known to have failed does not, because it is another program's if it is there.
+    let mut program = Program::new(&web(&[])).scope(Scope::recorded());
+    let plan = program.plan(&wanted);
+    program.record.begin(&plan, now());
+    program.kernel.execute(plan.steps()[0].operation()).unwrap();
+    program.record.settle(&plan, |_| StepResult::Failed);
+    let plan = program.apply(&web(&[]));
+    assert_eq!(plan.left_alone()[0].reason, LeftAloneReason::NotRecorded);
+}
+
+#[test]
+fn what_belongs_to_others_is_no_failure() {
+    let mut program = Program::new(&web(&[1])).scope(Scope::recorded());
+    let success = |program: &mut Program, wanted: &str| {
+        let plan = program.apply(wanted);
+        let mut report = ApplyReport::new();
+        report.enter(&plan, &program.record, |_| None);
+        (plan.left_alone()[0].reason, report.is_success())
+    };
+    let reason = LeftAloneReason::NotRecorded;
+    assert_eq!(success(&mut program, &web(&[2])), (reason, true));
+    let reason = LeftAloneReason::HoldsOthers;
+    assert_eq!(success(&mut program, ""), (reason, true));
+    // But a wanted service that is left alone is not as wanted.
+    let mut program = Program::new("").scope("10.0.0.2".parse().unwrap());
+    let reason = LeftAloneReason::OutsideScope;
+    assert_eq!(success(&mut program, &web(&[1])), (reason, false));
 }

@@ -162,9 +162,10 @@ fn a_report_says_what_became_of_each_object() {
     }
     let error = refusal("-x");
     let failed = |index| (index == 1 || index == 2).then_some(&error);
-    program
-        .record
-        .settle(&plan, |index| failed(index).is_none());
+    program.record.settle(&plan, |index| match failed(index) {
+        Some(_) => StepResult::Failed,
+        None => StepResult::Succeeded,
+    });
     let mut report = ApplyReport::new();
     report.enter(&plan, &program.record, failed);
     let printed = report.to_string();
