@@ -79,10 +79,13 @@
 #![deny(missing_debug_implementations, missing_docs)]
 #![warn(unreachable_pub)]
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod captured;
 mod error;
 mod family;
+#[cfg(any(test, fuzzing))]
+#[allow(missing_docs)]
+pub mod fuzzing;
 pub mod guide;
 pub mod ipset;
 pub mod ipvs;

@@ -70,6 +70,8 @@
 pub(crate) mod client;
 #[cfg(doctest)]
 mod compile_fail;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod handle;
 pub(crate) mod message;
 pub(crate) mod model;

@@ -147,7 +147,7 @@ pub(super) fn timeouts() -> impl Strategy<Value = Timeouts> {
     (seconds(), seconds(), seconds()).prop_map(|(tcp, tcp_fin, udp)| Timeouts { tcp, tcp_fin, udp })
 }
 
-pub(super) fn operation() -> impl Strategy<Value = Operation> {
+pub(crate) fn operation() -> impl Strategy<Value = Operation> {
     use Operation as O;
     let of = |make: fn(VirtualService) -> Operation| virtual_service().prop_map(make);
     let named = |make: fn(ServiceKey) -> Operation| key().prop_map(make);
@@ -236,7 +236,7 @@ pub(super) fn counted(most: u64) -> impl Strategy<Value = Report> {
     ]
 }
 
-pub(super) fn report() -> impl Strategy<Value = Report> {
+pub(crate) fn report() -> impl Strategy<Value = Report> {
     let info = (any::<[u8; 3]>(), any::<u32>()).prop_map(|([major, minor, patch], size)| Info {
         version: Version {
             major,

@@ -28,11 +28,13 @@
 //! - The module [`text`] writes operations as `ipvsadm -S -n` does, and reads them back.
 //! - The module [`messages`] has requests and replies for a netlink connection of your own.
 
-#[cfg(test)]
-mod arbitrary;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod arbitrary;
 #[cfg(all(test, target_endian = "little"))]
 mod captured;
 pub(crate) mod client;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod handle;
 mod message;
 pub(crate) mod model;

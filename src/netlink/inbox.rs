@@ -233,7 +233,7 @@ fn done(payload: &[u8]) -> Option<reject::Rejection> {
     })
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl Inbox {
     /// Adds a datagram as a transport would.
     pub(crate) fn feed(&mut self, datagram: &[u8], cut_off: bool, sender: u32) {

@@ -9,12 +9,14 @@
 mod connection;
 mod discard;
 mod exchange;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub(crate) mod generic;
 mod inbox;
 pub(crate) mod message;
 mod packet;
 mod reject;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod scripted;
 mod socket;
 #[cfg(feature = "tokio")]

@@ -17,6 +17,8 @@ pub(crate) enum Reply {
     Datagram(Vec<u8>),
     /// A datagram that was longer than the buffer.
     CutOff(Vec<u8>),
+    /// A datagram of another process.
+    Foreign(Vec<u8>),
     /// `ENOBUFS`
     Lost,
 }
@@ -107,6 +109,7 @@ impl<F: FnMut(&Request<'_>) -> Vec<Reply>> Transport for Scripted<F> {
             Some(Reply::Lost) => return Err(Failure::RepliesLost),
             Some(Reply::Datagram(bytes)) => inbox.feed(&bytes, false, 0),
             Some(Reply::CutOff(bytes)) => inbox.feed(&bytes, true, 0),
+            Some(Reply::Foreign(bytes)) => inbox.feed(&bytes, false, 4711),
         }
         Ok(true)
     }

@@ -3,6 +3,7 @@
 mod api;
 mod bench;
 mod check;
+mod fuzz;
 mod kernels;
 mod package;
 mod setup;
@@ -25,6 +26,8 @@ cargo xtask COMMAND
   bench           compare the crate with the kernel's own time and the tools; print tables, and draw a plot in benches/
   bench quick     the same for small sizes, in four minutes; stores nothing
   bench again     print the tables and draw the plot of the stored figures
+  fuzz [SECONDS [TARGET]]
+                  run each fuzz target, or one, for 60 seconds or as many as given (needs nightly Rust and cargo-fuzz)
   package         pack the crate and build its examples, tests and docs away from the workspace
   api             update public-api.txt, the list of the public API
   ci              run what continuous integration runs: format, lints, features, docs, public API, licences, package, tests
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Some("test") => setup::run().and_then(|()| test::run(&rest)),
         Some("kernels") if rest.is_empty() => kernels::fetch_all(),
         Some("bench") => setup::run().and_then(|()| bench::run(&rest)),
+        Some("fuzz") if rest.len() <= 2 => fuzz::run_all(&rest),
         Some("api") if rest.is_empty() => api::write(),
         Some("package") if rest.is_empty() => package::build(),
         Some("ci") if rest.is_empty() => check::all(),

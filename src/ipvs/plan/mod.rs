@@ -52,8 +52,8 @@ mod service;
 mod step;
 mod step_result;
 mod tables;
-#[cfg(test)]
-mod tests;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod tests;
 mod wanted;
 mod wanted_text;
 mod warning;

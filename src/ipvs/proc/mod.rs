@@ -15,8 +15,10 @@ mod table;
 mod text;
 mod totals;
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod captured;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};

@@ -84,20 +84,29 @@ fn cpu(mut fields: Fields<'_>) -> Result<Option<CpuCounters>, Unexpected> {
 
 struct Lines<'a> {
     lines: std::slice::Split<'a, u8, fn(&u8) -> bool>,
+    /// The number of the last line that was read.
     number: usize,
 }
 
 impl<'a> Lines<'a> {
     fn after_heading(text: &'a [u8]) -> Self {
         let is_end: fn(&u8) -> bool = |byte| *byte == b'\n';
-        let mut lines = text.split(is_end);
-        lines.nth(1);
-        Self { lines, number: 2 }
+        let lines = text.split(is_end);
+        let mut lines = Self { lines, number: 0 };
+        lines.next();
+        lines.next();
+        lines
+    }
+
+    /// Returns the next line, or an empty one after the last line, which keeps its number.
+    fn next(&mut self) -> &'a [u8] {
+        let next = self.lines.next();
+        self.number += usize::from(next.is_some());
+        next.unwrap_or_default()
     }
 
     fn read<T>(&mut self, read: impl FnOnce(Fields<'a>) -> Result<T, Unexpected>) -> Result<T> {
-        self.number += 1;
-        let line = self.lines.next().unwrap_or_default();
+        let line = self.next();
         read(Fields::new(line)).map_err(|why| why.in_line(self.number, "read statistics"))
     }
 }
@@ -106,6 +115,15 @@ impl<'a> Lines<'a> {
 mod tests {
     use super::*;
     use crate::ipvs::proc::captured;
+
+    #[test]
+    fn a_text_that_ends_too_early_fails_at_its_end() {
+        for (text, line) in [(&b""[..], 1), (b"one", 1), (b"one\ntwo\n1 2 3 4 5", 3)] {
+            let position = |error: crate::Error| error.position().unwrap();
+            assert_eq!(position(totals(text).unwrap_err()), (line, 1));
+            assert_eq!(position(per_cpu(text).unwrap_err()).0, line);
+        }
+    }
 
     #[test]
     fn what_the_kernel_writes() {
@@ -139,7 +157,5 @@ mod tests {
         captured::damaged(captured::STATS_PER_CPU.as_bytes(), |bytes| {
             drop(per_cpu(bytes));
         });
-        let error = totals(b"").unwrap_err();
-        assert_eq!(error.position(), Some((3, 1)));
     }
 }

@@ -1,8 +1,11 @@
 mod cases;
+pub(crate) mod fuzzing;
 mod model;
 mod program;
 mod properties;
+#[cfg(test)]
 mod rules;
-#[cfg(feature = "serde")]
+#[cfg(all(test, feature = "serde"))]
 mod serde;
+#[cfg(test)]
 mod texts;

@@ -19,7 +19,7 @@ const FALLBACK: SchedulerFlags = SchedulerFlags::SH_FALLBACK;
 
 /// What brings a table to what is wanted.
 #[derive(Debug, Clone)]
-struct Case {
+pub(super) struct Case {
     case: ScopeCase,
     planner: Planner,
     wanted: WantedTable,
@@ -228,7 +228,7 @@ fn check_way(
     Ok(())
 }
 
-fn program() -> impl Strategy<Value = (Kernel, Case)> {
+pub(super) fn program() -> impl Strategy<Value = (Kernel, Case)> {
     (kernel_and_wanted(), scope(), policy())
         .prop_map(|((kernel, wanted), scope, policy)| (kernel, Case::new(scope, policy, wanted)))
 }
@@ -237,25 +237,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn a_plan_leads_to_what_is_wanted_and_nowhere_else((old, mut program) in program()) {
-        let before = program.clone();
-        let mut kernel = old.clone();
-        let plan = program.apply(&mut kernel);
-        prop_assert_eq!(plan.steps().len(), differences(&old, &kernel), "{}", plan);
-        check_way(&plan, program.policy(), &old, &kernel)?;
-        let second = program.plan(&kernel);
-        prop_assert!(second.is_empty(), "second plan:\n{}of\n{}", second, plan);
-        prop_assert!(second.adopted().is_empty());
-        if !program.case.records {
-            let third = program.planner.plan(&program.wanted, &kernel.table(), &Record::new());
-            prop_assert!(third.is_empty(), "without a record:\n{}of\n{}", third, plan);
-        }
-        // What drains is that and nothing else: afterwards all is as wanted.
-        program.drain(&mut kernel);
-        let last = program.plan(&kernel);
-        prop_assert!(last.is_empty(), "after the drains:\n{}of\n{}", last, plan);
-        prop_assert!(last.draining().is_empty());
-        program.check(&kernel, (&before, &old))?;
+    fn a_plan_leads_to_what_is_wanted_and_nowhere_else((old, program) in program()) {
+        check_plan(old, program)?;
     }
 
     #[test]
@@ -338,47 +321,10 @@ proptest! {
 
     #[test]
     fn whatever_fails_and_whoever_else_writes_running_again_converges(
-        (old, mut program) in program(),
-        rounds in vec(
-            (vec(0u8..4, 12), vec(proptest::option::weighted(0.2, foreign_operation()), 12)),
-            1..4,
-        ),
+        (old, program) in program(),
+        rounds in rounds(),
     ) {
-        let mut kernel = old;
-        for (fates, foreign) in rounds {
-            let plan = program.plan(&kernel);
-            program.record.begin(&plan, now());
-            let mut results = Vec::new();
-            for (index, operation) in plan.operations().enumerate() {
-                if let Some(foreign) = &foreign[index % foreign.len()] {
-                    let _ = kernel.execute(foreign);
-                }
-                // It is not sent, or its answer is lost, or it is carried out.
-                results.push(match fates[index % fates.len()] {
-                    0 => StepResult::Failed,
-                    1 => {
-                        let _ = kernel.execute(operation);
-                        StepResult::InDoubt
-                    }
-                    _ => match kernel.execute(operation) {
-                        Ok(()) => StepResult::Succeeded,
-                        Err(_) => StepResult::Failed,
-                    },
-                });
-            }
-            program.record.settle(&plan, |index| results[index]);
-            program.look(&mut kernel, now(), true);
-        }
-        let (before, old) = (program.clone(), kernel.clone());
-        program.apply(&mut kernel);
-        prop_assert!(program.plan(&kernel).is_empty());
-        program.drain(&mut kernel);
-        prop_assert!(program.plan(&kernel).is_empty());
-        // Weights that are kept may have come back from a drain.
-        let keeps = |it: &WantedService| it.servers().iter().any(|it| it.keep_weight);
-        if !program.wanted.iter().any(keeps) {
-            program.check(&kernel, (&before, &old))?;
-        }
+        check_rounds(old, program, rounds)?;
     }
 
     #[test]
@@ -452,6 +398,85 @@ proptest! {
     fn wanted_tables_print_as_they_are_read(table in wanted()) {
         prop_assert_eq!(table.to_string().parse::<WantedTable>().unwrap(), table);
     }
+}
+
+/// What befalls a program that applies a plan: the fate of each operation, and the operations of
+/// another program before it.
+type Round = (Vec<u8>, Vec<Option<Operation>>);
+
+pub(super) fn rounds() -> impl Strategy<Value = Vec<Round>> {
+    let foreign = proptest::option::weighted(0.2, foreign_operation());
+    vec((vec(0u8..4, 12), vec(foreign, 12)), 1..4)
+}
+
+/// Checks that a plan leads to what is wanted and nowhere else.
+pub(super) fn check_plan(old: Kernel, mut program: Case) -> Result<(), TestCaseError> {
+    let before = program.clone();
+    let mut kernel = old.clone();
+    let plan = program.apply(&mut kernel);
+    prop_assert_eq!(plan.steps().len(), differences(&old, &kernel), "{}", plan);
+    check_way(&plan, program.policy(), &old, &kernel)?;
+    let second = program.plan(&kernel);
+    prop_assert!(second.is_empty(), "second plan:\n{}of\n{}", second, plan);
+    prop_assert!(second.adopted().is_empty());
+    if !program.case.records {
+        let third = program
+            .planner
+            .plan(&program.wanted, &kernel.table(), &Record::new());
+        prop_assert!(third.is_empty(), "without a record:\n{}of\n{}", third, plan);
+    }
+    // What drains is that and nothing else: afterwards all is as wanted.
+    program.drain(&mut kernel);
+    let last = program.plan(&kernel);
+    prop_assert!(last.is_empty(), "after the drains:\n{}of\n{}", last, plan);
+    prop_assert!(last.draining().is_empty());
+    program.check(&kernel, (&before, &old))?;
+    Ok(())
+}
+
+/// Checks that a program whose operations fail, and beside which another one writes, reaches what
+/// it wants once nothing fails any more.
+pub(super) fn check_rounds(
+    old: Kernel,
+    mut program: Case,
+    rounds: Vec<Round>,
+) -> Result<(), TestCaseError> {
+    let mut kernel = old;
+    for (fates, foreign) in rounds {
+        let plan = program.plan(&kernel);
+        program.record.begin(&plan, now());
+        let mut results = Vec::new();
+        for (index, operation) in plan.operations().enumerate() {
+            if let Some(foreign) = &foreign[index % foreign.len()] {
+                let _ = kernel.execute(foreign);
+            }
+            // It is not sent, or its answer is lost, or it is carried out.
+            results.push(match fates[index % fates.len()] {
+                0 => StepResult::Failed,
+                1 => {
+                    let _ = kernel.execute(operation);
+                    StepResult::InDoubt
+                }
+                _ => match kernel.execute(operation) {
+                    Ok(()) => StepResult::Succeeded,
+                    Err(_) => StepResult::Failed,
+                },
+            });
+        }
+        program.record.settle(&plan, |index| results[index]);
+        program.look(&mut kernel, now(), true);
+    }
+    let (before, old) = (program.clone(), kernel.clone());
+    program.apply(&mut kernel);
+    prop_assert!(program.plan(&kernel).is_empty());
+    program.drain(&mut kernel);
+    prop_assert!(program.plan(&kernel).is_empty());
+    // Weights that are kept may have come back from a drain.
+    let keeps = |it: &WantedService| it.servers().iter().any(|it| it.keep_weight);
+    if !program.wanted.iter().any(keeps) {
+        program.check(&kernel, (&before, &old))?;
+    }
+    Ok(())
 }
 
 /// Checks that an operation ends drains that are over.
