@@ -524,3 +524,49 @@ impl Cause {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nix::libc;
+
+    use super::*;
+
+    #[test]
+    fn an_io_error_has_the_kind_that_is_closest() {
+        for (kind, expected) in [
+            (ErrorKind::NotFound, io::ErrorKind::NotFound),
+            (ErrorKind::AlreadyExists, io::ErrorKind::AlreadyExists),
+            (ErrorKind::PermissionDenied, io::ErrorKind::PermissionDenied),
+            (ErrorKind::Unavailable, io::ErrorKind::Unsupported),
+            (ErrorKind::InvalidInput, io::ErrorKind::InvalidInput),
+            (ErrorKind::Busy, io::ErrorKind::Other),
+            (ErrorKind::Full, io::ErrorKind::Other),
+        ] {
+            let kernel = Kernel {
+                code: 5,
+                meaning: kind.into(),
+                extended: None,
+            };
+            let error = Error::new("test", Cause::Kernel(kernel));
+            assert_eq!(error.kind(), kind);
+            let text = error.to_string();
+            let error = io::Error::from(error);
+            assert_eq!((error.kind(), error.to_string()), (expected, text));
+        }
+        let lack = Error::new("test", Cause::NetlinkRequired("it has no tunnels"));
+        assert_eq!(io::Error::from(lack).kind(), io::ErrorKind::Unsupported);
+    }
+
+    #[test]
+    fn a_systems_error_keeps_its_kind_and_its_number() {
+        for (number, kind) in [
+            (libc::EPERM, ErrorKind::PermissionDenied),
+            (libc::ENOENT, ErrorKind::NotFound),
+            (libc::EIO, ErrorKind::Io),
+        ] {
+            let cause = Cause::Io(io::Error::from_raw_os_error(number));
+            let error = Error::new("test", cause);
+            assert_eq!((error.kind(), error.errno()), (kind, Some(number)));
+        }
+    }
+}

@@ -101,7 +101,6 @@ pub fn ipset_messages(bytes: &[u8]) {
         return;
     };
     let encoded = message.encode().unwrap();
-    // A request for the versions names the type of the answer, too.
     let again = IpsetMessage::decode(message.message_type(), (*flags).into(), &encoded).unwrap();
     assert_eq!(again.encode().unwrap(), encoded);
     if !is_odd(&message) {
@@ -123,11 +122,14 @@ pub fn ipset_messages(bytes: &[u8]) {
     }
 }
 
-/// Returns whether flags of the message have a meaning that only one of its forms has.
+/// Returns whether a message may contain what is not encoded, because the kernel would ignore it:
+/// flags of a request, or options that the type of a set does not have.
 fn is_odd(message: &IpsetMessage) -> bool {
     matches!(
         message,
-        IpsetMessage::Request(Request::Add { .. } | Request::Remove { .. })
+        IpsetMessage::Request(
+            Request::Add { .. } | Request::Remove { .. } | Request::Create { .. }
+        ) | IpsetMessage::Reply(Reply::Set { .. } | Reply::Header(_))
     )
 }
 

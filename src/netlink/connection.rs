@@ -487,6 +487,15 @@ mod tests {
         assert!(outcome.is_replies_lost);
     }
 
+    #[test]
+    fn a_packet_has_no_more_requests_than_their_replies_have_room() {
+        let mut connection = connected(|request| vec![request.error(0)]);
+        let limit = connection.transport.reply_limit();
+        let mut packet = packet(&mut connection, limit);
+        assert!(!connection.push(&mut packet, TEST, |_| {}).unwrap());
+        assert_eq!(packet.count(), limit);
+    }
+
     /// What the kernel does with a dump after its first replies.
     #[derive(Clone, Copy, PartialEq)]
     enum Then {

@@ -84,24 +84,17 @@ impl Socket {
 
 impl Transport for Socket {
     fn send(&mut self, datagram: &[u8]) -> Result<(), Failure> {
-        loop {
-            match socket::send(self.inner.as_raw_fd(), datagram, MsgFlags::empty()) {
-                Ok(_) => return Ok(()),
-                Err(Errno::EINTR) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-        }
+        let fd = self.inner.as_raw_fd();
+        uninterrupted(|| socket::send(fd, datagram, MsgFlags::empty()))?;
+        Ok(())
     }
 
     fn receive(&mut self, inbox: &mut Inbox) -> Result<bool, Failure> {
-        loop {
-            match self.receive_once(inbox) {
-                Ok(()) => return Ok(true),
-                Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => return Ok(false),
-                Err(Errno::ENOBUFS) => return Err(Failure::RepliesLost),
-                Err(errno) => return Err(errno.into()),
-            }
+        match uninterrupted(|| self.receive_once(inbox)) {
+            Ok(()) => Ok(true),
+            Err(Errno::EAGAIN) => Ok(false),
+            Err(Errno::ENOBUFS) => Err(Failure::RepliesLost),
+            Err(errno) => Err(errno.into()),
         }
     }
 
@@ -132,4 +125,62 @@ fn if_known(outcome: io::Result<()>) -> io::Result<()> {
         Some(libc::ENOPROTOOPT) => Ok(()),
         _ => Err(error),
     })
+}
+
+/// Makes a system call until no signal interrupts it.
+fn uninterrupted<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::EINTR) => {}
+            done => return done,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::message::{kind, write};
+    use super::*;
+    use crate::wire::Writer;
+
+    #[test]
+    fn a_socket_asks_for_short_errors_and_extended_acks() {
+        let socket = Socket::open(Protocol::Generic).unwrap();
+        assert!(socket.inner.get_cap_ack().unwrap());
+        assert!(socket.inner.get_ext_ack().unwrap());
+        assert!(socket.send_limit > 60_000 && socket.reply_limit > 1);
+    }
+
+    #[test]
+    fn an_interrupted_call_is_made_again() {
+        let mut outcomes = [Err(Errno::EINTR), Err(Errno::EINTR), Ok(5)].into_iter();
+        assert_eq!(uninterrupted(|| outcomes.next().unwrap()), Ok(5));
+        let mut outcomes = [Err(Errno::EINTR), Err(Errno::EAGAIN)].into_iter();
+        let refused: nix::Result<()> = uninterrupted(|| outcomes.next().unwrap());
+        assert_eq!(refused, Err(Errno::EAGAIN));
+    }
+
+    /// Processes may send to each other over this protocol without any right.
+    #[test]
+    fn a_datagram_of_another_process_is_received_and_ignored() {
+        const USERSOCK: isize = 2;
+        let mut receiver = netlink_sys::Socket::new(USERSOCK).unwrap();
+        let address = receiver.bind_auto().unwrap();
+        let mut socket = Socket {
+            inner: receiver,
+            send_limit: 0,
+            reply_limit: 1,
+        };
+        let mut inbox = Inbox::new();
+        assert!(!socket.receive(&mut inbox).unwrap());
+        let mut sender = netlink_sys::Socket::new(USERSOCK).unwrap();
+        sender.bind_auto().unwrap();
+        let mut forged = Writer::default();
+        write(&mut forged, kind::ERROR, 0, 1, |writer| {
+            writer.raw(&[0; 20])
+        });
+        sender.send_to(forged.bytes(), &address, 0).unwrap();
+        assert!(socket.receive(&mut inbox).unwrap(), "a datagram is there");
+        assert!(inbox.next().unwrap().is_none());
+    }
 }

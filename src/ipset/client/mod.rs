@@ -14,6 +14,8 @@ mod query;
 mod replace;
 mod second_set;
 mod test;
+#[cfg(test)]
+mod tests;
 
 use nix::libc;
 

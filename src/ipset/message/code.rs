@@ -290,6 +290,119 @@ mod tests {
         assert!(missing.words.unwrap().contains("member"));
     }
 
+    /// The codes of include/uapi/linux/netfilter/ipset/ip_set.h, in order from 4097.
+    #[test]
+    fn every_code_of_the_protocol_has_its_kind() {
+        use ErrorKind as K;
+        let kinds = [
+            (K::InvalidInput, "options or elements"),
+            (K::Unavailable, "no such set type"),
+            (K::Full, "another set"),
+            (K::Busy, "in use"),
+            (K::AlreadyExists, "of the new name"),
+            (K::InvalidInput, "family"),
+            (K::NotFound, "not in the set"),
+            (K::InvalidInput, "prefix length"),
+            (K::InvalidInput, "netmask"),
+            (K::InvalidInput, "address family"),
+            (K::InvalidInput, "without timeout"),
+            (K::Busy, "a list uses the set"),
+            (K::InvalidInput, "IPv4"),
+            (K::InvalidInput, "IPv6"),
+            (K::InvalidInput, "without counters"),
+            (K::InvalidInput, "without comments"),
+            (K::InvalidInput, "markmask"),
+            (K::InvalidInput, "without skbinfo"),
+            (K::InvalidInput, "exclude each other"),
+            (K::Other, ""),
+        ];
+        for (code, (kind, word)) in (4097..).zip(kinds) {
+            let meaning = interpret(Command::Test, About::default(), code);
+            assert_eq!(meaning.kind, kind, "{code}");
+            let words = meaning.words.unwrap_or_default();
+            assert!(words.contains(word), "{code}: {words}");
+        }
+    }
+
+    #[test]
+    fn codes_of_the_types_and_the_systems_errors_have_their_kind() {
+        use ErrorKind as K;
+        let of = |name, code| {
+            let about = About {
+                definition: Definition::named(name),
+                options: None,
+            };
+            interpret(Command::Add, about, code).kind
+        };
+        let kinds = |name| [0, 1, 2, 3, 4, 5, 6].map(|code| of(name, TYPE_SPECIFIC + code));
+        let invalid = K::InvalidInput;
+        let bitmap = [
+            invalid,
+            invalid,
+            K::Other,
+            K::Other,
+            K::Other,
+            K::Other,
+            K::Other,
+        ];
+        assert_eq!(kinds("bitmap:port"), bitmap);
+        let hash = [
+            K::Full,
+            invalid,
+            invalid,
+            invalid,
+            invalid,
+            invalid,
+            K::Other,
+        ];
+        assert_eq!(kinds("hash:ip"), hash);
+        let missing = K::NotFound;
+        let list = [
+            missing,
+            invalid,
+            invalid,
+            missing,
+            K::Full,
+            missing,
+            K::Other,
+        ];
+        assert_eq!(kinds("list:set"), list);
+        let full = About {
+            definition: Definition::named("hash:net,iface"),
+            options: None,
+        };
+        assert!(!is_of_full_set(full, TYPE_SPECIFIC));
+        assert!(!is_of_full_set(About::default(), TYPE_SPECIFIC));
+        let ip = About {
+            definition: Definition::named("hash:ip"),
+            options: None,
+        };
+        assert!(is_of_full_set(ip, TYPE_SPECIFIC) && !is_of_full_set(ip, TYPE_SPECIFIC + 1));
+        for (code, kind, word) in [
+            (libc::ENOENT, K::NotFound, "no such set"),
+            (libc::EEXIST, K::AlreadyExists, "of this name"),
+            (libc::EBUSY, K::Busy, "the set is being listed"),
+            (libc::EPERM, K::PermissionDenied, "CAP_NET_ADMIN"),
+            (libc::EACCES, K::PermissionDenied, "CAP_NET_ADMIN"),
+            (libc::EINVAL, K::InvalidInput, ""),
+            (libc::EMSGSIZE, K::Other, "does not fit"),
+            (libc::ENOMEM, K::Other, ""),
+        ] {
+            let meaning = interpret(Command::Add, About::default(), code);
+            assert_eq!(meaning.kind, kind, "{code}");
+            assert!(meaning.words.unwrap_or_default().contains(word), "{code}");
+        }
+        let swap = |code| {
+            interpret(Command::Swap, About::default(), code)
+                .words
+                .unwrap()
+        };
+        assert!(swap(libc::ENOENT).contains("first"));
+        assert!(swap(libc::EBUSY).contains("one of the sets"));
+        let gone = interpret(Command::Flush, About::default(), libc::EINVAL);
+        assert_eq!(gone.kind, K::Unavailable);
+    }
+
     #[test]
     fn every_code_of_the_protocol_has_words() {
         for code in 4097..=4115 {

@@ -461,6 +461,66 @@ mod tests {
     }
 
     #[test]
+    fn each_option_that_differs_is_named() {
+        for (wanted, there, difference_) in [
+            ("s list:set size 9", "s list:set", "size 8 instead of 9"),
+            ("s list:set", "s list:set size 7", "size 7 instead of 8"),
+            (
+                "s hash:ip,mark",
+                "s hash:ip,mark markmask 0xff",
+                "markmask 255 instead of none",
+            ),
+            (
+                "s hash:ip,mark markmask 0xff",
+                "s hash:ip,mark",
+                "no markmask instead of 255",
+            ),
+            (
+                "s hash:ip maxelem 9",
+                "s hash:ip",
+                "maxelem 65536 instead of 9",
+            ),
+            (
+                "s hash:ip",
+                "s hash:ip family inet6",
+                "family IPv6 instead of IPv4",
+            ),
+            (
+                "s hash:ip timeout 5",
+                "s hash:ip timeout 6",
+                "timeout 6 instead of 5",
+            ),
+            ("s hash:ip counters", "s hash:ip", "no counters"),
+            ("s hash:ip", "s hash:ip comment", "comments instead of none"),
+            ("s hash:ip skbinfo", "s hash:ip", "no skbinfo"),
+            (
+                "s hash:ip",
+                "s hash:ip forceadd",
+                "forceadd instead of none",
+            ),
+            (
+                "s bitmap:port range 1-5",
+                "s bitmap:port range 1-6",
+                "range 1-6 instead of 1-5",
+            ),
+        ] {
+            assert_eq!(
+                difference(wanted, there).as_deref(),
+                Some(difference_),
+                "{wanted}"
+            );
+            assert_eq!(difference(wanted, wanted), None);
+        }
+        let all = "s hash:ip,mark markmask 0xffffffff";
+        assert_eq!(difference(all, "s hash:ip,mark"), None);
+        // The kernel chooses these.
+        assert_eq!(
+            difference("s hash:ip hashsize 64", "s hash:ip initval 5"),
+            None
+        );
+    }
+
+    #[test]
     fn a_netmask_is_the_bitmask_of_the_same_bits() {
         let [mask, all] = ["netmask 24", "netmask 32"].map(|it| format!("s hash:ip {it}"));
         assert_eq!(difference(&mask, "s hash:ip bitmask 255.255.255.0"), None);

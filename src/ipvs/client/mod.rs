@@ -6,6 +6,8 @@ mod keep;
 mod netlink;
 mod sockopt;
 pub(crate) mod table;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 

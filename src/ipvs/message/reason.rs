@@ -175,3 +175,118 @@ pub(in crate::ipvs) fn wants_update(operation: &Operation, failure: &Failure) ->
     ) && matches!(failure, Failure::Rejected(rejection)
             if rejection.code == Errno::EEXIST as i32)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipvs::{
+        PersistenceEngine, RealServer, ServiceKey, SyncDaemon, SyncRole, VirtualService,
+    };
+
+    const ALL: [Errno; 10] = [
+        Errno::ESRCH,
+        Errno::EEXIST,
+        Errno::ENOENT,
+        Errno::EINVAL,
+        Errno::ENODEV,
+        Errno::EPERM,
+        Errno::EAFNOSUPPORT,
+        Errno::EOPNOTSUPP,
+        Errno::ERANGE,
+        Errno::EBUSY,
+    ];
+
+    fn kinds(operation: &Operation) -> [ErrorKind; 10] {
+        ALL.map(|errno| of_operation(operation, errno as i32).kind)
+    }
+
+    fn missing(operation: &Operation, errno: Errno) -> Option<Missing> {
+        of_operation(operation, errno as i32).missing
+    }
+
+    #[test]
+    fn a_number_means_what_its_operation_makes_of_it() {
+        use ErrorKind as K;
+        let web = VirtualService::tcp("10.0.0.1:80".parse().unwrap());
+        let server = RealServer::new("10.1.0.1:80".parse().unwrap());
+        let rest = [
+            K::PermissionDenied,
+            K::Unavailable,
+            K::Unavailable,
+            K::InvalidInput,
+            K::Busy,
+        ];
+        let with = |first: [K; 5]| -> [K; 10] { [first, rest].concat().try_into().unwrap() };
+        let add = Operation::AddService(web.clone());
+        let usual = [
+            K::NotFound,
+            K::AlreadyExists,
+            K::NotFound,
+            K::InvalidInput,
+            K::Other,
+        ];
+        assert_eq!(kinds(&add), with(usual));
+        assert_eq!(missing(&add, Errno::ENOENT), Some(Missing::Scheduler));
+        assert_eq!(missing(&add, Errno::ESRCH), Some(Missing::Service));
+        let engine = web.clone().persistence_engine(PersistenceEngine::Sip);
+        let add = Operation::UpdateService(engine);
+        let either = Some(Missing::SchedulerOrEngine);
+        assert_eq!(missing(&add, Errno::ENOENT), either);
+        let remove = Operation::RemoveServer(web.key, server.address);
+        assert_eq!(kinds(&remove), with(usual));
+        assert_eq!(missing(&remove, Errno::ENOENT), Some(Missing::Server));
+        let add = Operation::AddServer(web.key, server.clone());
+        let no_server = [
+            K::NotFound,
+            K::AlreadyExists,
+            K::Other,
+            K::InvalidInput,
+            K::Other,
+        ];
+        assert_eq!(kinds(&add), with(no_server));
+        let start = Operation::StartDaemon(SyncDaemon::new(SyncRole::Master, "eth0"));
+        let daemon = [
+            K::Busy,
+            K::AlreadyExists,
+            K::Other,
+            K::InvalidInput,
+            K::NotFound,
+        ];
+        assert_eq!(kinds(&start), with(daemon));
+        assert_eq!(missing(&start, Errno::ENODEV), Some(Missing::Interface));
+        let stop = Operation::StopDaemon(SyncRole::Master);
+        assert_eq!(missing(&stop, Errno::ESRCH), Some(Missing::Daemon));
+        assert_eq!(of_operation(&stop, 5).kind, K::Other);
+    }
+
+    #[test]
+    fn an_invalid_server_is_explained() {
+        let key: ServiceKey = "-t 10.0.0.1:80".parse().unwrap();
+        let words = |operation| {
+            let meaning = of_operation(&operation, Errno::EINVAL as i32);
+            meaning.words.unwrap().into_owned()
+        };
+        let add = |server| words(Operation::AddServer(key, server));
+        let server = RealServer::new("10.1.0.1:80".parse().unwrap());
+        assert!(add(server.clone()).contains("unicast"));
+        let high = server.clone().upper_threshold(1 << 31);
+        assert!(add(high.clone()).contains("upper threshold"));
+        assert!(words(Operation::UpdateServer(key, high)).contains("upper threshold"));
+        let highest = server.upper_threshold((1 << 31) - 1);
+        assert!(add(highest).contains("unicast"));
+        let other = RealServer::new("[fd00::1]:80".parse().unwrap());
+        assert!(add(other).contains("another family"));
+    }
+
+    #[test]
+    fn queries_of_a_service_that_is_not_there_say_so() {
+        let key: ServiceKey = "-f 7".parse().unwrap();
+        let kind = |query: &Query, errno: Errno| of_query(query, errno as i32).kind;
+        for query in [Query::Service(key), Query::Servers(key)] {
+            assert_eq!(kind(&query, Errno::ESRCH), ErrorKind::NotFound);
+        }
+        assert_eq!(kind(&Query::Services, Errno::ESRCH), ErrorKind::Other);
+        let denied = kind(&Query::Info, Errno::EPERM);
+        assert_eq!(denied, ErrorKind::PermissionDenied);
+    }
+}

@@ -218,3 +218,33 @@ impl EngineData {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names of `tcp_state_name_table`, `udp_state_name_table`, `ip_vs_state_name` and
+    /// `ip_vs_ctp_state_name` in net/netfilter/ipvs.
+    #[test]
+    fn states_have_the_kernels_names() {
+        use ConnectionState as S;
+        for (state, name) in [
+            (S::None, "NONE"),
+            (S::Assured, "ASSURED"),
+            (S::Established, "ESTABLISHED"),
+            (S::SynSent, "SYN_SENT"),
+            (S::SynReceived, "SYN_RECV"),
+            (S::FinWait, "FIN_WAIT"),
+            (S::TimeWait, "TIME_WAIT"),
+            (S::Close, "CLOSE"),
+            (S::CloseWait, "CLOSE_WAIT"),
+            (S::LastAck, "LAST_ACK"),
+            (S::Listen, "LISTEN"),
+            (S::SynAck, "SYNACK"),
+            (S::Udp, "UDP"),
+        ] {
+            assert_eq!(S::read(name.as_bytes()), Some(state));
+            assert_eq!(state.to_string(), name);
+        }
+    }
+}

@@ -45,7 +45,8 @@ pub(super) fn read(snapshot: &mut Snapshot, text: impl BufRead) -> Result<()> {
         .map_err(|why| why.in_line(number, OPERATION))
     });
     let read = read.and_then(|()| match number {
-        0..3 => Err(no_heading().in_line(number + 1, OPERATION)),
+        // The text ends within the heading.
+        0..3 => Err(no_heading().in_line(number.max(1), OPERATION)),
         _ => Ok(()),
     });
     if read.is_err() {
@@ -323,6 +324,12 @@ mod tests {
         }
         assert_eq!(
             Snapshot::read(&b""[..]).unwrap_err().position(),
+            Some((1, 1))
+        );
+        // A text that ends within its heading fails in its last line.
+        let heading = captured::TABLE.split(|byte| *byte == b'\n').next();
+        assert_eq!(
+            Snapshot::read(heading.unwrap()).unwrap_err().position(),
             Some((1, 1))
         );
         let lonely = captured::TABLE

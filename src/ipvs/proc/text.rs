@@ -256,6 +256,8 @@ mod tests {
     fn protocols_without_a_name_have_a_number() {
         assert_eq!(protocol(b"IP_47"), Some(Protocol::from_number(47)));
         assert_eq!(protocol(b"IP"), Some(Protocol::from_number(0)));
+        assert_eq!(protocol(b"ICMP"), Some(Protocol::from_number(1)));
+        assert_eq!(protocol(b"ICMPv6"), Some(Protocol::from_number(58)));
         assert_eq!(protocol(b"tcp"), None);
         assert_eq!(protocol(b"IP_65536"), None);
     }

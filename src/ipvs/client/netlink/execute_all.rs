@@ -293,7 +293,7 @@ impl Pending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipvs::{RealServer, VirtualService};
+    use crate::ipvs::{RealServer, SyncDaemon, SyncRole, VirtualService};
 
     #[test]
     fn a_change_that_may_follow_keeps_what_depends_on_it_back() {
@@ -305,7 +305,15 @@ mod tests {
         pending.add(&Operation::PutService(web.clone()));
         assert!(pending.comes_before(&Operation::PutService(web.clone())));
         assert!(pending.comes_before(&Operation::RemoveService(web.key)));
-        assert!(pending.comes_before(&Operation::Flush));
+        let start = Operation::StartDaemon(SyncDaemon::new(SyncRole::Master, "eth0"));
+        let after = [
+            Operation::Flush,
+            start,
+            Operation::StopDaemon(SyncRole::Backup),
+        ];
+        assert!(after.iter().all(|it| pending.comes_before(it)));
+        let zero = [Operation::Zero, Operation::ZeroService(web.key)];
+        assert!(!zero.iter().any(|it| pending.comes_before(it)));
         assert!(!pending.comes_before(&Operation::PutService(other.clone())));
         assert!(!pending.comes_before(&Operation::AddServer(web.key, server.clone())));
         pending.add(&Operation::PutServer(other.key, server.clone()));

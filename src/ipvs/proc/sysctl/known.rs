@@ -154,3 +154,59 @@ pub const SYNC_THRESHOLD: Sysctl<SyncThreshold> = Sysctl::new("sync_threshold");
 /// The version of the sync daemons' protocol that a master uses: 0 or 1. The default is 1. A
 /// backup understands both.
 pub const SYNC_VERSION: Sysctl<i32> = Sysctl::limited("sync_version", Limits::Range(0, 1));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names of `vs_vars` in net/netfilter/ipvs/ip_vs_ctl.c, and of `vs_vars_table` in
+    /// ip_vs_lblc.c and ip_vs_lblcr.c.
+    #[test]
+    fn sysctls_have_the_kernels_names() {
+        let names = [
+            AM_DROPRATE.name(),
+            AMEMTHRESH.name(),
+            BACKUP_ONLY.name(),
+            CACHE_BYPASS.name(),
+            CONN_LFACTOR.name(),
+            CONN_MAX.name(),
+            CONN_REUSE_MODE.name(),
+            CONNTRACK.name(),
+            DEBUG_LEVEL.name(),
+            DROP_ENTRY.name(),
+            DROP_PACKET.name(),
+            EST_CPULIST.name(),
+            EST_NICE.name(),
+            EXPIRE_NODEST_CONN.name(),
+            EXPIRE_QUIESCENT_TEMPLATE.name(),
+            IGNORE_TUNNELED.name(),
+            LBLC_EXPIRATION.name(),
+            LBLCR_EXPIRATION.name(),
+            NAT_ICMP_SEND.name(),
+            PMTU_DISC.name(),
+            RUN_ESTIMATION.name(),
+            SCHEDULE_ICMP.name(),
+            SECURE_TCP.name(),
+            SLOPPY_SCTP.name(),
+            SLOPPY_TCP.name(),
+            SNAT_REROUTE.name(),
+            SVC_LFACTOR.name(),
+            SYNC_PERSIST_MODE.name(),
+            SYNC_PORTS.name(),
+            SYNC_QLEN_MAX.name(),
+            SYNC_REFRESH_PERIOD.name(),
+            SYNC_RETRIES.name(),
+            SYNC_SOCK_SIZE.name(),
+            SYNC_THRESHOLD.name(),
+            SYNC_VERSION.name(),
+        ];
+        let kernels = "am_droprate amemthresh backup_only cache_bypass conn_lfactor conn_max \
+                       conn_reuse_mode conntrack debug_level drop_entry drop_packet est_cpulist \
+                       est_nice expire_nodest_conn expire_quiescent_template ignore_tunneled \
+                       lblc_expiration lblcr_expiration nat_icmp_send pmtu_disc run_estimation \
+                       schedule_icmp secure_tcp sloppy_sctp sloppy_tcp snat_reroute svc_lfactor \
+                       sync_persist_mode sync_ports sync_qlen_max sync_refresh_period \
+                       sync_retries sync_sock_size sync_threshold sync_version";
+        assert!(names.into_iter().eq(kernels.split(' ')));
+    }
+}

@@ -1,0 +1,157 @@
+//! The client with a kernel that is made up, for what no kernel does on demand.
+
+use std::collections::VecDeque;
+
+use nix::errno::Errno;
+
+use super::Client;
+use super::control::Control;
+use super::netlink::Netlink;
+use crate::ipvs::message::uapi::FAMILY;
+use crate::ipvs::messages::{IpvsMessage, Query, Report};
+use crate::ipvs::proc::growth::Growth;
+use crate::ipvs::{Operation, RealServer, ServerInfo, ServiceInfo, ServiceKey, VirtualService};
+use crate::netlink::message::{Frame, kind};
+use crate::netlink::ready;
+use crate::netlink::scripted::{Reply, Request, Scripted};
+use crate::wire::Writer;
+use crate::{ErrorKind, OnFailure};
+
+/// The message type that the kernel gave the family.
+const NUMBER: u16 = 30;
+/// The length of the headers of netlink and generic netlink.
+const HEADERS: usize = 20;
+
+/// Returns a client of a kernel that returns these reports for a query, and this error for an
+/// operation.
+fn client(
+    mut ask: impl FnMut(&Query) -> Vec<Report>,
+    mut execute: impl FnMut(&Operation) -> Option<Errno>,
+) -> Client<Scripted<impl FnMut(&Request<'_>) -> Vec<Reply>>> {
+    let transport = Scripted::new(move |request: &Request<'_>| {
+        if request.header.kind != NUMBER && request.header.kind != kind::NOOP {
+            return vec![family(request)];
+        }
+        let (mut replies, mut at) = (Vec::new(), 0);
+        while at < request.bytes.len() {
+            let (frame, next) = Frame::read(request.bytes, at, false).unwrap();
+            let one = request.numbered(frame.header.sequence);
+            let message = (frame.header.kind != kind::NOOP).then(|| {
+                let content = &request.bytes[at + HEADERS..frame.payload.end];
+                IpvsMessage::decode(request.bytes[at + 16], content).unwrap()
+            });
+            match message {
+                None => replies.push(one.error(0)),
+                Some(IpvsMessage::Operation(operation)) => {
+                    replies.extend(execute(&operation).map(|errno| one.error(errno as i32)));
+                }
+                Some(IpvsMessage::Query(query)) => {
+                    replies.extend(ask(&query).into_iter().map(|it| reply(&one, it)));
+                    replies.push(one.done());
+                }
+                Some(other) => panic!("{other:?}"),
+            }
+            at = next;
+        }
+        replies
+    });
+    Client {
+        control: Control::Netlink(ready(Netlink::connect(transport)).unwrap().unwrap()),
+        growth: Growth::Never,
+    }
+}
+
+/// Tells the number of the family.
+fn family(request: &Request<'_>) -> Reply {
+    let mut writer = Writer::default();
+    writer.raw(&[1, 2, 0, 0]);
+    writer.u16(1, NUMBER);
+    writer.string(2, FAMILY);
+    request.data(0, writer.bytes())
+}
+
+fn reply(request: &Request<'_>, report: Report) -> Reply {
+    let message = IpvsMessage::from(report);
+    let header = [message.command(), IpvsMessage::VERSION, 0, 0];
+    request.data(0, &[&header[..], &message.encode().unwrap()].concat())
+}
+
+fn web() -> ServiceKey {
+    "-t 10.0.0.1:80".parse().unwrap()
+}
+
+fn server(weight: u32) -> RealServer {
+    RealServer::new("10.1.0.1:80".parse().unwrap()).weight(weight)
+}
+
+/// Answers queries for a table whose only server has these weights, one for each reading.
+fn table_with(weights: impl IntoIterator<Item = u32>) -> impl FnMut(&Query) -> Vec<Report> {
+    let mut weights = weights.into_iter();
+    move |query| {
+        vec![match query {
+            Query::Services => Report::Service(ServiceInfo::new(VirtualService::new(web()))),
+            Query::Servers(_) => Report::Server(ServerInfo::new(server(weights.next().unwrap()))),
+            other => panic!("{other:?}"),
+        }]
+    }
+}
+
+#[test]
+fn a_verified_table_is_one_that_was_read_twice() {
+    let mut client = client(table_with([1, 2, 2, 3]), |_| None);
+    let table = ready(client.verified_table()).unwrap();
+    assert_eq!(table[0].servers[0].config, server(2));
+}
+
+#[test]
+fn a_table_that_never_stays_the_same_is_inconsistent() {
+    let mut client = client(table_with(0..), |_| None);
+    let error = ready(client.verified_table()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Inconsistent);
+}
+
+/// The servers exist, and one of them is removed by another program before it is updated.
+#[test]
+fn a_put_that_fails_as_an_update_is_a_failure() {
+    let gone = "10.1.0.2:80".parse().unwrap();
+    let mut sent = VecDeque::new();
+    let operations: Vec<_> = ["10.1.0.1:80", "10.1.0.2:80", "10.1.0.3:80"]
+        .map(|it| Operation::PutServer(web(), RealServer::new(it.parse().unwrap())))
+        .into();
+    let execute = move |operation: &Operation| {
+        sent.push_back(operation.clone());
+        match operation {
+            Operation::AddServer(..) => Some(Errno::EEXIST),
+            Operation::UpdateServer(_, it) if it.address == gone => Some(Errno::ENOENT),
+            _ => None,
+        }
+    };
+    for on_failure in [OnFailure::Continue, OnFailure::Stop] {
+        let mut client = client(|_| Vec::new(), execute.clone());
+        let outcome = ready(client.execute_all(operations.clone(), on_failure));
+        let failures = outcome.failures();
+        assert_eq!(failures.len(), 1, "{failures:?}");
+        assert_eq!((failures[0].index, &failures[0].input), (1, &operations[1]));
+        assert_eq!(failures[0].error.kind(), ErrorKind::NotFound);
+        assert!(!failures[0].in_doubt);
+        assert_eq!(outcome.applied(), 2);
+    }
+}
+
+#[test]
+fn a_failure_in_the_first_datagram_is_one_too() {
+    let refused = |operation: &Operation| match operation {
+        Operation::RemoveService(_) => Some(Errno::ESRCH),
+        _ => None,
+    };
+    let mut client = client(|_| Vec::new(), refused);
+    let operations = [
+        Operation::Zero,
+        Operation::RemoveService(web()),
+        Operation::RemoveServiceIfPresent(web()),
+        Operation::Flush,
+    ];
+    let outcome = ready(client.execute_all(operations, OnFailure::Continue));
+    let indices: Vec<_> = outcome.failures().iter().map(|it| it.index).collect();
+    assert_eq!((indices, outcome.applied()), (vec![1], 3));
+}
