@@ -143,13 +143,16 @@ impl<T: Shape> Contest<T> {
         })
     }
 
+    /// Entries without options are made from their numbers while the clock runs, as in the other
+    /// jobs. Comments are made before.
     fn apply(&self, sets: &mut IpSets) -> Outcome<Run> {
-        let entries: Vec<_> = self.entries(self.wanted.clone()).collect();
-        time(|| {
-            Ok(sets
-                .apply(&self.set, entries, &Policy::new())?
-                .into_result()?)
-        })
+        let policy = Policy::new();
+        let entries = self.entries(self.wanted.clone());
+        if self.is_full {
+            let entries: Vec<_> = entries.collect();
+            return time(|| Ok(sets.apply(&self.set, entries, &policy)?.into_result()?));
+        }
+        time(|| Ok(sets.apply(&self.set, entries, &policy)?.into_result()?))
     }
 
     /// Lists the set and drops the listing. Then removes and adds what differs, encoded beforehand.

@@ -99,26 +99,27 @@ impl<T: SetType> Difference<T> {
         let mut seen = std::mem::take(&mut self.seen);
         let mut found = Vec::with_capacity(TOGETHER);
         self.wanted.find(&seen, &mut found);
-        for (entry, position) in seen.drain(..).zip(found) {
+        for (entry, position) in seen.iter().zip(found) {
             match position {
                 Some(position) => self.see_wanted(entry, position),
-                None => self.see_unwanted(entry),
+                None => self.see_unwanted(entry.value()),
             }
         }
+        seen.clear();
         self.seen = seen;
     }
 
-    fn see_wanted(&mut self, entry: Entry<T>, position: u32) {
+    fn see_wanted(&mut self, entry: &Entry<T>, position: u32) {
         let place = position as usize;
         // A set that is changed while it is listed may list an entry twice.
         if self.fates[place] != Fate::Added {
             return;
         }
-        let (value, there) = entry.into_parts();
+        let (value, there) = (entry.value(), entry.options());
         let set = self.wanted.set();
-        let met = (self.wanted.value(position)).is_met_by(&value, set.definition().dimensions);
+        let met = (self.wanted.value(position)).is_met_by(value, set.definition().dimensions);
         let wanted = self.wanted.options(position);
-        self.fates[place] = match compare(wanted, set.options(), &there, self.renew_below) {
+        self.fates[place] = match compare(wanted, set.options(), there, self.renew_below) {
             Fate::Kept | Fate::Renewed if !met => Fate::Changed,
             fate => fate,
         };
@@ -130,20 +131,19 @@ impl<T: SetType> Difference<T> {
         }
         if met && set.definition().fills_in() {
             // With what the kernel has filled in.
-            self.wanted.set_value(position, value);
+            self.wanted.set_value(position, value.clone());
         }
         if self.wanted.order().is_some() {
             self.there.push(position);
         }
     }
 
-    fn see_unwanted(&mut self, entry: Entry<T>) {
-        let value = entry.into_value();
+    fn see_unwanted(&mut self, value: &T::Value) {
         if self.masked {
             let single = self.wanted.set().singles(value.clone()).next();
-            self.hidden |= single.as_ref() != Some(&value);
+            self.hidden |= single.as_ref() != Some(value);
         }
-        self.remove(value);
+        self.remove(value.clone());
     }
 
     fn remove(&mut self, value: T::Value) {

@@ -56,15 +56,17 @@ impl Index {
         }
     }
 
-    /// Loads the slots of some hashes into the processor's caches, all at the same time.
+    /// Loads the slots of some hashes into the processor's caches, all at the same time, and returns
+    /// the positions in them. Most are those that [`find`](Self::find) will return.
     ///
     /// In a large table nearly every lookup has to wait for the memory. Lookups one after the other
     /// wait one after the other.
-    pub(super) fn load(&self, hashes: &[u32]) {
-        let slots = hashes
-            .iter()
-            .map(|hash| self.slots[self.first_slot(*hash)].1);
-        std::hint::black_box(slots.fold(0, |all, it| all ^ it));
+    pub(super) fn load(&self, hashes: &[u32]) -> [u32; TOGETHER] {
+        let mut positions = [FREE; TOGETHER];
+        for (position, hash) in positions.iter_mut().zip(hashes) {
+            *position = self.slots[self.first_slot(*hash)].1;
+        }
+        positions
     }
 
     /// Adds a position that is not in the table.

@@ -1,5 +1,8 @@
 //! The wanted entries, each once and as the set stores it.
 
+use std::hint::black_box;
+use std::mem::needs_drop;
+
 use super::index::{Index, TOGETHER};
 use super::policy::{Duplicates, Policy};
 use super::way::{PLAN, room};
@@ -119,7 +122,7 @@ impl<T: SetType> Wanted<T> {
 
     /// Enters entries with their hashes.
     fn insert(&mut self, hashes: &mut Vec<u32>, singles: &mut Vec<Single<T::Value>>) -> Result<()> {
-        self.index.load(hashes);
+        black_box(self.index.load(hashes));
         for (hash, single) in hashes.drain(..).zip(singles.drain(..)) {
             match self.position(hash, &single.value) {
                 Some(position) => self.repeat(position, single)?,
@@ -225,9 +228,27 @@ impl<T: SetType> Wanted<T> {
             for (hash, entry) in hashes.iter_mut().zip(entries) {
                 *hash = self.hash(entry.value());
             }
-            self.index.load(hashes);
+            self.load(&self.index.load(hashes));
             let hashed = hashes.iter().zip(entries);
             found.extend(hashed.map(|(hash, entry)| self.position(*hash, entry.value())));
+        }
+    }
+
+    /// Loads the entries at these positions into the processor's caches, as [`Index::load`] does.
+    fn load(&self, positions: &[u32]) {
+        // A value on the heap would have to be copied to be read.
+        if !needs_drop::<T::Value>() {
+            for position in positions {
+                black_box(self.values.get(*position as usize).cloned());
+            }
+        }
+        if !self.options.is_empty() {
+            let bytes = positions.iter().map(|position| {
+                let options = self.options.get(*position as usize);
+                let comment = options.and_then(EntryOptions::comment_bytes);
+                comment.and_then(<[u8]>::first).copied().unwrap_or_default()
+            });
+            black_box(bytes.fold(0, |all, it| all ^ it));
         }
     }
 

@@ -30,7 +30,6 @@ pub(crate) fn tests() -> Vec<Test> {
         &["hash:ip", "hash:net"] => another_type_is_refused_or_created_anew,
         &["hash:ip"] => a_list_longer_than_the_set,
         &["hash:ip"] => timeouts_are_renewed_in_time,
-        &["hash:ip"] => a_refused_entry_among_many,
         &["hash:net"] => a_plan_is_what_restore_takes,
         &["hash:net,iface"] => an_interface_that_a_wildcard_hides,
         &["hash:ip"] => addresses_that_the_mask_would_change,
@@ -338,37 +337,6 @@ fn timeouts_are_renewed_in_time() -> Outcome {
     sets.remove(&set, v4("10.0.0.2"))?;
     let report = sets.apply(&set, wanted(), &Policy::new().renew_below(100))?;
     assert_eq!(report.counts().added, 1);
-    Ok(())
-}
-
-fn a_refused_entry_among_many() -> Outcome {
-    let (mut sets, set) = created(set::<HashIp>().maxelem(1 << 18))?;
-    let wanted = || {
-        (0..100_000u32).map(|number| match number {
-            // No set takes it, and the kernel does not, since the set has no timeouts.
-            500 => Entry::<HashIp>::new(Ipv4Addr::UNSPECIFIED),
-            70_000 => Entry::new(v4("10.0.0.1")).timeout(Duration::from_secs(5)),
-            _ => Entry::new(Ipv4Addr::from_bits(0x0b00_0000 + number)),
-        })
-    };
-    for first in [true, false] {
-        let report = sets.apply(&set, wanted(), &Policy::new())?;
-        let failed: Vec<_> = report.failures().iter().map(|it| it.index).collect();
-        assert_eq!(failed, [500, 70_000]);
-        assert!(
-            report.failures()[1]
-                .error
-                .to_string()
-                .contains("index 70000")
-        );
-        let counts = report.counts();
-        assert_eq!(
-            (counts.added, counts.kept),
-            if first { (99_998, 0) } else { (0, 99_998) }
-        );
-        assert!(report.stopped().is_none() && !report.is_complete());
-        assert_eq!(sets.info(&set)?.entries, Some(99_998));
-    }
     Ok(())
 }
 

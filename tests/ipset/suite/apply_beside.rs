@@ -15,7 +15,7 @@ use ipvset::ipset::{Entry, IpSet, IpSets};
 
 use super::common::{Outcome, created, ipset, listed_in_order, net, set, tests, v4, values};
 use super::replace::{Probe, addresses, own_sets};
-use super::{Test, needs};
+use super::{Test, needs, rounds};
 
 pub(crate) fn tests() -> Vec<Test> {
     let mut tests = tests![
@@ -24,7 +24,7 @@ pub(crate) fn tests() -> Vec<Test> {
         &["hash:ip"] => after_a_process_was_killed_at_any_moment,
         &["hash:net,iface"] => more_interfaces_than_a_network_can_have,
     ];
-    let rules: [(_, fn() -> Outcome); 2] = [
+    let rules: [(_, fn() -> Outcome); 3] = [
         (
             "apply_beside::counters_of_entries_that_stay",
             counters_of_entries_that_stay,
@@ -32,6 +32,10 @@ pub(crate) fn tests() -> Vec<Test> {
         (
             "apply_beside::a_packet_always_sees_what_stays",
             a_packet_always_sees_what_stays,
+        ),
+        (
+            "apply_beside::a_packet_sees_all_of_the_old_or_all_of_the_new",
+            a_packet_sees_all_of_the_old_or_all_of_the_new,
         ),
     ];
     tests.extend(rules.map(|(name, run)| needs(&["hash:ip"], name, run).with_rules()));
@@ -74,7 +78,7 @@ fn counters_of_entries_that_stay() -> Outcome {
         sent.fetch_add(1, Ordering::Relaxed);
     };
     beside(vec![Box::new(count)], || -> Outcome {
-        for round in 0..300 {
+        for round in 0..rounds(300) {
             let others = addresses(round * 7..round * 7 + 40).map(Entry::new);
             let wanted = others.chain([entry()]);
             let report = sets.apply(&set, wanted, &Policy::new())?;
@@ -109,7 +113,7 @@ fn a_packet_always_sees_what_stays() -> Outcome {
     };
     let index = sets.index(&set)?;
     beside(vec![Box::new(look)], || -> Outcome {
-        for round in 0..1000 {
+        for round in 0..rounds(1000) {
             let policy = match round % 2 {
                 0 => Policy::new(),
                 _ => Policy::new().at_once(),
@@ -129,10 +133,55 @@ fn a_packet_always_sees_what_stays() -> Outcome {
     Ok(())
 }
 
+/// While the set is changed, a thread sends packets to entries of both contents. Once one of the old
+/// entries is gone or one of the new ones is there, all new ones are and no old one is.
+fn a_packet_sees_all_of_the_old_or_all_of_the_new() -> Outcome {
+    const SIZE: u32 = 200;
+    let content = |round: u32| {
+        let first = 0x7f01_0000 + (round % 2) * SIZE;
+        (first..first + SIZE).map(Ipv4Addr::from_bits)
+    };
+    let (mut sets, set) = created(set::<HashIp>())?;
+    sets.add_all(&set, content(0), OnFailure::Stop)
+        .into_result()?;
+    let probe = Probe::new()?;
+    let policy = Policy::new().at_once();
+    let mut before = 0;
+    for round in 1..=rounds(1000) {
+        let samples = |round| content(round).step_by(SIZE as usize / 4);
+        let begun = std::sync::Barrier::new(2);
+        std::thread::scope(|scope| -> Outcome {
+            let watcher = scope.spawn(|| {
+                begun.wait();
+                let mut looks = 0;
+                loop {
+                    for (old, new) in samples(round - 1).zip(samples(round)) {
+                        if probe.sees(old) && !probe.sees(new) {
+                            looks += 1;
+                            continue;
+                        }
+                        assert!(samples(round).all(|it| probe.sees(it)));
+                        assert!(samples(round - 1).all(|it| !probe.sees(it)));
+                        return looks;
+                    }
+                }
+            });
+            begun.wait();
+            let report = sets.apply(&set, content(round), &policy)?;
+            assert!(report.is_complete(), "{report}");
+            before += watcher.join().map_err(|_| "a packet saw a part")?;
+            Ok(())
+        })?;
+    }
+    // Packets were sent before the content changed, too.
+    assert!(before > 0);
+    assert_eq!(own_sets(&mut sets)?, [""; 0]);
+    Ok(())
+}
+
 /// Two listings go on all the time, so most swaps are refused at first. Another program adds and
 /// removes an entry that is not wanted, and one that is.
 fn beside_listings_and_another_writer() -> Outcome {
-    const ROUNDS: u32 = 300;
     const SIZE: u32 = 2000;
     let (mut sets, set) = created(set::<HashIp>())?;
     sets.add_all(&set, addresses(1..SIZE), OnFailure::Stop)
@@ -155,7 +204,7 @@ fn beside_listings_and_another_writer() -> Outcome {
         }),
     ];
     beside(others, || -> Outcome {
-        for round in 0..ROUNDS {
+        for round in 0..rounds(300) {
             let policy = match round % 2 {
                 0 => Policy::new(),
                 _ => Policy::new().at_once(),
@@ -193,7 +242,7 @@ fn beside_a_program_that_destroys_the_set() -> Outcome {
     });
     let complete = beside(vec![destroys], || -> Outcome<usize> {
         let mut complete = 0;
-        for round in 0..300 {
+        for round in 0..rounds(300) {
             let policy = match round % 2 {
                 0 => Policy::new(),
                 _ => Policy::new().at_once(),
@@ -246,7 +295,7 @@ fn after_a_process_was_killed_at_any_moment() -> Outcome {
     let (mut sets, set) = created(set::<HashIp>())?;
     let (mut kills, mut left) = (0, 0);
     let mut number = 1u32;
-    while kills < 100 || left == 0 {
+    while kills < rounds(100) || left == 0 {
         let mut command = Command::new(std::env::current_exe()?);
         let mut child = command.env(CHANGES, "").stdout(Stdio::piped()).spawn()?;
         let mut begun = [0];

@@ -3,6 +3,8 @@
 mod apply;
 mod apply_all;
 mod apply_beside;
+mod apply_counted;
+mod apply_failures;
 mod cases;
 mod common;
 mod described;
@@ -28,6 +30,7 @@ use ipvset::{Family, ipset};
 pub(crate) fn die_if_asked() {
     replace::die_if_asked();
     apply_beside::change_if_asked();
+    apply_counted::apply_if_asked();
 }
 
 /// All set types.
@@ -49,6 +52,15 @@ pub(crate) const ALL: &[&str] = &[
     "hash:net,port,net",
     "list:set",
 ];
+
+/// Returns how often something is repeated: `full` if the environment variable IPVSET_FULL is set,
+/// and otherwise a fifth of it.
+pub(crate) fn rounds(full: u32) -> u32 {
+    match std::env::var_os("IPVSET_FULL") {
+        Some(_) => full,
+        None => full / 5,
+    }
+}
 
 /// A test with the set types that it needs, and whether it needs firewall rules.
 pub(crate) struct Test {
@@ -117,6 +129,8 @@ pub(crate) fn tests(types: &[&str], rules: bool) -> Vec<lab::test::Test> {
         apply::tests(),
         apply_all::tests(),
         apply_beside::tests(),
+        apply_counted::tests(),
+        apply_failures::tests(),
     ];
     all.into_iter()
         .flatten()
