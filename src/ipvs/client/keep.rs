@@ -22,12 +22,13 @@ impl<T: Transport> Client<T> {
     ) -> Result<Kept> {
         let now = SystemTime::now();
         if keeper.may_look(wanted, now) {
-            let mut seen = std::mem::take(&mut keeper.spare);
-            let is_read = self.snapshot(keeper.proc.as_ref(), &mut seen).await;
-            if is_read && keeper.is_as_left(&seen) {
-                return self.only_end_drains(keeper, seen, now).await;
+            match self.now(keeper).await {
+                Some(seen) if keeper.is_as_left(&seen) => {
+                    return self.only_end_drains(keeper, seen, now).await;
+                }
+                Some(seen) => keeper.see_change(seen),
+                None => {}
             }
-            keeper.spare = seen;
         }
         match wanted {
             Some(wanted) => self.bring_back(keeper, wanted, now).await,
@@ -58,11 +59,10 @@ impl<T: Transport> Client<T> {
         };
         let next = look.next;
         let ended = self.end(look, &mut keeper.record, &mut kept).await;
-        if ended.is_empty() {
-            keeper.see(Some(seen));
-        } else {
-            let ended: Vec<_> = ended.iter().collect();
-            self.settle(keeper, Some(seen), &ended, None).await;
+        let services = services_after(seen.len(), &ended);
+        let changes: Vec<_> = ended.iter().collect();
+        self.settle(keeper, Some(seen), &changes, services).await;
+        if !ended.is_empty() {
             keeper.save.save(&keeper.record)?;
         }
         kept.next = keeper.next(now, next);
@@ -107,7 +107,7 @@ impl<T: Transport> Client<T> {
         let services = services_after(applied.table.len(), last.chain(&ended));
         let done = applied.rounds.iter().flat_map(Round::done);
         let done: Vec<_> = done.chain(&ended).collect();
-        self.settle(keeper, before, &done, Some(services)).await;
+        self.settle(keeper, before, &done, services).await;
         keeper.save.save(&keeper.record)?;
         kept.next = keeper.next(now, next);
         Ok(kept)
@@ -144,7 +144,7 @@ impl<T: Transport> Client<T> {
             let services = services_after(table.len(), &ended);
             let ended: Vec<_> = ended.iter().collect();
             keeper.has_read(now);
-            self.settle(keeper, before, &ended, Some(services)).await;
+            self.settle(keeper, before, &ended, services).await;
         }
         keeper.save.save(&keeper.record)?;
         kept.next = keeper.next(now, next);
@@ -196,15 +196,23 @@ impl<T: Transport> Client<T> {
     }
 
     /// Remembers what `/proc` shows, if that is what operations made of what it showed before.
-    /// `services` is the number of services that there should be, if it is known.
+    /// `services` is the number of services that there should be.
+    ///
+    /// Without operations, it is not read again: if another program has changed something since,
+    /// the next call finds that.
     async fn settle(
         &mut self,
         keeper: &mut Keeper,
         before: Option<Snapshot>,
         operations: &[&Operation],
-        services: Option<usize>,
+        services: usize,
     ) {
-        if let (Some(before), Some(after)) = (before, self.now(keeper).await) {
+        let Some(before) = before else {
+            return;
+        };
+        if operations.is_empty() && before.len() == services {
+            keeper.see(Some(before));
+        } else if let Some(after) = self.now(keeper).await {
             keeper.settle(before, operations, after, services);
         }
     }

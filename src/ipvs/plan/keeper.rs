@@ -247,6 +247,15 @@ impl Keeper {
         }
     }
 
+    /// Remembers what `/proc` shows now, although the table is not as it was left.
+    pub(in crate::ipvs) fn see_change(&mut self, seen: Snapshot) {
+        if let Some(last) = &mut self.last {
+            if let Some(before) = last.seen.replace(seen) {
+                self.spare = before;
+            }
+        }
+    }
+
     /// Remembers what `/proc` shows, if the table is as it was left.
     pub(in crate::ipvs) fn see(&mut self, seen: Option<Snapshot>) {
         if let Some(last) = &mut self.last {
@@ -258,15 +267,14 @@ impl Keeper {
     }
 
     /// Remembers what `/proc` shows, if that is what operations made of what it showed before.
-    /// `services` is the number of services that there should be, if it is known.
+    /// `services` is the number of services that there should be.
     pub(in crate::ipvs) fn settle(
         &mut self,
         before: Snapshot,
         operations: &[&Operation],
         after: Snapshot,
-        services: Option<usize>,
+        services: usize,
     ) {
-        let services = services.unwrap_or(after.len());
         let is_expected = after.len() == services && self.is_expected(&before, operations, &after);
         if let Some(last) = &mut self.last {
             // The kernel can leave out services of a table that changes while it is read.

@@ -140,13 +140,14 @@ impl ApplyReport {
             let state = ObjectState::LeftAlone(left.reason);
             objects.push(ObjectReport::new(left.object, state));
         }
-        let new: HashSet<_> = match self.objects.is_empty() {
-            true => HashSet::new(),
-            false => objects.iter().map(|it| it.object).collect(),
-        };
-        self.objects
-            .retain(|it| it.state.is_done() && !new.contains(&it.object));
-        self.objects.extend(objects);
+        if self.objects.is_empty() {
+            self.objects = objects;
+        } else {
+            let new: HashSet<_> = objects.iter().map(|it| it.object).collect();
+            self.objects
+                .retain(|it| it.state.is_done() && !new.contains(&it.object));
+            self.objects.extend(objects);
+        }
         self.warnings = plan.warnings().to_vec();
     }
 
