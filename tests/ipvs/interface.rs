@@ -30,7 +30,7 @@ pub(crate) const WITH_TRAFFIC: bool = matches!(
     b"ipvs" | b"ipvs_rootless"
 );
 
-/// Whether the long tests of replacements under traffic run: they take minutes.
+/// Whether the tests of replacements under traffic run.
 pub(crate) const WITH_REPLACEMENTS: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"ipvs");
 
 /// The tests of what the socket options lack, and a word of the error with which each ends there.

@@ -37,6 +37,11 @@ pub(crate) fn all(modules: impl IntoIterator<Item = Vec<Test>>) -> Vec<Test> {
     modules.into_iter().flatten().collect()
 }
 
+/// Returns true if the tests are to take longer and do more.
+pub(crate) fn is_long() -> bool {
+    std::env::var_os("IPVSET_LONG").is_some()
+}
+
 /// Every scheduler in the kernel's sources. [`schedulers`] returns those that a kernel has.
 pub(crate) const SCHEDULERS: [Scheduler; 15] = [
     Scheduler::RoundRobin,

@@ -5,12 +5,14 @@ use ipvset::ipvs::plan::{AddressRange, Keeper, Planner, Policy, Scope, WantedTab
 use ipvset::ipvs::{Ipvs, RealServer, ServiceKey, VirtualService};
 
 use crate::generated::Dice;
-use crate::support::{Result, tests};
+use crate::support::{Result, is_long, tests};
 
 tests![each_ends_with_its_own_part];
 
-/// The rounds of each program: as many as take a few seconds.
-const ROUNDS: u32 = 150;
+/// Returns the rounds of each program: usually as many as take a few seconds.
+fn rounds() -> u32 {
+    if is_long() { 1_000 } else { 60 }
+}
 
 /// Returns services at 10.`program`.0.0/16, another selection each time.
 fn part(program: u8, dice: &mut Dice) -> Result<WantedTable> {
@@ -88,7 +90,7 @@ fn keep_part(program: u8, here: &Namespace, scope: Scope) -> Result<(Keeper, Wan
     let mut keeper = Keeper::new(planner.policy(Policy::without_drain()));
     let mut dice = Dice(program.into());
     let mut table = WantedTable::new();
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds() {
         table = part(program, &mut dice)?;
         let kept = ipvs.keep(&mut keeper, &table)?;
         assert!(kept.report.is_success(), "{}", kept.report);

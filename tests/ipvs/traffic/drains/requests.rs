@@ -17,11 +17,11 @@ pub(super) struct Requests {
     done: AtomicBool,
 }
 
-/// Does something while each client makes one request after the other. `patience` is how long a
+/// Does something while each client makes one request after the other over each family. `patience` is how long a
 /// client waits for an answer.
 pub(super) fn during(
     network: &Network,
-    family: Family,
+    families: &[Family],
     patience: Duration,
     act: impl FnOnce(&Requests) -> Result,
 ) -> Result<Requests> {
@@ -29,8 +29,10 @@ pub(super) fn during(
     thread::scope(|scope| {
         let done = Done(&requests.done);
         for client in network.client_namespaces() {
-            let ask = || requests.ask(family, patience);
-            scope.spawn(move || client.run(ask));
+            for family in families {
+                let ask = || requests.ask(*family, patience);
+                scope.spawn(move || client.run(ask));
+            }
         }
         let outcome = act(&requests);
         drop(done);
