@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::http::{self, Answer, Server};
+use crate::http::{self, Answer, Handler, Server};
 use crate::translate::HealthCheck;
 
 /// Serves the health check ports.
@@ -44,9 +44,10 @@ impl HealthChecks {
                 continue;
             }
             let answer = answer(check);
-            let served = self
-                .server
-                .serve(address(*port), Arc::new(move || answer.clone()));
+            let served = self.server.serve(
+                address(*port),
+                Handler::Answer(Arc::new(move || answer.clone())),
+            );
             match served {
                 Ok(()) => drop(self.served.insert(*port, check.clone())),
                 Err(error) => failures.push(format!("health check of {}: {error}", check.service)),

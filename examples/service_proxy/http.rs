@@ -1,7 +1,7 @@
 //! A small HTTP server: one thread for all ports, and one for each request.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -21,7 +21,15 @@ pub struct Answer {
 }
 
 /// Answers the requests to a port.
-pub type Handler = Arc<dyn Fn() -> Answer + Send + Sync>;
+#[derive(Clone)]
+pub enum Handler {
+    Answer(Arc<dyn Fn() -> Answer + Send + Sync>),
+    /// A text of this content type, which may be long: it is sent while it is written.
+    Text(&'static str, Arc<WriteText>),
+}
+
+/// Writes a text.
+type WriteText = dyn Fn(&mut dyn Write) -> io::Result<()> + Send + Sync;
 
 /// How long a client may take to send its request or to read the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -127,7 +135,7 @@ fn accept(listeners: &Mutex<BTreeMap<SocketAddr, Served>>, mut woken: UnixStream
                     continue;
                 }
                 clients.fetch_add(1, Ordering::Relaxed);
-                let (handler, clients_) = (Arc::clone(&served.handler), Arc::clone(&clients));
+                let (handler, clients_) = (served.handler.clone(), Arc::clone(&clients));
                 let answer = move || {
                     // A client that hangs up or is too slow gets no answer.
                     let _ = answer(stream, &handler);
@@ -151,19 +159,30 @@ fn answer(stream: TcpStream, handler: &Handler) -> io::Result<()> {
     while request.read_line(&mut line)? > 2 {
         line.clear();
     }
+    let mut output = BufWriter::new(&stream);
+    match handler {
+        Handler::Answer(handler) => send(&handler(), &mut output)?,
+        Handler::Text(kind, write) => {
+            // The end of the connection is the end of the text.
+            let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: ";
+            write!(output, "{head}{kind}\r\n\r\n")?;
+            write(&mut output)?;
+        }
+    }
+    output.flush()
+}
+
+fn send(answer: &Answer, output: &mut impl Write) -> io::Result<()> {
     let Answer {
         status,
         headers,
         body,
-    } = handler();
-    let mut head = format!("HTTP/1.1 {status}\r\nconnection: close\r\n");
+    } = answer;
+    write!(output, "HTTP/1.1 {status}\r\nconnection: close\r\n")?;
     for (name, value) in headers {
-        head += &format!("{name}: {value}\r\n");
+        write!(output, "{name}: {value}\r\n")?;
     }
-    head += &format!("content-length: {}\r\n\r\n", body.len());
-    let mut stream = &stream;
-    stream.write_all(head.as_bytes())?;
-    stream.write_all(body.as_bytes())
+    write!(output, "content-length: {}\r\n\r\n{body}", body.len())
 }
 
 impl std::fmt::Debug for Server {

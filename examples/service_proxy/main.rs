@@ -10,6 +10,9 @@ mod health;
 mod http;
 mod input;
 mod kernel;
+#[path = "../exporter/metrics/mod.rs"]
+mod metrics;
+mod monitor;
 mod objects;
 mod options;
 mod run;

@@ -1,7 +1,7 @@
 //! The command line.
 
 use std::fmt::Display;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -29,6 +29,8 @@ pub struct Run {
     pub settings: Settings,
     pub setup: Setup,
     pub mode: Mode,
+    /// Where metrics are served.
+    pub metrics: Option<SocketAddr>,
     /// The inputs. If there are none, standard input is one.
     pub files: Vec<PathBuf>,
 }
@@ -53,6 +55,7 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String>
         once: false,
         dry_run: false,
     };
+    let mut metrics = None;
     let mut files = Vec::new();
     let mut words = Words(arguments);
     while let Some(word) = words.0.next() {
@@ -79,7 +82,7 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String>
             "--once" => mode.once = true,
             "--dry-run" => mode.dry_run = true,
             "--cleanup" => cleanup = true,
-            "--metrics" => return Err("--metrics is not there yet".into()),
+            "--metrics" => metrics = Some(words.read(option)?),
             "-" => files.push("/dev/stdin".into()),
             _ if option.starts_with('-') => return Err(format!("unknown option {option}")),
             _ => files.push(word.into()),
@@ -110,6 +113,7 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String>
         settings,
         setup,
         mode,
+        metrics,
         files,
     })))
 }

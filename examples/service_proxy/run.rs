@@ -15,6 +15,7 @@ use crate::gather::Gather;
 use crate::health::HealthChecks;
 use crate::input::{self, Event};
 use crate::kernel::{Kernel, Report};
+use crate::monitor::Monitor;
 use crate::options::{Mode, Run};
 use crate::signals::{self, Asked};
 use crate::translate::Wanted;
@@ -38,6 +39,7 @@ struct Proxy {
     wanted: Wanted,
     cluster: Cluster,
     health: Option<HealthChecks>,
+    monitor: Monitor,
     gather: Gather,
     mode: Mode,
     /// Whether the next application compares everything with the kernel.
@@ -56,6 +58,7 @@ pub fn run(options: Run) -> Result<bool, Box<dyn Error>> {
         settings,
         setup,
         mode,
+        metrics,
         files,
     } = options;
     let (sender, messages) = sync_channel(WAITING);
@@ -74,6 +77,7 @@ pub fn run(options: Run) -> Result<bool, Box<dyn Error>> {
         wanted: Wanted::new(node, settings)?,
         cluster: Cluster::default(),
         health,
+        monitor: Monitor::new(metrics)?,
         gather: Gather::new(inputs, mode.once),
         mode,
         full: true,
@@ -197,7 +201,9 @@ impl Proxy {
                 .extend(health.follow(&self.wanted.health_checks));
         }
         self.full = false;
-        println!("{} Services; {report}", self.wanted.services());
+        let (services, draining) = (self.wanted.services(), self.kernel.draining());
+        self.monitor.applied(&report, services, draining);
+        println!("{services} Services; {report}");
         self.tell(&report);
         self.failed = !report.failures.is_empty();
         self.retry = self.failed.then(|| {
@@ -212,6 +218,7 @@ impl Proxy {
     fn look(&mut self) {
         let mut report = Report::default();
         self.look = Some(self.kernel.look(&self.wanted, &mut report));
+        self.monitor.looked(&report, self.kernel.draining());
         if !report.is_unchanged() {
             println!("looked: {report}");
         }

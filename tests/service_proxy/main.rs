@@ -8,6 +8,7 @@ mod world;
 mod changes;
 mod clients;
 mod foreign;
+mod metrics;
 
 use lab::Needs;
 
@@ -27,7 +28,12 @@ fn needs() -> Needs {
 }
 
 fn main() -> std::process::ExitCode {
-    let tests = [clients::tests(), changes::tests(), foreign::tests()];
+    let tests = [
+        clients::tests(),
+        changes::tests(),
+        foreign::tests(),
+        metrics::tests(),
+    ];
     lab::test::main(&needs(), tests.into_iter().flatten().collect())
 }
 

@@ -38,15 +38,7 @@ fn record() -> String {
 }
 
 fn program() -> PathBuf {
-    let test = std::env::current_exe().expect("a running program has a path");
-    let deps = test.parent().expect("an executable lies in a folder");
-    let path = deps.with_file_name("examples").join("service_proxy");
-    assert!(
-        path.exists(),
-        "{} is missing: run `cargo build --examples --all-features`",
-        path.display()
-    );
-    path
+    lab::tool::example("service_proxy").unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn command(options: &[&str]) -> Command {

@@ -54,6 +54,11 @@ impl Services {
         }
     }
 
+    /// Returns how many servers drain.
+    pub fn draining(&self) -> usize {
+        self.keeper.record().drains().iter().count()
+    }
+
     /// Returns what [`Services::keep`] would do.
     pub fn plan(&mut self, wanted: &WantedTable) -> ipvset::Result<Plan> {
         let Self { ipvs, keeper, .. } = self;

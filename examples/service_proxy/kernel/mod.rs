@@ -108,6 +108,11 @@ impl Kernel {
         next
     }
 
+    /// Returns how many servers drain.
+    pub fn draining(&self) -> usize {
+        self.services.draining()
+    }
+
     /// Returns what [`Kernel::apply`] would do, with everything compared with the kernel.
     pub fn describe(&mut self, wanted: &mut Wanted) -> Result<String> {
         let mut text = String::new();
