@@ -111,7 +111,11 @@ pub fn socket_options(bytes: &[u8]) {
         assert_eq!(decode::timeouts(&encoded).unwrap(), timeouts);
     }
     for daemon in decode::daemons(bytes).flatten() {
+        // A name of the kernel's that is not UTF-8 gets too long when it is read.
         let operation = Operation::StartDaemon(daemon.clone());
+        if operation.check().is_err() {
+            continue;
+        }
         if let Ok(encode::Change::StartDaemon(encoded)) = encode::operation(&operation) {
             let again: Vec<_> = decode::daemons(&encoded).map(Result::unwrap).collect();
             assert_eq!(again, [daemon]);

@@ -403,9 +403,12 @@ impl<T> std::fmt::Debug for Connection<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
     use nix::libc;
 
-    use super::super::message::kind;
+    use super::super::message::{Header, kind};
     use super::super::scripted::{Reply, Request, Scripted};
     use super::*;
 
@@ -485,6 +488,127 @@ mod tests {
             .collect();
         assert_eq!(failures, [(0, libc::ENOENT), (2, libc::EEXIST)]);
         assert!(outcome.is_replies_lost);
+    }
+
+    #[test]
+    fn requests_have_their_flags_and_numbers() {
+        let log = Rc::new(RefCell::new(Vec::new()));
+        let seen = Rc::clone(&log);
+        let mut connection = connected(move |request| {
+            let Header {
+                flags, sequence, ..
+            } = request.header;
+            seen.borrow_mut().push((flags, sequence));
+            assert_eq!(request.unread, 0, "what came before is read");
+            match request.header.kind {
+                LIST => vec![
+                    request.data(0, &[1; 8]),
+                    request.data(0, &[2; 4]),
+                    request.done(),
+                ],
+                _ => vec![request.error(0)],
+            }
+        });
+        let (plain, acked) = (flag::REQUEST, flag::REQUEST | flag::ACK);
+        ready(connection.command(TEST, flag::EXCL, |_| {})).unwrap();
+        let payload = ready(connection.query(TEST, 0, |_| {})).unwrap();
+        assert!(payload.is_empty());
+        // Each of the next requests is sent while a dump is being read.
+        for next in 0..4 {
+            ready(connection.dump(LIST, |_| {})).unwrap();
+            assert!(matches!(
+                ready(connection.dump_next()),
+                Ok(DumpStep::Data(_))
+            ));
+            match next {
+                0 => ready(connection.command(TEST, 0, |_| {})).unwrap(),
+                1 => {
+                    let mut writer = Writer::default();
+                    message::write(&mut writer, TEST, acked, 0, |_| {});
+                    let mut message = writer.bytes().to_vec();
+                    ready(connection.send_ready(&mut message)).unwrap();
+                }
+                2 => {
+                    let mut packet = packet(&mut connection, 1);
+                    ready(connection.send_packet(&mut packet)).unwrap();
+                }
+                _ => connection.send_and_forget(TEST, |_| {}),
+            }
+        }
+        let dump = plain | flag::DUMP;
+        let expected = [
+            (acked | flag::EXCL, 2),
+            (plain, 3),
+            (dump, 4),
+            (acked, 5),
+            (dump, 6),
+            (acked, 7),
+            (dump, 8),
+            // A packet, and the message behind its request.
+            (plain, 9),
+            (dump, 11),
+            (plain, 12),
+        ];
+        assert_eq!(*log.borrow(), expected);
+    }
+
+    #[test]
+    fn a_request_that_was_written_before_can_be_refused() {
+        let mut connection = connected(|request| vec![request.error(libc::EEXIST)]);
+        let mut writer = Writer::default();
+        message::write(&mut writer, TEST, flag::REQUEST | flag::ACK, 0, |_| {});
+        let sent = ready(connection.send_ready(&mut writer.bytes().to_vec()));
+        assert!(matches!(sent, Err(Failure::Rejected(it)) if it.code == libc::EEXIST));
+    }
+
+    #[test]
+    fn the_messages_of_a_dump_have_their_bytes_and_the_number_of_their_datagram() {
+        let mut connection = connected(|request| {
+            let bytes = |content| match request.data(0, content) {
+                Reply::Datagram(bytes) => bytes,
+                other => panic!("{other:?}"),
+            };
+            let two = [bytes(&[1; 8]), bytes(&[2; 4])].concat();
+            vec![
+                Reply::Datagram(two),
+                request.data(0, &[3; 12]),
+                request.done(),
+            ]
+        });
+        ready(connection.dump(LIST, |_| {})).unwrap();
+        let mut found = Vec::new();
+        while let DumpStep::Data(payload) = ready(connection.dump_next()).unwrap() {
+            let payload = connection.payload(payload);
+            found.push((payload[0], payload.len(), connection.datagram()));
+        }
+        assert_eq!(found, [(1, 8, 0), (2, 4, 0), (3, 12, 1)]);
+        assert!(matches!(listed(&mut connection), (lengths, None) if lengths == [8, 4, 12]));
+        assert_eq!(connection.datagram(), 5);
+    }
+
+    #[test]
+    fn after_lost_replies_the_rest_is_read_before_the_next_request() {
+        let mut lost = true;
+        let mut connection = connected(move |request| {
+            assert_eq!(request.unread, 0, "the rest is read");
+            let first = std::mem::take(&mut lost).then_some(Reply::Lost);
+            first.into_iter().chain([request.error(0)]).collect()
+        });
+        let command = ready(connection.command(TEST, 0, |_| {}));
+        assert!(matches!(command, Err(Failure::RepliesLost)));
+        ready(connection.command(TEST, 0, |_| {})).unwrap();
+    }
+
+    #[test]
+    fn refusals_after_lost_replies_of_a_packet_are_told() {
+        let mut connection = connected(|request| {
+            let second = request.numbered(request.header.sequence + 1);
+            vec![Reply::Lost, second.error(libc::EEXIST)]
+        });
+        let mut packet = packet(&mut connection, 3);
+        let outcome = ready(connection.send_packet(&mut packet)).unwrap();
+        assert!(outcome.is_replies_lost);
+        assert_eq!((outcome.failures.len(), outcome.failures[0].0), (1, 1));
     }
 
     #[test]

@@ -257,6 +257,15 @@ mod tests {
     }
 
     #[test]
+    fn a_pipeline_ends_with_the_message_behind_it_even_if_that_is_refused() {
+        let mut pipeline = Pipeline::new(5, 7);
+        assert!(!pipeline.event(event(6, rejected(1))));
+        assert!(pipeline.event(event(7, rejected(2))));
+        let failures = pipeline.outcome().failures;
+        assert_eq!((failures.len(), failures[0].0), (1, 1));
+    }
+
+    #[test]
     fn a_pipeline_that_lost_replies_says_so() {
         let mut pipeline = Pipeline::new(1, 2);
         pipeline.event(event(0, Content::Overrun));

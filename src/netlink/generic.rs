@@ -86,3 +86,68 @@ fn find(payload: &[u8], kind: u16) -> Result<Option<Attribute<'_>>, Malformed> {
     }
     Ok(None)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::connection::ready;
+    use super::super::scripted::{Reply, Request, Scripted};
+    use super::*;
+
+    fn connected(
+        script: impl FnMut(&Request<'_>) -> Vec<Reply>,
+    ) -> Connection<Scripted<impl FnMut(&Request<'_>) -> Vec<Reply>>> {
+        Connection::new(Scripted::new(script))
+    }
+
+    /// Tells the name and the number of a family.
+    fn family(request: &Request<'_>, name: &str) -> Vec<Reply> {
+        let mut writer = Writer::default();
+        header(&mut writer, 1, 2);
+        writer.string(FAMILY_NAME, name);
+        writer.u16(FAMILY_ID, 30);
+        vec![request.data(0, writer.bytes())]
+    }
+
+    #[test]
+    fn a_family_is_found_by_its_name() {
+        let mut connection = connected(|request| {
+            assert_eq!(request.header.kind, CONTROLLER);
+            let (command, mut attributes) = split(&request.bytes[16..]).unwrap();
+            let name = attributes.next().unwrap().unwrap();
+            assert_eq!((command, request.bytes[17]), (GET_FAMILY, 1));
+            assert_eq!((name.kind(), name.string().as_str()), (FAMILY_NAME, "IPVS"));
+            family(request, "IPVS")
+        });
+        assert_eq!(ready(resolve(&mut connection, "IPVS")).unwrap(), Some(30));
+    }
+
+    #[test]
+    fn a_family_that_is_missing_is_none_and_other_refusals_are_failures() {
+        let mut missing = connected(|request| vec![request.error(libc::ENOENT)]);
+        assert_eq!(ready(resolve(&mut missing, "IPVS")).unwrap(), None);
+        let mut denied = connected(|request| vec![request.error(libc::EPERM)]);
+        let failure = ready(resolve(&mut denied, "IPVS")).unwrap_err();
+        assert!(matches!(failure, Failure::Rejected(it) if it.code == libc::EPERM));
+        let mut unnumbered = connected(|request| vec![request.data(0, &[1, 2, 0, 0])]);
+        let failure = ready(resolve(&mut unnumbered, "IPVS")).unwrap_err();
+        assert!(matches!(failure, Failure::Malformed(Malformed::Missing(_))));
+    }
+
+    #[test]
+    fn a_family_is_gone_if_its_number_is_unknown_or_another_ones() {
+        let gone = |script: fn(&Request<'_>) -> Vec<Reply>| {
+            let mut connection = connected(move |request| {
+                let (_, mut attributes) = split(&request.bytes[16..]).unwrap();
+                let number = attributes.next().unwrap().unwrap();
+                assert_eq!((number.kind(), number.u16()), (FAMILY_ID, Ok(30)));
+                script(request)
+            });
+            ready(is_gone(&mut connection, 30, "IPVS"))
+        };
+        assert!(!gone(|request| family(request, "IPVS")));
+        assert!(gone(|request| family(request, "nl80211")));
+        assert!(gone(|request| vec![request.error(libc::ENOENT)]));
+        assert!(!gone(|request| vec![request.error(libc::EPERM)]));
+        assert!(!gone(|_| vec![]));
+    }
+}

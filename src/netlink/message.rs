@@ -178,6 +178,26 @@ mod tests {
     }
 
     #[test]
+    fn one_flag_is_set_or_cleared_and_the_others_stay() {
+        let mut writer = Writer::default();
+        write(&mut writer, 16, flag::REQUEST | flag::EXCL, 7, |_| {});
+        let mut bytes = writer.bytes().to_vec();
+        let flags = |bytes: &[u8]| Header::read(bytes).unwrap().flags;
+        for (flag, value, expected) in [
+            (flag::ACK, true, flag::REQUEST | flag::EXCL | flag::ACK),
+            (flag::ACK, true, flag::REQUEST | flag::EXCL | flag::ACK),
+            (flag::EXCL, false, flag::REQUEST | flag::ACK),
+            (flag::EXCL, false, flag::REQUEST | flag::ACK),
+        ] {
+            set_flag(&mut bytes, flag, value);
+            assert_eq!(flags(&bytes), expected);
+        }
+        assert_eq!(flags(without_flag(&mut bytes, flag::ACK)), flag::REQUEST);
+        set_sequence(&mut bytes, 9);
+        assert_eq!(Header::read(&bytes).unwrap().sequence, 9);
+    }
+
+    #[test]
     fn impossible_lengths_are_refused() {
         let mut writer = Writer::default();
         write(&mut writer, 2, 0, 1, |writer| writer.raw(&[0; 20]));

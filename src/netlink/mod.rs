@@ -121,3 +121,38 @@ impl From<Oversized> for Failure {
         Self::Oversized(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_in_doubt_unless_the_kernel_refused_it_or_never_saw_it() {
+        let rejected = Failure::Rejected(Rejection {
+            code: 1,
+            extended: None,
+            echo: Vec::new(),
+        });
+        let malformed = Failure::Malformed(Malformed::Missing("an answer"));
+        let io = Failure::Io(std::io::Error::from_raw_os_error(5));
+        let settled = [
+            rejected,
+            Failure::Gone("gone"),
+            Failure::NetlinkRequired("no"),
+        ];
+        let doubtful = [
+            malformed,
+            io,
+            Failure::RepliesLost,
+            Failure::Unanswered,
+            Failure::CutOff,
+            Failure::Interrupted,
+        ];
+        for (failures, in_doubt) in [(&settled[..], false), (&doubtful, true)] {
+            for failure in failures {
+                assert_eq!(failure.leaves_doubt(), in_doubt, "{failure:?}");
+                assert_eq!(failure.again().leaves_doubt(), in_doubt, "{failure:?}");
+            }
+        }
+    }
+}

@@ -125,6 +125,22 @@ mod tests {
     }
 
     #[test]
+    fn a_cleared_packet_is_empty_and_numbered_anew() {
+        let mut packet = Packet::new(10, 0);
+        assert!(packet.is_empty());
+        packet.push(64, 20, 0, |_| {}).unwrap();
+        assert!(!packet.is_empty());
+        packet.clear(40);
+        assert!(packet.is_empty());
+        packet.push(64, 20, 0x200, |_| {}).unwrap();
+        assert_eq!((packet.first(), packet.count(), packet.last()), (40, 1, 41));
+        let bytes = packet.close();
+        assert_eq!(bytes.len(), 32);
+        let (frame, _) = Frame::read(bytes, 0, false).unwrap();
+        assert_eq!((frame.header.sequence, frame.header.flags), (40, 0x201));
+    }
+
+    #[test]
     fn an_oversized_request_leaves_the_others() {
         let mut packet = Packet::new(1, 0);
         packet.push(1000, 20, 0, |_| {}).unwrap();

@@ -177,6 +177,27 @@ mod tests {
     }
 
     #[test]
+    fn an_extended_ack_is_read_only_where_there_is_a_whole_one() {
+        let tlvs = |writer: &mut Writer| writer.string(1, "not you");
+        let unmarked = error(flag::CAPPED, -1, &[], tlvs);
+        assert_eq!(read_all(&unmarked).unwrap().unwrap().extended, None);
+        let whole = error(flag::CAPPED | flag::ACK_TLVS, -1, &[], tlvs);
+        let cut_off = read_all(&whole[..whole.len() - 4]).unwrap().unwrap();
+        assert_eq!(cut_off.extended, None);
+    }
+
+    #[test]
+    fn an_extended_ack_is_shown_with_all_that_it_says() {
+        let mut ack = ExtendedAck::default();
+        assert_eq!(ack.to_string(), "no message");
+        ack.message = Some("name too long".into());
+        ack.offset = Some(20);
+        ack.missing_attribute = Some(3);
+        let text = "name too long, at byte 20 of the request, attribute 3 is missing";
+        assert_eq!(ack.to_string(), text);
+    }
+
+    #[test]
     fn no_prefix_panics() {
         let bytes = error(flag::ACK_TLVS, -1, &[0; 8], |writer| writer.u32(2, 1));
         for end in 0..bytes.len() {

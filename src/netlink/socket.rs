@@ -139,6 +139,8 @@ fn uninterrupted<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> 
 
 #[cfg(test)]
 mod tests {
+    use super::super::connection::{Connection, ready};
+    use super::super::generic;
     use super::super::message::{kind, write};
     use super::*;
     use crate::wire::Writer;
@@ -148,7 +150,29 @@ mod tests {
         let socket = Socket::open(Protocol::Generic).unwrap();
         assert!(socket.inner.get_cap_ack().unwrap());
         assert!(socket.inner.get_ext_ack().unwrap());
-        assert!(socket.send_limit > 60_000 && socket.reply_limit > 1);
+        // The least that a system without larger limits gives.
+        assert!(socket.send_limit() > 60_000 && socket.reply_limit() > 50);
+    }
+
+    #[test]
+    fn requests_are_sent_and_answered() {
+        let socket = Socket::open(Protocol::Generic).unwrap();
+        let mut connection = Connection::new(socket);
+        // The family of generic netlink itself, which every kernel has.
+        let number = ready(generic::resolve(&mut connection, "nlctrl"));
+        assert_eq!(number.unwrap(), Some(16));
+        let unheard_of = ready(generic::resolve(&mut connection, "unheard-of"));
+        assert_eq!(unheard_of.unwrap(), None);
+    }
+
+    #[test]
+    fn an_option_that_an_old_kernel_does_not_know_is_no_failure() {
+        let failed = |code| if_known(Err(io::Error::from_raw_os_error(code)));
+        assert!(failed(libc::ENOPROTOOPT).is_ok() && if_known(Ok(())).is_ok());
+        assert_eq!(
+            failed(libc::EPERM).unwrap_err().raw_os_error(),
+            Some(libc::EPERM)
+        );
     }
 
     #[test]

@@ -3,8 +3,10 @@
 mod api;
 mod bench;
 mod check;
+mod coverage;
 mod fuzz;
 mod kernels;
+mod mutants;
 mod package;
 mod setup;
 mod shell;
@@ -26,6 +28,10 @@ cargo xtask COMMAND
   bench           compare the crate with the kernel's own time and the tools; print tables, and draw a plot in benches/
   bench quick     the same for small sizes, in four minutes; stores nothing
   bench again     print the tables and draw the plot of the stored figures
+  mutants [MODULE]
+                  plant faults in a module such as `netlink`, or in all, and print how many are caught (needs cargo-mutants)
+  coverage [ARG…] print how many lines of each module the unit tests run, or the tests that the arguments select for
+                  `cargo test` (needs cargo-llvm-cov)
   fuzz [SECONDS [TARGET]]
                   run each fuzz target, or one, for 60 seconds or as many as given (needs nightly Rust and cargo-fuzz)
   package         pack the crate and build its examples, tests and docs away from the workspace
@@ -43,6 +49,8 @@ fn main() -> ExitCode {
         Some("test") => setup::run().and_then(|()| test::run(&rest)),
         Some("kernels") if rest.is_empty() => kernels::fetch_all(),
         Some("bench") => setup::run().and_then(|()| bench::run(&rest)),
+        Some("mutants") if rest.len() <= 1 => mutants::run_in(rest.first().map(String::as_str)),
+        Some("coverage") => coverage::run(&rest),
         Some("fuzz") if rest.len() <= 2 => fuzz::run_all(&rest),
         Some("api") if rest.is_empty() => api::write(),
         Some("package") if rest.is_empty() => package::build(),
