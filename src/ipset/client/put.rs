@@ -64,6 +64,8 @@ pub(in crate::ipset) struct Aside {
     protocol: u8,
     /// Entries that are in the set.
     there: Batch,
+    /// Whether these may not be in the order in which they were given.
+    disordered: bool,
     /// Entries that were looked up and not found.
     missing: Batch,
     /// Whether the next entries are looked up before they are added.
@@ -83,6 +85,7 @@ impl Aside {
         Self {
             protocol,
             there,
+            disordered: false,
             missing: batch.beside(),
             looking: false,
             lookups: LEAST_WINDOW,
@@ -330,8 +333,13 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         aside.window = usize::MAX;
         while at < entries.end {
             match self.add_new(&mut at, aside).await {
-                // It was given twice, or another program added it.
-                Ok(Some(it)) => aside.there.append_without_counters(&self.batch, it.place),
+                // It was given twice, or another program added it, or it differs from the one in
+                // the set in a way that a test takes for another entry: in its MAC address, or in
+                // `nomatch`.
+                Ok(Some(it)) => {
+                    aside.there.append_without_counters(&self.batch, it.place);
+                    aside.disordered = true;
+                }
                 Ok(None) => {}
                 Err(stop) => {
                     added = Err(stop);
@@ -351,6 +359,10 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         }
         if aside.there.is_empty() {
             return Ok(());
+        }
+        // Of an entry that was given twice, the last one counts.
+        if replace(&mut aside.disordered, false) {
+            aside.there.sort();
         }
         if let Some(failure) = self.broken.as_ref().map(Failure::again) {
             swap(&mut self.batch, &mut aside.there);

@@ -153,6 +153,17 @@ impl Batch {
         *self = kept;
     }
 
+    /// Puts the entries in the order of their indices.
+    pub(crate) fn sort(&mut self) {
+        let mut places: Vec<_> = self.walk(self.header.len()).collect();
+        places.sort_by_key(|(line, _)| *line);
+        let mut sorted = self.beside();
+        for (_, place) in places {
+            sorted.append(self, place);
+        }
+        *self = sorted;
+    }
+
     /// Returns the counters that the entry at a place was not given.
     pub(in crate::ipset) fn counters_not_given(&self, place: Range<usize>) -> Counters {
         let line = walk_lines(&self.writer.bytes()[..place.end], place.start).next();

@@ -6,8 +6,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use ipnet::Ipv4Net;
-use ipvset::ipset::elements::{Ipv4Range, Member, tcp};
-use ipvset::ipset::types::{BitmapIp, HashIp, HashIpPort, HashNet, ListSet, SetType};
+use ipvset::ipset::elements::{Ipv4Range, MacAddress, Member, tcp};
+use ipvset::ipset::types::{BitmapIp, BitmapIpMac, HashIp, HashIpPort, HashNet, ListSet, SetType};
 use ipvset::ipset::{Entry, IpSet, IpSets, MAX_TIMEOUT};
 
 use super::common::{
@@ -73,6 +73,21 @@ pub(crate) fn tests() -> Vec<Test> {
                 let address = Ipv4Addr::from_bits(0x0a00_0001 + it);
                 (address, tcp(80)).into()
             })
+        }),
+        needs(
+            &["bitmap:ip,mac"],
+            "readd::the_last_of_two bitmap:ip,mac",
+            || {
+                let set = set::<BitmapIpMac>().range(range("10.0.0.0", "10.0.0.9"));
+                let entry = |ip, last: u8| Entry::new((v4(ip), MacAddress([2, 0, 0, 0, 0, last])));
+                let (other, one) = (entry("10.0.0.1", 1), entry("10.0.0.2", 1));
+                the_last_of_two(set, other, entry("10.0.0.2", 3), one)
+            },
+        ),
+        needs(&["hash:net"], "readd::the_last_of_two hash:net", || {
+            let entry = |text| Entry::new(net(text));
+            let (other, one) = (entry("10.0.0.0/8"), entry("11.0.0.0/8"));
+            the_last_of_two(set::<HashNet>(), other, one.clone().nomatch(), one)
         }),
         needs(&["hash:ip"], "readd::renewed_together hash:ip", || {
             let range = range("10.0.0.1", "10.0.0.200").into();
@@ -501,5 +516,22 @@ fn a_refused_addition_changes_nothing() -> Outcome {
     let outcome = sets.add_all(&set, [entry()], OnFailure::Continue);
     assert_eq!((outcome.applied(), outcome.failures().len()), (0, 1));
     assert_eq!(saved_entries("s")?, before);
+    Ok(())
+}
+
+/// Puts an entry twice that is in the set: first one that a test takes for another entry.
+fn the_last_of_two<T: SetType>(
+    set: IpSet<T>,
+    other: Entry<T>,
+    first: Entry<T>,
+    last: Entry<T>,
+) -> Outcome {
+    let (mut sets, set) = created(set.counters())?;
+    let there = [&other, &last].map(|entry| entry.clone().counters(1, 2));
+    sets.add_all(&set, there.clone(), OnFailure::Stop)
+        .into_result()?;
+    sets.put_all(&set, [other, first, last], OnFailure::Stop)
+        .into_result()?;
+    same("entries", listed(&mut sets, &set)?, there.into());
     Ok(())
 }
