@@ -99,8 +99,9 @@ impl<T> Outcome<T> {
     /// Returns the index of the first change that was not tried. Those after it were not tried
     /// either. Returns `None` if all were tried.
     ///
-    /// After a failure with [`OnFailure::Stop`](crate::OnFailure::Stop), this is an index even if
-    /// nothing was given after the failed change: the iterator is not asked for more.
+    /// After a failure with [`OnFailure::Stop`](crate::OnFailure::Stop), this can be an index even
+    /// if nothing was given after the failed change: the iterator is not asked for more once the
+    /// failure is known.
     pub fn untried_from(&self) -> Option<usize> {
         self.untried_from
     }

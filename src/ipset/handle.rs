@@ -372,7 +372,7 @@ impl IpSets {
     ///
     /// A packet sees either all of the old content or all of the new. Rules and lists that use the
     /// set keep using it. An entry that is given twice is added once, with the options of the last
-    /// one.
+    /// one. Counters that the last one does not give are those that an earlier one gives.
     ///
     /// The entries go into a temporary set, named `ipvset-` and a random number, which is then
     /// swapped with `set` and destroyed. It gets the options that `set` has in the kernel, and as

@@ -8,6 +8,7 @@ mod interface;
 mod many_operations;
 mod namespaces;
 mod plan;
+mod random;
 mod servers;
 mod services;
 mod settings;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
             tables::tests(),
             namespaces::tests(),
             plan::tests(),
+            random::tests(),
             traffic::tests(),
         ]),
     )

@@ -180,6 +180,19 @@ pub fn eventually<T, E>(mut attempt: impl FnMut() -> Result<T, E>) -> Result<T, 
     }
 }
 
+/// Returns the number in an environment variable, such as a seed, or `default` if the variable is not set.
+///
+/// # Panics
+///
+/// If the variable is set to something else.
+#[must_use]
+pub fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).map_or(default, |text| {
+        text.parse()
+            .unwrap_or_else(|error| panic!("{variable}={text}: {error}"))
+    })
+}
+
 /// Returns the message of a panic.
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic

@@ -39,7 +39,7 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 /// What tells an entry from others.
-fn key(set: &AnySet, entry: &AnyEntry) -> String {
+pub(super) fn key(set: &AnySet, entry: &AnyEntry) -> String {
     let text = entry.value().to_string();
     match set.type_name() {
         "bitmap:ip,mac" => text.split(',').next().unwrap().to_owned(),
@@ -49,7 +49,10 @@ fn key(set: &AnySet, entry: &AnyEntry) -> String {
 }
 
 /// Entries by what tells them from others, with the timeouts that they began with.
-fn by_key(set: &AnySet, entries: impl IntoIterator<Item = AnyEntry>) -> BTreeMap<String, AnyEntry> {
+pub(super) fn by_key(
+    set: &AnySet,
+    entries: impl IntoIterator<Item = AnyEntry>,
+) -> BTreeMap<String, AnyEntry> {
     let rounded = |mut entry: AnyEntry| {
         let timeout = &mut entry.options_mut().timeout;
         *timeout = timeout.map(rounded);

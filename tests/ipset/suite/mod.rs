@@ -16,6 +16,7 @@ mod nomatch;
 mod nulls;
 mod options;
 mod peers;
+mod random;
 mod ranges;
 mod readd;
 mod replace;
@@ -131,6 +132,7 @@ pub(crate) fn tests(types: &[&str], rules: bool) -> Vec<lab::test::Test> {
         apply_beside::tests(),
         apply_counted::tests(),
         apply_failures::tests(),
+        random::tests(),
     ];
     all.into_iter()
         .flatten()

@@ -9,13 +9,12 @@ mod lines;
 mod options;
 mod outcome;
 
-use std::env;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use ipvset::ipset::types::AnyType;
 use lab::Namespace;
-use lab::test::Test;
+use lab::test::{Test, number};
 
 use crate::common::Result;
 use crate::tool::{example, real};
@@ -28,7 +27,6 @@ const CASES: u64 = 2;
 /// Returns the tests of the types for which `wanted` holds. Other values of IPVSET_SEED make other
 /// lines.
 pub(crate) fn tests(wanted: impl Fn(&[&str]) -> bool) -> Vec<Test> {
-    let number = |name, or| env::var(name).map_or(or, |it| it.parse().expect("a number"));
     let (cases, seed) = (number("IPVSET_GRAMMAR", CASES), number("IPVSET_SEED", 1));
     let kinds = AnyType::all().map(|kind| kind.name());
     let wanted = kinds.filter(|kind| wanted(&[*kind]));
