@@ -386,8 +386,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         };
         let without = self.batch.counters_not_given(place);
         let entry = entry.without(without);
-        let dimensions = self.set.definition().dimensions;
-        let mut singles = Stored::unmasked(entry.clone(), dimensions);
+        let mut singles = Stored::unmasked(entry.clone(), self.set);
         let mut batch = self.batch.beside();
         swap(&mut self.batch, &mut batch);
         let outer = replace(&mut self.outcome, Outcome::new());

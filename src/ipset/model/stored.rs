@@ -6,6 +6,7 @@ use std::iter::FusedIterator;
 use super::element::{Dimension, Masks};
 use super::entry::EntryOptions;
 use super::value::{Elements, MOST};
+use crate::ipset::model::types::Takes;
 use crate::ipset::{CreateOptions, Entry, IpSet, SetType, SkbMark, SkbPriority};
 
 /// The elements of the entries that a set stores for some elements.
@@ -78,11 +79,18 @@ pub struct Stored<T: SetType> {
 }
 
 impl<T: SetType> Stored<T> {
-    /// Returns the single entries that an entry stands for, as they are written in requests.
-    pub(in crate::ipset) fn unmasked(entry: Entry<T>, dimensions: &'static [Dimension]) -> Self {
+    /// Returns the single entries that the kernel makes of an entry, as they are written in
+    /// requests. It walks a range of a bitmap in steps of the netmask, and leaves the masks of
+    /// other sets for later.
+    pub(in crate::ipset) fn unmasked(entry: Entry<T>, set: &IpSet<T>) -> Self {
         let (value, options) = entry.into_parts();
+        let definition = set.definition();
+        let masks = match definition.options.contains(Takes::ADDRESS_RANGE) {
+            true => Masks::of(definition, set.options()),
+            false => Masks::NONE,
+        };
         Self {
-            singles: Singles::new(value, dimensions, Masks::NONE),
+            singles: Singles::new(value, definition.dimensions, masks),
             options,
         }
     }

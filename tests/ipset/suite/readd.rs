@@ -89,6 +89,11 @@ pub(crate) fn tests() -> Vec<Test> {
             let (other, one) = (entry("10.0.0.0/8"), entry("11.0.0.0/8"));
             the_last_of_two(set::<HashNet>(), other, one.clone().nomatch(), one)
         }),
+        needs(
+            &["bitmap:ip"],
+            "readd::a_range_between_networks",
+            a_range_between_networks,
+        ),
         needs(&["hash:ip"], "readd::renewed_together hash:ip", || {
             let range = range("10.0.0.1", "10.0.0.200").into();
             let (one, dead) = (v4("10.0.0.77").into(), v4("10.0.0.99").into());
@@ -533,5 +538,21 @@ fn the_last_of_two<T: SetType>(
     sets.put_all(&set, [other, first, last], OnFailure::Stop)
         .into_result()?;
     same("entries", listed(&mut sets, &set)?, there.into());
+    Ok(())
+}
+
+/// The kernel walks a range in steps of the netmask, so this one has only the first network.
+fn a_range_between_networks() -> Outcome {
+    let set = set::<BitmapIp>()
+        .range(range("10.0.0.0", "10.0.0.63"))
+        .netmask(28);
+    let (mut sets, set) = created(set.counters().comments())?;
+    let entry = |ip| Entry::new(v4(ip)).counters(1, 2).comment("old");
+    let there = [entry("10.0.0.0"), entry("10.0.0.16")];
+    sets.add_all(&set, there, OnFailure::Stop).into_result()?;
+    let both = Entry::new(range("10.0.0.12", "10.0.0.27")).comment("new");
+    sets.put(&set, both)?;
+    let expected = [entry("10.0.0.0").comment("new"), entry("10.0.0.16")];
+    same("entries", listed(&mut sets, &set)?, expected.into());
     Ok(())
 }

@@ -8,8 +8,8 @@ set_type! {
     /// `bitmap:ip,mac`: IPv4 addresses of a range, each with a MAC address.
     ///
     /// If an entry is added without a MAC address, the kernel fills in that of the first packet
-    /// that matches. Adding or putting the entry again with a MAC address sets the address, and its
-    /// other options and counters as for a new entry, without an error.
+    /// that matches. Adding or putting the entry again with a MAC address sets the address and its
+    /// other options without an error. Counters that are not given may then start at zero.
     ///
     /// In a set with timeouts, removing an entry that has no MAC address yet removes it, but fails
     /// with [`NotFound`](crate::ErrorKind::NotFound): its timeout has not started, and the kernel

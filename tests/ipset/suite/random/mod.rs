@@ -50,6 +50,8 @@ struct Run {
     model: Model,
     runner: TestRunner,
     done: u64,
+    /// The last change, for the message of a failure.
+    last: String,
 }
 
 impl Run {
@@ -77,14 +79,17 @@ impl Run {
             set,
             runner,
             done: 0,
+            last: String::new(),
         }))
     }
 
     fn entry(&mut self) -> AnyEntry {
-        // A wildcard and an interface of its name contradict each other. An entry with a timeout
-        // and without a MAC address expires at once for some commands.
-        let needs_mac =
-            self.set.type_name() == "bitmap:ip,mac" && self.set.options().timeout.is_some();
+        // A wildcard and an interface of its name contradict each other. Without a MAC address, an
+        // entry with a timeout expires at once for some commands, and one with counters may keep
+        // them or not when it gets an address.
+        let options = self.set.options();
+        let extended = options.timeout.is_some() || options.counters;
+        let needs_mac = extended && self.set.type_name() == "bitmap:ip,mac";
         let is_modelled = move |entry: &AnyEntry| {
             !entry.to_string().contains("wildcard")
                 && (!needs_mac || entry.value().to_string().contains(','))
@@ -119,8 +124,9 @@ impl Run {
             Change::RemoveIfPresent => sets.remove_if_present(set, entry.clone()),
         };
         self.done += 1;
+        self.last = format!("{change:?} {entry}");
         let expected = self.model.execute(change, &entry);
-        expect(&format!("{change:?} {entry}"), verdict(done), expected)
+        expect(verdict(done), expected)
     }
 
     fn many(&mut self, handle: usize) -> Outcome {
@@ -141,6 +147,8 @@ impl Run {
         if let Some(error) = outcome.stopped() {
             return Err(format!("{change:?} {count}: {error}").into());
         }
+        let given = entries.iter().map(|entry| format!("\n  {entry}"));
+        self.last = format!("{change:?} {on_failure:?}{}", given.collect::<String>());
         let mut failures = Vec::new();
         let mut tried = 0;
         for (index, entry) in entries.iter().enumerate() {
@@ -162,14 +170,7 @@ impl Run {
         };
         match found == expected {
             true => Ok(()),
-            false => {
-                let entries = entries.iter().map(|entry| format!("\n  {entry}"));
-                let entries: String = entries.collect();
-                Err(format!(
-                    "{change:?} {on_failure:?}: {found:?} instead of {expected:?}{entries}"
-                )
-                .into())
-            }
+            false => Err(format!("{found:?} instead of {expected:?}").into()),
         }
     }
 
@@ -183,6 +184,8 @@ impl Run {
     fn replace(&mut self, handle: usize) -> Outcome {
         let count = self.below(20);
         let entries: Vec<_> = (0..count).map(|_| self.entry()).collect();
+        let given = entries.iter().map(|entry| format!("\n  {entry}"));
+        self.last = format!("replace{}", given.collect::<String>());
         self.model.clear();
         for entry in &entries {
             let verdict = self.model.execute(Change::Put, entry);
@@ -222,7 +225,10 @@ impl Run {
     }
 
     fn failed(&self, error: Box<dyn std::error::Error>) -> Box<dyn std::error::Error> {
-        format!("after {} operations on {}: {error}", self.done, self.set).into()
+        let Self {
+            done, set, last, ..
+        } = self;
+        format!("after {done} operations on {set}: {error}, after {last}").into()
     }
 
     fn run_until(&mut self, mut is_over: impl FnMut(u64) -> bool) -> Outcome {
@@ -264,10 +270,10 @@ fn verdict(outcome: Result<(), Error>) -> Verdict {
     outcome.map_err(|error| (error.kind(), error.missing()))
 }
 
-fn expect(what: &str, found: Verdict, expected: Verdict) -> Outcome {
+fn expect(found: Verdict, expected: Verdict) -> Outcome {
     match found == expected {
         true => Ok(()),
-        false => Err(format!("{what}: {found:?} instead of {expected:?}").into()),
+        false => Err(format!("{found:?} instead of {expected:?}").into()),
     }
 }
 
