@@ -323,7 +323,12 @@ impl<T: Transport> Connection<T> {
                     pipeline.unanswered();
                     return Ok(pipeline.outcome());
                 }
-                Err(failure) => return Err(failure),
+                // The requests were sent, so they are in doubt. If the socket failed for good, the
+                // next one cannot be sent.
+                Err(_) => {
+                    pipeline.is_replies_lost();
+                    return Ok(pipeline.outcome());
+                }
             }
         }
     }

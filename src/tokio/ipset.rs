@@ -392,7 +392,9 @@ impl IpSets {
     /// - Those of [`create`](Self::create), [`add_all`](Self::add_all) and [`swap`](Self::swap).
     ///
     /// After an error the set has its old content, and the temporary set is destroyed, unless the
-    /// error says otherwise.
+    /// error says otherwise. If the kernel's reply to the exchange of the two sets is missing
+    /// ([`RepliesLost`](crate::ErrorKind::RepliesLost) or [`Io`](crate::ErrorKind::Io) of
+    /// `swap sets`), the set may have its new content.
     pub async fn replace<T: SetType, E: Into<Entry<T>>>(
         &mut self,
         set: &IpSet<T>,

@@ -13,6 +13,8 @@
 use std::mem::{replace, swap};
 use std::ops::Range;
 
+use nix::libc;
+
 use super::change_all::{Change, LEAST_WINDOW, Run, Stop};
 use crate::error::Cause;
 use crate::ipset::client::about;
@@ -162,7 +164,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         let mut at = entries.start;
         while at < entries.end {
             let several = self.put_singles(&mut at, aside).await;
-            self.update(aside).await?;
+            self.update(at, aside).await?;
             if let Some(culprit) = several? {
                 self.put_elements(culprit, aside).await?;
             }
@@ -293,7 +295,8 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
             false => (aside.lookups * 2).min(MOST_LOOKUPS),
         };
         aside.looking = found * 4 >= lookups.len();
-        self.add_missing(aside).await?;
+        let tried = self.batch.index_from(*at);
+        self.add_missing(tried, aside).await?;
         Ok(true)
     }
 
@@ -324,8 +327,9 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         found
     }
 
-    /// Adds the entries that were looked up and not found.
-    async fn add_missing(&mut self, aside: &mut Aside) -> Result<(), Stop> {
+    /// Adds the entries that were looked up and not found. Those before the index `tried` were
+    /// looked up.
+    async fn add_missing(&mut self, tried: usize, aside: &mut Aside) -> Result<(), Stop> {
         swap(&mut self.batch, &mut aside.missing);
         let entries = self.batch.entries();
         let mut at = entries.start;
@@ -342,6 +346,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
                 }
                 Ok(None) => {}
                 Err(stop) => {
+                    self.leave_in_doubt(tried);
                     added = Err(stop);
                     break;
                 }
@@ -352,8 +357,29 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         added
     }
 
-    /// Updates the entries that were set aside, up to the entry that ended the operation.
-    async fn update(&mut self, aside: &mut Aside) -> Result<(), Stop> {
+    /// Records that the rest of the batch is in doubt too if replies are missing, because entries
+    /// after it were tried already: those before the index `tried`.
+    fn leave_in_doubt(&mut self, tried: usize) {
+        let failure = match &self.broken {
+            Some(Failure::Rejected(it)) if it.code != libc::ENOMEM => return,
+            None | Some(Failure::Gone(_)) => return,
+            Some(failure) => failure.again(),
+        };
+        let Some(untried) = self.outcome.untried_from.filter(|it| *it < tried) else {
+            return;
+        };
+        let entries = self.batch.entries();
+        let places = self.batch.walk(entries.start).map(|(_, place)| place.start);
+        let rest = { places }.find(|start| self.batch.index(*start) >= untried);
+        if let Some(start) = rest {
+            self.in_doubt(start..entries.end, &failure);
+        }
+        self.outcome.untried_from = Some(tried);
+    }
+
+    /// Updates the entries that were set aside, up to the entry that ended the operation. The
+    /// entries of the batch before the place `at` were tried.
+    async fn update(&mut self, at: usize, aside: &mut Aside) -> Result<(), Stop> {
         if let Some(untried) = self.outcome.untried_from {
             aside.there.drop_from(untried);
         }
@@ -371,8 +397,12 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
             swap(&mut self.batch, &mut aside.there);
             return Err(Stop);
         }
+        let tried = self.batch.index_from(at);
         swap(&mut self.batch, &mut aside.there);
         let sent = self.send().await;
+        if sent.is_err() {
+            self.leave_in_doubt(tried);
+        }
         self.batch.clear();
         swap(&mut self.batch, &mut aside.there);
         sent
@@ -438,7 +468,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
             }
             let mut at = self.batch.entries().start;
             let added = self.put_singles(&mut at, aside).await;
-            let updated = self.update(aside).await;
+            let updated = self.update(at, aside).await;
             self.batch.clear();
             if added.is_err() || updated.is_err() || matches!(filled, Filled::End) {
                 return;

@@ -28,6 +28,8 @@ pub(crate) struct Batch {
     limit: usize,
     /// The index of the first entry, which has line number 1.
     base: usize,
+    /// The index behind the last entry that [`Self::fill`] encoded.
+    end: usize,
     count: usize,
     /// The counters that at least one entry was not given, and that are encoded as zeros. Those of
     /// each entry are stored in its line number, which the kernel does not interpret.
@@ -75,6 +77,7 @@ impl Batch {
             writer,
             header,
             base: 0,
+            end: 0,
             count: 0,
             not_given: Counters::default(),
         }
@@ -225,7 +228,9 @@ impl Batch {
         self.not_given = not_given;
         let taken = line - first;
         *index += taken as usize;
-        self.count += taken as usize - usize::from(matches!(filled, Filled::Refused(..)));
+        let refused = usize::from(matches!(filled, Filled::Refused(..)));
+        self.end = *index - refused;
+        self.count += taken as usize - refused;
         filled
     }
 
@@ -268,6 +273,14 @@ impl Batch {
     pub(crate) fn index(&self, start: usize) -> usize {
         let line = self.walk(start).next().map_or(1, |(line, _)| line);
         self.base + line.saturating_sub(1) as usize
+    }
+
+    /// Returns the index of the next entry at or behind a place.
+    pub(crate) fn index_from(&self, at: usize) -> usize {
+        match at < self.writer.len() {
+            true => self.index(at),
+            false => self.end,
+        }
     }
 
     /// Returns the indices of the entries at these places.
