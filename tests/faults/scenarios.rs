@@ -15,7 +15,10 @@ use ipvset::{Error, ErrorKind, OnFailure, Outcome};
 use crate::Result;
 use crate::child::{Fault, watched};
 
-const SCENARIOS: [(&str, fn(Fault) -> Result); 12] = [
+/// The name of a scenario, and what it does.
+type Scenario = (&'static str, fn(Fault) -> Result);
+
+const SCENARIOS: [Scenario; 12] = [
     ("batch", |fault| batch(ControlInterface::Netlink, fault)),
     ("batch_over_socket_options", |fault| {
         batch(ControlInterface::SocketOptions, fault)
@@ -143,11 +146,11 @@ fn table(interface: ControlInterface, fault: Fault) -> Result {
     let added = (0..SERVICES).map(|it| Operation::AddService(web(it)));
     ipvs.execute_all(added, OnFailure::Stop).into_result()?;
     let server = RealServer::new("10.1.0.1:80".parse()?);
-    ipvs.add_server(&web(7), &server)?;
+    ipvs.add_server(web(7), &server)?;
     let mut reader = Ipvs::connect_over(interface)?;
     let read = watched(|| {
         let services = reader.services()?;
-        let servers = reader.servers(&web(7))?;
+        let servers = reader.servers(web(7))?;
         Ok((services.len(), servers.len()))
     })?;
     ipvs.flush()?;
