@@ -5,7 +5,7 @@
 //! another program changed the table since it was read. Then all is done again.
 
 use std::collections::{BTreeSet, HashSet};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::Client;
 use crate::error::Cause;
@@ -32,6 +32,8 @@ pub(in crate::ipvs) struct Applied {
     pub(in crate::ipvs) report: ApplyReport,
     /// The last reading of the table. The operations of the last round came after it.
     pub(in crate::ipvs) table: Vec<TableEntry>,
+    /// How long that reading took.
+    pub(in crate::ipvs) reading_time: Duration,
     pub(in crate::ipvs) rounds: Vec<Round>,
 }
 
@@ -91,8 +93,10 @@ impl<T: Transport> Client<T> {
         let mut drift = BTreeSet::new();
         let (mut table, mut rounds) = (Vec::new(), Vec::new());
         let mut pauses = pauses();
+        let mut reading_time = Duration::ZERO;
         loop {
             let pause = pauses.next();
+            let began = Instant::now();
             match (self.table().await, pause) {
                 (Ok(read), _) => table = read,
                 (Err(error), Some(pause)) if error.is_inconsistent() => {
@@ -103,6 +107,7 @@ impl<T: Transport> Client<T> {
                 // The report has the failures of the round before.
                 (Err(_), _) => break,
             }
+            reading_time = began.elapsed();
             let plan = goal.planner.plan(goal.wanted, &table, goal.record);
             let drifted = drifted(&plan, goal.wanted, goal.record, goal.before);
             goal.record.begin(&plan, SystemTime::now());
@@ -131,6 +136,7 @@ impl<T: Transport> Client<T> {
         Ok(Applied {
             report,
             table,
+            reading_time,
             rounds,
         })
     }

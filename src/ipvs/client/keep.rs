@@ -1,6 +1,6 @@
 //! Keeps the table as it is wanted, with as little reading as possible.
 
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use super::Client;
 use super::apply::{Goal, Round};
@@ -103,6 +103,7 @@ impl<T: Transport> Client<T> {
         let ended = self.end(look, &mut keeper.record, &mut kept).await;
         keeper.remember(wanted, &kept.report, now);
 
+        keeper.compare_times(applied.table.len(), applied.reading_time);
         let last = applied.rounds.last().into_iter().flat_map(Round::done);
         let services = services_after(applied.table.len(), last.chain(&ended));
         let done = applied.rounds.iter().flat_map(Round::done);
@@ -116,7 +117,9 @@ impl<T: Transport> Client<T> {
     /// Reads the table, compares it with what the last call brought it to, and ends drains.
     async fn compare(&mut self, keeper: &mut Keeper, now: SystemTime) -> Result<Kept> {
         let before = self.before(keeper).await;
+        let began = Instant::now();
         let mut table = self.table().await?;
+        keeper.compare_times(table.len(), began.elapsed());
         let mut kept = Kept {
             report: keeper.report(),
             read_table: true,
@@ -218,8 +221,13 @@ impl<T: Transport> Client<T> {
     }
 
     async fn now(&mut self, keeper: &mut Keeper) -> Option<Snapshot> {
+        if keeper.avoids_proc() {
+            return None;
+        }
         let mut now = std::mem::take(&mut keeper.spare);
+        let began = Instant::now();
         let is_read = self.snapshot(keeper.proc.as_ref(), &mut now).await;
+        keeper.look_time = began.elapsed();
         is_read.then_some(now)
     }
 

@@ -27,8 +27,8 @@ use crate::{Error, Family, Result};
 ///
 /// A call looks at `/proc` first. If that shows the program's services as the call before left
 /// them, the table is not read. With 1,000 services of 10 servers, the look takes about a sixth of
-/// the time; with 10,000 services, Linux 6.1 takes longer for `/proc` than for the table. `/proc`
-/// does not show everything (see [`Snapshot`](crate::ipvs::proc::Snapshot)), so the table is read
+/// the time. With 10,000 services, Linux 6.1 takes longer for `/proc` than for the table. Where a
+/// look takes longer, the next fifty calls only read the table. `/proc` does not show everything (see [`Snapshot`](crate::ipvs::proc::Snapshot)), so the table is read
 /// [from time to time](Keeper::read_every) all the same.
 ///
 /// The kernel can leave out services if other programs add and remove some while the table is
@@ -66,9 +66,20 @@ pub struct Keeper {
     pub(in crate::ipvs) last: Option<Last>,
     /// The memory of a snapshot.
     pub(in crate::ipvs) spare: Snapshot,
+    /// How long the last look at `/proc` took.
+    pub(in crate::ipvs) look_time: Duration,
+    /// The number of readings of the table until the next look at `/proc`.
+    readings_before_look: u32,
     check_every: Duration,
     read_every: Duration,
 }
+
+/// The number of services from which on `/proc` can take longer than the table. Up to Linux 7.0,
+/// its time grows with the square of the number.
+const MANY: usize = 2_000;
+
+/// The number of readings of the table for one look at `/proc`, if that takes longer.
+const READINGS: u32 = 50;
 
 /// What [`Ipvs::keep`](crate::ipvs::Ipvs::keep) found and did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -112,6 +123,8 @@ impl Keeper {
             save: Save(None),
             last: None,
             spare: Snapshot::default(),
+            look_time: Duration::ZERO,
+            readings_before_look: 0,
             check_every: Duration::from_secs(10),
             read_every: Duration::from_secs(300),
         }
@@ -175,11 +188,25 @@ impl Keeper {
         &self.planner
     }
 
+    /// Returns true if a look at `/proc` would take longer than reading the table.
+    pub(in crate::ipvs) fn avoids_proc(&self) -> bool {
+        self.readings_before_look > 0
+    }
+
+    /// Avoids `/proc` for some time if the last look there took longer than reading a table.
+    pub(in crate::ipvs) fn compare_times(&mut self, services: usize, reading_time: Duration) {
+        self.readings_before_look = match self.readings_before_look {
+            0 if services >= MANY && self.look_time > reading_time => READINGS,
+            before => before.saturating_sub(1),
+        };
+    }
+
     /// Returns true if it is enough to look at `/proc`, provided that it shows no change.
     pub(in crate::ipvs) fn may_look(&self, wanted: Option<&WantedTable>, now: SystemTime) -> bool {
         self.last.as_ref().is_some_and(|last| {
             let age = now.duration_since(last.read_at);
-            last.seen.is_some()
+            !self.avoids_proc()
+                && last.seen.is_some()
                 && age.is_ok_and(|age| age < self.read_every)
                 && wanted.is_none_or(|wanted| *wanted == last.wanted)
         })
@@ -336,5 +363,28 @@ impl fmt::Debug for Save {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.0.as_ref().map(|_| "a function");
         name.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proc_is_avoided_where_it_takes_longer() {
+        let (short, long) = (Duration::from_millis(1), Duration::from_millis(9));
+        let mut keeper = Keeper::new(Planner::new());
+        for (look_time, reading_time, services) in [(short, long, 10_000), (long, short, 1_999)] {
+            keeper.look_time = look_time;
+            keeper.compare_times(services, reading_time);
+            assert!(!keeper.avoids_proc());
+        }
+        keeper.look_time = long;
+        for _ in 0..READINGS {
+            keeper.compare_times(10_000, short);
+            assert!(keeper.avoids_proc());
+        }
+        keeper.compare_times(10_000, short);
+        assert!(!keeper.avoids_proc());
     }
 }
