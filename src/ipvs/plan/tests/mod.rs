@@ -9,3 +9,5 @@ mod rules;
 mod serde;
 #[cfg(test)]
 mod texts;
+#[cfg(test)]
+mod unfinished;

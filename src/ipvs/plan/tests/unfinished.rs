@@ -1,0 +1,76 @@
+//! What is known after a plan that was carried out in part.
+
+use std::collections::HashSet;
+
+use super::program::{Program, key, now};
+use crate::ipvs::plan::drift::{Before, drifted};
+use crate::ipvs::plan::*;
+
+const WEB: &str = "-t 10.0.0.1:80";
+
+/// Returns a service with servers of these weights.
+fn web(scheduler: &str, servers: &[(u8, u32)]) -> String {
+    let mut text = format!("-A {WEB} -s {scheduler}\n");
+    for (server, weight) in servers {
+        text += &format!("-a {WEB} -r 10.1.0.{server}:80 -m -w {weight}\n");
+    }
+    text
+}
+
+#[test]
+fn a_service_that_could_not_be_added_is_not_recorded() {
+    let mut program = Program::new("").scope(Scope::recorded());
+    let plan = program.plan(&web("rr", &[(1, 1)]));
+    program.record.begin(&plan, now());
+    program.record.settle(&plan, |_| StepResult::Failed);
+    assert!(!program.record.contains(&Object::service(key(WEB))));
+    assert_eq!(program.record, Record::new());
+}
+
+#[test]
+fn a_drain_goes_on_if_the_server_could_not_return() {
+    let both = web("rr", &[(1, 1), (2, 1)]);
+    let mut program = Program::new(&both);
+    program.apply(&web("rr", &[(2, 1)]));
+    let plan = program.plan(&both);
+    assert_eq!(plan.steps()[0].reason(), Reason::Returns);
+    program.record.begin(&plan, now());
+    program.record.settle(&plan, |_| StepResult::Failed);
+    assert_eq!(program.drains(), [format!("{WEB} -r 10.1.0.1:80")]);
+    program.record.settle(&plan, |_| StepResult::Succeeded);
+    assert!(program.drains().is_empty());
+}
+
+#[test]
+fn a_new_server_without_weight_replaces_none() {
+    let program = Program::new(&web("rr", &[(1, 1), (2, 1)]));
+    let plan = program.plan(&web("rr", &[(3, 0), (4, 1)]));
+    assert_eq!(plan.first(), [0, 1]);
+    let comes = |address: &str| {
+        let operations = plan.steps().iter().map(|it| it.operation().to_string());
+        let mut operations = operations.map(|it| it.contains(address));
+        operations.position(|it| it).unwrap()
+    };
+    let (without, with) = (comes("10.1.0.3"), comes("10.1.0.4"));
+    assert_eq!(plan.second(|step| step == without).stay, [2, 3]);
+    assert_eq!(plan.second(|step| step == with).go, [2, 3]);
+}
+
+#[test]
+fn a_fallback_flag_that_is_taken_back_is_no_drift() {
+    let both = web("sh", &[(1, 1), (2, 1)]);
+    let mut program = Program::new(&both);
+    let wanted_before = web("sh", &[(2, 1)]);
+    program.apply(&wanted_before);
+    // The server returns, and the service loses the flag.
+    let plan = program.plan(&both);
+    assert_eq!(plan.steps().len(), 2);
+    let (before, wanted): (WantedTable, WantedTable) =
+        (wanted_before.parse().unwrap(), both.parse().unwrap());
+    let failed = HashSet::new();
+    let before = Before {
+        wanted: &before,
+        failed: &failed,
+    };
+    assert!(drifted(&plan, &wanted, &program.record, Some(before)).is_empty());
+}
