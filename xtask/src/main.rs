@@ -30,6 +30,7 @@ cargo xtask COMMAND
   bench again     print the tables and draw the plot of the stored figures
   mutants [MODULE]
                   plant faults in a module such as `netlink`, or in all, and print how many are caught (needs cargo-mutants)
+  soak MINUTES    work on everything at once for so long, and check that nothing fails and nothing grows
   coverage [ARG…] print how many lines of each module the unit tests run, or the tests that the arguments select for
                   `cargo test` (needs cargo-llvm-cov)
   fuzz [SECONDS [TARGET]]
@@ -47,6 +48,10 @@ fn main() -> ExitCode {
         Some("setup") if rest.is_empty() => setup::run(),
         Some("hairpin") => setup::run().and_then(|()| hairpin(&rest)),
         Some("test") => setup::run().and_then(|()| test::run(&rest)),
+        Some("soak") => match &rest[..] {
+            [minutes] => setup::run().and_then(|()| test::soak(minutes)),
+            _ => Err("soak takes a number of minutes".into()),
+        },
         Some("kernels") if rest.is_empty() => kernels::fetch_all(),
         Some("bench") => setup::run().and_then(|()| bench::run(&rest)),
         Some("mutants") if rest.len() <= 1 => mutants::run_in(rest.first().map(String::as_str)),

@@ -20,7 +20,7 @@ use crate::shell::{Outcome, cargo, cargo_output, cargo_with, root};
 const ALL: [&str; 2] = ["--workspace", "--all-features"];
 
 /// The programs that take longest. They start first, so that none of them runs alone at the end.
-const LONG: [&str; 8] = [
+const LONG: [&str; 11] = [
     "ipvs",
     "ipvs_rootless",
     "ipvsadm",
@@ -29,6 +29,9 @@ const LONG: [&str; 8] = [
     "ipvs_tokio",
     "reconcile",
     "ipvs_sockopt",
+    "service_proxy",
+    "faults",
+    "soak",
 ];
 
 /// The environment variables of the tests.
@@ -53,6 +56,17 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         .map(|(name, value)| (*name, value.as_str()))
         .collect();
     cargo_with(&command, &environment)
+}
+
+/// Runs the soak test for a number of minutes.
+pub(crate) fn soak(minutes: &str) -> Outcome {
+    if minutes.parse::<u64>().is_err() {
+        return Err(format!("{minutes} is not a number of minutes"));
+    }
+    cargo_with(
+        &["test", "--all-features", "--test", "soak"],
+        &[("IPVSET_SOAK", minutes)],
+    )
 }
 
 fn run_all(environment: &Environment) -> Outcome {
