@@ -1,6 +1,5 @@
 //! Keeps the virtual services at the wanted table, and ends drains.
 
-use std::io;
 use std::time::{Duration, Instant};
 
 use ipvset::ipvs::Ipvs;
@@ -74,17 +73,9 @@ fn planner(drain_time: Duration) -> Planner {
 
 fn keeper(drain_time: Duration, record: Record, file: &RecordFile) -> Keeper {
     let file = file.clone();
-    let mut saved = None;
-    let save = move |record: &Record| -> io::Result<()> {
-        if saved.as_ref() != Some(record) {
-            file.write(record)?;
-            saved = Some(record.clone());
-        }
-        Ok(())
-    };
     Keeper::new(planner(drain_time))
         .with_record(record)
-        .save_with(save)
+        .save_with(move |record| file.write(record))
 }
 
 fn enter(applied: &ApplyReport, report: &mut Report) {

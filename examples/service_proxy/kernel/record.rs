@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use ipvset::ipvs::plan::Record;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,8 @@ pub struct RecordFile {
     path: PathBuf,
     /// What settings were before. It is part of what the file says.
     sysctls: Arc<Mutex<Before>>,
+    /// What the file says, if that is known. It is not written again.
+    written: Arc<Mutex<Option<(Record, Before)>>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -37,6 +39,7 @@ impl RecordFile {
         Self {
             path: path.into(),
             sysctls: Arc::default(),
+            written: Arc::default(),
         }
     }
 
@@ -44,7 +47,11 @@ impl RecordFile {
     pub fn read(&self) -> io::Result<Record> {
         let content: Content = match fs::read(&self.path) {
             Ok(json) => {
-                serde_json::from_slice(&json).map_err(|error| self.explain(error.into()))?
+                let content: Content =
+                    serde_json::from_slice(&json).map_err(|error| self.explain(error.into()))?;
+                let written = (content.ipvs.clone(), content.sysctls.clone());
+                *self.written() = Some(written);
+                content
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Content::default(),
             Err(error) => return Err(self.explain(error)),
@@ -53,10 +60,15 @@ impl RecordFile {
         Ok(content.ipvs)
     }
 
-    /// Replaces the file at once: another program sees the old one or the new one.
+    /// Replaces the file at once, unless it says this already: another program sees the old one or the
+    /// new one.
     pub fn write(&self, record: &Record) -> io::Result<()> {
         let new = self.path.with_extension("new");
         let sysctls = self.change_sysctls(|sysctls| sysctls.clone());
+        let mut written = self.written();
+        if matches!(&*written, Some((ipvs, before)) if ipvs == record && *before == sysctls) {
+            return Ok(());
+        }
         let content = ContentRef {
             ipvs: record,
             sysctls: &sysctls,
@@ -66,10 +78,14 @@ impl RecordFile {
             file.write_all(&serde_json::to_vec(&content)?)?;
             fs::rename(&new, &self.path)
         };
-        write().map_err(|error| self.explain(error))
+        *written = None;
+        write().map_err(|error| self.explain(error))?;
+        *written = Some((record.clone(), sysctls));
+        Ok(())
     }
 
     pub fn remove(&self) -> io::Result<()> {
+        *self.written() = None;
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.explain(error)),
             _ => Ok(()),
@@ -79,6 +95,10 @@ impl RecordFile {
     /// Calls a function with what settings were before. The next [`RecordFile::write`] saves it.
     pub fn change_sysctls<T>(&self, change: impl FnOnce(&mut Before) -> T) -> T {
         change(&mut self.sysctls.lock().expect("no thread panics with it"))
+    }
+
+    fn written(&self) -> MutexGuard<'_, Option<(Record, Before)>> {
+        self.written.lock().expect("no thread panics with it")
     }
 
     fn explain(&self, error: io::Error) -> io::Error {
