@@ -3,6 +3,7 @@
 
 mod cluster;
 mod proxy;
+mod show;
 mod world;
 
 mod changes;
@@ -28,6 +29,9 @@ fn needs() -> Needs {
 }
 
 fn main() -> std::process::ExitCode {
+    if std::env::args().nth(1).as_deref() == Some("show") {
+        return lab::main(&needs(), show::run);
+    }
     let tests = [
         clients::tests(),
         changes::tests(),

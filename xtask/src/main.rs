@@ -21,6 +21,7 @@ cargo xtask COMMAND
 
   setup           install what tests and examples need (as root; otherwise print the command)
   hairpin [ARG…]  set up, then run the example `hairpin` with the arguments
+  proxy           set up, then run the scenario of the service proxy: requests from each place, with what is expected
   test [ARG…]     set up, then run every test and doc test; with arguments, only what they select for `cargo test`
   test --kernel NAME [ARG…]
                   the same on another kernel of User Mode Linux: 5.10, 6.1, 6.12 or 7.2
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
     let outcome = match command.as_deref() {
         Some("setup") if rest.is_empty() => setup::run(),
         Some("hairpin") => setup::run().and_then(|()| hairpin(&rest)),
+        Some("proxy") if rest.is_empty() => setup::run().and_then(|()| proxy()),
         Some("test") => setup::run().and_then(|()| test::run(&rest)),
         Some("soak") => match &rest[..] {
             [minutes] => setup::run().and_then(|()| test::soak(minutes)),
@@ -82,4 +84,17 @@ fn hairpin(arguments: &[String]) -> Outcome {
     let mut command = vec!["run", "--quiet", "--example", "hairpin", "--"];
     command.extend(arguments.iter().map(String::as_str));
     shell::cargo(&command)
+}
+
+fn proxy() -> Outcome {
+    shell::cargo(&["build", "--quiet", "--features", "serde", "--examples"])?;
+    let test = [
+        "test",
+        "--quiet",
+        "--features",
+        "serde",
+        "--test",
+        "service_proxy",
+    ];
+    shell::cargo(&[&test[..], &["--", "show"]].concat())
 }
