@@ -28,7 +28,9 @@ use crate::{Error, Family, Result};
 /// A call looks at `/proc` first. If that shows the program's services as the call before left
 /// them, the table is not read. With 1,000 services of 10 servers, the look takes about a sixth of
 /// the time. With 10,000 services, Linux 6.1 takes longer for `/proc` than for the table. Where a
-/// look takes longer, the next fifty calls only read the table. `/proc` does not show everything (see [`Snapshot`](crate::ipvs::proc::Snapshot)), so the table is read
+/// look takes longer, the next fifty calls only read the table. To know that, the keeper reads a
+/// table of 2,000 services or more once before a look is enough. `/proc` does not show everything
+/// (see [`Snapshot`](crate::ipvs::proc::Snapshot)), so the table is read
 /// [from time to time](Keeper::read_every) all the same.
 ///
 /// The kernel can leave out services if other programs add and remove some while the table is
@@ -70,6 +72,8 @@ pub struct Keeper {
     pub(in crate::ipvs) look_time: Duration,
     /// The number of readings of the table until the next look at `/proc`.
     readings_before_look: u32,
+    /// The number of services of the last table whose reading was compared with a look.
+    compared: usize,
     check_every: Duration,
     read_every: Duration,
 }
@@ -125,6 +129,7 @@ impl Keeper {
             spare: Snapshot::default(),
             look_time: Duration::ZERO,
             readings_before_look: 0,
+            compared: 0,
             check_every: Duration::from_secs(10),
             read_every: Duration::from_secs(300),
         }
@@ -195,10 +200,17 @@ impl Keeper {
 
     /// Avoids `/proc` for some time if the last look there took longer than reading a table.
     pub(in crate::ipvs) fn compare_times(&mut self, services: usize, reading_time: Duration) {
+        self.compared = services;
         self.readings_before_look = match self.readings_before_look {
             0 if services >= MANY && self.look_time > reading_time => READINGS,
             before => before.saturating_sub(1),
         };
+    }
+
+    /// Returns true if it is known whether a look at so many services takes longer than reading the
+    /// table, or if that does not matter.
+    fn is_compared(&self, services: usize) -> bool {
+        services < MANY || services <= self.compared.saturating_mul(2)
     }
 
     /// Returns true if it is enough to look at `/proc`, provided that it shows no change.
@@ -206,7 +218,10 @@ impl Keeper {
         self.last.as_ref().is_some_and(|last| {
             let age = now.duration_since(last.read_at);
             !self.avoids_proc()
-                && last.seen.is_some()
+                && last
+                    .seen
+                    .as_ref()
+                    .is_some_and(|it| self.is_compared(it.len()))
                 && age.is_ok_and(|age| age < self.read_every)
                 && wanted.is_none_or(|wanted| *wanted == last.wanted)
         })
@@ -386,5 +401,18 @@ mod tests {
         }
         keeper.compare_times(10_000, short);
         assert!(!keeper.avoids_proc());
+    }
+
+    #[test]
+    fn a_large_table_is_read_once_before_proc_is_enough() {
+        let mut keeper = Keeper::new(Planner::new());
+        assert!(keeper.is_compared(1_999));
+        assert!(!keeper.is_compared(2_000));
+        // The table was read when it was empty, before the services were added.
+        keeper.compare_times(0, Duration::from_millis(1));
+        assert!(!keeper.is_compared(10_000));
+        keeper.compare_times(10_000, Duration::from_millis(1));
+        assert!(keeper.is_compared(10_000) && keeper.is_compared(20_000));
+        assert!(!keeper.is_compared(20_001));
     }
 }
