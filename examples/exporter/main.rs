@@ -1,6 +1,5 @@
 //! An exporter for Prometheus: IPVS's services, servers and totals, and the sets.
 
-#[path = "../service_proxy/http.rs"]
 #[allow(dead_code, reason = "the service proxy uses more of it")]
 mod http;
 mod metrics;

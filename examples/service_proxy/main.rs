@@ -7,6 +7,7 @@
 mod cluster;
 mod gather;
 mod health;
+#[path = "../exporter/http.rs"]
 mod http;
 mod input;
 mod kernel;
