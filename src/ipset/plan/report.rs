@@ -100,8 +100,13 @@ impl<T: SetType> SetReport<T> {
         });
         match ended {
             Err(Some(error)) => Err(self.again(error)),
-            // The last failure is why the others were not tried.
-            Ok(()) if self.untried > 0 => Err(self.failures.pop().map(|failed| failed.error)),
+            // The last failure is why the others were not tried. Its entry is one of them: a run
+            // that is not tried again says what stopped it instead.
+            Ok(()) if self.untried > 0 => {
+                let last = self.failures.pop();
+                self.untried += usize::from(last.is_some());
+                Err(last.map(|failed| failed.error))
+            }
             ended => ended.map_err(|_| None),
         }
     }

@@ -25,7 +25,7 @@ const READ: &str = "read list of addresses";
 /// use ipvset::ipset::text::AddressLines;
 ///
 /// let list = "\
-/// # from the gateway
+/// ## from the gateway
 /// 192.0.2.7
 /// 198.51.100.0/24 ; a whole network
 /// 203.0.113.8 - 203.0.113.20
