@@ -25,12 +25,11 @@ fn needs() -> Needs {
             "hash:ip,port,net",
         ])
         .and_devices(&["bridge", "veth", "dummy"])
-        .and_rules()
 }
 
 fn main() -> std::process::ExitCode {
     if std::env::args().nth(1).as_deref() == Some("show") {
-        return lab::main(&needs(), show::run);
+        return lab::main(&needs().and_rules(), show::run);
     }
     let tests = [
         clients::tests(),

@@ -42,6 +42,7 @@ fn program() -> PathBuf {
 }
 
 fn command(options: &[&str]) -> Command {
+    lab::test::need("firewall rules", lab::Iptables::new());
     let mut command = Command::new(program());
     command.args(["--node", "node", "--node-ip", &NODE.join(",")]);
     command.args(["--record", &record()]).args(options);

@@ -54,6 +54,7 @@ pub struct World {
 
 impl World {
     pub fn new() -> Result<Self> {
+        lab::test::need("firewall rules", lab::Iptables::new());
         let lan = Namespace::new()?;
         lan.run(|| {
             link::bridge("lan")?;
