@@ -8,6 +8,7 @@ lab::tests![
     every_request_of_the_walkthrough_has_the_expected_outcome,
     each_example_ends_at_its_own_step,
     leaving_out_a_command_fails,
+    a_module_that_is_left_out_is_missed,
     the_shell_sees_the_finished_environment,
     help_is_printed_and_a_wrong_option_is_status_2,
 ];
@@ -92,6 +93,13 @@ fn leaving_out_a_command_fails() {
     let differs = "1 of 12 requests differ:\n  \
                    dustin -> 10.100.100.100:8080: expected answered by dustin, but times out";
     assert!(err.contains(differs), "{err}");
+}
+
+fn a_module_that_is_left_out_is_missed() {
+    let output = run("namespace_access", &["--leave-out", "modprobe"]);
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{out}\n{err}");
+    assert!(err.contains("bridge-nf-call-iptables"), "{err}");
 }
 
 fn the_shell_sees_the_finished_environment() {

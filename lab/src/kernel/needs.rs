@@ -162,8 +162,12 @@ impl Needs {
             })?;
         }
         for name in &self.modules {
-            module::load(name)
-                .map_err(|error| format!("the module {name} is not loaded: {error}"))?;
+            // Root's program loads it itself, when it needs it.
+            if !module::is_loaded(name) && !module::may_load() {
+                return Err(format!(
+                    "the module {name} is not loaded, and only root can load it"
+                ));
+            }
         }
         for key in &self.settings {
             OpenOptions::new()
