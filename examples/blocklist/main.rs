@@ -1,4 +1,4 @@
-//! Keeps two sets, one for IPv4 and one for IPv6, at what lists of addresses say.
+//! Fills two sets, one for IPv4 and one for IPv6, from lists of addresses.
 //!
 //! The crate reads the lists ([`AddressLines`](ipvset::ipset::text::AddressLines)), compares
 //! (`IpSets::plan`) and changes (`IpSets::apply`). `--help` says what the program does.

@@ -1,4 +1,4 @@
-//! A service proxy: keeps a Kubernetes node at what Services and EndpointSlices say, as
+//! A service proxy: configures a Kubernetes node as its Services and EndpointSlices ask, as
 //! kube-proxy does in IPVS mode. README.md beside this file says how to run it.
 //!
 //! [`input`] reads the objects, [`cluster`] holds them, [`translate`] says what they ask of the

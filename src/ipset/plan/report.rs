@@ -100,8 +100,8 @@ impl<T: SetType> SetReport<T> {
         });
         match ended {
             Err(Some(error)) => Err(self.again(error)),
-            // The last failure is why the others were not tried. Its entry is one of them: a run
-            // that is not tried again says what stopped it instead.
+            // The last failure is why the others were not tried. Its error becomes the one that
+            // stopped the run, and its entry is counted with the others.
             Ok(()) if self.untried > 0 => {
                 let last = self.failures.pop();
                 self.untried += usize::from(last.is_some());
@@ -204,7 +204,8 @@ impl<T: SetType> SetReport<T> {
     }
 
     /// Returns how many wanted entries were not tried, because the set was full or because of the
-    /// error that [`stopped`](Self::stopped) the run.
+    /// error that [`stopped`](Self::stopped) the run. The entry that was refused because the set
+    /// was full is counted here too, if others came after it.
     pub fn untried(&self) -> usize {
         self.untried
     }
