@@ -41,9 +41,7 @@ const TOLERANCE: [(&str, u64); 4] = [
 ];
 
 fn main() -> ExitCode {
-    let minutes = std::env::var("IPVSET_SOAK").ok();
-    let minutes = minutes.and_then(|it| it.parse().ok()).unwrap_or(1);
-    let time = Duration::from_secs(60 * minutes);
+    let time = Duration::from_secs(60 * lab::test::number("IPVSET_SOAK", 1));
     let test = Test::new("nothing_fails_and_nothing_grows", move || soak(time));
     let needs = Needs::ipvs().and_sets(&["hash:ip"]);
     lab::test::main(&needs, vec![test.limit(time + Duration::from_secs(300))])

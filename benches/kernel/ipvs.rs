@@ -179,7 +179,7 @@ fn add_gathered(ipvs: &mut Ipvs, services: u32) -> Outcome {
 }
 
 /// Reads the whole table, service by service.
-fn read(ipvs: &mut Ipvs, services: u32) -> Outcome {
+pub(crate) fn read(ipvs: &mut Ipvs, services: u32) -> Outcome {
     let mut count = 0;
     for entry in ipvs.entries()? {
         std::hint::black_box(entry?);

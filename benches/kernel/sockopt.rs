@@ -3,14 +3,13 @@
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use ipvset::OnFailure;
 use ipvset::ipvs::{ControlInterface, Ipvs};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
 use crate::Outcome;
-use crate::ipvs::{SERVERS, complete, done, operations, warm_up};
+use crate::ipvs::{SERVERS, add, operations, read, warm_up};
 use crate::job::{Job, contenders};
 use crate::measure::{Run, keep_memory, time};
 
@@ -70,19 +69,6 @@ pub(crate) fn contend(contender: &str, job: &str, services: u32) -> Outcome<Run>
     }?;
     ipvs.flush()?;
     Ok(run)
-}
-
-fn add(ipvs: &mut Ipvs, services: u32) -> Outcome {
-    done(ipvs.execute_all(operations(services), OnFailure::Continue))
-}
-
-fn read(ipvs: &mut Ipvs, services: u32) -> Outcome {
-    let mut count = 0;
-    for entry in ipvs.entries()? {
-        std::hint::black_box(entry?);
-        count += 1;
-    }
-    complete(count, services)
 }
 
 fn open() -> Outcome<OwnedFd> {

@@ -115,8 +115,7 @@ pub fn ipset_messages(bytes: &[u8]) {
         IpsetMessage::Reply(Reply::Set { entries, .. }) => entries,
         _ => return,
     };
-    for name in TYPES {
-        let kind: AnyType = name.parse().unwrap();
+    for kind in AnyType::all() {
         let found: Vec<AnyEntry> = entries.read(kind).map_while(Result::ok).collect();
         assert!(found.len() <= bytes.len());
     }
@@ -132,25 +131,6 @@ fn is_odd(message: &IpsetMessage) -> bool {
         ) | IpsetMessage::Reply(Reply::Set { .. } | Reply::Header(_))
     )
 }
-
-const TYPES: [&str; 16] = [
-    "bitmap:ip",
-    "bitmap:ip,mac",
-    "bitmap:port",
-    "hash:ip",
-    "hash:ip,mac",
-    "hash:ip,mark",
-    "hash:ip,port",
-    "hash:ip,port,ip",
-    "hash:ip,port,net",
-    "hash:mac",
-    "hash:net",
-    "hash:net,iface",
-    "hash:net,net",
-    "hash:net,port",
-    "hash:net,port,net",
-    "list:set",
-];
 
 pub(crate) fn message_seeds() -> Vec<Vec<u8>> {
     // The command and the flags of the netlink header; generic flags fit one byte.

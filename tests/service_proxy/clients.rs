@@ -1,8 +1,5 @@
 //! Who answers a client, and which address the endpoint sees.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-
 use lab::net::Unanswered;
 use serde_json::json;
 
@@ -11,7 +8,7 @@ use crate::cluster::{
     endpoint, service, slice, slice_of, slice6, with_load_balancer, with_node_port,
 };
 use crate::proxy::{self, Proxy};
-use crate::world::{CLIENT, From, NODE, PATIENCE, World, names, pod, pod_name, socket};
+use crate::world::{CLIENT, From, NODE, World, get, names, pod, pod_name, socket};
 
 crate::tests![
     a_cluster_address_is_reached_from_everywhere,
@@ -207,13 +204,7 @@ fn health_checks_tell_the_number_of_local_endpoints() -> Result {
 
 /// Sends a request from outside, and returns the whole answer.
 fn http(world: &World, address: &str, port: u16) -> Result<String> {
-    let client = world.namespace(From::Client);
-    let mut stream = client.run(|| TcpStream::connect(socket(address, port)))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: node\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
+    get(world.namespace(From::Client), &socket(address, port))
 }
 
 fn a_client_with_affinity_stays() -> Result {

@@ -1,29 +1,18 @@
 //! What the proxy exports to Prometheus.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-
 use serde_json::json;
 
 use crate::Result;
 use crate::cluster::{service, slice};
 use crate::proxy::Proxy;
-use crate::world::World;
+use crate::world::{From, World, get};
 
 crate::tests![metrics_are_served];
 
 const ADDRESS: &str = "127.0.0.1:9714";
 
-fn metrics() -> Result<String> {
-    let mut stream = TcpStream::connect(ADDRESS)?;
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: node\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
-}
-
 fn metrics_are_served() -> Result {
-    let _world = World::new()?;
+    let world = World::new()?;
     let mut proxy = Proxy::start(&["--metrics", ADDRESS])?;
     proxy.say(
         "ADDED",
@@ -31,7 +20,7 @@ fn metrics_are_served() -> Result {
     )?;
     proxy.say("ADDED", &slice("web", "TCP", 1..=2))?;
     proxy.wait_until_applied();
-    let text = metrics()?;
+    let text = get(world.namespace(From::Node), ADDRESS)?;
     for line in [
         "service_proxy_services 1",
         "service_proxy_failures_total 0",

@@ -2,6 +2,8 @@
 //!
 //! The node is the namespace of the test's thread. The pods reach everything through it.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -208,6 +210,16 @@ impl World {
         let names: std::collections::BTreeSet<_> = (0..times).map(ask).collect();
         names.into_iter().collect()
     }
+}
+
+/// Sends an HTTP request from a namespace, and returns the whole answer.
+pub fn get(namespace: &Namespace, address: &str) -> Result<String> {
+    let mut stream = namespace.run(|| TcpStream::connect(address))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: node\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 /// Returns the names of pods.

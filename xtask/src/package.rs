@@ -1,7 +1,6 @@
 //! Builds what `cargo publish` would publish, away from the workspace.
 
 use std::path::Path;
-use std::process::Command;
 
 use crate::shell::{self, Outcome, root};
 
@@ -35,19 +34,13 @@ pub(crate) fn build() -> Outcome {
     shell::run("tar", "tar", &unpack, &[])?;
     // The builds share the folder that earlier ones left.
     let target = path(&root().join(FOLDER).join("build"));
+    let environment = [
+        ("CARGO_TARGET_DIR", target.as_str()),
+        ("RUSTDOCFLAGS", "-D warnings"),
+    ];
     for build in BUILDS {
-        let line = build.join(" ");
-        eprintln!("$ cargo {line} # in the package");
-        let status = Command::new(shell::cargo_path())
-            .args(build)
-            .current_dir(folder.path())
-            .env("CARGO_TARGET_DIR", &target)
-            .env("RUSTDOCFLAGS", "-D warnings")
-            .status()
-            .map_err(failure)?;
-        if !status.success() {
-            return Err(format!("`cargo {line}` failed in the package: {status}"));
-        }
+        let cargo = shell::cargo_path();
+        shell::run_in(folder.path(), "cargo", &cargo, build, &environment)?;
     }
     Ok(())
 }

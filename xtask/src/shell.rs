@@ -43,8 +43,19 @@ pub(crate) fn cargo_path() -> String {
     std::env::var("CARGO").unwrap_or_else(|_| "cargo".into())
 }
 
-/// Runs a program. Fails if its exit status is not 0.
+/// Runs a program in the workspace's root folder. Fails if its exit status is not 0.
 pub(crate) fn run(
+    name: &str,
+    program: &str,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+) -> Outcome {
+    run_in(&root(), name, program, arguments, environment)
+}
+
+/// Runs a program in a folder. Fails if its exit status is not 0.
+pub(crate) fn run_in(
+    folder: &Path,
     name: &str,
     program: &str,
     arguments: &[&str],
@@ -62,7 +73,7 @@ pub(crate) fn run(
     let status = Command::new(program)
         .args(arguments)
         .envs(environment.iter().copied())
-        .current_dir(root())
+        .current_dir(folder)
         .status()
         .map_err(|error| format!("cannot run {name}: {error}"))?;
     if status.success() {

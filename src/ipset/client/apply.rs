@@ -31,10 +31,11 @@ impl<T: Transport> Client<T> {
         entries: impl IntoIterator<Item = E>,
         policy: &Policy,
     ) -> Result<SetReport<K>> {
+        let began = Began::now();
         let wanted = self.collect(set, entries, policy).await?;
         self.destroy_left_over().await;
         let plan = self.compare(wanted, policy).await?;
-        self.finish(plan, policy).await
+        self.finish(plan, policy, began).await
     }
 
     /// Carries out a plan. If another program is in between, plans and tries again.
@@ -42,8 +43,8 @@ impl<T: Transport> Client<T> {
         &mut self,
         mut plan: SetPlan<K>,
         policy: &Policy,
+        began: Began,
     ) -> Result<SetReport<K>> {
-        let began = Began::now();
         let mut report = SetReport::begin(&mut plan, None);
         for attempt in 1..=ATTEMPTS {
             match self.carry_out(&plan, &mut report).await {

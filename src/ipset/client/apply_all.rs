@@ -8,6 +8,7 @@ use crate::ipset::message::code::Command;
 use crate::ipset::plan::{Policy, Scope, SetsPlan, SetsPlanning, SetsReport, WantedSets};
 use crate::ipset::{SetName, SetOrEntry};
 use crate::netlink::Transport;
+use crate::trace::Began;
 
 impl<T: Transport> Client<T> {
     /// Compares all sets with the wanted ones, in one listing.
@@ -46,7 +47,7 @@ impl<T: Transport> Client<T> {
         };
         for plan in plan.sets {
             let name = *plan.set().name();
-            match self.finish(plan, policy).await {
+            match self.finish(plan, policy, Began::now()).await {
                 Ok(set) => report.sets.push(set),
                 Err(error) => report.failed.push((name, error)),
             }

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::fmt;
 
 use super::policy::Policy;
@@ -88,7 +89,7 @@ pub(in crate::ipset) struct SetsPlanning<'a> {
     /// The set whose entries come next.
     current: Option<Planning<AnyType>>,
     plans: Vec<SetPlan<AnyType>>,
-    seen: Vec<SetName>,
+    seen: HashSet<SetName>,
     lists: Vec<SetName>,
     others: Vec<SetName>,
     refused: Vec<(SetName, Error)>,
@@ -106,7 +107,7 @@ impl<'a> SetsPlanning<'a> {
             policy,
             current: None,
             plans: Vec::new(),
-            seen: Vec::new(),
+            seen: HashSet::new(),
             lists: Vec::new(),
             others: Vec::new(),
             refused: Vec::new(),
@@ -117,7 +118,7 @@ impl<'a> SetsPlanning<'a> {
     pub(in crate::ipset) fn see_set(&mut self, there: &SetInfo) {
         self.plans.extend(self.current.take().map(Planning::finish));
         if let Some((set, entries)) = self.wanted.get(&there.name) {
-            self.seen.push(there.name);
+            self.seen.insert(there.name);
             let set = described(set, there, self.policy);
             let planning = Wanted::collect(&set, entries.iter().cloned(), self.policy)
                 .and_then(|wanted| Planning::begin(wanted, Some(there), self.policy));
