@@ -11,6 +11,7 @@ mod floor;
 mod ipset;
 mod ipvs;
 mod job;
+mod keepalived;
 mod measure;
 mod sockopt;
 mod wanted;

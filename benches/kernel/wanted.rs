@@ -1,12 +1,12 @@
 //! The jobs of the desired state of IPVS: a table is brought to the wanted one, and kept there.
 
+use std::path::Path;
 use std::time::Duration;
 
 use ipvset::ipvs::plan::{Keeper, Planner, Policy, Record, Scope, WantedService, WantedTable};
 use ipvset::ipvs::proc::{Proc, Snapshot};
 use ipvset::ipvs::{Ipvs, Operation};
 
-use crate::Outcome;
 use crate::floor::{self, Floor};
 use crate::ipvs::{
     Dump, SERVERS, add, complete, datagrams, operations, real_server, service, touch_memory,
@@ -14,6 +14,7 @@ use crate::ipvs::{
 };
 use crate::job::{Job, contenders};
 use crate::measure::{Run, keep_memory, time};
+use crate::{Outcome, keepalived};
 
 pub(crate) const TABLE: &str = "wanted services with 10 servers each";
 
@@ -36,11 +37,19 @@ pub(crate) fn jobs(quick: bool) -> Vec<Job> {
                 name,
                 what: TABLE,
                 count: *count,
-                contenders: contenders(&[WITHOUT_PLAN], |_| if *count > 1_000 { 3 } else { 7 }),
+                contenders: contenders(tools_for(name), |_| if *count > 1_000 { 3 } else { 7 }),
             });
         }
     }
     jobs
+}
+
+/// Returns the other contenders. keepalived only takes part where it is installed.
+fn tools_for(job: &str) -> &'static [&'static str] {
+    match job == ADD && Path::new(keepalived::PROGRAM).exists() {
+        true => &[WITHOUT_PLAN, keepalived::NAME],
+        false => &[WITHOUT_PLAN],
+    }
 }
 
 pub(crate) fn contend(contender: &str, job: &str, services: u32) -> Outcome<Run> {
@@ -58,6 +67,9 @@ pub(crate) fn contend(contender: &str, job: &str, services: u32) -> Outcome<Run>
 
 fn add_all(ipvs: &mut Ipvs, contender: &str, services: u32) -> Outcome<Run> {
     let (planner, wanted) = (planner(), wanted(services)?);
+    if contender == keepalived::NAME {
+        return keepalived::start(ipvs, &wanted);
+    }
     for _ in 0..3 {
         drop(planner.plan(&wanted, &[], &Record::new()));
         touch_memory(ipvs, services)?;
