@@ -10,6 +10,8 @@ mod gather;
 mod input;
 #[path = "../examples/service_proxy/objects/mod.rs"]
 mod objects;
+#[path = "../examples/service_proxy/kernel/record.rs"]
+mod record;
 #[path = "../examples/service_proxy/translate/mod.rs"]
 mod translate;
 
@@ -24,6 +26,8 @@ mod endpoints;
 mod events;
 #[path = "service_proxy_rules/reading.rs"]
 mod reading;
+#[path = "service_proxy_rules/record_file.rs"]
+mod record_file;
 #[path = "service_proxy_rules/rules.rs"]
 mod rules;
 

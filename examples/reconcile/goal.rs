@@ -25,7 +25,7 @@ pub(crate) fn record(arguments: &Arguments) -> Result<Record> {
 pub(crate) fn keeper(arguments: &Arguments) -> Result<Keeper> {
     let keeper = Keeper::new(planner(arguments)).with_record(record(arguments)?);
     Ok(match arguments.record.clone() {
-        Some(path) => keeper.save_with(move |record| record::save(&path, record)),
+        Some(path) => keeper.save_with(move |record, _| record::save(&path, record)),
         None => keeper,
     })
 }

@@ -41,6 +41,7 @@ types![
     TableEntry,
     plan::WantedTable,
     plan::Record,
+    plan::RecordedService,
     plan::Plan,
     plan::ApplyReport,
     plan::Policy,

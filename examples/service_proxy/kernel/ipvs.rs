@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ipvset::ipvs::Ipvs;
 use ipvset::ipvs::plan::{
-    ApplyReport, Keeper, ObjectState, Plan, Planner, Policy, Record, Scope, WantedTable,
+    ApplyReport, Keeper, ObjectState, Plan, Planner, Policy, Scope, WantedTable,
 };
 
 use super::{RecordFile, Report};
@@ -14,8 +14,6 @@ use super::{RecordFile, Report};
 pub struct Services {
     ipvs: Ipvs,
     keeper: Keeper,
-    drain_time: Duration,
-    file: RecordFile,
 }
 
 impl Services {
@@ -24,22 +22,21 @@ impl Services {
         drain_time: Duration,
         file: RecordFile,
     ) -> Result<Self, Box<dyn std::error::Error>> {
+        let record = file.read()?;
+        let keeper = Keeper::new(planner(drain_time)).with_record(record);
         Ok(Self {
             ipvs: Ipvs::connect()?,
-            keeper: keeper(drain_time, file.read()?, &file),
-            drain_time,
-            file,
+            keeper: keeper.save_with(move |record, services| file.save(record, services)),
         })
     }
 
     /// Brings the table to what is wanted, and ends the drains whose time has come. Returns when to
     /// look again.
     ///
-    /// A look at `/proc` is enough if nothing changed. With `full`, the table is read in any case.
+    /// If few services changed, only these are read. With `full`, the table is read in any case.
     pub fn keep(&mut self, wanted: &WantedTable, full: bool, report: &mut Report) -> Instant {
         if full {
-            let record = self.keeper.record().clone();
-            self.keeper = keeper(self.drain_time, record, &self.file);
+            self.keeper.read_next();
         }
         let kept = self.ipvs.keep(&mut self.keeper, wanted);
         let now = Instant::now();
@@ -71,13 +68,6 @@ fn planner(drain_time: Duration) -> Planner {
     Planner::new().scope(Scope::recorded()).policy(policy)
 }
 
-fn keeper(drain_time: Duration, record: Record, file: &RecordFile) -> Keeper {
-    let file = file.clone();
-    Keeper::new(planner(drain_time))
-        .with_record(record)
-        .save_with(move |record| file.write(record))
-}
-
 fn enter(applied: &ApplyReport, report: &mut Report) {
     report.drifted += applied.drift.len();
     for object in &applied.objects {
@@ -94,11 +84,12 @@ fn enter(applied: &ApplyReport, report: &mut Report) {
 /// Removes everything that was applied. Connections are cut.
 pub fn remove(file: &RecordFile, report: &mut Report) -> Result<(), Box<dyn std::error::Error>> {
     let mut record = file.read()?;
+    let services = record.services().collect();
     let planner = planner(Duration::ZERO);
     let removed = Ipvs::connect()?.apply(&planner, &WantedTable::new(), &mut record);
     if let Some(removed) = report.enter(removed) {
         enter(&removed, report);
     }
-    file.write(&record)?;
+    file.save(&record, &services)?;
     Ok(())
 }

@@ -83,7 +83,9 @@ impl Kernel {
                 record,
                 ..
             } = &self.setup;
-            record.change_sysctls(|before| sysctls::set(families, *strict_arp, before, report));
+            let mut before = record.sysctls();
+            sysctls::set(families, *strict_arp, &mut before, report);
+            report.enter(record.save_sysctls(before));
             for chains in &self.chains {
                 report.enter(chains.put());
             }
@@ -144,7 +146,7 @@ pub fn cleanup(setup: &Setup) -> Result<Report> {
     report.enter(device::delete());
     sets::remove(&mut IpSets::connect()?, &mut report);
     let record = &setup.record;
-    record.change_sysctls(|before| sysctls::restore(before, &mut report));
+    sysctls::restore(&record.sysctls(), &mut report);
     if report.failures.is_empty() {
         report.enter(record.remove());
     }

@@ -1,15 +1,12 @@
 //! The kernel's settings that the proxy needs.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
 use ipvset::Family;
 
 use super::Report;
-
-/// The values that settings had before the proxy changed them, for `--cleanup`.
-pub type Before = BTreeMap<String, String>;
+use super::record::Before;
 
 /// Returns the settings, with the values that they are to have.
 fn wanted(families: &[Family], strict_arp: bool) -> Vec<(&'static str, &'static str)> {

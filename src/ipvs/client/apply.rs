@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::Client;
 use crate::error::Cause;
 use crate::ipvs::message::reason::operation_not_tried;
+use crate::ipvs::model::key::ServiceKey;
 use crate::ipvs::model::operation::Operation;
 use crate::ipvs::model::report::TableEntry;
 use crate::ipvs::plan::{
@@ -23,6 +24,8 @@ pub(in crate::ipvs) struct Goal<'a> {
     pub(in crate::ipvs) planner: &'a Planner,
     pub(in crate::ipvs) wanted: &'a WantedTable,
     pub(in crate::ipvs) record: &'a mut Record,
+    /// The services to read and to change, if that are not all.
+    pub(in crate::ipvs) only: Option<&'a BTreeSet<ServiceKey>>,
     /// What the table was brought to before.
     pub(in crate::ipvs) before: Option<BeforeDrift<'a>>,
 }
@@ -77,17 +80,19 @@ impl<T: Transport> Client<T> {
             planner,
             wanted,
             record,
+            only: None,
             before: None,
         };
-        Ok(self.bring_to(goal, &mut |_| Ok(())).await?.report)
+        Ok(self.bring_to(goal, &mut |_, _| Ok(())).await?.report)
     }
 
     /// Brings the table to what is wanted. Before a plan with steps is carried out, `begun` gets
-    /// the record with the drains that begin. If it fails, nothing of that plan is carried out.
+    /// the record with what the plan adds and the drains that begin. If it fails, nothing of that
+    /// plan is carried out.
     pub(in crate::ipvs) async fn bring_to(
         &mut self,
         goal: Goal<'_>,
-        begun: &mut (dyn FnMut(&Record) -> Result<()> + Send),
+        begun: &mut (dyn FnMut(&Record, &Plan) -> Result<()> + Send),
     ) -> Result<Applied> {
         let mut report = ApplyReport::new();
         let mut drift = BTreeSet::new();
@@ -97,7 +102,11 @@ impl<T: Transport> Client<T> {
         loop {
             let pause = pauses.next();
             let began = Instant::now();
-            match (self.table().await, pause) {
+            let read = match goal.only {
+                None => self.table().await,
+                Some(only) => self.table_of(only).await,
+            };
+            match (read, pause) {
                 (Ok(read), _) => table = read,
                 (Err(error), Some(pause)) if error.is_inconsistent() => {
                     self.control.pause(pause).await;
@@ -108,11 +117,17 @@ impl<T: Transport> Client<T> {
                 (Err(_), _) => break,
             }
             reading_time = began.elapsed();
-            let plan = goal.planner.plan(goal.wanted, &table, goal.record);
+            let plan = match goal.only {
+                None => goal.planner.plan(goal.wanted, &table, goal.record),
+                Some(only) => {
+                    let planner = goal.planner;
+                    planner.plan_some(only, goal.wanted, &table, goal.record)
+                }
+            };
             let drifted = drifted(&plan, goal.wanted, goal.record, goal.before);
             goal.record.begin(&plan, SystemTime::now());
             if !plan.is_empty() {
-                begun(goal.record)?;
+                begun(goal.record, &plan)?;
             }
             let round = self.carry_out(plan).await;
             let failure = |step| round.error(step);
@@ -207,6 +222,10 @@ impl Round {
             }
         });
         self.failures.extend(kept);
+    }
+
+    pub(in crate::ipvs) fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// Returns the operations that are known to be carried out.

@@ -1,13 +1,14 @@
 //! Keeps the table as it is wanted, with as little reading as possible.
 
+use std::collections::BTreeSet;
 use std::time::{Instant, SystemTime};
 
 use super::Client;
-use super::apply::{Goal, Round};
+use super::apply::{Applied, Goal, Round};
+use crate::ipvs::model::key::ServiceKey;
 use crate::ipvs::model::operation::Operation;
-use crate::ipvs::model::report::TableEntry;
 use crate::ipvs::plan::{
-    Drains, Keeper, Kept, Last, Look, Reading, Record, Step, WantedTable, drifted,
+    Changes, Keeper, Kept, Last, Look, Reading, Seen, Step, WantedTable, drifted,
 };
 use crate::ipvs::proc::growth::{ATTEMPTS, PAUSE};
 use crate::ipvs::proc::{Proc, Snapshot, sysctl};
@@ -21,10 +22,18 @@ impl<T: Transport> Client<T> {
         wanted: Option<&WantedTable>,
     ) -> Result<Kept> {
         let now = SystemTime::now();
+        if let Some(wanted) = wanted {
+            if let Some(services) = keeper.few_changes(wanted, now) {
+                return self.bring_some_back(keeper, &services, wanted, now).await;
+            }
+        }
+        if keeper.only_drains(wanted, now) {
+            return self.only_end_drains(keeper, None, now).await;
+        }
         if keeper.may_look(wanted, now) {
             match self.now(keeper).await {
                 Some(seen) if keeper.is_as_left(&seen) => {
-                    return self.only_end_drains(keeper, seen, now).await;
+                    return self.only_end_drains(keeper, Some(seen), now).await;
                 }
                 Some(seen) => keeper.see_change(seen),
                 None => {}
@@ -36,36 +45,69 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Ends drains. The table is as the last call left it, and `seen` is what `/proc` shows of it.
+    /// Ends drains. The table is as the last call left it. `seen` is what `/proc` shows of it, if
+    /// that was read.
     async fn only_end_drains(
         &mut self,
         keeper: &mut Keeper,
-        seen: Snapshot,
+        seen: Option<Snapshot>,
         now: SystemTime,
     ) -> Result<Kept> {
         let mut kept = Kept {
             report: keeper.report(),
             ..Kept::default()
         };
-        let policy = &keeper.planner.policy;
-        let drains = keeper.record.drains();
-        let look = match (drains.is_empty(), drains.needs_table(policy)) {
-            (true, _) => Look::default(),
-            (false, true) => {
-                let entries = self.draining(drains).await?;
-                keeper.record.look(policy, Reading::Table(&entries), now)
+        let mut changes = Changes::since(&keeper.record);
+        let ended = self
+            .end_drains(keeper, seen.as_ref(), now, &mut kept)
+            .await?;
+        match seen {
+            Some(seen) => {
+                let services = services_after(seen.len(), &ended);
+                let operations: Vec<_> = ended.iter().collect();
+                keeper.has_just_looked(now);
+                self.settle(keeper, seen, &operations, services).await;
             }
-            (false, false) => keeper.record.look(policy, Reading::Snapshot(&seen), now),
-        };
-        let next = look.next;
-        let ended = self.end(look, &mut keeper.record, &mut kept).await;
-        let services = services_after(seen.len(), &ended);
-        let changes: Vec<_> = ended.iter().collect();
-        self.settle(keeper, Some(seen), &changes, services).await;
-        if !ended.is_empty() {
-            keeper.save.save(&keeper.record)?;
+            None => keeper.will_see(ended.iter().cloned()),
         }
-        kept.next = keeper.next(now, next);
+        ended.iter().for_each(|it| changes.enter(it));
+        let services = changes.services(&keeper.record);
+        keeper.save.save(&keeper.record, services)?;
+        kept.next = keeper.next(now);
+        Ok(kept)
+    }
+
+    /// Reads a few services and brings them to what is wanted. All others are as the last call left
+    /// them. Ends drains if it is time.
+    async fn bring_some_back(
+        &mut self,
+        keeper: &mut Keeper,
+        services: &BTreeSet<ServiceKey>,
+        wanted: &WantedTable,
+        now: SystemTime,
+    ) -> Result<Kept> {
+        let mut changes = Changes::since(&keeper.record);
+        let applied = self
+            .bring_to_wanted(keeper, wanted, Some(services), &mut changes)
+            .await?;
+        let mut kept = Kept {
+            report: applied.report,
+            ..Kept::default()
+        };
+        keeper.report_others(services, &mut kept.report);
+        let mut ended = Vec::new();
+        if keeper.looks_at_drains(now) {
+            ended = self.end_drains(keeper, None, now, &mut kept).await?;
+        }
+        keeper.look_soon(now);
+        keeper.remember_some(services, wanted, &kept.report);
+
+        let done = applied.rounds.iter().flat_map(Round::done);
+        keeper.will_see(done.chain(&ended).cloned());
+        ended.iter().for_each(|it| changes.enter(it));
+        let changed = changes.services(&keeper.record);
+        keeper.save.save(&keeper.record, changed)?;
+        kept.next = keeper.next(now);
         Ok(kept)
     }
 
@@ -76,22 +118,14 @@ impl<T: Transport> Client<T> {
         wanted: &WantedTable,
         now: SystemTime,
     ) -> Result<Kept> {
-        let before = self.before(keeper).await;
-        if let Some(Ok(on)) = keeper
-            .proc
-            .as_ref()
-            .map(|proc| proc.get(sysctl::EXPIRE_QUIESCENT_TEMPLATE))
-        {
-            keeper.planner.expire_quiescent_template = on;
-        }
-        let goal = Goal {
-            planner: &keeper.planner,
-            wanted,
-            record: &mut keeper.record,
-            before: keeper.last.as_ref().and_then(Last::before),
+        let before = match keeper.times.are_known(wanted.len()) {
+            true => self.before(keeper).await,
+            false => None,
         };
-        let save = &mut keeper.save;
-        let applied = self.bring_to(goal, &mut |record| save.save(record)).await?;
+        let mut changes = Changes::since(&keeper.record);
+        let applied = self
+            .bring_to_wanted(keeper, wanted, None, &mut changes)
+            .await?;
         let mut kept = Kept {
             report: applied.report,
             read_table: true,
@@ -99,19 +133,57 @@ impl<T: Transport> Client<T> {
         };
         let reading = Reading::Table(&applied.table);
         let look = keeper.record.look(&keeper.planner.policy, reading, now);
-        let next = look.next;
-        let ended = self.end(look, &mut keeper.record, &mut kept).await;
+        let ended = self.end(look, keeper, &mut kept).await;
         keeper.remember(wanted, &kept.report, now);
 
-        keeper.compare_times(applied.table.len(), applied.reading_time);
-        let last = applied.rounds.last().into_iter().flat_map(Round::done);
-        let services = services_after(applied.table.len(), last.chain(&ended));
-        let done = applied.rounds.iter().flat_map(Round::done);
-        let done: Vec<_> = done.chain(&ended).collect();
-        self.settle(keeper, before, &done, services).await;
-        keeper.save.save(&keeper.record)?;
-        kept.next = keeper.next(now, next);
+        let services = applied.table.len();
+        keeper.times.enter_reading(services, applied.reading_time);
+        if let Some(Seen { snapshot, since }) = before {
+            let last = applied.rounds.last().into_iter().flat_map(Round::done);
+            let services = services_after(services, last.chain(&ended));
+            let done = applied.rounds.iter().flat_map(Round::done);
+            let done: Vec<_> = since.iter().chain(done).chain(&ended).collect();
+            self.settle(keeper, snapshot, &done, services).await;
+        }
+        ended.iter().for_each(|it| changes.enter(it));
+        let services = changes.services(&keeper.record);
+        keeper.save.save(&keeper.record, services)?;
+        kept.next = keeper.next(now);
         Ok(kept)
+    }
+
+    /// Brings the table, or only some services, to what is wanted.
+    async fn bring_to_wanted(
+        &mut self,
+        keeper: &mut Keeper,
+        wanted: &WantedTable,
+        only: Option<&BTreeSet<ServiceKey>>,
+        changes: &mut Changes,
+    ) -> Result<Applied> {
+        let sysctl = sysctl::EXPIRE_QUIESCENT_TEMPLATE;
+        if let Some(Ok(on)) = keeper.proc.as_ref().map(|proc| proc.get(sysctl)) {
+            keeper.planner.expire_quiescent_template = on;
+        }
+        let goal = Goal {
+            planner: &keeper.planner,
+            wanted,
+            record: &mut keeper.record,
+            only,
+            before: keeper.last.as_ref().and_then(Last::before),
+        };
+        let save = &mut keeper.save;
+        let applied = self
+            .bring_to(goal, &mut |record, plan| {
+                changes.enter_plan(plan);
+                save.save(record, changes.services(record))
+            })
+            .await?;
+        // Plans without steps change the record, too.
+        applied
+            .rounds
+            .iter()
+            .for_each(|it| changes.enter_plan(it.plan()));
+        Ok(applied)
     }
 
     /// Reads the table, compares it with what the last call brought it to, and ends drains.
@@ -119,7 +191,7 @@ impl<T: Transport> Client<T> {
         let before = self.before(keeper).await;
         let began = Instant::now();
         let mut table = self.table().await?;
-        keeper.compare_times(table.len(), began.elapsed());
+        keeper.times.enter_reading(table.len(), began.elapsed());
         let mut kept = Kept {
             report: keeper.report(),
             read_table: true,
@@ -139,23 +211,52 @@ impl<T: Transport> Client<T> {
             kept.report.drift = drifted.map(Step::object).collect();
             is_as_wanted = plan.is_empty();
         }
+        let mut changes = Changes::since(&keeper.record);
         let policy = &keeper.planner.policy;
         let look = keeper.record.look(policy, Reading::Table(&table), now);
-        let next = look.next;
-        let ended = self.end(look, &mut keeper.record, &mut kept).await;
+        let ended = self.end(look, keeper, &mut kept).await;
         if is_as_wanted {
-            let services = services_after(table.len(), &ended);
-            let ended: Vec<_> = ended.iter().collect();
-            keeper.has_read(now);
-            self.settle(keeper, before, &ended, services).await;
+            keeper.has_just_read(now);
+            if let Some(Seen { snapshot, since }) = before {
+                let services = services_after(table.len(), &ended);
+                let done: Vec<_> = since.iter().chain(&ended).collect();
+                self.settle(keeper, snapshot, &done, services).await;
+            }
         }
-        keeper.save.save(&keeper.record)?;
-        kept.next = keeper.next(now, next);
+        ended.iter().for_each(|it| changes.enter(it));
+        let services = changes.services(&keeper.record);
+        keeper.save.save(&keeper.record, services)?;
+        kept.next = keeper.next(now);
         Ok(kept)
     }
 
+    /// Looks at the draining servers, in what `/proc` shows if that is enough, and ends the drains
+    /// whose time has come. Returns the operations that succeeded.
+    async fn end_drains(
+        &mut self,
+        keeper: &mut Keeper,
+        seen: Option<&Snapshot>,
+        now: SystemTime,
+        kept: &mut Kept,
+    ) -> Result<Vec<Operation>> {
+        let policy = &keeper.planner.policy;
+        let drains = keeper.record.drains();
+        let seen = seen.filter(|_| !drains.needs_table(policy));
+        let look = match seen {
+            _ if drains.is_empty() => Look::default(),
+            Some(seen) => keeper.record.look(policy, Reading::Snapshot(seen), now),
+            None => {
+                let keys: Vec<_> = drains.keys().copied().collect();
+                let table = self.table_of(&keys).await?;
+                keeper.record.look(policy, Reading::Table(&table), now)
+            }
+        };
+        Ok(self.end(look, keeper, kept).await)
+    }
+
     /// Carries out the operations that end drains. Returns those that succeeded.
-    async fn end(&mut self, look: Look, record: &mut Record, kept: &mut Kept) -> Vec<Operation> {
+    async fn end(&mut self, look: Look, keeper: &mut Keeper, kept: &mut Kept) -> Vec<Operation> {
+        keeper.look_at = look.next;
         let operations = look.operations.iter().cloned();
         let outcome = self.execute_all(operations, OnFailure::Continue).await;
         let mut ended = Vec::new();
@@ -166,7 +267,7 @@ impl<T: Transport> Client<T> {
             let error = error.filter(|it| !missing.contains(&it.missing()));
             kept.report.enter_drain(&operation, error);
             if error.is_none() {
-                record.done(&operation);
+                keeper.record.done(&operation);
                 ended.push(operation);
             }
         }
@@ -174,27 +275,14 @@ impl<T: Transport> Client<T> {
         ended
     }
 
-    /// Reads the services with draining servers.
-    async fn draining(&mut self, drains: &Drains) -> Result<Vec<TableEntry>> {
-        let mut entries = Vec::new();
-        for key in drains.keys() {
-            let service = match self.service(*key).await {
-                Ok(service) => service,
-                Err(error) if error.is_not_found() => continue,
-                Err(error) => return Err(error),
-            };
-            let servers = self.servers_if_any(*key).await?;
-            entries.push(TableEntry { service, servers });
-        }
-        Ok(entries)
-    }
-
     /// Returns what `/proc` showed after the last call, or shows now.
-    async fn before(&mut self, keeper: &mut Keeper) -> Option<Snapshot> {
-        let before = keeper.last.as_mut().and_then(|last| last.seen.take());
-        match before {
-            Some(before) => Some(before),
-            None => self.now(keeper).await,
+    async fn before(&mut self, keeper: &mut Keeper) -> Option<Seen> {
+        match keeper.take_seen() {
+            Some(seen) => Some(seen),
+            None => self.now(keeper).await.map(|snapshot| Seen {
+                snapshot,
+                since: Vec::new(),
+            }),
         }
     }
 
@@ -206,13 +294,10 @@ impl<T: Transport> Client<T> {
     async fn settle(
         &mut self,
         keeper: &mut Keeper,
-        before: Option<Snapshot>,
+        before: Snapshot,
         operations: &[&Operation],
         services: usize,
     ) {
-        let Some(before) = before else {
-            return;
-        };
         if operations.is_empty() && before.len() == services {
             keeper.see(Some(before));
         } else if let Some(after) = self.now(keeper).await {
@@ -221,18 +306,25 @@ impl<T: Transport> Client<T> {
     }
 
     async fn now(&mut self, keeper: &mut Keeper) -> Option<Snapshot> {
-        if keeper.avoids_proc() {
+        if keeper.times.avoid_proc() {
             return None;
         }
         let mut now = std::mem::take(&mut keeper.spare);
         let began = Instant::now();
-        let is_read = self.snapshot(keeper.proc.as_ref(), &mut now).await;
-        keeper.look_time = began.elapsed();
+        let until = keeper.times.look_until(began);
+        let is_read = self.snapshot(keeper.proc.as_ref(), &mut now, until).await;
+        keeper.times.look = began.elapsed();
         is_read.then_some(now)
     }
 
-    /// Reads a snapshot as [`Proc::snapshot_into`] does. Returns false if it can't be read.
-    async fn snapshot(&mut self, proc: Option<&Proc>, snapshot: &mut Snapshot) -> bool {
+    /// Reads a snapshot as [`Proc::snapshot_into`] does. Returns false if it can't be read, or not
+    /// until then.
+    async fn snapshot(
+        &mut self,
+        proc: Option<&Proc>,
+        snapshot: &mut Snapshot,
+        until: Option<Instant>,
+    ) -> bool {
         let Some(proc) = proc else {
             return false;
         };
@@ -241,7 +333,7 @@ impl<T: Transport> Client<T> {
             if attempt != 0 {
                 self.control.pause(PAUSE).await;
             }
-            match proc.try_snapshot_into(snapshot, &mut before) {
+            match proc.try_snapshot_into(snapshot, &mut before, until) {
                 Ok(true) => return true,
                 Ok(false) => {}
                 Err(_) => return false,

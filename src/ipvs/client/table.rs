@@ -78,6 +78,24 @@ impl<T: Transport> Client<T> {
         Ok(table)
     }
 
+    /// Reads the part of the table with some services. Those that do not exist are left out.
+    pub(in crate::ipvs) async fn table_of(
+        &mut self,
+        services: impl IntoIterator<Item = &ServiceKey>,
+    ) -> Result<Vec<TableEntry>> {
+        let mut table = Vec::new();
+        for key in services {
+            let service = match self.service(*key).await {
+                Ok(service) => service,
+                Err(error) if error.is_not_found() => continue,
+                Err(error) => return Err(error),
+            };
+            let servers = self.servers_if_any(*key).await?;
+            table.push(TableEntry { service, servers });
+        }
+        Ok(table)
+    }
+
     pub(crate) async fn verified_table(&mut self) -> Result<Vec<TableEntry>> {
         let began = Began::now();
         let mut before = self.table().await?;

@@ -26,12 +26,14 @@
 //! ```
 
 mod addresses;
+mod begun;
 mod draft;
 mod drains;
 mod drift;
 mod expected;
 mod index;
 mod keeper;
+mod last;
 mod normal;
 mod object;
 mod overlaps;
@@ -44,8 +46,10 @@ mod planner;
 mod policy;
 mod print;
 mod record;
+mod recorded;
 mod replacement;
 mod report;
+mod save;
 mod scope;
 mod scope_text;
 mod service;
@@ -54,6 +58,7 @@ mod step_result;
 mod tables;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod tests;
+mod times;
 mod wanted;
 mod wanted_text;
 mod warning;
@@ -65,6 +70,7 @@ pub use plan::{Counts, DrainingServer, DrainingService, LeftAlone, LeftAloneReas
 pub use planner::Planner;
 pub use policy::{Policy, WaitFor};
 pub use record::Record;
+pub use recorded::RecordedService;
 pub use report::{ApplyReport, ObjectReport, ObjectState};
 pub use scope::{AddressRange, Scope};
 pub use step::{AtOnce, Before, Reason, Step};
@@ -73,4 +79,5 @@ pub use wanted::{WantedServer, WantedService, WantedTable};
 pub use warning::Warning;
 
 pub(in crate::ipvs) use drift::{Before as BeforeDrift, drifted};
-pub(in crate::ipvs) use keeper::Last;
+pub(in crate::ipvs) use last::{Last, Seen};
+pub(in crate::ipvs) use recorded::Changes;

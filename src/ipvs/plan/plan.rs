@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -30,6 +31,12 @@ use crate::ipvs::model::operation::Operation;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Plan {
     pub(super) steps: Vec<Step>,
+    /// The services that were compared, if that were not all.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
+    pub(super) only: Option<BTreeSet<ServiceKey>>,
     #[cfg_attr(
         feature = "serde",
         serde(default, skip_serializing_if = "Vec::is_empty")
@@ -120,6 +127,11 @@ pub struct Counts {
 }
 
 impl Plan {
+    /// Returns true if a service was compared.
+    pub(super) fn concerns(&self, service: &ServiceKey) -> bool {
+        self.only.as_ref().is_none_or(|it| it.contains(service))
+    }
+
     /// Returns true if there is nothing to do: the table is as wanted, apart from drains that go
     /// on and from what is left alone.
     pub fn is_empty(&self) -> bool {

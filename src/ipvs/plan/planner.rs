@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::draft::Draft;
 use super::object::Object;
 use super::overlaps;
@@ -7,7 +9,7 @@ use super::record::Record;
 use super::scope::{Ownership, Scope};
 use super::service::{Owned, ServicePlanner};
 use super::step::Step;
-use super::tables::Tables;
+use super::tables::{InTables, Tables, some_of};
 use super::wanted::WantedTable;
 use super::warning::Warning;
 use crate::ipvs::model::key::ServiceKey;
@@ -81,7 +83,41 @@ impl Planner {
     pub fn plan(&self, wanted: &WantedTable, present: &[TableEntry], record: &Record) -> Plan {
         let objects = wanted.iter().map(|it| 1 + it.servers().len());
         let others = present.iter().map(|it| 1 + it.servers.len());
-        let mut draft = Draft {
+        let most_steps = objects.sum::<usize>() + others.sum::<usize>();
+        let draft = self.draft(record, most_steps);
+        let mut plan = self.finish(draft, Tables::new(wanted, present, record));
+        overlaps::warn(&mut plan, wanted, present);
+        plan
+    }
+
+    /// Returns the plan that leads from what is there of some services to what is wanted of them.
+    ///
+    /// `present` has those of the services that exist. All others are as the record says, so the
+    /// plan does not depend on them, apart from the warning about many removals. It has no warning
+    /// about a service of another program that overlaps one of these.
+    #[must_use = "a plan does nothing until it is applied"]
+    pub(in crate::ipvs) fn plan_some(
+        &self,
+        services: &BTreeSet<ServiceKey>,
+        wanted: &WantedTable,
+        present: &[TableEntry],
+        record: &Record,
+    ) -> Plan {
+        let tables = some_of(services, wanted, present, record);
+        let most_steps = tables.clone().map(|(_, it)| it.objects()).sum();
+        let mut draft = self.draft(record, most_steps);
+        draft.plan.only = Some(services.clone());
+        let others = record.applied().iter();
+        let others = others.filter(|(key, _)| !services.contains(key));
+        draft.owned_servers = others.map(|(_, servers)| servers.len()).sum();
+        let mut plan = self.finish(draft, tables);
+        overlaps::warn(&mut plan, wanted, present);
+        plan
+    }
+
+    /// Returns an empty plan.
+    fn draft<'a>(&'a self, record: &'a Record, most_steps: usize) -> Draft<'a> {
+        Draft {
             plan: Plan {
                 drain_time: self.policy.drain_time,
                 ..Plan::default()
@@ -90,15 +126,23 @@ impl Planner {
             record,
             expires_templates: self.expire_quiescent_template,
             owned_servers: 0,
-            most_steps: objects.sum::<usize>() + others.sum::<usize>(),
-        };
+            most_steps,
+        }
+    }
+
+    /// Returns a plan with the steps of all these services.
+    fn finish<'a>(
+        &self,
+        mut draft: Draft<'a>,
+        services: impl Iterator<Item = (ServiceKey, InTables<'a>)>,
+    ) -> Plan {
         let mut unwanted = Vec::new();
-        for (key, of) in Tables::new(wanted, present, record) {
+        for (key, of) in services {
             let recorded = of.recorded;
             let is_wanted = of.wanted.is_some();
             let ownership = self.scope.ownership(&key, is_wanted, recorded.is_some());
             if let (Ownership::Nothing, Some(entry)) = (ownership, of.present) {
-                go_on(&mut draft.plan, entry, record);
+                go_on(&mut draft.plan, entry, draft.record);
             }
             match (ownership, of.wanted, of.present) {
                 (_, None, None) => draft.plan.gone.push(Object::service(key)),
@@ -119,7 +163,6 @@ impl Planner {
         }
         let (mut plan, present_servers) = (draft.plan, draft.owned_servers);
         self.warn_of_removals(&mut plan, present_servers);
-        overlaps::warn(&mut plan, wanted, present);
         plan
     }
 

@@ -1,8 +1,10 @@
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use super::addresses::AddressSet;
+use super::begun::Begun;
 use super::drains::{self, Drains, Look, Reading};
 use super::object::Object;
 use super::plan::{DrainingServer, Plan};
@@ -47,11 +49,11 @@ use crate::ipvs::model::operation::Operation;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Record {
-    applied: BTreeMap<ServiceKey, AddressSet>,
+    pub(super) applied: BTreeMap<ServiceKey, AddressSet>,
     /// What of `applied` a plan adds which was begun. If the program was killed, it may be missing.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "BTreeMap::is_empty"))]
-    begun: BTreeMap<ServiceKey, Begun>,
-    drains: Drains,
+    pub(super) begun: BTreeMap<ServiceKey, Begun>,
+    pub(super) drains: Drains,
 }
 
 impl Record {
@@ -85,7 +87,7 @@ impl Record {
     pub fn begin(&mut self, plan: &Plan, now: SystemTime) {
         for steps in by_service(&plan.steps, Step::service) {
             let missing = steps.iter().filter(|it| it.reason() == Reason::Missing);
-            self.begin_to_add(steps[0].service(), missing.map(Step::object));
+            self.begin_to_add(steps[0].service(), missing.map(Step::object), steps.len());
         }
         for objects in by_service(&plan.adopted, |it| it.service) {
             let servers = objects.iter().filter_map(|it| it.server).collect();
@@ -116,23 +118,41 @@ impl Record {
         }
     }
 
-    /// Enters the objects of a service that a plan adds.
-    fn begin_to_add(&mut self, key: ServiceKey, objects: impl Iterator<Item = Object>) {
-        let applied = self.applied.get(&key);
-        let mut is_new = false;
-        let mut servers = Vec::new();
-        for object in objects {
-            match object.server {
-                None => is_new = applied.is_none(),
-                Some(it) if applied.is_some_and(|applied| applied.contains(it)) => {}
-                Some(it) => servers.push(it),
+    /// Enters the objects of a service that a plan adds. `count` is at least their number.
+    fn begin_to_add(
+        &mut self,
+        key: ServiceKey,
+        objects: impl Iterator<Item = Object>,
+        count: usize,
+    ) {
+        match self.applied.entry(key) {
+            Entry::Vacant(vacant) => {
+                let mut adds_service = false;
+                let mut servers = Vec::with_capacity(count);
+                for object in objects {
+                    match object.server {
+                        None => adds_service = true,
+                        Some(it) => servers.push(it),
+                    }
+                }
+                let begun = match adds_service {
+                    true => Begun::Whole,
+                    false if servers.is_empty() => return,
+                    // Another program added the service.
+                    false => Begun::servers(servers.clone()),
+                };
+                self.begun.insert(key, begun);
+                vacant.insert(servers.into());
             }
-        }
-        if is_new || !servers.is_empty() {
-            self.applied.entry(key).or_default().add(servers.clone());
-            let known = self.begun.entry(key).or_default();
-            known.service |= is_new;
-            known.servers.add(servers);
+            Entry::Occupied(mut applied) => {
+                let servers = objects.filter_map(|it| it.server);
+                let is_new = |it: &SocketAddr| !applied.get().contains(*it);
+                let servers: Vec<_> = servers.filter(is_new).collect();
+                if !servers.is_empty() {
+                    applied.get_mut().add(servers.clone());
+                    self.begun.entry(key).or_default().add(servers);
+                }
+            }
         }
     }
 
@@ -158,9 +178,9 @@ impl Record {
                 let object = step.object();
                 match (result, object.server) {
                     (StepResult::InDoubt, _) => doubtful.push(object),
-                    (_, Some(it)) if begun.servers.contains(it) => gone.servers.push(it),
+                    (_, Some(it)) if begun.has_server(it) => gone.servers.push(it),
                     (_, Some(_)) => {}
-                    (_, None) => is_added = !begun.service,
+                    (_, None) => is_added = !begun.has_service(),
                 }
                 if step.reason() != Reason::Drains {
                     failed.insert(object);
@@ -177,7 +197,8 @@ impl Record {
                 in_doubt.insert(key, Begun::from(doubtful));
             }
         }
-        self.begun = in_doubt;
+        self.begun.retain(|key, _| !plan.concerns(key));
+        self.begun.append(&mut in_doubt);
         for objects in by_service(&plan.gone, |it| it.service) {
             let gone = Gone {
                 service: objects.iter().any(|it| it.server.is_none()),
@@ -198,6 +219,9 @@ impl Record {
             })
             .collect();
         self.drains.services.retain(|key, service| {
+            if !plan.concerns(key) {
+                return true;
+            }
             service.servers.retain(|address, _| {
                 let server = Object::server(key, *address);
                 draining.contains(&server) || failed.contains(&server)
@@ -238,34 +262,6 @@ impl Record {
             self.drains.services.remove(&key);
         } else if let Some(applied) = self.applied.get_mut(&key) {
             applied.remove(gone.servers);
-        }
-    }
-}
-
-/// What of a service a plan adds which was begun.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
-struct Begun {
-    /// Whether it adds the service itself.
-    service: bool,
-    servers: AddressSet,
-}
-
-impl Begun {
-    fn contains(&self, object: &Object) -> bool {
-        object
-            .server
-            .map_or(self.service, |it| self.servers.contains(it))
-    }
-}
-
-impl From<Vec<Object>> for Begun {
-    fn from(objects: Vec<Object>) -> Self {
-        let servers: Vec<_> = objects.iter().filter_map(|it| it.server).collect();
-        Self {
-            service: servers.len() < objects.len(),
-            servers: servers.into(),
         }
     }
 }

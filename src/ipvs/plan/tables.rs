@@ -1,5 +1,7 @@
 use std::collections::btree_map;
+use std::collections::{BTreeSet, HashMap};
 use std::iter::Peekable;
+use std::sync::Arc;
 use std::vec;
 
 use super::addresses::AddressSet;
@@ -10,9 +12,27 @@ use crate::ipvs::model::report::TableEntry;
 
 /// An iterator over the services of all tables together, in the order of their keys.
 pub(super) struct Tables<'a> {
-    wanted: Peekable<btree_map::Iter<'a, ServiceKey, WantedService>>,
+    wanted: Peekable<btree_map::Iter<'a, ServiceKey, Arc<WantedService>>>,
     present: Peekable<vec::IntoIter<(ServiceKey, &'a TableEntry)>>,
     recorded: Peekable<btree_map::Iter<'a, ServiceKey, AddressSet>>,
+}
+
+/// Returns an iterator over some services of all tables, in the order of their keys.
+pub(super) fn some_of<'a>(
+    services: &'a BTreeSet<ServiceKey>,
+    wanted: &'a WantedTable,
+    present: &'a [TableEntry],
+    record: &'a Record,
+) -> impl Iterator<Item = (ServiceKey, InTables<'a>)> + Clone {
+    let present: HashMap<_, _> = present.iter().map(|it| (it.service.key(), it)).collect();
+    services.iter().map(move |key| {
+        let service = InTables {
+            wanted: wanted.get(key),
+            present: present.get(key).copied(),
+            recorded: record.applied().get(key),
+        };
+        (*key, service)
+    })
 }
 
 /// A service in each of the tables.
@@ -22,6 +42,15 @@ pub(super) struct InTables<'a> {
     pub(super) present: Option<&'a TableEntry>,
     /// The recorded servers.
     pub(super) recorded: Option<&'a AddressSet>,
+}
+
+impl InTables<'_> {
+    /// Returns how many objects the wanted table and the present one have of the service.
+    pub(super) fn objects(&self) -> usize {
+        let wanted = self.wanted.map_or(0, |it| 1 + it.servers().len());
+        let present = self.present.map_or(0, |it| 1 + it.servers.len());
+        wanted + present
+    }
 }
 
 impl<'a> Tables<'a> {
@@ -52,7 +81,10 @@ impl<'a> Iterator for Tables<'a> {
         let recorded = self.recorded.peek().map(|it| *it.0);
         let key = [wanted, present, recorded].into_iter().flatten().min()?;
         let service = InTables {
-            wanted: self.wanted.next_if(|it| *it.0 == key).map(|it| it.1),
+            wanted: self
+                .wanted
+                .next_if(|it| *it.0 == key)
+                .map(|it| it.1.as_ref()),
             present: self.present.next_if(|it| it.0 == key).map(|it| it.1),
             recorded: self.recorded.next_if(|it| *it.0 == key).map(|it| it.1),
         };

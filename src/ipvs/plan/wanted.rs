@@ -1,5 +1,6 @@
-use std::collections::{BTreeMap, btree_map};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::fmt;
+use std::sync::Arc;
 
 use super::index::AddressIndex;
 use super::object::Object;
@@ -19,6 +20,9 @@ const OPERATION: &str = "build wanted table";
 ///
 /// The services are in the order of their keys. The servers of a service are in the order in
 /// which they were given, which is the order in which they are added.
+///
+/// A clone shares the services with the original, so it takes little time and memory. To find out
+/// what is wanted otherwise than before, only services that are not shared are compared.
 ///
 /// ```
 /// use ipvset::ipvs::plan::{WantedServer, WantedTable};
@@ -41,7 +45,7 @@ const OPERATION: &str = "build wanted table";
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct WantedTable {
-    services: BTreeMap<ServiceKey, WantedService>,
+    services: BTreeMap<ServiceKey, Arc<WantedService>>,
 }
 
 /// A service of a [`WantedTable`] with its servers.
@@ -206,7 +210,7 @@ impl WantedTable {
     pub fn insert_service(&mut self, service: WantedService) -> Result<()> {
         match self.services.entry(service.key()) {
             btree_map::Entry::Vacant(entry) => {
-                entry.insert(service);
+                entry.insert(Arc::new(service));
                 Ok(())
             }
             btree_map::Entry::Occupied(entry) => {
@@ -219,30 +223,60 @@ impl WantedTable {
 
     /// Adds a service, or replaces the one with its key. Returns the service that was replaced.
     pub fn replace(&mut self, service: WantedService) -> Option<WantedService> {
-        self.services.insert(service.key(), service)
+        let before = self.services.insert(service.key(), Arc::new(service));
+        before.map(Arc::unwrap_or_clone)
     }
 
     /// Removes a service and its servers from the table, and returns them.
     pub fn remove(&mut self, service: impl Into<ServiceKey>) -> Option<WantedService> {
-        self.services.remove(&service.into())
+        let removed = self.services.remove(&service.into());
+        removed.map(Arc::unwrap_or_clone)
     }
 
     /// Returns the service with this key.
     pub fn get(&self, service: impl Into<ServiceKey>) -> Option<&WantedService> {
-        self.services.get(&service.into())
+        self.services.get(&service.into()).map(Arc::as_ref)
     }
 
-    pub(super) fn services(&self) -> &BTreeMap<ServiceKey, WantedService> {
+    pub(super) fn services(&self) -> &BTreeMap<ServiceKey, Arc<WantedService>> {
         &self.services
     }
 
     pub(super) fn get_mut(&mut self, key: &ServiceKey) -> Option<&mut WantedService> {
-        self.services.get_mut(key)
+        self.services.get_mut(key).map(Arc::make_mut)
+    }
+
+    /// Returns the keys of the services that the other table lacks or has otherwise, and of those
+    /// that only it has.
+    pub(super) fn changes_since(&self, before: &Self) -> BTreeSet<ServiceKey> {
+        let mut changes = BTreeSet::new();
+        let mut old = before.services.iter().peekable();
+        for (key, service) in &self.services {
+            while let Some((gone, _)) = old.next_if(|it| it.0 < key) {
+                changes.insert(*gone);
+            }
+            match old.next_if(|it| it.0 == key) {
+                Some((_, same)) if Arc::ptr_eq(same, service) || same == service => {}
+                _ => drop(changes.insert(*key)),
+            }
+        }
+        changes.extend(old.map(|(key, _)| *key));
+        changes
+    }
+
+    /// Takes some services over from another table, or removes those that it lacks.
+    pub(super) fn follow(&mut self, other: &Self, services: &BTreeSet<ServiceKey>) {
+        for key in services {
+            match other.services.get(key) {
+                Some(service) => drop(self.services.insert(*key, Arc::clone(service))),
+                None => drop(self.services.remove(key)),
+            }
+        }
     }
 
     /// Returns an iterator over the services, in the order of their keys.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &WantedService> {
-        self.services.values()
+        self.services.values().map(Arc::as_ref)
     }
 
     /// Returns the number of services.

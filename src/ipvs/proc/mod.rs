@@ -14,6 +14,7 @@ pub mod sysctl;
 mod table;
 mod text;
 mod totals;
+mod until;
 
 #[cfg(any(test, fuzzing))]
 mod captured;
@@ -25,6 +26,7 @@ use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::sync::OnceLock;
 use std::thread;
+use std::time::Instant;
 
 pub use connection::{Connection, ConnectionState, EngineData, Origin};
 pub use connections::Connections;
@@ -36,6 +38,7 @@ pub use status::{HashTable, Status};
 pub use totals::CpuCounters;
 
 use growth::{Growth, Watch};
+use until::Until;
 
 use crate::error::Cause;
 use crate::ipvs::Statistics;
@@ -174,7 +177,7 @@ impl Proc {
             if attempt != 0 {
                 thread::sleep(growth::PAUSE);
             }
-            if self.try_snapshot_into(snapshot, &mut before)? {
+            if self.try_snapshot_into(snapshot, &mut before, None)? {
                 return Ok(());
             }
         }
@@ -188,8 +191,10 @@ impl Proc {
         &self,
         snapshot: &mut Snapshot,
         before: &mut Option<Vec<SnapshotKey>>,
+        until: Option<Instant>,
     ) -> Result<bool> {
         let (file, growth) = self.open_table_and(READ_TABLE, "ip_vs", || self.growth())?;
+        let file = Until { file, until };
         table::read(snapshot, BufReader::with_capacity(BUFFER, file))?;
         Ok(growth.is_never() || snapshot.is_whole(growth.services(), before))
     }

@@ -210,7 +210,7 @@ fn a_restarted_keeper_goes_on() -> Result {
     let file = Arc::new(Mutex::new(Record::new()));
     let saved = Arc::clone(&file);
     let policy = Policy::new().wait_for(WaitFor::Active);
-    let mut first_run = keeper(policy.clone()).save_with(move |record| {
+    let mut first_run = keeper(policy.clone()).save_with(move |record, _| {
         *saved.lock().expect("nobody panics") = stored(record).map_err(io::Error::other)?;
         Ok(())
     });

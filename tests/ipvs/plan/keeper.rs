@@ -380,7 +380,7 @@ fn the_record_is_saved_before_the_steps() -> Result {
     let saved = Arc::new(Mutex::new((Vec::new(), false)));
     let save = Arc::clone(&saved);
     let planner = Planner::new().scope(Scope::everything());
-    let mut keeper = Keeper::new(planner).save_with(move |record| {
+    let mut keeper = Keeper::new(planner).save_with(move |record, _| {
         let mut saved = save.lock().expect("nobody panics");
         saved.0.push(record.clone());
         match saved.1 {

@@ -2,6 +2,7 @@
 
 mod drains;
 mod failures;
+mod few_changes;
 pub(crate) mod keeper;
 mod programs;
 mod tables;
@@ -20,6 +21,7 @@ pub(crate) fn tests() -> Vec<lab::test::Test> {
         tables::tests(),
         writers::tests(),
         failures::tests(),
+        few_changes::tests(),
         keeper::tests(),
         drains::tests(),
         programs::tests(),

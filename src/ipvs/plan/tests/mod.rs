@@ -1,4 +1,6 @@
 mod cases;
+#[cfg(test)]
+mod few;
 pub(crate) mod fuzzing;
 mod model;
 mod program;

@@ -48,6 +48,9 @@ proptest! {
                 _ => StepResult::Succeeded,
             });
             comes_back(&record)?;
+            for service in record.services() {
+                comes_back(&record.service(service))?;
+            }
             let table = kernel.table();
             let look = record.look(&policy, Reading::Table(&table), now());
             comes_back(&look.operations)?;
