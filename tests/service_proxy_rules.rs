@@ -6,6 +6,8 @@
 mod cluster;
 #[path = "../examples/service_proxy/gather.rs"]
 mod gather;
+#[path = "../examples/exporter/http.rs"]
+mod http;
 #[path = "../examples/service_proxy/input/mod.rs"]
 mod input;
 #[path = "../examples/service_proxy/objects/mod.rs"]
@@ -33,3 +35,5 @@ mod rules;
 
 #[path = "service_proxy_rules/gathering.rs"]
 mod gathering;
+#[path = "service_proxy_rules/serving.rs"]
+mod serving;

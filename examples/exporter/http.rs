@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{Shutdown, shutdown};
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +82,14 @@ impl Server {
     pub fn retain(&mut self, keep: impl Fn(&SocketAddr) -> bool) -> io::Result<()> {
         let mut listeners = self.listeners.lock().expect("no thread panics with it");
         let before = listeners.len();
-        listeners.retain(|address, _| keep(address));
+        listeners.retain(|address, served| {
+            let is_kept = keep(address);
+            if !is_kept {
+                // Clients are refused from now on. The thread drops the listener when it wakes.
+                let _ = shutdown(served.listener.as_raw_fd(), Shutdown::Both);
+            }
+            is_kept
+        });
         let is_same = listeners.len() == before;
         drop(listeners);
         if is_same {
