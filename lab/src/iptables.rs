@@ -4,7 +4,7 @@
 //! nf_tables of Debian's User Mode Linux does neither nat nor filtering, and its Linux 7.2 has no older tables.
 
 use crate::error::{Error, Result};
-use crate::tool::{tool, tool_with_input};
+use crate::tool::tool;
 
 /// An iptables program that works on this kernel. Its rules go to the calling thread's network namespace.
 #[derive(Clone, Debug)]
@@ -61,17 +61,7 @@ impl Iptables {
 
     /// `iptables-save -t TABLE`
     pub fn save(&self, table: &str) -> Result<String> {
-        tool(&self.beside("save"), ["--table", table])
-    }
-
-    /// `iptables-restore --noflush`: the rules of a table take effect together, or none does. Chains that the text does not declare stay.
-    pub fn restore(&self, rules: &str) -> Result<()> {
-        let arguments = ["--noflush", "--wait", "5"];
-        tool_with_input(&self.beside("restore"), arguments, rules).map(drop)
-    }
-
-    fn beside(&self, what: &str) -> String {
-        format!("{}-{what}", self.program)
+        tool(&format!("{}-save", self.program), ["--table", table])
     }
 
     fn change(&self, how: &str, table: &str, chain: &str, rule: &str) -> Result<()> {

@@ -13,23 +13,9 @@ pub(crate) fn request(
     message: RouteNetlinkMessage,
     flags: u16,
 ) -> io::Result<Vec<RouteNetlinkMessage>> {
-    exchange(&connect()?, message, flags)
-}
-
-/// Opens a socket for several requests.
-pub(crate) fn connect() -> io::Result<Socket> {
     let mut socket = Socket::new(NETLINK_ROUTE)?;
     socket.bind_auto()?;
     socket.connect(&SocketAddr::new(0, 0))?;
-    Ok(socket)
-}
-
-/// Like [`request`], over a socket that is open.
-pub(crate) fn exchange(
-    socket: &Socket,
-    message: RouteNetlinkMessage,
-    flags: u16,
-) -> io::Result<Vec<RouteNetlinkMessage>> {
     let mut request = NetlinkMessage::new(NetlinkHeader::default(), NetlinkPayload::from(message));
     request.header.flags = NLM_F_REQUEST | NLM_F_ACK | flags;
     request.finalize();

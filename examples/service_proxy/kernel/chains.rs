@@ -1,11 +1,12 @@
 //! The firewall rules: a fixed number, in chains of their own, however many Services there are.
 
 use std::fmt::Write;
+use std::io;
 
 use ipnet::IpNet;
 use ipvset::Family;
-use lab::Iptables;
 
+use super::iptables::Iptables;
 use crate::translate::sets::{PREFIX, name};
 
 /// The rules of a family.
@@ -51,14 +52,10 @@ const CHAINS: [(&str, &str); 7] = [
 
 impl Chains {
     /// Finds the program that can do rules of the family on this kernel.
-    pub fn new(family: Family, masquerading: Masquerading) -> lab::Result<Self> {
-        let iptables = match family {
-            Family::Ipv4 => Iptables::new(),
-            Family::Ipv6 => Iptables::v6(),
-        };
+    pub fn new(family: Family, masquerading: Masquerading) -> io::Result<Self> {
         Ok(Self {
             family,
-            iptables: iptables?,
+            iptables: Iptables::find(family)?,
             masquerading,
         })
     }
@@ -69,16 +66,16 @@ impl Chains {
     }
 
     /// Puts the rules in place, each table at once. The sets have to be there.
-    pub fn put(&self) -> lab::Result<()> {
+    pub fn put(&self) -> io::Result<()> {
         self.iptables.restore(&self.text()?)
     }
 
     /// Returns the rules for `iptables-restore --noflush`. A jump that is there already is not in
     /// it.
-    pub fn text(&self) -> lab::Result<String> {
+    pub fn text(&self) -> io::Result<String> {
+        let present = self.iptables.save()?;
         let mut text = String::new();
         for table in ["nat", "filter"] {
-            let present = self.iptables.save(table)?;
             let _ = writeln!(text, "*{table}");
             for (_, chain) in CHAINS.iter().filter(|it| it.0 == table) {
                 let _ = writeln!(text, ":{} - [0:0]", own(chain));
@@ -101,10 +98,10 @@ impl Chains {
     }
 
     /// Takes the rules away, and nothing else.
-    pub fn remove(&self) -> lab::Result<()> {
+    pub fn remove(&self) -> io::Result<()> {
+        let present = self.iptables.save()?;
         let mut text = String::new();
         for table in ["nat", "filter"] {
-            let present = self.iptables.save(table)?;
             let _ = writeln!(text, "*{table}");
             for (_, from, to) in JUMPS.iter().filter(|it| it.0 == table) {
                 if has_jump(&present, from, to) {

@@ -2,9 +2,11 @@
 
 mod chains;
 mod device;
+mod iptables;
 mod ipvs;
 mod record;
 mod report;
+mod routing;
 mod sets;
 mod sysctls;
 

@@ -1,7 +1,8 @@
 //! The kernel's settings that the proxy needs.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::PathBuf;
+use std::{fs, io};
 
 use ipvset::Family;
 
@@ -28,7 +29,7 @@ fn wanted(families: &[Family], strict_arp: bool) -> Vec<(&'static str, &'static 
         "net.bridge.bridge-nf-call-iptables",
         "net.bridge.bridge-nf-call-ip6tables",
     ] {
-        if Path::new("/proc/sys").join(key.replace('.', "/")).exists() {
+        if file(key).exists() {
             all.push((key, "1"));
         }
     }
@@ -43,12 +44,12 @@ fn wanted(families: &[Family], strict_arp: bool) -> Vec<(&'static str, &'static 
 /// Sets those that differ, and takes note of the values that they had.
 pub fn set(families: &[Family], strict_arp: bool, before: &mut Before, report: &mut Report) {
     for (key, value) in wanted(families, strict_arp) {
-        let had = lab::sysctl::read(key);
+        let had = read(key);
         let Some(had) = report.enter(had) else {
             continue;
         };
         if had != value {
-            let written = lab::sysctl::write(key, value);
+            let written = write(key, value);
             if report.enter(written).is_some() {
                 before.entry(key.to_owned()).or_insert(had);
             }
@@ -57,9 +58,9 @@ pub fn set(families: &[Family], strict_arp: bool, before: &mut Before, report: &
 }
 
 /// Writes what [`set`] would do.
-pub fn describe(families: &[Family], strict_arp: bool, text: &mut String) -> lab::Result<()> {
+pub fn describe(families: &[Family], strict_arp: bool, text: &mut String) -> io::Result<()> {
     for (key, value) in wanted(families, strict_arp) {
-        let has = lab::sysctl::read(key)?;
+        let has = read(key)?;
         if has != value {
             let _ = writeln!(text, "- {key} = {has}\n+ {key} = {value}");
         }
@@ -70,7 +71,23 @@ pub fn describe(families: &[Family], strict_arp: bool, text: &mut String) -> lab
 /// Gives settings the values back that they had before.
 pub fn restore(before: &Before, report: &mut Report) {
     for (key, value) in before {
-        let written = lab::sysctl::write(key, value);
+        let written = write(key, value);
         report.enter(written);
     }
+}
+
+fn read(key: &str) -> io::Result<String> {
+    let value = fs::read_to_string(file(key));
+    value
+        .map(|it| it.trim_end().to_owned())
+        .map_err(|error| io::Error::new(error.kind(), format!("{key}: {error}")))
+}
+
+fn write(key: &str, value: &str) -> io::Result<()> {
+    let written = fs::write(file(key), value);
+    written.map_err(|error| io::Error::new(error.kind(), format!("{key} = {value}: {error}")))
+}
+
+fn file(key: &str) -> PathBuf {
+    PathBuf::from("/proc/sys").join(key.replace('.', "/"))
 }
