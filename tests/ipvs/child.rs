@@ -119,6 +119,12 @@ impl Role {
         self.traced(count)
     }
 
+    /// Runs the child in the calling thread's network namespace and traces it. Returns the number
+    /// of system calls between its stops that send or receive over a socket, and its output.
+    pub(crate) fn counted_of_sockets(self) -> Result<(usize, String)> {
+        self.traced(count_of_sockets)
+    }
+
     /// Runs the child in the calling thread's network namespace, and replaces each option of a
     /// netlink socket by an unknown one, as on a kernel without these options. Returns their
     /// number, and the output.
@@ -150,6 +156,41 @@ impl Role {
 }
 
 fn count(pid: Pid) -> Result<usize> {
+    count_stops(pid, |_| Ok(true))
+}
+
+#[cfg(target_arch = "x86_64")]
+fn count_of_sockets(pid: Pid) -> Result<usize> {
+    use nix::libc::{
+        SYS_getsockopt, SYS_recvfrom, SYS_recvmmsg, SYS_recvmsg, SYS_sendmmsg, SYS_sendmsg,
+        SYS_sendto, SYS_setsockopt, SYS_socket,
+    };
+
+    const OF_SOCKETS: [i64; 9] = [
+        SYS_getsockopt,
+        SYS_recvfrom,
+        SYS_recvmmsg,
+        SYS_recvmsg,
+        SYS_sendmmsg,
+        SYS_sendmsg,
+        SYS_sendto,
+        SYS_setsockopt,
+        SYS_socket,
+    ];
+    count_stops(pid, |pid| {
+        let number = ptrace::getregs(pid)?.orig_rax as i64;
+        Ok(OF_SOCKETS.contains(&number))
+    })
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn count_of_sockets(_: Pid) -> Result<usize> {
+    Err("only the registers of x86-64 are known here".into())
+}
+
+/// Returns the number of system calls between the stops of a process that `counts` returns true
+/// for.
+fn count_stops(pid: Pid, counts: impl Fn(Pid) -> Result<bool>) -> Result<usize> {
     // A traced process stops at exec.
     expect_stop(pid, Signal::SIGTRAP)?;
     ptrace::setoptions(pid, ptrace::Options::PTRACE_O_TRACESYSGOOD)?;
@@ -159,7 +200,7 @@ fn count(pid: Pid) -> Result<usize> {
     loop {
         ptrace::syscall(pid, None)?;
         match waitpid(pid, None)? {
-            WaitStatus::PtraceSyscall(_) => stops += 1,
+            WaitStatus::PtraceSyscall(_) => stops += usize::from(counts(pid)?),
             WaitStatus::Stopped(_, Signal::SIGSTOP) => break,
             other => return Err(format!("{other:?} while counting").into()),
         }

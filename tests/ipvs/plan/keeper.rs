@@ -7,7 +7,7 @@ use std::time::Duration;
 use ipvset::ipvs::plan::{
     Keeper, Kept, LeftAloneReason, Object, ObjectState, Planner, Policy, Scope, WantedTable,
 };
-use ipvset::ipvs::proc::Proc;
+use ipvset::ipvs::proc::{Proc, sysctl};
 use ipvset::ipvs::{Ipvs, Scheduler, VirtualService};
 use ipvset::{ErrorKind, Family, Namespace};
 use nix::sys::signal::{Signal, raise};
@@ -108,13 +108,24 @@ pub(crate) fn counted_snapshot() -> Result<String> {
 }
 
 fn nothing_but_proc_is_read() -> Result {
-    let (calls, said) = Role::Look.counted()?;
-    assert_eq!(said.trim_end(), "false");
+    // Since Linux 7.1, the kernel enlarges the table some time after services were added. A look
+    // reads `/proc` up to ten times while it does so, and then the table.
+    let look = |count: fn(Role) -> Result<(usize, String)>| {
+        eventually(|| {
+            let (calls, said) = count(Role::Look)?;
+            equal(said.trim_end(), "false", &"it read the table")?;
+            Ok(calls)
+        })
+    };
+    assert_eq!(look(Role::counted_of_sockets)?, 0);
+    let calls = look(Role::counted)?;
     let (of_a_snapshot, said) = Role::Snapshot.counted()?;
     assert_eq!(said.trim_end(), SERVICES.to_string());
     eprintln!("{calls} system calls, of which {of_a_snapshot} read a snapshot");
-    // The others tell the time, and get and free memory.
-    assert!(calls <= of_a_snapshot + 10);
+    let grows = lab::test::has("tables that grow", Proc::new().get(sysctl::SVC_LFACTOR));
+    let readings = if grows.is_some() { 10 } else { 1 };
+    // The other calls tell the time, and get and free memory.
+    assert!(calls <= readings * (of_a_snapshot + 10));
     Ok(())
 }
 
