@@ -317,7 +317,9 @@ impl IpSets {
     /// In a set with counters, new entries need counters of zero, while existing ones must keep
     /// theirs. So entries without given counters are looked up if they seem to exist. This takes
     /// no extra time if all entries are new, two to three times as long if all exist, and four to
-    /// five times as long for single addresses in a set of networks.
+    /// five times as long for single addresses in a set of networks. With [`OnFailure::Stop`] the
+    /// latter take up to eight times as long, because they are then sent one after the other: no
+    /// entry behind the refused one is added.
     pub async fn put_all<T: SetType, E: Into<Entry<T>>>(
         &mut self,
         set: &IpSet<T>,

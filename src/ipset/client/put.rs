@@ -251,6 +251,9 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
             let shape = Shape::of(self.set.definition(), entry);
             let (command, flags, entry) = match shape {
                 Shape::Several => break,
+                // The kernel carries out all requests of a datagram, also those behind a refused
+                // one.
+                Shape::Covered if self.on_failure == OnFailure::Stop => break,
                 Shape::Covered => (Command::Add, flag::EXCL, entry),
                 Shape::Exact => {
                     // The kernel would add the given counters to those of an entry that it finds.

@@ -24,6 +24,7 @@ pub(crate) fn tests() -> Vec<Test> {
         entries_refused_without_a_line_number_are_found,
         a_full_set_reports_the_first_untried_entry,
         a_full_network_is_not_a_full_set,
+        a_put_that_stops_adds_nothing_behind_the_refused_entry,
         a_set_removed_midway,
         lost_replies_are_in_doubt,
         test_all_reports_each_entry,
@@ -254,6 +255,41 @@ fn a_full_network_is_not_a_full_set() -> Result {
     assert!(failures < 10, "{failures}");
     same("untried", outcome.untried_from(), None);
     same("added", outcome.applied(), 65 + 50 - failures);
+    Ok(())
+}
+
+/// The kernel refuses an entry among many that are looked up, because they seem to be in the set.
+fn a_put_that_stops_adds_nothing_behind_the_refused_entry() -> Result {
+    const THERE: usize = 40;
+    let mut sets = IpSets::connect()?;
+    for number in 0..THERE + 3 {
+        sets.create(&IpSet::<HashIp>::new(format!("member{number}"))?)?;
+    }
+    let list = IpSet::<ListSet>::new("list")?.size(100).counters();
+    sets.create(&list)?;
+    let member = |name: String| Member::new(name);
+    let numbered = |numbers: std::ops::Range<usize>| {
+        let names = numbers.map(|it| format!("member{it}"));
+        names.map(member).collect::<ipvset::Result<Vec<_>>>()
+    };
+    let all = sets.add_all(&list, numbered(0..THERE)?, OnFailure::Stop);
+    all.into_result()?;
+
+    let mut entries = numbered(0..THERE + 1)?;
+    entries.push(member("none".into())?);
+    entries.extend(numbered(THERE + 1..THERE + 3)?);
+    let outcome = sets.put_all(&list, entries.clone(), OnFailure::Stop);
+    same("refused", outcome.failures().len(), 1);
+    same("the refused one", outcome.failures()[0].index, THERE + 1);
+    same("applied", outcome.applied(), THERE + 1);
+    same("untried", outcome.untried_from(), Some(THERE + 2));
+    same("members", listed(&mut sets, &list)?.len(), THERE + 1);
+
+    // Otherwise, only the missing one is refused.
+    let outcome = sets.put_all(&list, entries, OnFailure::Continue);
+    same("refused", outcome.failures().len(), 1);
+    same("applied", outcome.applied(), THERE + 3);
+    same("members", listed(&mut sets, &list)?.len(), THERE + 3);
     Ok(())
 }
 
