@@ -12,6 +12,7 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use ipvset::ErrorKind;
+use ipvset::ipvs::plan::{Keeper, Planner, Scope, WantedTable};
 use ipvset::ipvs::{
     ControlInterface, Ipvs, Operation, RealServer, Scheduler, SyncDaemon, SyncRole, Timeouts,
     VirtualService,
@@ -89,17 +90,44 @@ fn no_ipvs() -> Result {
     assert_eq!(ipvs.services()?.len(), 1);
     ipvs.flush()?;
 
+    // So does a keeper, which goes on when the module is back.
+    let mut keeper = Keeper::new(Planner::new().scope(Scope::everything()));
+    let mut wanted = WantedTable::new();
+    let web = VirtualService::tcp("10.0.0.1:80".parse()?).scheduler(Scheduler::RoundRobin);
+    wanted.insert(web, [RealServer::new("10.1.0.1:80".parse()?)])?;
+    assert!(ipvs.keep(&mut keeper, &wanted)?.report.is_success());
+
     // The handles outlive the module. The kernel no longer knows the number of the family, nor
     // IPVS's socket options.
     let mut options = Ipvs::connect_over(ControlInterface::SocketOptions)?;
     drop(there);
-    lab::tool(&loader, ["-r", "ip_vs_wlc"])?;
-    lab::tool(&loader, ["-r", "ip_vs"])?;
+    ipvs.flush()?;
+    for module in ["ip_vs_rr", "ip_vs_wlc", "ip_vs"] {
+        lab::tool(&loader, ["-r", module])?;
+    }
     sysctl::write(LOADER, "/bin/false")?;
     expect_gone(&mut ipvs)?;
     expect_gone(&mut options)?;
     expect_unavailable(Ipvs::connect());
+    let error = ipvs.keep(&mut keeper, &wanted).expect_err("it kept");
+    assert!(error.is_unavailable(), "{error}");
+
     sysctl::write(LOADER, &loader)?;
+    lab::module::load("ip_vs")?;
+    // The kernel may give the family another number. A handle over socket options goes on.
+    if let Err(error) = ipvs.keep(&mut keeper, &wanted) {
+        let text = error.to_string();
+        assert!(error.is_unavailable(), "{text}");
+        assert!(text.contains("connect again"), "{text}");
+        assert_eq!(options.services()?, []);
+    }
+    for mut handle in [Ipvs::connect()?, options] {
+        let kept = handle.keep(&mut keeper, &wanted)?;
+        assert!(kept.report.is_success(), "{}", kept.report);
+        let table = handle.table()?;
+        assert_eq!((table.len(), table[0].servers.len()), (1, 1), "{table:?}");
+        handle.flush()?;
+    }
     Ok(())
 }
 

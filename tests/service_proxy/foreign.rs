@@ -15,7 +15,7 @@ crate::tests![
 ];
 
 /// All that the proxy could touch, as text.
-fn state() -> Result<String> {
+pub fn state() -> Result<String> {
     let mut text = String::new();
     for line in [
         "ipvsadm -S -n",
@@ -63,8 +63,8 @@ fn run(line: &str) -> Result {
     Ok(())
 }
 
-fn what_others_made_stays_and_cleanup_leaves_nothing() -> Result {
-    let _world = World::new()?;
+/// Adds what the proxy must not touch.
+pub fn add_foreign() -> Result {
     for line in [
         "ipvsadm -A -t 10.96.0.99:80 -s wlc",
         "ipvsadm -a -t 10.96.0.99:80 -r 10.244.1.11:80 -g -w 7",
@@ -79,6 +79,12 @@ fn what_others_made_stays_and_cleanup_leaves_nothing() -> Result {
     ] {
         run(line)?;
     }
+    Ok(())
+}
+
+fn what_others_made_stays_and_cleanup_leaves_nothing() -> Result {
+    let _world = World::new()?;
+    add_foreign()?;
     let before = state()?;
     proxy::apply(&["--strict-arp"], &objects());
     let during = state()?;

@@ -9,6 +9,7 @@ mod world;
 mod changes;
 mod clients;
 mod foreign;
+mod interrupted;
 mod metrics;
 
 use lab::Needs;
@@ -35,6 +36,7 @@ fn main() -> std::process::ExitCode {
         clients::tests(),
         changes::tests(),
         foreign::tests(),
+        interrupted::tests(),
         metrics::tests(),
     ];
     lab::test::main(&needs(), tests.into_iter().flatten().collect())
