@@ -6,6 +6,7 @@
 use crate::captured;
 
 pub use crate::ipset::fuzzing::{ipset_messages, ipset_text};
+pub use crate::ipset::plan::properties::rounds::set_plan;
 pub use crate::ipvs::fuzzing::{ipvs_messages, ipvs_text, socket_options};
 pub use crate::ipvs::plan::tests::fuzzing::plan;
 pub use crate::ipvs::proc::fuzzing::proc;
@@ -45,6 +46,11 @@ pub fn all() -> Vec<Target> {
             crate::ipvs::fuzzing::socket_option_seeds(),
         ),
         ("plan", plan, crate::ipvs::plan::tests::fuzzing::seeds()),
+        (
+            "set_plan",
+            set_plan,
+            crate::ipset::plan::properties::rounds::seeds(),
+        ),
     ]
 }
 

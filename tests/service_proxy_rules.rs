@@ -22,6 +22,8 @@ mod fixture;
 
 #[path = "service_proxy_rules/addresses.rs"]
 mod addresses;
+#[path = "service_proxy_rules/any_input.rs"]
+mod any_input;
 #[path = "service_proxy_rules/endpoints.rs"]
 mod endpoints;
 #[path = "service_proxy_rules/events.rs"]

@@ -171,3 +171,45 @@ fn health_checks_count_the_ready_endpoints_of_the_node() {
     assert!(fixture.wanted.health_checks.is_empty());
     assert_eq!(fixture.set("-HEALTH-CHECK"), [""; 0]);
 }
+
+/// The API server hands out a port again as soon as it is free, so that the news of the new owner
+/// may be followed together with those of the old one.
+#[test]
+fn a_port_of_a_health_check_that_two_services_ask_for_is_that_of_the_first() {
+    let local = json!({ "externalTrafficPolicy": "Local", "healthCheckNodePort": 30099 });
+    let of = |name: &str, address: &str| {
+        let service = balanced(service(name, &[address]), &["198.51.100.1"]);
+        with(service, local.clone())
+    };
+    let (one, two) = (of("a", "10.96.0.1"), of("b", "10.96.0.2"));
+    let owner = |fixture: &Fixture| {
+        let check = fixture.wanted.health_checks.get(&30099);
+        check.map(|it| it.service.to_string())
+    };
+    for (first, last) in [(&one, &two), (&two, &one)] {
+        let mut fixture = Fixture::of(&[first.clone(), last.clone()]);
+        assert_eq!(owner(&fixture).as_deref(), Some("ns/a"));
+        fixture.event("DELETED", first);
+        let left = last["metadata"]["name"]
+            .as_str()
+            .map(|it| format!("ns/{it}"));
+        assert_eq!(owner(&fixture), left);
+        assert_eq!(fixture.set("-HEALTH-CHECK"), ["30099"]);
+        fixture.event("DELETED", last);
+        assert_eq!(owner(&fixture), None);
+        assert_eq!(fixture.set("-HEALTH-CHECK"), [""; 0]);
+    }
+}
+
+#[test]
+fn a_service_without_an_address_on_the_node_has_no_health_check() {
+    let local = json!({ "externalTrafficPolicy": "Local", "healthCheckNodePort": 30099 });
+    let web = balanced(service("web", &["10.96.0.1"]), &["198.51.100.1"]);
+    let mut web = with(web, local);
+    web["spec"]["ports"] = json!([]);
+    let mut fixture = Fixture::of(std::slice::from_ref(&web));
+    assert!(fixture.wanted.health_checks.is_empty());
+    fixture.event("DELETED", &web);
+    assert!(fixture.wanted.health_checks.is_empty());
+    assert_eq!(fixture.set("-HEALTH-CHECK"), [""; 0]);
+}

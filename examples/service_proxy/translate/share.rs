@@ -75,7 +75,10 @@ impl Share {
             // An endpoint with both families is one.
             ready_here = ready_here.max(ready.len());
         }
-        share.health_check = health_check(service, ready_here);
+        // A Service without an address on this node has nothing to ask for either.
+        if !share.is_empty() {
+            share.health_check = health_check(service, ready_here);
+        }
         share
     }
 

@@ -29,6 +29,8 @@ pub struct Wanted {
     /// The addresses that the node takes for its own.
     pub addresses: Counted<IpAddr>,
     pub health_checks: BTreeMap<u16, HealthCheck>,
+    /// Who asks for the port of a health check. The first one gets it.
+    health_claims: BTreeMap<u16, BTreeMap<Name, HealthCheck>>,
 }
 
 impl Wanted {
@@ -44,6 +46,7 @@ impl Wanted {
             ipv6: Sets::new(Family::Ipv6)?,
             addresses: Counted::default(),
             health_checks: BTreeMap::new(),
+            health_claims: BTreeMap::new(),
         })
     }
 
@@ -127,14 +130,26 @@ impl Wanted {
 
     fn health_check(&mut self, old: Option<&HealthCheck>, new: Option<&HealthCheck>) {
         if let Some(old) = old {
-            self.health_checks.remove(&old.port);
+            let claims = self.health_claims.entry(old.port).or_default();
+            claims.remove(&old.service);
             self.ipv4.health_check_port(Change::Remove, old.port);
             self.ipv6.health_check_port(Change::Remove, old.port);
         }
         if let Some(new) = new {
-            self.health_checks.insert(new.port, new.clone());
+            let claims = self.health_claims.entry(new.port).or_default();
+            claims.insert(new.service.clone(), new.clone());
             self.ipv4.health_check_port(Change::Add, new.port);
             self.ipv6.health_check_port(Change::Add, new.port);
+        }
+        for port in [old, new].into_iter().flatten().map(|it| it.port) {
+            let claims = self.health_claims.get(&port);
+            match claims.and_then(|claims| claims.values().next()) {
+                Some(first) => drop(self.health_checks.insert(port, first.clone())),
+                None => {
+                    self.health_claims.remove(&port);
+                    self.health_checks.remove(&port);
+                }
+            }
         }
     }
 

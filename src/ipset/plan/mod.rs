@@ -16,8 +16,8 @@ mod index;
 mod interfaces;
 mod networks;
 mod policy;
-#[cfg(test)]
-mod properties;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
 mod report;
 mod scope;
 mod set_plan;

@@ -15,6 +15,8 @@ use crate::ipset::{
 };
 use crate::{Family, ipset};
 
+#[path = "rounds.rs"]
+pub(crate) mod rounds;
 #[path = "small.rs"]
 mod small;
 
@@ -227,78 +229,105 @@ fn expected(set: &AnySet, wanted: &[AnyEntry]) -> BTreeMap<String, AnyEntry> {
     expected
 }
 
+/// A plan brings a set to what is wanted, and what is as it is wanted stays so.
+fn check_plan(case: Case) -> Result<(), TestCaseError> {
+    let Case {
+        there,
+        set,
+        wanted,
+        policy,
+    } = case;
+    let plan = there.plan(&set, &wanted, &policy);
+    let set = plan.set().clone();
+    let mut expected = expected(&set, &wanted);
+    let mut last = BTreeMap::new();
+    for (index, entry) in wanted.iter().enumerate() {
+        last.extend(set.stored(entry.clone()).map(|it| (key(&set, &it), index)));
+    }
+    for (index, _) in plan.refused() {
+        // Of an interface and the wildcard of the same name, the last is there. A range has
+        // several entries, and only some of them may be refused.
+        let mut is_one_refused = false;
+        for single in set.stored(wanted[index].clone()) {
+            let refused = key(&set, &single);
+            let other = match refused.strip_suffix('*') {
+                Some(name) => name.to_owned(),
+                None => format!("{refused}*"),
+            };
+            if last.get(&other) > last.get(&refused) {
+                expected.remove(&refused);
+                is_one_refused = true;
+            }
+        }
+        prop_assert!(is_one_refused, "{index} {expected:?}");
+    }
+    let counts = plan.counts();
+    prop_assert_eq!(
+        counts.added + counts.changed + counts.renewed + counts.kept,
+        expected.len()
+    );
+
+    let before: BTreeMap<_, _> = there.entries.iter().map(|it| (key(&set, it), it)).collect();
+    prop_assert_eq!(
+        counts.removed,
+        before
+            .keys()
+            .filter(|key| !expected.contains_key(*key))
+            .count()
+    );
+    let mut after = there.clone();
+    after.apply(&plan);
+    prop_assert_eq!(after.entries.len(), expected.len());
+    for entry in &after.entries {
+        let key = key(&set, entry);
+        let (found, meant) = (entry.options(), expected[&key].options());
+        prop_assert_eq!(found.comment_bytes(), meant.comment_bytes());
+        prop_assert_eq!(
+            (found.skbmark, found.skbprio, found.skbqueue, found.nomatch),
+            (meant.skbmark, meant.skbprio, meant.skbqueue, meant.nomatch)
+        );
+        let counters = |it: &AnyEntry| (it.options().packets, it.options().bytes);
+        let left = before.get(&key).and_then(|it| it.options().timeout);
+        match before
+            .get(&key)
+            .filter(|it| counters(it).0.is_some() && set.options().counters)
+        {
+            Some(before) => prop_assert_eq!(counters(entry), counters(before)),
+            None => prop_assert_eq!(counters(entry), counters(&expected[&key])),
+        }
+        match (found.timeout, meant.timeout, left) {
+            (Some(found), Some(meant), left) => prop_assert!(found == meant || Some(found) == left),
+            (found, meant, _) => prop_assert_eq!(found, meant),
+        }
+    }
+    if set.type_name() == "list:set" {
+        let mut order: Vec<String> = Vec::new();
+        for entry in &wanted {
+            let name = entry.value().to_string();
+            if !order.contains(&name) {
+                order.push(name);
+            }
+        }
+        let found: Vec<_> = after
+            .entries
+            .iter()
+            .map(|it| it.value().to_string())
+            .collect();
+        prop_assert_eq!(found, order);
+    }
+    // What is as it is wanted stays so.
+    let again = after.plan(&set, &wanted, &policy);
+    prop_assert!(again.is_empty(), "{} {:?}", again, again.counts());
+    prop_assert_eq!(again.to_string(), "");
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, max_global_rejects: 100_000, max_shrink_time: 5000, ..Default::default() })]
 
     #[test]
     fn applying_a_plan_gives_what_is_wanted(case in case()) {
-        let Case { there, set, wanted, policy } = case;
-        let plan = there.plan(&set, &wanted, &policy);
-        let set = plan.set().clone();
-        let mut expected = expected(&set, &wanted);
-        let mut last = BTreeMap::new();
-        for (index, entry) in wanted.iter().enumerate() {
-            last.extend(set.stored(entry.clone()).map(|it| (key(&set, &it), index)));
-        }
-        for (index, _) in plan.refused() {
-            // Of an interface and the wildcard of the same name, the last is there. A range has
-            // several entries, and only some of them may be refused.
-            let mut is_one_refused = false;
-            for single in set.stored(wanted[index].clone()) {
-                let refused = key(&set, &single);
-                let other = match refused.strip_suffix('*') {
-                    Some(name) => name.to_owned(),
-                    None => format!("{refused}*"),
-                };
-                if last.get(&other) > last.get(&refused) {
-                    expected.remove(&refused);
-                    is_one_refused = true;
-                }
-            }
-            prop_assert!(is_one_refused, "{index} {expected:?}");
-        }
-        let counts = plan.counts();
-        prop_assert_eq!(counts.added + counts.changed + counts.renewed + counts.kept, expected.len());
-
-        let before: BTreeMap<_, _> = there.entries.iter().map(|it| (key(&set, it), it)).collect();
-        prop_assert_eq!(counts.removed, before.keys().filter(|key| !expected.contains_key(*key)).count());
-        let mut after = there.clone();
-        after.apply(&plan);
-        prop_assert_eq!(after.entries.len(), expected.len());
-        for entry in &after.entries {
-            let key = key(&set, entry);
-            let (found, meant) = (entry.options(), expected[&key].options());
-            prop_assert_eq!(found.comment_bytes(), meant.comment_bytes());
-            prop_assert_eq!(
-                (found.skbmark, found.skbprio, found.skbqueue, found.nomatch),
-                (meant.skbmark, meant.skbprio, meant.skbqueue, meant.nomatch)
-            );
-            let counters = |it: &AnyEntry| (it.options().packets, it.options().bytes);
-            let left = before.get(&key).and_then(|it| it.options().timeout);
-            match before.get(&key).filter(|it| counters(it).0.is_some() && set.options().counters) {
-                Some(before) => prop_assert_eq!(counters(entry), counters(before)),
-                None => prop_assert_eq!(counters(entry), counters(&expected[&key])),
-            }
-            match (found.timeout, meant.timeout, left) {
-                (Some(found), Some(meant), left) => prop_assert!(found == meant || Some(found) == left),
-                (found, meant, _) => prop_assert_eq!(found, meant),
-            }
-        }
-        if set.type_name() == "list:set" {
-            let mut order: Vec<String> = Vec::new();
-            for entry in &wanted {
-                let name = entry.value().to_string();
-                if !order.contains(&name) {
-                    order.push(name);
-                }
-            }
-            let found: Vec<_> = after.entries.iter().map(|it| it.value().to_string()).collect();
-            prop_assert_eq!(found, order);
-        }
-        // What is as it is wanted stays so.
-        let again = after.plan(&set, &wanted, &policy);
-        prop_assert!(again.is_empty(), "{} {:?}", again, again.counts());
-        prop_assert_eq!(again.to_string(), "");
+        check_plan(case)?;
     }
 
     /// The steps of a plan in place are as many as the differences, and the lines are steps.
