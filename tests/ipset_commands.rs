@@ -224,6 +224,17 @@ fn options_of_listings_are_read() {
         panic!()
     };
     assert!(listing.resolve && listing.output.is_none());
+    for (line, mode) in [
+        ("list -o plain", Output::Plain),
+        ("list -o save", Output::Save),
+        ("save -output xml", Output::Xml),
+    ] {
+        let lines = read(line.as_bytes());
+        let (Command::List(listing) | Command::Save(listing)) = &lines[0].command else {
+            panic!()
+        };
+        assert_eq!(listing.output, Some(mode));
+    }
 }
 
 /// The reader follows the types of sets through `swap`, `rename` and `destroy`, and looks up a set

@@ -45,3 +45,48 @@ impl Buffer for Counted {
         self.0 = self.0.saturating_sub(bytes);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_of_the_counted_length_is_filled() {
+        let mut grown = Writer::default();
+        grown.nest(1, |writer| writer.string(3, "text"));
+        assert_eq!(
+            length_of(|writer| writer.nest(1, |writer| writer.string(3, "text"))),
+            grown.len()
+        );
+        let mut buffer = vec![0; grown.len()];
+        fill(&mut buffer, |writer| {
+            writer.nest(1, |writer| writer.string(3, "text"));
+        });
+        assert_eq!(buffer, grown.bytes());
+    }
+
+    #[test]
+    fn what_is_taken_back_does_not_count() {
+        let mut counted = Counted::default();
+        counted.append(&[0; 9]);
+        counted.retract(4);
+        assert_eq!(counted.len(), 5);
+        counted.retract(9);
+        assert_eq!(counted.len(), 0);
+        assert!(counted.bytes().is_empty() && counted.bytes_mut().is_empty());
+    }
+
+    #[test]
+    fn a_buffer_that_is_too_short_counts_on_and_is_not_exceeded() {
+        let mut bytes = [0; 6];
+        let mut fixed = Fixed::new(&mut bytes[..]);
+        fixed.append(&[1; 4]);
+        assert_eq!(fixed.bytes(), [1; 4]);
+        assert_eq!(fixed.bytes_mut(), [1; 4]);
+        fixed.append(&[2; 4]);
+        assert_eq!(fixed.len(), 8);
+        assert!(fixed.bytes().is_empty());
+        fixed.retract(3);
+        assert_eq!(fixed.bytes(), [1, 1, 1, 1, 0]);
+    }
+}

@@ -6,8 +6,11 @@ use serde_json::Value;
 
 use crate::shell::{Outcome, is_installed, root, run};
 
+/// The list of the mutants that may survive.
+const LIST: &str = ".cargo/mutants.txt";
+
 /// Runs cargo-mutants on the files of a module, such as `netlink` or `ipset/message`, or on all, and prints the score of each module.
-/// `.cargo/mutants.toml` says which tests run, and which mutants are equivalent to the code.
+/// It fails if a mutant survives that [`LIST`] lacks. `.cargo/mutants.toml` says which tests run.
 pub(crate) fn run_in(module: Option<&str>) -> Outcome {
     if !is_installed("cargo-mutants") {
         return Err("cargo-mutants is missing; `cargo install cargo-mutants` installs it".into());
@@ -25,31 +28,90 @@ pub(crate) fn run_in(module: Option<&str>) -> Outcome {
         "--timeout=300",
     ];
     arguments.extend(files.as_deref());
-    // Its status says whether a mutant survived, which the scores say too.
+    // Its status also says that a listed mutant survived.
     let status = run("cargo", "cargo", &arguments, &[]);
     let path = root().join("target/mutants.out/outcomes.json");
-    let text =
-        std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let outcomes: Value =
-        serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
-    print!("{}", scores(&outcomes));
-    status
+    let outcomes: Value = serde_json::from_str(&read(&path)?)
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    let mutants = mutants(&outcomes);
+    if mutants.is_empty() {
+        return status; // the tests fail without mutants, or there is no such module
+    }
+    print!("{}", scores(&mutants));
+    let list = read(&root().join(LIST))?;
+    let (unlisted, stale) = compare(&mutants, &list);
+    for name in &stale {
+        println!("is in {LIST} and was caught: {name}");
+    }
+    for name in &unlisted {
+        println!("survived: {name}");
+    }
+    match unlisted.len() {
+        0 => Ok(()),
+        count => Err(format!("{count} mutants survived that {LIST} lacks")),
+    }
+}
+
+fn read(path: &std::path::Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// A mutant that compiles.
+struct Mutant {
+    file: String,
+    /// The file and what was changed, without the line number.
+    name: String,
+    caught: bool,
+}
+
+/// Returns the mutants that compile.
+fn mutants(outcomes: &Value) -> Vec<Mutant> {
+    let outcomes = outcomes["outcomes"].as_array().into_iter().flatten();
+    let mutant = |outcome: &Value| {
+        let mutant = &outcome["scenario"]["Mutant"]; // none for the tests of the code without mutants
+        let file = mutant["file"].as_str()?;
+        let caught = match outcome["summary"].as_str() {
+            Some("CaughtMutant" | "Timeout") => true,
+            Some("MissedMutant") => false,
+            _ => return None, // it does not compile
+        };
+        let (_, change) = mutant["name"].as_str()?.split_once(": ")?;
+        let (file, name) = (file.to_owned(), format!("{file}: {change}"));
+        Some(Mutant { file, name, caught })
+    };
+    outcomes.filter_map(mutant).collect()
+}
+
+/// Returns the survivors that the list lacks, and the mutants in the list of which fewer survived.
+/// A mutant is listed as often as it may survive. A folder or file in the list stands for all its mutants.
+fn compare<'a>(mutants: &'a [Mutant], list: &str) -> (Vec<&'a str>, Vec<&'a str>) {
+    let listed = list.lines().filter(|it| !it.starts_with('#'));
+    let listed = listed.filter_map(|it| Some(it.rsplit_once(" | ")?.0));
+    let (places, names): (Vec<_>, Vec<_>) = listed.partition(|it| !it.contains(": "));
+    let mut left = BTreeMap::<&str, i32>::new();
+    for name in names {
+        *left.entry(name).or_default() += 1;
+    }
+    let mut unlisted = Vec::new();
+    let in_place = |it: &&Mutant| places.iter().any(|place| it.file.starts_with(place));
+    for mutant in mutants.iter().filter(|it| !it.caught && !in_place(it)) {
+        let left = left.entry(&mutant.name).or_default();
+        *left -= 1;
+        if *left < 0 {
+            unlisted.push(mutant.name.as_str());
+        }
+    }
+    let is_left = |it: &&Mutant| left.remove(it.name.as_str()).is_some_and(|left| left > 0);
+    let stale = mutants.iter().filter(is_left).map(|it| it.name.as_str());
+    (unlisted, stale.collect())
 }
 
 /// Returns a table of the mutants of each module: how many there are, and how many of them were caught.
-fn scores(outcomes: &Value) -> String {
+fn scores(mutants: &[Mutant]) -> String {
     let mut modules = BTreeMap::<String, (u32, u32)>::new();
-    for outcome in outcomes["outcomes"].as_array().into_iter().flatten() {
-        let Some(file) = outcome["scenario"]["Mutant"]["file"].as_str() else {
-            continue; // the tests of the code without mutants
-        };
-        let caught = match outcome["summary"].as_str() {
-            Some("CaughtMutant" | "Timeout") => 1,
-            Some("MissedMutant") => 0,
-            _ => continue, // it does not compile
-        };
-        let score = modules.entry(module(file)).or_default();
-        *score = (score.0 + caught, score.1 + 1);
+    for mutant in mutants {
+        let score = modules.entry(module(&mutant.file)).or_default();
+        *score = (score.0 + u32::from(mutant.caught), score.1 + 1);
     }
     let line = |(module, (caught, all)): (&String, &(u32, u32))| {
         format!(
@@ -74,19 +136,23 @@ mod tests {
 
     use super::*;
 
+    fn of(file: &str, change: &str, summary: &str) -> Value {
+        let name = format!("{file}:1:2: {change}");
+        json!({"summary": summary, "scenario": {"Mutant": {"file": file, "name": name}}})
+    }
+
     #[test]
     fn a_score_counts_the_mutants_that_compile() {
-        let of = |file: &str, summary: &str| json!({"summary": summary, "scenario": {"Mutant": {"file": file}}});
         let outcomes = json!({"outcomes": [
             {"summary": "Success", "scenario": "Baseline"},
-            of("src/netlink/inbox.rs", "CaughtMutant"),
-            of("src/netlink/inbox.rs", "Timeout"),
-            of("src/netlink/message.rs", "MissedMutant"),
-            of("src/netlink/message.rs", "Unviable"),
-            of("src/ipset/model/types/any.rs", "CaughtMutant"),
-            of("src/error.rs", "MissedMutant"),
+            of("src/netlink/inbox.rs", "a", "CaughtMutant"),
+            of("src/netlink/inbox.rs", "b", "Timeout"),
+            of("src/netlink/message.rs", "c", "MissedMutant"),
+            of("src/netlink/message.rs", "d", "Unviable"),
+            of("src/ipset/model/types/any.rs", "e", "CaughtMutant"),
+            of("src/error.rs", "f", "MissedMutant"),
         ]});
-        let scores = scores(&outcomes);
+        let scores = scores(&mutants(&outcomes));
         let lines: Vec<Vec<&str>> = scores
             .lines()
             .map(|it| it.split_whitespace().collect())
@@ -95,5 +161,24 @@ mod tests {
         assert_eq!(lines[0], line("error.rs 0 of 1 caught (0 %)"));
         assert_eq!(lines[1], line("ipset/model 1 of 1 caught (100 %)"));
         assert_eq!(lines[2], line("netlink 2 of 3 caught (66 %)"));
+    }
+
+    #[test]
+    fn a_survivor_is_listed_as_often_as_it_survives() {
+        let list = "# mutant | reason\n\
+            src/a.rs: replace | with ^ in f | the bits differ\n\
+            src/a.rs: replace == with != in g | it is the same\n\
+            src/client/ | needs a kernel\n\
+            src/other.rs: replace h with () | did not run\n";
+        let outcomes = json!({"outcomes": [
+            of("src/a.rs", "replace | with ^ in f", "MissedMutant"),
+            of("src/a.rs", "replace | with ^ in f", "MissedMutant"),
+            of("src/a.rs", "replace == with != in g", "CaughtMutant"),
+            of("src/client/mod.rs", "replace send with ()", "MissedMutant"),
+        ]});
+        let mutants = mutants(&outcomes);
+        let (unlisted, stale) = compare(&mutants, list);
+        assert_eq!(unlisted, ["src/a.rs: replace | with ^ in f"]);
+        assert_eq!(stale, ["src/a.rs: replace == with != in g"]);
     }
 }

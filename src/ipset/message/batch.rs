@@ -364,3 +364,6 @@ fn entry_header(line: u32) -> [u8; ENTRY_HEADER] {
         0, 0, DATA[0], DATA[1], LENGTH[0], LENGTH[1], LINENO[0], LINENO[1], a, b, c, d,
     ]
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,3 +71,19 @@ impl Counters {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_in_a_line_number_come_out_again() {
+        let line = Counters::PACKETS.in_line(7);
+        assert_eq!(Counters::strip(line), 7);
+        let counters = Counters::of_line(line);
+        assert!(counters.contains(Counters::PACKETS) && !counters.contains(Counters::BYTES));
+        assert!(!counters.contains(Counters::BOTH) && !counters.is_empty());
+        assert!(counters.and(Counters::BYTES).contains(Counters::BOTH));
+        assert!(counters.when(false).is_empty() && counters.when(true) == counters);
+    }
+}

@@ -51,3 +51,21 @@ impl fmt::Display for Counts {
         given.try_for_each(|(number, what)| write!(f, ", {number} {what}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_numbers_that_are_not_zero_are_written() {
+        let mut counts = Counts::default();
+        assert_eq!(counts.to_string(), "no entries");
+        (counts.removed, counts.kept) = (1, 96);
+        assert_eq!(counts.to_string(), "1 removed, 96 kept");
+        (counts.added, counts.changed, counts.renewed) = (5, 4, 3);
+        counts.left_out = 2;
+        let all = "5 added, 1 removed, 4 changed, 3 renewed, 96 kept, 2 left out";
+        assert_eq!(counts.to_string(), all);
+        assert_eq!(counts.changes(), 13);
+    }
+}

@@ -23,6 +23,8 @@ mod scope;
 mod set_plan;
 mod sets_plan;
 mod sets_report;
+#[cfg(test)]
+mod tests;
 mod wanted;
 mod wanted_sets;
 mod way;

@@ -94,3 +94,28 @@ impl BitOr for Scope {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contained(scope: &Scope) -> Vec<&'static str> {
+        let names = ["KUBE-A", "KUBE-B", "other"];
+        let is_in = |it: &&str| scope.contains(&it.parse().unwrap());
+        names.into_iter().filter(is_in).collect()
+    }
+
+    #[test]
+    fn each_scope_contains_its_sets_and_no_others() {
+        assert!(contained(&Scope::named()).is_empty());
+        let everything = ["KUBE-A", "KUBE-B", "other"];
+        assert_eq!(contained(&Scope::everything()), everything);
+        assert_eq!(contained(&Scope::prefix("KUBE-")), ["KUBE-A", "KUBE-B"]);
+        let names = Scope::names(["KUBE-B".parse().unwrap()]);
+        assert_eq!(contained(&names), ["KUBE-B"]);
+        let long = Scope::predicate(|name| name.as_bytes().len() > 5);
+        assert_eq!(contained(&long), ["KUBE-A", "KUBE-B"]);
+        let others = Scope::predicate(|name| name.as_bytes() == b"other");
+        assert_eq!(contained(&(names | others)), ["KUBE-B", "other"]);
+    }
+}

@@ -128,3 +128,54 @@ impl FromStr for WantedSets {
 pub(super) fn is_list(kind: &AnyType) -> bool {
     kind.definition().has_members()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+    use crate::ipset::types::HashIp;
+
+    #[test]
+    fn sets_keep_their_order_and_their_entries() {
+        let mut wanted = WantedSets::new();
+        assert!(wanted.is_empty());
+        let set = IpSet::<HashIp>::new("web").unwrap();
+        let addresses = [1, 2].map(|last| std::net::Ipv4Addr::new(192, 0, 2, last));
+        wanted.insert(&set, addresses).unwrap();
+        let none: [std::net::Ipv4Addr; 0] = [];
+        wanted
+            .insert(&IpSet::<HashIp>::new("a").unwrap(), none)
+            .unwrap();
+        assert_eq!((wanted.len(), wanted.is_empty()), (2, false));
+        assert!(wanted.names().map(|it| it.to_string()).eq(["web", "a"]));
+        let (found, entries) = wanted.get(set.name()).unwrap();
+        assert_eq!(found.name(), set.name());
+        let entries = entries.iter().map(|it| it.to_string());
+        assert!(entries.eq(["192.0.2.1", "192.0.2.2"]));
+        assert!(wanted.get(&"other".parse().unwrap()).is_none());
+        let error = wanted.insert(&set, addresses).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert_eq!(wanted.get(set.name()).unwrap().1.len(), 2);
+    }
+
+    #[test]
+    fn saved_text_is_read_and_its_first_flaw_is_told() {
+        let text = "create a hash:net\nadd a 10.0.0.0/8\nadd a 10.1.0.0/16 nomatch\n";
+        let wanted: WantedSets = text.parse().unwrap();
+        let (_, entries) = wanted.iter().next().unwrap();
+        let entries = entries.iter().map(|it| it.to_string());
+        assert!(entries.eq(["10.0.0.0/8", "10.1.0.0/16 nomatch"]));
+        for (flawed, what) in [
+            ("add a 10.0.0.1\n", "creates the set"),
+            (
+                "create a hash:ip\ncreate a hash:ip\n",
+                "two sets have this name",
+            ),
+            ("create a hash:ip\nadd a 10.0.0.300\n", "10.0.0.300"),
+        ] {
+            let error = WantedSets::from_saved(flawed).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert!(error.to_string().contains(what), "{error}");
+        }
+    }
+}

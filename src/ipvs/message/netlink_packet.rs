@@ -38,3 +38,38 @@ impl ParseableParametrized<[u8], GenlHeader> for IpvsMessage {
         read.map_err(|it| DecodeError::from(it.to_string()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipvs::Operation;
+    use crate::ipvs::messages::Query;
+
+    #[test]
+    fn a_message_is_emitted_with_its_command_and_read_back() {
+        assert_eq!(IpvsMessage::family_name(), "IPVS");
+        let service = "-t 10.0.0.1:80".parse().unwrap();
+        for (message, command, is_dump) in [
+            (
+                IpvsMessage::from(Operation::RemoveService(service)),
+                3,
+                false,
+            ),
+            (IpvsMessage::from(Query::Servers(service)), 8, true),
+            (IpvsMessage::from(Query::Timeouts), 13, false),
+        ] {
+            assert_eq!((message.command(), message.version()), (command, 1));
+            assert_eq!(message.is_dump(), is_dump, "{message:?}");
+            let length = message.buffer_len();
+            let mut bytes = vec![0xff; length + 4];
+            message.emit(&mut bytes[..length]);
+            assert_eq!(&bytes[length..], [0xff; 4]);
+            let header = GenlHeader {
+                cmd: command,
+                version: 1,
+            };
+            let read = IpvsMessage::parse_with_param(&bytes[..length], header);
+            assert_eq!(read.unwrap(), message);
+        }
+    }
+}

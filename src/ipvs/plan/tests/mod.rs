@@ -2,9 +2,13 @@ mod cases;
 #[cfg(test)]
 mod few;
 pub(crate) mod fuzzing;
+#[cfg(test)]
+mod marks;
 mod model;
 mod program;
 mod properties;
+#[cfg(test)]
+mod rounds;
 #[cfg(test)]
 mod rules;
 #[cfg(all(test, feature = "serde"))]
