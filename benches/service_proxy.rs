@@ -1,8 +1,9 @@
 //! Times the example service_proxy on a real kernel: Services with 10 endpoints of each family, from
-//! the JSON to the kernel. The argument is the number of Services (1,000 without one).
+//! the JSON to the kernel, and the kernel's own time for the same. The arguments are numbers of
+//! Services (1,000 without one).
 //!
 //! ```text
-//! cargo bench --features serde --bench service_proxy -- 10000
+//! cargo bench --all-features --bench service_proxy -- 1000 10000
 //! ```
 
 #![allow(dead_code, reason = "the program uses the rest")]
@@ -18,6 +19,12 @@ mod objects;
 #[path = "../examples/service_proxy/translate/mod.rs"]
 mod translate;
 
+#[path = "kernel/floor.rs"]
+mod floor;
+#[path = "service_proxy/floors.rs"]
+mod floors;
+#[path = "kernel/generic.rs"]
+mod generic;
 #[path = "service_proxy/objects.rs"]
 mod text;
 
@@ -34,14 +41,21 @@ use cluster::Cluster;
 use kernel::{Kernel, Masquerading, RecordFile, Report, Setup};
 use translate::{Node, Settings, Wanted};
 
-type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 const RECORD: &str = "/tmp/service_proxy_bench.json";
 /// How often the short steps are timed. The median counts. It is even, so that the endpoint that is
 /// removed and added in turns is there at the end.
 const ROUNDS: u32 = 6;
 
+/// The first argument of the process whose memory is measured.
+const MEMORY: &str = "memory";
+
 fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some(MEMORY) {
+        return end(arguments.next().map_or(Ok(()), |path| memory(&path)));
+    }
     let needs = Needs::ipvs()
         .and_sets(&[
             "bitmap:port",
@@ -53,25 +67,34 @@ fn main() -> ExitCode {
         .and_devices(&["dummy"])
         .and_rules()
         .memory(2048);
-    lab::main(&needs, || match run() {
+    lab::main(&needs, || {
+        let counts = std::env::args().skip(1).filter_map(|it| it.parse().ok());
+        let mut counts: Vec<u32> = counts.collect();
+        if counts.is_empty() {
+            counts.push(1_000);
+        }
+        end(counts.into_iter().try_for_each(|it| apart(|| run(it))))
+    })
+}
+
+fn end(outcome: Outcome) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE
         }
-    })
+    }
 }
 
-fn run() -> Outcome {
-    let count = std::env::args().skip(1).find_map(|it| it.parse().ok());
-    let count: u32 = count.unwrap_or(1_000);
+fn run(count: u32) -> Outcome {
     println!("{count} Services with 10 endpoints of each family");
     let json = text::list(count);
     println!("JSON: {} MiB", json.len() >> 20);
     let _ = std::fs::remove_file(RECORD);
 
     let mut proxy = Proxy::new()?;
-    time("read the JSON", || proxy.read(&json))?;
+    time("read the JSON", || proxy.read(json.as_bytes()))?;
     drop(json);
     time("translate", || proxy.translate())?;
     let plan = time("plan and write it down (--dry-run), cold", || {
@@ -79,14 +102,16 @@ fn run() -> Outcome {
     })?;
     drop(plan);
     let report = time("apply, cold", || proxy.apply(true))?;
-    expect(&report, 2 * count as usize, 20 * count as usize)?;
+    let all = (2 * count as usize, 20 * count as usize);
+    expect(&report, all.0, all.1)?;
+    tell_steps(&report.steps);
     let rules = rules()?;
 
     let mut times = Vec::new();
     for round in 1..=ROUNDS {
         let event = text::changed_slice(count / 2, round % 2 == 1);
         let begin = Instant::now();
-        proxy.read(&event)?;
+        proxy.read(event.as_bytes())?;
         proxy.translate()?;
         let report = proxy.apply(false)?;
         times.push(begin.elapsed());
@@ -94,8 +119,15 @@ fn run() -> Outcome {
     }
     tell("one endpoint changed, from the event on", median(times));
 
-    times = repeat(|| expect(&proxy.apply(true)?, 0, 0))?;
+    let mut steps = Vec::new();
+    times = repeat(|| {
+        let report = proxy.apply(true)?;
+        expect(&report, 0, 0)?;
+        steps = report.steps;
+        Ok(())
+    })?;
     tell("nothing changed, full look", median(times));
+    tell_steps(&steps);
     times = repeat(read_all)?;
     tell(
         "reading the table and listing the sets alone",
@@ -106,7 +138,7 @@ fn run() -> Outcome {
 
     let begin = Instant::now();
     let mut proxy = Proxy::new()?;
-    proxy.read(&json)?;
+    proxy.read(json.as_bytes())?;
     proxy.translate()?;
     let report = proxy.apply(true)?;
     tell("restart, from the JSON on", begin.elapsed());
@@ -115,11 +147,78 @@ fn run() -> Outcome {
         return Err(format!("the restart changed something: {report}").into());
     }
     println!("rules: {rules}");
-    println!(
-        "peak memory, with the text of the JSON and of the plan: {} MiB",
-        peak()? >> 10
-    );
-    Ok(())
+    tell_memory(&json)?;
+    drop(json);
+
+    // Each in a namespace of its own: a kernel whose services were removed adds others more slowly.
+    let mut requests = floors::Requests::new(&mut proxy.wanted)?;
+    let steps = apart(|| requests.send(&mut proxy.wanted))?;
+    let total = steps.iter().map(|(_, time)| *time).sum();
+    tell("floor: the requests of the first application alone", total);
+    tell_steps(&steps);
+    apart(|| {
+        std::fs::remove_file(RECORD)?;
+        proxy.kernel = Kernel::open(setup()?)?;
+        let report = time("apply in another namespace", || proxy.apply(true))?;
+        expect(&report, all.0, all.1)?;
+        tell_steps(&report.steps);
+        Ok(())
+    })
+}
+
+/// Runs this in a network namespace of its own.
+fn apart<T: Send>(work: impl FnOnce() -> Outcome<T> + Send) -> Outcome<T> {
+    let outcome = lab::Namespace::new()?.run(|| work().map_err(|error| error.to_string()));
+    Ok(outcome?)
+}
+
+/// Tells how much memory a process of the proxy's own takes.
+fn tell_memory(json: &str) -> Outcome {
+    let path = "/tmp/service_proxy_bench_objects.json";
+    std::fs::write(path, json)?;
+    let mut child = std::process::Command::new(std::env::current_exe()?);
+    let status = child.args([MEMORY, path]).status()?;
+    std::fs::remove_file(path)?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(format!("the process whose memory is measured: {status}").into()),
+    }
+}
+
+/// Does what the program does when it starts, changes an endpoint and compares everything.
+fn memory(path: &str) -> Outcome {
+    let tell = |what: &str| -> Outcome {
+        println!(
+            "memory {what}: {} MiB, at most {} MiB",
+            status("VmRSS:")? >> 10,
+            status("VmHWM:")? >> 10
+        );
+        Ok(())
+    };
+    let mut proxy = Proxy::new()?;
+    proxy.read(std::fs::File::open(path)?)?;
+    tell("with the objects")?;
+    proxy.translate()?;
+    tell("with what they ask for")?;
+    proxy.apply(true)?;
+    tell("when it is applied")?;
+    for round in 1..=2 {
+        proxy.read(text::changed_slice(0, round % 2 == 1).as_bytes())?;
+        proxy.translate()?;
+        proxy.apply(false)?;
+    }
+    proxy.apply(true)?;
+    tell("after a full look")
+}
+
+fn setup() -> Outcome<Setup> {
+    Ok(Setup {
+        families: vec![Family::Ipv4, Family::Ipv6],
+        masquerading: Masquerading::default(),
+        strict_arp: false,
+        drain_time: Duration::from_secs(600),
+        record: RecordFile::new(RECORD),
+    })
 }
 
 /// The program without its inputs and its clock.
@@ -136,23 +235,16 @@ impl Proxy {
             zone: None,
             addresses: vec!["192.0.2.10".parse()?, "2001:db8::10".parse()?],
         };
-        let setup = Setup {
-            families: vec![Family::Ipv4, Family::Ipv6],
-            masquerading: Masquerading::default(),
-            strict_arp: false,
-            drain_time: Duration::from_secs(600),
-            record: RecordFile::new(RECORD),
-        };
         Ok(Self {
             cluster: Cluster::default(),
             wanted: Wanted::new(node, Settings::default())?,
-            kernel: Kernel::open(setup)?,
+            kernel: Kernel::open(setup()?)?,
         })
     }
 
-    fn read(&mut self, json: &str) -> Outcome {
+    fn read(&mut self, json: impl std::io::Read) -> Outcome {
         let mut told = Vec::new();
-        input::read(json.as_bytes(), |event| {
+        input::read(json, |event| {
             told.extend(self.cluster.enter(0, event));
         })?;
         none(told)
@@ -240,10 +332,17 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times[times.len() / 2]
 }
 
-/// Returns the most memory that was resident, in KiB.
-fn peak() -> Outcome<u64> {
+fn tell_steps(steps: &[(&str, Duration)]) {
+    for (step, time) in steps {
+        tell(&format!("  {step}"), *time);
+    }
+}
+
+/// Returns a figure of this process, in KiB.
+fn status(name: &str) -> Outcome<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|it| it.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|it| it.strip_prefix(name));
     let value = line.and_then(|it| it.split_whitespace().next());
-    Ok(value.ok_or("/proc/self/status has no VmHWM")?.parse()?)
+    let value = value.ok_or_else(|| format!("/proc/self/status has no {name}"))?;
+    Ok(value.parse()?)
 }

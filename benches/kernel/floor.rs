@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{IoSliceMut, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use netlink_packet_core::{NLM_F_ACK, NLM_F_REQUEST};
+use netlink_packet_core::NLM_F_ACK;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, MultiHeaders, SockFlag, SockProtocol, SockType, recv, recvmmsg, send,
     setsockopt, socket, sockopt,
@@ -37,7 +37,7 @@ impl Floor {
         Self::open(SockProtocol::NetlinkGeneric)
     }
 
-    fn open(protocol: SockProtocol) -> Outcome<Self> {
+    pub(crate) fn open(protocol: SockProtocol) -> Outcome<Self> {
         let socket = socket(
             AddressFamily::Netlink,
             SockType::Raw,
@@ -134,7 +134,8 @@ impl Datagrams {
     /// Makes the last message ask for an ACK.
     fn close(&mut self) {
         if let Some(flags) = self.open.get_mut(self.last + 6..self.last + 8) {
-            flags.copy_from_slice(&(NLM_F_REQUEST | NLM_F_ACK).to_ne_bytes());
+            let with_ack = u16::from_ne_bytes([flags[0], flags[1]]) | NLM_F_ACK;
+            flags.copy_from_slice(&with_ack.to_ne_bytes());
             self.full.push(std::mem::take(&mut self.open));
         }
     }

@@ -8,6 +8,7 @@
 
 mod contender;
 mod floor;
+mod generic;
 mod ipset;
 mod ipvs;
 mod job;

@@ -8,9 +8,9 @@ use ipvset::ipvs::proc::{Proc, Snapshot};
 use ipvset::ipvs::{Ipvs, Operation};
 
 use crate::floor::{self, Floor};
+use crate::generic::datagrams;
 use crate::ipvs::{
-    Dump, SERVERS, add, complete, datagrams, operations, real_server, service, touch_memory,
-    warm_up,
+    Dump, SERVERS, add, complete, operations, real_server, service, touch_memory, warm_up,
 };
 use crate::job::{Job, contenders};
 use crate::measure::{Run, keep_memory, time};

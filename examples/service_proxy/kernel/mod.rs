@@ -73,11 +73,18 @@ impl Kernel {
     pub fn apply(&mut self, wanted: &mut Wanted, full: bool, report: &mut Report) -> Instant {
         let begin = Instant::now();
         let full = full || !self.is_known;
+        let mut last = begin;
+        let mut step = |what, report: &mut Report| {
+            let now = Instant::now();
+            report.steps.push((what, now - last));
+            last = now;
+        };
         let mut removals = Vec::new();
         for family in &self.setup.families {
             let sets = wanted.sets(*family);
             removals.extend(sets::add(&mut self.sets, sets, full, report));
         }
+        step("sets", report);
         if full {
             let Setup {
                 families,
@@ -91,13 +98,17 @@ impl Kernel {
             for chains in &self.chains {
                 report.enter(chains.put());
             }
+            step("settings and rules", report);
         }
         let addresses = device::add(&mut wanted.addresses, full, report);
+        step("addresses", report);
         let next = self.services.keep(&wanted.table, full, report);
+        step("virtual services", report);
         device::remove(&addresses, report);
         for removal in removals {
             removal(&mut self.sets, report);
         }
+        step("removals", report);
         self.is_known = report.failures.is_empty();
         report.time = begin.elapsed();
         next

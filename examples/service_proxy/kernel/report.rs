@@ -19,6 +19,8 @@ pub struct Report {
     /// Services and servers that another program had changed.
     pub drifted: usize,
     pub time: Duration,
+    /// How long each step took.
+    pub steps: Vec<(&'static str, Duration)>,
     pub failures: Vec<String>,
 }
 
