@@ -1,5 +1,6 @@
 //! What happens to clients while objects change.
 
+use std::net::UdpSocket;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -227,28 +228,46 @@ fn files_are_followed_side_by_side() -> Result {
 
 fn udp_goes_on_to_another_endpoint() -> Result {
     let world = World::new()?;
+    let vip = ["10.96.0.10", "fd00:96::10"];
     let objects = |pods: &[usize]| {
-        let dns = service("dns", "UDP", 53, &["10.96.0.10"], json!({}));
-        [dns, slice("dns", "UDP", pods.iter().copied())]
+        let dns = service("dns", "UDP", 53, &vip, json!({}));
+        let pods = || pods.iter().copied();
+        [
+            dns,
+            slice("dns", "UDP", pods()),
+            slice6("dns", "UDP", pods()),
+        ]
     };
     proxy::apply(&[], &objects(&[1]));
-    let socket = world
-        .namespace(From::Client)
-        .run(|| std::net::UdpSocket::bind("0.0.0.0:0"))?;
-    socket.set_read_timeout(Some(Duration::from_millis(500)))?;
-    socket.connect("10.96.0.10:53")?;
-    // A datagram may be lost: the one by which the kernel sees that the server is gone is.
-    let ask = || {
-        eventually(|| -> Result<String> {
+    let open = |address: &str| -> Result<UdpSocket> {
+        let client = world.namespace(From::Client);
+        let socket = client.run(|| UdpSocket::bind("[::]:0"))?;
+        socket.set_read_timeout(Some(Duration::from_millis(500)))?;
+        socket.connect(address)?;
+        Ok(socket)
+    };
+    // A datagram may be lost: the one by which the kernel sees that the server is gone is. An answer
+    // may come too late, and be read as the next one.
+    let ask = |socket: &UdpSocket, expected: &str| {
+        eventually(|| -> Result {
             let mut bytes = [0; 100];
             socket.send(b"who are you?")?;
             let length = socket.recv(&mut bytes)?;
             let text = String::from_utf8_lossy(&bytes[..length]);
-            Ok(text.lines().next().unwrap_or_default().to_owned())
+            match text.lines().next() == Some(expected) {
+                true => Ok(()),
+                false => Err(format!("{text} answers instead of {expected}").into()),
+            }
         })
     };
-    assert_eq!(ask()?, "pod 1");
+    // A socket of IPv6 has an IPv4 address in this form.
+    let sockets = [open("[::ffff:10.96.0.10]:53")?, open("[fd00:96::10]:53")?];
+    for socket in &sockets {
+        ask(socket, "pod 1")?;
+    }
     proxy::apply(&[], &objects(&[2]));
-    assert_eq!(ask()?, "pod 2");
+    for socket in &sockets {
+        ask(socket, "pod 2")?;
+    }
     Ok(())
 }

@@ -19,6 +19,8 @@ crate::tests![
     a_client_with_affinity_stays,
     a_service_without_endpoints_refuses_at_once,
     udp_and_tcp_share_a_port,
+    every_client_is_hidden_where_asked,
+    neighbours_do_not_learn_addresses_where_asked,
 ];
 
 const ALL: [From; 3] = [From::Node, From::Pod(2), From::Client];
@@ -283,5 +285,46 @@ fn udp_and_tcp_share_a_port() -> Result {
             assert_eq!(udp.server, pod_name(2), "{from:?} {address}");
         }
     }
+    Ok(())
+}
+
+fn every_client_is_hidden_where_asked() -> Result {
+    let world = World::new()?;
+    let vip = ["10.96.0.10", "fd00:96::10"];
+    let objects = [
+        service("web", "TCP", 80, &vip, json!({})),
+        slice("web", "TCP", [1]),
+        slice6("web", "TCP", [1]),
+    ];
+    for (options, is_hidden) in [(&[][..], false), (&["--masquerade-all"], true)] {
+        proxy::apply(options, &objects);
+        for (family, address) in vip.into_iter().enumerate() {
+            let client = world.ask(From::Pod(2), address, 80)?.client.ip();
+            let is_own = client.to_string() == pod(2)[family];
+            assert_eq!(is_own, !is_hidden, "{options:?} {address}: {client}");
+        }
+    }
+    Ok(())
+}
+
+fn neighbours_do_not_learn_addresses_where_asked() -> Result {
+    let world = World::new()?;
+    let objects = [
+        service("web", "TCP", 80, &["10.96.0.10"], json!({})),
+        slice("web", "TCP", [1]),
+    ];
+    let client = world.namespace(From::Client);
+    let ip = |words: &str| client.run(|| lab::tool("ip", words.split(' ')));
+    // The client looks for the address on its own network.
+    ip("route add 10.96.0.10/32 dev eth0")?;
+    proxy::apply(&[], &objects);
+    assert_eq!(world.who(From::Client, "10.96.0.10", 80, 1), names([1]));
+    proxy::apply(&["--strict-arp"], &objects);
+    ip("neighbour flush all")?;
+    let unanswered = world.ask_in_vain(From::Client, "10.96.0.10", 80);
+    assert!(
+        matches!(unanswered, Unanswered::NoRoute | Unanswered::TimedOut),
+        "{unanswered:?}"
+    );
     Ok(())
 }

@@ -92,6 +92,19 @@ fn what_others_made_stays_and_cleanup_leaves_nothing() -> Result {
     for line in before.lines().filter(|line| !line.starts_with("net.")) {
         assert!(during.contains(line), "{line} is gone:\n{during}");
     }
+    for setting in [
+        "net.ipv4.ip_forward = 1",
+        "net.ipv6.conf.all.forwarding = 1",
+        "net.ipv4.vs.conntrack = 1",
+        "net.ipv4.vs.expire_nodest_conn = 1",
+        "net.ipv4.vs.expire_quiescent_template = 1",
+        "net.bridge.bridge-nf-call-iptables = 1",
+        "net.bridge.bridge-nf-call-ip6tables = 1",
+        "net.ipv4.conf.all.arp_ignore = 1",
+        "net.ipv4.conf.all.arp_announce = 2",
+    ] {
+        assert!(during.lines().any(|line| line == setting), "{setting}");
+    }
     let ended = proxy::run(&["--cleanup"], &[])?;
     assert_eq!((ended.status, ended.err.as_str()), (0, ""), "{ended:?}");
     assert_eq!(state()?, before);
