@@ -641,6 +641,7 @@ mod tests {
         let mut connection = connected(move |request| {
             if request.header.kind == kind::NOOP {
                 assert!(std::mem::take(&mut stuck), "nothing has to be woken up");
+                assert_eq!(request.header.flags, flag::REQUEST | flag::ACK);
                 let dump = request.numbered(number);
                 return vec![request.error(0), dump.data(0, &[0; 8]), dump.done()];
             }

@@ -51,6 +51,13 @@ pub(crate) async fn resolve<T: Transport>(
     }
 }
 
+/// Requests a dump of all families.
+#[cfg(test)]
+pub(crate) async fn families<T: Transport>(connection: &mut Connection<T>) -> Result<(), Failure> {
+    let content = |writer: &mut Writer| header(writer, GET_FAMILY, 1);
+    connection.dump(CONTROLLER, content).await
+}
+
 /// Returns true if a message type no longer belongs to the family, because its module was
 /// unloaded. This does not load the module.
 pub(crate) async fn is_gone<T: Transport>(

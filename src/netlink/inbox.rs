@@ -329,14 +329,26 @@ mod tests {
             (Expected::Replies(u32::MAX), 4, 256, 256),
         ] {
             inbox.expect(expected);
-            // Fills all buffers, then all but one. The third round has the first number again.
-            for (count, filled) in [(first, first), (then, then - 1), (first, 0)] {
+            // Fills all buffers twice, then all but one. Then there is the first number again.
+            for (count, filled) in [(first, first), (then, then), (then, then - 1), (first, 0)] {
                 let (buffers, mut arrivals) = inbox.receive();
                 assert_eq!(buffers.len(), count, "{expected:?}");
                 assert!(buffers.into_iter().all(|it| it.len() == size));
                 (0..filled).for_each(|index| arrivals.filled(index, 16, false, 4711));
             }
         }
+    }
+
+    #[test]
+    #[cfg(feature = "tokio")]
+    fn datagrams_count_until_they_are_read_to_their_end() {
+        let mut inbox = Inbox::new();
+        assert_eq!(inbox.datagrams(), 0);
+        inbox.feed(&message(20, 0, 5, &[]), false, 0);
+        inbox.feed(&message(20, 0, 5, &[]), false, 0);
+        assert_eq!(inbox.datagrams(), 2);
+        while inbox.next().unwrap().is_some() {}
+        assert_eq!(inbox.datagrams(), 0);
     }
 
     #[test]

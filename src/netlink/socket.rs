@@ -139,7 +139,9 @@ fn uninterrupted<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::connection::{Connection, ready};
+    use std::time::Instant;
+
+    use super::super::connection::{Connection, DumpStep, ready};
     use super::super::generic;
     use super::super::message::{kind, write};
     use super::*;
@@ -152,6 +154,7 @@ mod tests {
         assert!(socket.inner.get_ext_ack().unwrap());
         // The least that a system without larger limits gives.
         assert!(socket.send_limit() > 60_000 && socket.reply_limit() > 50);
+        assert!(socket.reply_limit() as usize <= socket.inner.get_rx_buf_sz().unwrap() / 1000);
     }
 
     #[test]
@@ -163,6 +166,30 @@ mod tests {
         assert_eq!(number.unwrap(), Some(16));
         let unheard_of = ready(generic::resolve(&mut connection, "unheard-of"));
         assert_eq!(unheard_of.unwrap(), None);
+    }
+
+    /// The kernel serves one dump of a socket at a time.
+    #[test]
+    fn a_dump_that_is_left_does_not_stand_in_the_way_of_the_next() {
+        let mut connection = Connection::new(Socket::open(Protocol::Generic).unwrap());
+        for _ in 0..2 {
+            ready(generic::families(&mut connection)).unwrap();
+            connection.leave_dump();
+        }
+        ready(generic::families(&mut connection)).unwrap();
+        let mut count = 0;
+        while ready(connection.dump_next()).unwrap() != DumpStep::End {
+            count += 1;
+        }
+        assert!(count > 0, "the family of generic netlink itself");
+    }
+
+    #[test]
+    fn a_pause_takes_its_time() {
+        let mut socket = Socket::open(Protocol::Generic).unwrap();
+        let (began, time) = (Instant::now(), Duration::from_millis(5));
+        ready(socket.pause(time));
+        assert!(began.elapsed() >= time);
     }
 
     #[test]

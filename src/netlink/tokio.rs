@@ -131,3 +131,70 @@ impl Transport for AsyncSocket {
         self.reply_limit
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Instant;
+
+    use super::super::connection::{Connection, DumpStep, ready};
+    use super::super::generic;
+    use super::super::socket::Protocol;
+    use super::*;
+
+    fn connection() -> Connection<AsyncSocket> {
+        Connection::new(AsyncSocket::new(Socket::open(Protocol::Generic).unwrap()))
+    }
+
+    #[tokio::test]
+    async fn many_requests_are_answered_and_let_other_tasks_run() {
+        let mut connection = connection();
+        let ran = Arc::new(AtomicBool::new(false));
+        let other = Arc::clone(&ran);
+        tokio::spawn(async move { other.store(true, Ordering::Relaxed) });
+        for _ in 0..200 {
+            let number = generic::resolve(&mut connection, "nlctrl").await;
+            assert_eq!(number.unwrap(), Some(16));
+        }
+        assert!(ran.load(Ordering::Relaxed));
+    }
+
+    #[tokio::test]
+    async fn a_dump_that_is_left_does_not_stand_in_the_way_of_the_next() {
+        let mut connection = connection();
+        for _ in 0..2 {
+            generic::families(&mut connection).await.unwrap();
+            connection.leave_dump();
+        }
+        generic::families(&mut connection).await.unwrap();
+        let mut count = 0;
+        while connection.dump_next().await.unwrap() != DumpStep::End {
+            count += 1;
+        }
+        assert!(count > 0, "the family of generic netlink itself");
+    }
+
+    #[test]
+    fn limits_are_those_of_the_socket() {
+        let socket = Socket::open(Protocol::Generic).unwrap();
+        let limits = (socket.send_limit(), socket.reply_limit());
+        let socket = AsyncSocket::new(socket);
+        assert_eq!((socket.send_limit(), socket.reply_limit()), limits);
+    }
+
+    #[tokio::test]
+    async fn a_pause_takes_its_time() {
+        let mut socket = AsyncSocket::new(Socket::open(Protocol::Generic).unwrap());
+        let (began, time) = (Instant::now(), Duration::from_millis(5));
+        socket.pause(time).await;
+        assert!(began.elapsed() >= time);
+    }
+
+    #[test]
+    fn a_pause_needs_no_runtime() {
+        let mut socket = AsyncSocket::new(Socket::open(Protocol::Generic).unwrap());
+        let (began, time) = (Instant::now(), Duration::from_millis(5));
+        ready(socket.pause(time));
+        assert!(began.elapsed() >= time);
+    }
+}

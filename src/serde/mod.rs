@@ -13,6 +13,8 @@ use serde::de::Visitor;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+#[cfg(test)]
+mod fields;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod ipset;
