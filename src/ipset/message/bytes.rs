@@ -210,3 +210,74 @@ impl<T: SetType> Iterator for ListedEntries<'_, T> {
 fn malformed(malformed: Malformed) -> Error {
     Error::new(Command::List.operation(), Cause::Malformed(malformed))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+    use crate::ErrorKind;
+    use crate::ipset::types::HashIp;
+    use crate::netlink::message::Header;
+
+    fn set() -> IpSet<HashIp> {
+        IpSet::new("web").unwrap()
+    }
+
+    fn address(last: u8) -> IpAddr {
+        Ipv4Addr::new(10, 0, 0, last).into()
+    }
+
+    /// Returns the entries in a message, which has these flags besides those of each request.
+    fn entries(message: &[u8], kind: u16, flags: u16) -> Vec<String> {
+        let header = Header::read(message).unwrap();
+        assert_eq!(header.length as usize, message.len());
+        let expected = (kind, flags | flag::REQUEST | flag::ACK);
+        assert_eq!((header.kind, header.flags), expected);
+        let set = set();
+        let listed = set.listed(&message[netlink::HEADER..]).unwrap();
+        listed.map(|it| it.unwrap().to_string()).collect()
+    }
+
+    #[test]
+    fn a_refused_entry_is_told_between_the_messages_around_it() {
+        let set = set();
+        let all = [address(1), Ipv6Addr::LOCALHOST.into(), address(2)];
+        let mut messages = set.add_messages(all);
+        let first = messages.next_message().unwrap().unwrap();
+        assert_eq!(entries(first, 0x609, flag::EXCL), ["10.0.0.1"]);
+        let error = messages.next_message().unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("(index 1)"), "{error}");
+        let second = messages.next_message().unwrap().unwrap();
+        assert_eq!(entries(second, 0x609, flag::EXCL), ["10.0.0.2"]);
+        assert!(messages.next_message().is_none());
+        assert!(messages.next_message().is_none());
+    }
+
+    #[test]
+    fn each_kind_of_message_has_its_command_and_flag() {
+        let set = set();
+        let all = || [address(1), address(2)];
+        for (mut messages, kind, flags) in [
+            (set.add_messages(all()), 0x609, flag::EXCL),
+            (set.put_messages(all()), 0x609, 0),
+            (set.remove_messages(all()), 0x60a, flag::EXCL),
+            (set.remove_if_present_messages(all()), 0x60a, 0),
+        ] {
+            let message = messages.next_message().unwrap().unwrap();
+            assert_eq!(entries(message, kind, flags), ["10.0.0.1", "10.0.0.2"]);
+            assert!(messages.next_message().is_none());
+        }
+    }
+
+    #[test]
+    fn a_listing_is_asked_for_by_name() {
+        let message = set().list_message();
+        let header = Header::read(&message).unwrap();
+        assert_eq!(header.length as usize, message.len());
+        let flags = flag::REQUEST | flag::DUMP;
+        assert_eq!((header.kind, header.flags), (0x607, flags));
+        assert!(message.windows(4).any(|it| it == b"web\0"));
+    }
+}

@@ -42,13 +42,17 @@ impl ParseableParametrized<[u8], GenlHeader> for IpvsMessage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipvs::Operation;
-    use crate::ipvs::messages::Query;
+    use std::net::IpAddr;
+
+    use crate::ipvs::messages::{Query, Report};
+    use crate::ipvs::{Operation, SyncDaemon};
 
     #[test]
     fn a_message_is_emitted_with_its_command_and_read_back() {
         assert_eq!(IpvsMessage::family_name(), "IPVS");
         let service = "-t 10.0.0.1:80".parse().unwrap();
+        let group = IpAddr::from([0xff02, 0, 0, 0, 0, 0, 0, 0x51]);
+        let daemon = SyncDaemon::master("eth0").group(group).sync_id(3);
         for (message, command, is_dump) in [
             (
                 IpvsMessage::from(Operation::RemoveService(service)),
@@ -57,8 +61,10 @@ mod tests {
             ),
             (IpvsMessage::from(Query::Servers(service)), 8, true),
             (IpvsMessage::from(Query::Timeouts), 13, false),
+            (IpvsMessage::from(Report::Daemon(daemon)), 9, false),
         ] {
-            assert_eq!((message.command(), message.version()), (command, 1));
+            assert_eq!(GenlFamily::command(&message), command);
+            assert_eq!(message.version(), 1);
             assert_eq!(message.is_dump(), is_dump, "{message:?}");
             let length = message.buffer_len();
             let mut bytes = vec![0xff; length + 4];

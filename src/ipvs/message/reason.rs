@@ -182,6 +182,7 @@ mod tests {
     use crate::ipvs::{
         PersistenceEngine, RealServer, ServiceKey, SyncDaemon, SyncRole, VirtualService,
     };
+    use crate::netlink::Rejection;
 
     const ALL: [Errno; 10] = [
         Errno::ESRCH,
@@ -276,6 +277,42 @@ mod tests {
         assert!(add(highest).contains("unicast"));
         let other = RealServer::new("[fd00::1]:80".parse().unwrap());
         assert!(add(other).contains("another family"));
+    }
+
+    #[test]
+    fn what_exists_or_is_invalid_is_named() {
+        let key: ServiceKey = "-t 10.0.0.1:80".parse().unwrap();
+        let words = |operation: &Operation, errno: Errno| {
+            let meaning = of_operation(operation, errno as i32);
+            meaning.words.unwrap().into_owned()
+        };
+        let start = Operation::StartDaemon(SyncDaemon::master("eth0"));
+        assert!(words(&start, Errno::EEXIST).contains("daemon"));
+        assert!(words(&start, Errno::EINVAL).contains("daemon"));
+        let server = RealServer::new("10.1.0.1:80".parse().unwrap());
+        let add = Operation::AddServer(key, server);
+        assert!(words(&add, Errno::EEXIST).contains("has this server"));
+        let add = Operation::AddService(VirtualService::tcp("10.0.0.1:80".parse().unwrap()));
+        assert!(words(&add, Errno::EEXIST).contains("service exists"));
+    }
+
+    #[test]
+    fn only_a_put_of_what_exists_is_sent_as_an_update() {
+        let refused = |errno: Errno| {
+            let (code, extended, echo) = (errno as i32, None, Vec::new());
+            Failure::Rejected(Rejection {
+                code,
+                extended,
+                echo,
+            })
+        };
+        let web = VirtualService::tcp("10.0.0.1:80".parse().unwrap());
+        let put = Operation::PutService(web.clone());
+        assert!(wants_update(&put, &refused(Errno::EEXIST)));
+        assert!(!wants_update(&put, &refused(Errno::EPERM)));
+        assert!(!wants_update(&put, &Failure::RepliesLost));
+        let add = Operation::AddService(web);
+        assert!(!wants_update(&add, &refused(Errno::EEXIST)));
     }
 
     #[test]
