@@ -82,17 +82,17 @@ fn the_refused_entry_is_found_by_its_line_number() {
 fn an_entry_that_does_not_fit_the_set_has_its_index_and_the_others_stay() {
     let mut batch = batch([]);
     let odd = Entry::new(Ipv6Addr::LOCALHOST);
-    let entries = [entry(1), entry(2), odd.clone(), entry(4)];
+    let entries = [entry(1), entry(2), entry(3), odd.clone(), entry(5)];
     let mut next = 10;
     let mut entries = entries.into_iter();
     let filled = batch.fill(&set(), Purpose::Add, &mut next, &mut entries);
-    assert!(matches!(filled, Filled::Refused(12, entry, _) if entry == odd));
-    assert_eq!((next, batch.count()), (13, 2));
-    assert_eq!(batch.index_from(batch.entries().end), 12);
+    assert!(matches!(filled, Filled::Refused(13, entry, _) if entry == odd));
+    assert_eq!((next, batch.count()), (14, 3));
+    assert_eq!(batch.index_from(batch.entries().end), 13);
     let filled = batch.fill(&set(), Purpose::Add, &mut next, &mut entries);
     assert!(matches!(filled, Filled::End));
-    assert_eq!(content(&batch), [(10, 1), (11, 2), (13, 4)]);
-    assert_eq!(batch.index_from(batch.entries().end), 14);
+    assert_eq!(content(&batch), [(10, 1), (11, 2), (12, 3), (14, 5)]);
+    assert_eq!(batch.index_from(batch.entries().end), 15);
 }
 
 #[test]
