@@ -79,3 +79,22 @@ pub(in crate::ipset) fn revisions(message: Attributes<'_>) -> Result<(u8, u8), M
 pub(in crate::ipset) fn index(message: Attributes<'_>) -> Result<u16, Malformed> {
     get(message, top::INDEX, "the set's number")?.u16_be()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Writer;
+
+    #[test]
+    fn what_the_kernel_says_of_a_type_and_a_set_is_read() {
+        let mut writer = Writer::default();
+        writer.c_string(top::TYPENAME, b"hash:ip");
+        writer.u8(top::FAMILY, 10);
+        writer.u16_net(top::INDEX, 0x0203);
+        let message = Attributes::new(writer.bytes());
+        assert_eq!(type_name(message).unwrap(), "hash:ip");
+        assert_eq!(family(message).unwrap(), Some(Family::Ipv6));
+        assert_eq!(index(message).unwrap(), 0x0203);
+        assert!(name(message).is_err());
+    }
+}
