@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use ipvset::OnFailure;
 use ipvset::ipvs::messages::Query;
 use ipvset::ipvs::proc::{Proc, Snapshot};
-use ipvset::ipvs::{Ipvs, Operation, RealServer, Scheduler, VirtualService};
+use ipvset::ipvs::{Ipvs, Operation, RealServer, Scheduler, ServiceKey, VirtualService};
 use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP};
 
 use crate::Outcome;
@@ -110,26 +110,54 @@ pub(crate) fn contend(contender: &str, job: &str, services: u32) -> Outcome<Run>
     Ok(run)
 }
 
-/// The floor's requests for the whole table.
+/// The floor's requests for the whole table, or for some services.
 pub(crate) struct Dump {
     pub(crate) floor: Floor,
+    /// Those that have a single answer.
+    questions: Vec<Vec<u8>>,
     requests: Vec<Vec<u8>>,
 }
 
 impl Dump {
     pub(crate) fn new(services: u32) -> Outcome<Self> {
+        let keys = (0..services).map(|number| service(number).key);
+        let all = std::iter::once(Query::Services).chain(keys.map(Query::Servers));
+        Self::with(std::iter::empty(), all)
+    }
+
+    pub(crate) fn of(services: impl Iterator<Item = ServiceKey> + Clone) -> Outcome<Self> {
+        Self::with(
+            services.clone().map(Query::Service),
+            services.map(Query::Servers),
+        )
+    }
+
+    fn with(
+        questions: impl Iterator<Item = Query>,
+        dumps: impl Iterator<Item = Query>,
+    ) -> Outcome<Self> {
         let mut floor = Floor::generic()?;
         // This tells the kernel how much is received at a time.
         floor.ask(&family_request())?;
         let family = family()?;
-        let ask = |query: Query| message(family, NLM_F_DUMP, query.into());
-        let each = (0..services).map(|number| ask(Query::Servers(service(number).key)));
-        let requests = std::iter::once(ask(Query::Services)).chain(each).collect();
-        Ok(Self { floor, requests })
+        let questions = questions.map(|it| message(family, 0, it.into()));
+        let requests = dumps.map(|it| message(family, NLM_F_DUMP, it.into()));
+        Ok(Self {
+            floor,
+            questions: questions.collect(),
+            requests: requests.collect(),
+        })
     }
 
     pub(crate) fn read(&mut self) -> Outcome {
-        let Self { floor, requests } = self;
+        let Self {
+            floor,
+            questions,
+            requests,
+        } = self;
+        for question in questions {
+            floor.ask(question)?;
+        }
         requests.iter().try_for_each(|it| floor.dump(it).map(drop))
     }
 }

@@ -1,19 +1,20 @@
 //! The jobs of the desired state of IPVS: a table is brought to the wanted one, and kept there.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 use ipvset::ipvs::plan::{Keeper, Planner, Policy, Record, Scope, WantedService, WantedTable};
 use ipvset::ipvs::proc::{Proc, Snapshot};
-use ipvset::ipvs::{Ipvs, Operation};
+use ipvset::ipvs::{Ipvs, Operation, ServiceKey};
 
 use crate::floor::{self, Floor};
 use crate::generic::datagrams;
 use crate::ipvs::{
     Dump, SERVERS, add, complete, operations, real_server, service, touch_memory, warm_up,
 };
-use crate::job::{Job, contenders};
-use crate::measure::{Run, keep_memory, time};
+use crate::job::{COLD, Job, contenders};
+use crate::measure::{Run, keep_memory, time, touch};
 use crate::{Outcome, keepalived};
 
 pub(crate) const TABLE: &str = "wanted services with 10 servers each";
@@ -37,7 +38,7 @@ pub(crate) fn jobs(quick: bool) -> Vec<Job> {
                 name,
                 what: TABLE,
                 count: *count,
-                contenders: contenders(tools_for(name), |_| if *count > 1_000 { 3 } else { 7 }),
+                contenders: contenders(&others(name), |_| if *count > 1_000 { 3 } else { 7 }),
             });
         }
     }
@@ -45,11 +46,17 @@ pub(crate) fn jobs(quick: bool) -> Vec<Job> {
 }
 
 /// Returns the other contenders. keepalived only takes part where it is installed.
-fn tools_for(job: &str) -> &'static [&'static str] {
-    match job == ADD && Path::new(keepalived::PROGRAM).exists() {
-        true => &[WITHOUT_PLAN, keepalived::NAME],
-        false => &[WITHOUT_PLAN],
+fn others(job: &str) -> Vec<&'static str> {
+    let mut others = vec![WITHOUT_PLAN];
+    if job == ADD {
+        others.push(COLD);
+        others.extend(
+            Path::new(keepalived::PROGRAM)
+                .exists()
+                .then_some(keepalived::NAME),
+        );
     }
+    others
 }
 
 pub(crate) fn contend(contender: &str, job: &str, services: u32) -> Outcome<Run> {
@@ -70,12 +77,13 @@ fn add_all(ipvs: &mut Ipvs, contender: &str, services: u32) -> Outcome<Run> {
     if contender == keepalived::NAME {
         return keepalived::start(ipvs, &wanted);
     }
-    for _ in 0..3 {
-        drop(planner.plan(&wanted, &[], &Record::new()));
+    if contender != COLD {
         touch_memory(ipvs, services)?;
+        // Half a kibibyte for each object holds the plan, the record and the report.
+        touch((services * (SERVERS + 1) / 2_000) as usize);
     }
     match contender {
-        "ipvset" => time(|| {
+        "ipvset" | COLD => time(|| {
             let report = ipvs.apply(&planner, &wanted, &mut Record::new())?;
             complete(report.objects.len(), services * (SERVERS + 1))
         }),
@@ -117,7 +125,8 @@ fn find_unchanged(ipvs: &mut Ipvs, contender: &str, services: u32, in_proc: bool
     }
 }
 
-/// Times a call of the keeper with another wanted table.
+/// Times a call of the keeper with another wanted table. The keeper reads only the services that are
+/// wanted otherwise, as the floor does.
 fn change(ipvs: &mut Ipvs, contender: &str, services: u32, job: &str) -> Outcome<Run> {
     let before = wanted(services)?;
     let after = changed(&before, services, job)?;
@@ -127,13 +136,17 @@ fn change(ipvs: &mut Ipvs, contender: &str, services: u32, job: &str) -> Outcome
     }
     let plan = ipvs.plan(&planner(), &after, &Record::new())?;
     let steps: Vec<Operation> = plan.operations().cloned().collect();
+    let changed: BTreeSet<ServiceKey> = plan.steps().iter().map(|it| it.object().service).collect();
     match contender {
         "ipvset" => time(|| {
             let kept = ipvs.keep(&mut keeper, &after)?;
+            if kept.read_table {
+                return Err("the whole table was read".into());
+            }
             complete(kept.report.objects.len(), steps.len().try_into()?)
         }),
         "floor" => {
-            let mut dump = Dump::new(services)?;
+            let mut dump = Dump::of(changed.iter().copied())?;
             let datagrams = datagrams(steps.into_iter())?;
             time(|| {
                 dump.read()?;
@@ -141,7 +154,13 @@ fn change(ipvs: &mut Ipvs, contender: &str, services: u32, job: &str) -> Outcome
             })
         }
         _ => time(|| {
-            complete(ipvs.table()?.len(), services)?;
+            for key in &changed {
+                let found = ipvs.service(*key).and_then(|_| ipvs.servers(*key));
+                match found {
+                    Err(error) if !error.is_not_found() => return Err(error.into()),
+                    _ => {}
+                }
+            }
             let outcome = ipvs.execute_all(steps, ipvset::OnFailure::Continue);
             Ok(outcome.into_result().map(drop)?)
         }),
