@@ -44,9 +44,11 @@ impl AddressSet {
             true => self.0 = addresses,
             false => self.0.extend(addresses),
         }
-        // This is fast for what is in order already.
-        self.0.sort();
-        self.0.dedup();
+        // Usually they are in order already.
+        if !self.0.is_sorted_by(|one, other| one < other) {
+            self.0.sort();
+            self.0.dedup();
+        }
     }
 
     pub(super) fn remove(&mut self, addresses: Vec<SocketAddr>) {

@@ -28,6 +28,9 @@ pub(in crate::ipvs) fn drifted(
     record: &Record,
     before: Option<Before<'_>>,
 ) -> Vec<usize> {
+    if before.is_none() && record.applied().is_empty() && record.drains().is_empty() {
+        return Vec::new(); // a first call
+    }
     let mut changes: Option<Changes> = None;
     let mut drifted = Vec::new();
     for (index, step) in plan.steps().iter().enumerate() {

@@ -14,7 +14,9 @@ use crate::ipvs::model::service::VirtualService;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Step {
     operation: Operation,
-    before: Before,
+    /// `None` stands for [`Before::Nothing`], so that a plan that only adds takes less memory.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_before"))]
+    before: Option<Box<Before>>,
     reason: Reason,
 }
 
@@ -74,6 +76,10 @@ pub enum AtOnce {
 
 impl Step {
     pub(super) fn new(operation: Operation, before: Before, reason: Reason) -> Self {
+        let before = match before {
+            Before::Nothing => None,
+            before => Some(Box::new(before)),
+        };
         Self {
             operation,
             before,
@@ -101,7 +107,7 @@ impl Step {
 
     /// Returns what is there before the step.
     pub fn before(&self) -> &Before {
-        &self.before
+        self.before.as_deref().unwrap_or(&Before::Nothing)
     }
 
     /// Returns the reason for the step.
@@ -116,7 +122,7 @@ impl Step {
 
     /// Returns the number of servers that the step removes, if it removes any.
     pub(super) fn servers(&self) -> usize {
-        match &self.before {
+        match self.before() {
             Before::Nothing | Before::Service(_) => 0,
             Before::Server(_) => 1,
             Before::Entry(_, servers) => servers.len(),
@@ -127,6 +133,15 @@ impl Step {
     pub fn object(&self) -> Object {
         Object::of(&self.operation).expect("a step has an exact operation")
     }
+}
+
+#[cfg(feature = "serde")]
+fn serialize_before<S: serde::Serializer>(
+    before: &Option<Box<Before>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let before = before.as_deref().unwrap_or(&Before::Nothing);
+    serde::Serialize::serialize(before, serializer)
 }
 
 impl Reason {
