@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -95,18 +95,17 @@ impl RecordFile {
     fn write(&self, state: &mut State, record: &Record) -> io::Result<()> {
         let services = record.services().map(|it| Line::Ipvs(record.service(it)));
         let lines = services.chain([Line::Sysctls(state.sysctls.clone())]);
-        let (text, count) = text(lines)?;
         let new = self.path.with_extension("new");
         let mut file = File::create(&new)?;
-        file.write_all(&text)?;
+        let count = write_lines(&mut file, lines)?;
         fs::rename(&new, &self.path)?;
+        state.length = file.stream_position()?;
+        (state.whole, state.since) = (count, 0);
         state.file = Some(file);
-        (state.length, state.whole, state.since) = (text.len() as u64, count, 0);
         Ok(())
     }
 
     fn append(&self, state: &mut State, lines: impl Iterator<Item = Line>) -> io::Result<()> {
-        let (text, count) = text(lines)?;
         let mut file = match state.file.take() {
             Some(file) => file,
             None => {
@@ -115,8 +114,8 @@ impl RecordFile {
                 file
             }
         };
-        file.write_all(&text)?;
-        state.length += text.len() as u64;
+        let count = write_lines(&mut file, lines)?;
+        state.length = file.stream_position()?;
         state.since += count;
         state.file = Some(file);
         Ok(())
@@ -158,13 +157,14 @@ impl RecordFile {
     }
 }
 
-/// Returns the text of some lines, and their number.
-fn text(lines: impl Iterator<Item = Line>) -> io::Result<(Vec<u8>, usize)> {
-    let (mut text, mut count) = (Vec::new(), 0);
+/// Writes lines, and returns their number.
+fn write_lines(file: &mut File, lines: impl Iterator<Item = Line>) -> io::Result<usize> {
+    let (mut file, mut count) = (BufWriter::new(file), 0);
     for line in lines {
-        serde_json::to_writer(&mut text, &line)?;
-        text.push(b'\n');
+        serde_json::to_writer(&mut file, &line)?;
+        file.write_all(b"\n")?;
         count += 1;
     }
-    Ok((text, count))
+    file.flush()?;
+    Ok(count)
 }

@@ -57,7 +57,7 @@ impl<T: Transport> Client<T> {
             report: keeper.report(),
             ..Kept::default()
         };
-        let mut changes = Changes::since(&keeper.record);
+        let changes = Changes::since(&keeper.record);
         let ended = self
             .end_drains(keeper, seen.as_ref(), now, &mut kept)
             .await?;
@@ -70,9 +70,7 @@ impl<T: Transport> Client<T> {
             }
             None => keeper.will_see(ended.iter().cloned()),
         }
-        ended.iter().for_each(|it| changes.enter(it));
-        let services = changes.services(&keeper.record);
-        keeper.save.save(&keeper.record, services)?;
+        save(keeper, changes, &ended)?;
         kept.next = keeper.next(now);
         Ok(kept)
     }
@@ -104,9 +102,7 @@ impl<T: Transport> Client<T> {
 
         let done = applied.rounds.iter().flat_map(Round::done);
         keeper.will_see(done.chain(&ended).cloned());
-        ended.iter().for_each(|it| changes.enter(it));
-        let changed = changes.services(&keeper.record);
-        keeper.save.save(&keeper.record, changed)?;
+        save(keeper, changes, &ended)?;
         kept.next = keeper.next(now);
         Ok(kept)
     }
@@ -145,9 +141,7 @@ impl<T: Transport> Client<T> {
             let done: Vec<_> = since.iter().chain(done).chain(&ended).collect();
             self.settle(keeper, snapshot, &done, services).await;
         }
-        ended.iter().for_each(|it| changes.enter(it));
-        let services = changes.services(&keeper.record);
-        keeper.save.save(&keeper.record, services)?;
+        save(keeper, changes, &ended)?;
         kept.next = keeper.next(now);
         Ok(kept)
     }
@@ -211,7 +205,7 @@ impl<T: Transport> Client<T> {
             kept.report.drift = drifted.map(Step::object).collect();
             is_as_wanted = plan.is_empty();
         }
-        let mut changes = Changes::since(&keeper.record);
+        let changes = Changes::since(&keeper.record);
         let policy = &keeper.planner.policy;
         let look = keeper.record.look(policy, Reading::Table(&table), now);
         let ended = self.end(look, keeper, &mut kept).await;
@@ -223,9 +217,7 @@ impl<T: Transport> Client<T> {
                 self.settle(keeper, snapshot, &done, services).await;
             }
         }
-        ended.iter().for_each(|it| changes.enter(it));
-        let services = changes.services(&keeper.record);
-        keeper.save.save(&keeper.record, services)?;
+        save(keeper, changes, &ended)?;
         kept.next = keeper.next(now);
         Ok(kept)
     }
@@ -279,10 +271,7 @@ impl<T: Transport> Client<T> {
     async fn before(&mut self, keeper: &mut Keeper) -> Option<Seen> {
         match keeper.take_seen() {
             Some(seen) => Some(seen),
-            None => self.now(keeper).await.map(|snapshot| Seen {
-                snapshot,
-                since: Vec::new(),
-            }),
+            None => self.now(keeper).await.map(Seen::new),
         }
     }
 
@@ -341,6 +330,13 @@ impl<T: Transport> Client<T> {
         }
         false
     }
+}
+
+/// Saves what changed in the record, also by the operations that ended drains.
+fn save(keeper: &mut Keeper, mut changes: Changes, ended: &[Operation]) -> Result<()> {
+    ended.iter().for_each(|it| changes.enter(it));
+    let services = changes.services(&keeper.record);
+    keeper.save.save(&keeper.record, services)
 }
 
 /// Returns how many services there are after some operations.

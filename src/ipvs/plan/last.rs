@@ -44,6 +44,15 @@ pub(in crate::ipvs) struct Seen {
     pub(in crate::ipvs) since: Vec<Operation>,
 }
 
+impl Seen {
+    pub(in crate::ipvs) fn new(snapshot: Snapshot) -> Self {
+        Self {
+            snapshot,
+            since: Vec::new(),
+        }
+    }
+}
+
 impl Last {
     /// Returns what the call brought the table to, if that is known.
     pub(in crate::ipvs) fn before(&self) -> Option<Before<'_>> {
@@ -193,10 +202,7 @@ impl Keeper {
     pub(in crate::ipvs) fn see_change(&mut self, seen: Snapshot) {
         let before = self.take_seen();
         if let Some(last) = &mut self.last {
-            last.seen = Some(Seen {
-                snapshot: seen,
-                since: Vec::new(),
-            });
+            last.seen = Some(Seen::new(seen));
         }
         self.reuse(before);
     }
@@ -206,10 +212,7 @@ impl Keeper {
         let before = self.take_seen();
         if let Some(last) = &mut self.last {
             let seen = seen.filter(|_| last.failed.is_empty());
-            last.seen = seen.map(|snapshot| Seen {
-                snapshot,
-                since: Vec::new(),
-            });
+            last.seen = seen.map(Seen::new);
         }
         self.reuse(before);
     }

@@ -139,15 +139,23 @@ impl Changes {
 
     /// Returns the services. `record` is what the record says now.
     pub(in crate::ipvs) fn services(&mut self, record: &Record) -> &BTreeSet<ServiceKey> {
-        let now = unfinished(record);
-        let all = self.unfinished.keys().chain(now.keys());
-        let differ = all.filter(|key| self.unfinished.get(key) != now.get(key));
-        self.services.extend(differ);
+        // Those of a plan are known. After a large one is begun, comparing them would copy the
+        // whole record.
+        let unknown = |key: &&ServiceKey| !self.services.contains(key);
+        let differs = |key: &&ServiceKey| self.unfinished.get(key) != Some(&record.service(**key));
+        let all = self.unfinished.keys().chain(unfinished_keys(record));
+        let differing: Vec<_> = all.filter(unknown).filter(differs).copied().collect();
+        self.services.extend(differing);
         &self.services
     }
 }
 
 fn unfinished(record: &Record) -> BTreeMap<ServiceKey, RecordedService> {
-    let keys = record.begun.keys().chain(record.drains.services.keys());
+    let keys = unfinished_keys(record);
     keys.map(|key| (*key, record.service(key))).collect()
+}
+
+/// Returns the services that drain or are being added.
+fn unfinished_keys(record: &Record) -> impl Iterator<Item = &ServiceKey> {
+    record.begun.keys().chain(record.drains.services.keys())
 }

@@ -10,6 +10,7 @@ use ipvset::ipvs::plan::{
 };
 use ipvset::ipvs::{Ipvs, Scheduler, ServiceKey};
 
+use super::keeper::{everything, keep as begin};
 use super::{backend, service, state, table_of};
 use crate::support::{Result, equal, eventually, tests};
 
@@ -24,8 +25,7 @@ tests![
 ];
 
 fn keeper() -> Keeper {
-    let planner = Planner::new().scope(Scope::everything());
-    Keeper::new(planner.policy(Policy::without_drain()))
+    Keeper::new(everything())
 }
 
 fn many() -> Result<WantedTable> {
@@ -44,15 +44,6 @@ fn servers(ipvs: &mut Ipvs, number: u8) -> Result<BTreeSet<u8>> {
     let servers = ipvs.servers(service(number))?.into_iter();
     let last = |it: std::net::SocketAddr| it.to_string().rsplit(['.', ':']).nth(1)?.parse().ok();
     Ok(servers.filter_map(|it| last(it.config.address)).collect())
-}
-
-/// Calls the keeper until a look at `/proc` is enough.
-fn begin(ipvs: &mut Ipvs, keeper: &mut Keeper, wanted: &WantedTable) -> Result {
-    ipvs.keep(keeper, wanted)?;
-    eventually(|| {
-        let kept = ipvs.keep(keeper, wanted)?;
-        equal(kept.read_table, false, &"/proc shows something else")
-    })
 }
 
 fn keep(ipvs: &mut Ipvs, keeper: &mut Keeper, wanted: &WantedTable) -> Result<Kept> {

@@ -36,7 +36,7 @@ tests![
     the_record_is_saved_before_the_steps,
 ];
 
-fn everything() -> Planner {
+pub(super) fn everything() -> Planner {
     let planner = Planner::new().scope(Scope::everything());
     planner.policy(Policy::without_drain())
 }
@@ -47,7 +47,7 @@ fn everything() -> Planner {
 /// Usually it is the second call. But up to Linux 7.0, `/proc` does not show all of a large table
 /// while another namespace has services, such as that of the test before, which is being removed.
 #[track_caller]
-fn keep(ipvs: &mut Ipvs, keeper: &mut Keeper, wanted: &WantedTable) -> Result<Kept> {
+pub(super) fn keep(ipvs: &mut Ipvs, keeper: &mut Keeper, wanted: &WantedTable) -> Result<Kept> {
     let first = ipvs.keep(keeper, wanted)?;
     assert!(first.report.is_success(), "{}", first.report);
     eventually(|| {
