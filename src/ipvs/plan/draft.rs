@@ -19,6 +19,7 @@ pub(super) struct Draft<'a> {
 
 impl Draft<'_> {
     /// Appends a step.
+    #[inline]
     pub(super) fn push(&mut self, operation: Operation, before: Before, reason: Reason) {
         let steps = &mut self.plan.steps;
         // A plan that turns out to be long gets its room at once, so that its steps are not

@@ -51,17 +51,27 @@ impl Object {
 
     /// Returns the object of an operation that adds, updates or removes exactly one.
     pub(in crate::ipvs) fn of(operation: &Operation) -> Option<Self> {
-        match operation {
-            Operation::AddServer(key, server) | Operation::UpdateServer(key, server) => {
-                Some(Self::server(key, server.address))
-            }
-            Operation::RemoveServer(key, address) => Some(Self::server(key, *address)),
-            Operation::AddService(service) | Operation::UpdateService(service) => {
-                Some(Self::service(service))
-            }
-            Operation::RemoveService(key) => Some(Self::service(key)),
-            _ => None,
+        let (service, server) = parts(operation)?;
+        Some(Self {
+            service: *service,
+            server: server.copied(),
+        })
+    }
+}
+
+/// Returns the service of an operation that adds, updates or removes exactly one service or server,
+/// and the server's address.
+pub(super) fn parts(operation: &Operation) -> Option<(&ServiceKey, Option<&SocketAddr>)> {
+    match operation {
+        Operation::AddServer(key, server) | Operation::UpdateServer(key, server) => {
+            Some((key, Some(&server.address)))
         }
+        Operation::RemoveServer(key, address) => Some((key, Some(address))),
+        Operation::AddService(service) | Operation::UpdateService(service) => {
+            Some((&service.key, None))
+        }
+        Operation::RemoveService(key) => Some((key, None)),
+        _ => None,
     }
 }
 

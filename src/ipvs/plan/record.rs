@@ -87,9 +87,9 @@ impl Record {
     pub fn begin(&mut self, plan: &Plan, now: SystemTime) {
         for steps in by_service(&plan.steps, Step::service) {
             let missing = steps.iter().filter(|it| it.reason() == Reason::Missing);
-            self.begin_to_add(steps[0].service(), missing.map(Step::object), steps.len());
+            self.begin_to_add(*steps[0].service(), missing.map(Step::server), steps.len());
         }
-        for objects in by_service(&plan.adopted, |it| it.service) {
+        for objects in by_service(&plan.adopted, |it| &it.service) {
             let servers = objects.iter().filter_map(|it| it.server).collect();
             let applied = self.applied.entry(objects[0].service).or_default();
             applied.add(servers);
@@ -118,19 +118,20 @@ impl Record {
         }
     }
 
-    /// Enters the objects of a service that a plan adds. `count` is at least their number.
+    /// Enters the servers of a service that a plan adds, and the service itself as `None`. `count`
+    /// is at least their number.
     fn begin_to_add(
         &mut self,
         key: ServiceKey,
-        objects: impl Iterator<Item = Object>,
+        objects: impl Iterator<Item = Option<SocketAddr>>,
         count: usize,
     ) {
         match self.applied.entry(key) {
             Entry::Vacant(vacant) => {
                 let mut adds_service = false;
                 let mut servers = Vec::with_capacity(count);
-                for object in objects {
-                    match object.server {
+                for server in objects {
+                    match server {
                         None => adds_service = true,
                         Some(it) => servers.push(it),
                     }
@@ -145,7 +146,7 @@ impl Record {
                 vacant.insert(servers.into());
             }
             Entry::Occupied(mut applied) => {
-                let servers = objects.filter_map(|it| it.server);
+                let servers = objects.flatten();
                 let is_new = |it: &SocketAddr| !applied.get().contains(*it);
                 let servers: Vec<_> = servers.filter(is_new).collect();
                 if !servers.is_empty() {
@@ -165,7 +166,7 @@ impl Record {
         let mut in_doubt = BTreeMap::new();
         let mut first = 0;
         for steps in by_service(&plan.steps, Step::service) {
-            let key = steps[0].service();
+            let key = *steps[0].service();
             let begun = self.begun.remove(&key).unwrap_or_default();
             let (mut gone, mut doubtful) = (Gone::default(), Vec::new());
             let mut is_added = true;
@@ -199,7 +200,7 @@ impl Record {
         }
         self.begun.retain(|key, _| !plan.concerns(key));
         self.begun.append(&mut in_doubt);
-        for objects in by_service(&plan.gone, |it| it.service) {
+        for objects in by_service(&plan.gone, |it| &it.service) {
             let gone = Gone {
                 service: objects.iter().any(|it| it.server.is_none()),
                 servers: objects.iter().filter_map(|it| it.server).collect(),
@@ -285,6 +286,9 @@ impl Gone {
 }
 
 /// Returns the parts of a list that belong to the same service each.
-fn by_service<T>(list: &[T], service: fn(&T) -> ServiceKey) -> impl Iterator<Item = &[T]> {
+pub(super) fn by_service<T>(
+    list: &[T],
+    service: impl Fn(&T) -> &ServiceKey,
+) -> impl Iterator<Item = &[T]> {
     list.chunk_by(move |one, other| service(one) == service(other))
 }

@@ -5,7 +5,7 @@ use super::begun::Begun;
 use super::drains;
 use super::object::Object;
 use super::plan::Plan;
-use super::record::Record;
+use super::record::{Record, by_service};
 use super::step::Step;
 use crate::ipvs::model::key::ServiceKey;
 use crate::ipvs::model::operation::Operation;
@@ -125,8 +125,8 @@ impl Changes {
 
     /// Enters that a plan was begun or carried out.
     pub(in crate::ipvs) fn enter_plan(&mut self, plan: &Plan) {
-        let steps = plan.steps.iter().map(Step::service);
-        self.services.extend(steps);
+        let steps = by_service(&plan.steps, Step::service);
+        self.services.extend(steps.map(|it| *it[0].service()));
         let objects = plan.adopted.iter().chain(&plan.gone);
         self.services.extend(objects.map(|it| it.service));
     }

@@ -1,6 +1,7 @@
 use std::fmt;
+use std::net::SocketAddr;
 
-use super::object::Object;
+use super::object::{Object, parts};
 use crate::ipvs::model::key::ServiceKey;
 use crate::ipvs::model::operation::Operation;
 use crate::ipvs::model::server::RealServer;
@@ -75,6 +76,7 @@ pub enum AtOnce {
 }
 
 impl Step {
+    #[inline]
     pub(super) fn new(operation: Operation, before: Before, reason: Reason) -> Self {
         let before = match before {
             Before::Nothing => None,
@@ -116,8 +118,13 @@ impl Step {
     }
 
     /// Returns the service that the step changes, or whose server it changes.
-    pub(super) fn service(&self) -> ServiceKey {
-        self.object().service
+    pub(super) fn service(&self) -> &ServiceKey {
+        self.parts().0
+    }
+
+    /// Returns the address of the server that the step changes.
+    pub(super) fn server(&self) -> Option<SocketAddr> {
+        self.parts().1.copied()
     }
 
     /// Returns the number of servers that the step removes, if it removes any.
@@ -131,7 +138,15 @@ impl Step {
 
     /// Returns the service or server that the step changes.
     pub fn object(&self) -> Object {
-        Object::of(&self.operation).expect("a step has an exact operation")
+        let (service, server) = self.parts();
+        Object {
+            service: *service,
+            server: server.copied(),
+        }
+    }
+
+    fn parts(&self) -> (&ServiceKey, Option<&SocketAddr>) {
+        parts(&self.operation).expect("a step has an exact operation")
     }
 }
 
