@@ -52,7 +52,7 @@ proptest! {
         let steps: Vec<_> = whole
             .steps()
             .iter()
-            .filter(|it| chosen.contains(&it.service()))
+            .filter(|it| chosen.contains(it.service()))
             .collect();
         prop_assert_eq!(part.steps().iter().collect::<Vec<_>>(), steps);
         prop_assert_eq!(
