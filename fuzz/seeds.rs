@@ -1,8 +1,11 @@
 //! Writes the first inputs of each target to `corpus/TARGET`: captured messages, files of the tools
-//! and of the kernel.
+//! and of the kernel, and Kubernetes objects.
 
 use std::fs;
 use std::path::Path;
+
+#[path = "../tests/service_proxy_rules/seeds.rs"]
+mod kubernetes;
 
 /// Files of `ipset save`, and restore files.
 const SETS: [&str; 3] = [
@@ -29,7 +32,9 @@ fn main() -> std::io::Result<()> {
             )?;
         }
     }
-    Ok(())
+    let objects = kubernetes::seeds();
+    let mut objects = objects.iter().enumerate();
+    objects.try_for_each(|(number, seed)| write("kubernetes", number, seed))
 }
 
 fn write(target: &str, number: usize, seed: &[u8]) -> std::io::Result<()> {

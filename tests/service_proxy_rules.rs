@@ -35,6 +35,9 @@ mod record_file;
 #[path = "service_proxy_rules/rules.rs"]
 mod rules;
 
+#[path = "service_proxy_rules/seeds.rs"]
+mod seeds;
+
 #[path = "service_proxy_rules/gathering.rs"]
 mod gathering;
 #[path = "service_proxy_rules/serving.rs"]

@@ -32,6 +32,8 @@ fn key(set: &AnySet, entry: &AnyEntry) -> String {
     let text = entry.value().to_string();
     match set.type_name() {
         "bitmap:ip,mac" => text.split(',').next().unwrap().to_owned(),
+        // Without its place.
+        "list:set" => text.split(' ').next().unwrap().to_owned(),
         "hash:net,iface" => {
             let wildcard = entry
                 .value()

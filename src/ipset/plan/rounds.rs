@@ -190,7 +190,10 @@ pub fn set_plan(bytes: &[u8]) {
 }
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
-    (0..4).map(|seed| vec![seed; 32]).collect()
+    // With the last one, another program adds a member of a list that is being moved.
+    let moved = b"\x00\x20\x09\x00\x00\x03\x03\x03\xff\xff\x7f\xd9\x03\x03\x03\x03\xae\xb6\x35\xa8\x03\x03\x03\x03\x03\x03\x03";
+    let numbers = (0..4).map(|seed| vec![seed; 32]);
+    numbers.chain([moved.to_vec()]).collect()
 }
 
 proptest! {
