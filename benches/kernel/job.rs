@@ -42,7 +42,7 @@ pub(crate) fn contenders(tools: &[&'static str], rounds: impl Fn(&str) -> usize)
 
 impl Job {
     /// Runs the contenders in turns and returns the measurements of each run.
-    pub(crate) fn run(&self) -> Outcome<Value> {
+    pub(crate) fn run(&self, most_rounds: usize) -> Outcome<Value> {
         let Self {
             name, what, count, ..
         } = self;
@@ -50,7 +50,7 @@ impl Job {
         let mut runs: Vec<Vec<Run>> = vec![Vec::new(); self.contenders.len()];
         let mut place_of_all = String::new();
         let rounds = self.contenders.iter().map(|it| it.rounds).max();
-        for round in 0..rounds.unwrap_or_default() {
+        for round in 0..rounds.unwrap_or_default().min(most_rounds) {
             // Each round begins with the next contender, so that the aftereffects of a contender
             // reach a different one each time.
             for place in 0..self.contenders.len() {

@@ -58,7 +58,7 @@ pub(crate) fn jobs(quick: bool) -> Vec<Job> {
                 what,
                 count: *count,
                 contenders: contenders(tools, |contender| match contender {
-                    "ipvset" | "floor" => 9,
+                    "ipvset" | "floor" => 5,
                     _ if *count < 100_000 => 3,
                     _ => 1,
                 }),
