@@ -530,6 +530,7 @@ mod tests {
     use nix::libc;
 
     use super::*;
+    use crate::netlink::Rejection;
 
     #[test]
     fn an_io_error_has_the_kind_that_is_closest() {
@@ -567,6 +568,76 @@ mod tests {
             let cause = Cause::Io(io::Error::from_raw_os_error(number));
             let error = Error::new("test", cause);
             assert_eq!((error.kind(), error.errno()), (kind, Some(number)));
+        }
+    }
+
+    #[test]
+    fn an_error_has_what_the_kernel_says_beside_its_number() {
+        let extended = ExtendedAck {
+            message: Some("Unknown attribute type".into()),
+            offset: Some(20),
+            missing_attribute: None,
+        };
+        let rejection = Rejection {
+            code: libc::EINVAL,
+            extended: Some(extended.clone()),
+            echo: Vec::new(),
+        };
+        let refuse = |rejection| {
+            let cause = Cause::from_failure(Failure::Rejected(rejection), |_| {
+                ErrorKind::InvalidInput.into()
+            });
+            Error::new("test", cause)
+        };
+        let error = refuse(rejection.clone());
+        assert_eq!(error.extended_ack(), Some(&extended));
+        let text = error.to_string();
+        assert!(
+            text.contains("; the kernel says: Unknown attribute type"),
+            "{text}"
+        );
+        for extended in [None, Some(ExtendedAck::default())] {
+            let error = refuse(Rejection {
+                extended: extended.clone(),
+                ..rejection.clone()
+            });
+            assert_eq!(error.extended_ack(), extended.as_ref());
+            assert!(!error.to_string().contains("the kernel says"), "{error}");
+        }
+        assert_eq!(Error::new("test", Cause::CutOff).extended_ack(), None);
+    }
+
+    #[test]
+    fn the_source_of_an_error_is_its_cause() {
+        let error = Error::new("test", Cause::Io(io::Error::from_raw_os_error(libc::EIO)));
+        let source = std::error::Error::source(&error).expect("a source");
+        assert_eq!(
+            source
+                .downcast_ref::<io::Error>()
+                .map(io::Error::raw_os_error),
+            Some(Some(libc::EIO))
+        );
+        let error = Error::new("test", Cause::CutOff);
+        assert!(std::error::Error::source(&error).is_none());
+    }
+
+    #[test]
+    fn codes_from_4096_belong_to_the_protocol() {
+        for (code, expected) in [(4095, None), (4096, Some(4096)), (4103, Some(4103))] {
+            let rejection = Rejection {
+                code,
+                extended: None,
+                echo: Vec::new(),
+            };
+            let cause =
+                Cause::from_failure(Failure::Rejected(rejection), |_| ErrorKind::Other.into());
+            let error = Error::new("test", cause);
+            assert_eq!(error.ipset_code(), expected);
+            assert_eq!(error.errno(), expected.is_none().then_some(code));
+            assert_eq!(
+                error.to_string().contains("ipset error"),
+                expected.is_some()
+            );
         }
     }
 }

@@ -227,3 +227,71 @@ impl IntoIterator for Operations {
         self.0.into_iter()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_method_appends_its_operation() {
+        let web = VirtualService::tcp(([10, 0, 0, 1], 80).into())
+            .scheduler_flags(SchedulerFlags::FLAG_1 | SchedulerFlags::FLAG_2);
+        let key = web.key;
+        let server = RealServer::new(([10, 1, 0, 1], 80).into());
+        let timeouts = Timeouts::default();
+        let daemon = SyncDaemon::new(SyncRole::Backup, "eth0");
+        let mut all = Operations::new();
+        assert!(all.is_empty());
+        all.add_service(&web)
+            .update_service(&web)
+            .put_service(&web)
+            .set_scheduler(&web, Scheduler::LeastConnection)
+            .set_scheduler_flags(
+                &web,
+                SchedulerFlags::FLAG_2 | SchedulerFlags::FLAG_3,
+                SchedulerFlags::FLAG_3,
+            )
+            .remove_service(&web)
+            .remove_service_if_present(&web)
+            .add_server(&web, &server)
+            .update_server(&web, &server)
+            .put_server(&web, &server)
+            .set_weight(&web, &server, 7)
+            .set_thresholds(&web, &server, 9, 3)
+            .remove_server(&web, server.address)
+            .remove_server_if_present(&web, server.address)
+            .flush()
+            .zero()
+            .zero_service(&web)
+            .set_timeouts(&timeouts)
+            .start_daemon(&daemon)
+            .stop_daemon(SyncRole::Master);
+        let flags = SchedulerFlags::FLAG_1 | SchedulerFlags::FLAG_3;
+        let limited = server.clone().upper_threshold(9).lower_threshold(3);
+        let expected = [
+            Operation::AddService(web.clone()),
+            Operation::UpdateService(web.clone()),
+            Operation::PutService(web.clone()),
+            Operation::UpdateService(web.clone().scheduler(Scheduler::LeastConnection)),
+            Operation::UpdateService(web.clone().scheduler_flags(flags)),
+            Operation::RemoveService(key),
+            Operation::RemoveServiceIfPresent(key),
+            Operation::AddServer(key, server.clone()),
+            Operation::UpdateServer(key, server.clone()),
+            Operation::PutServer(key, server.clone()),
+            Operation::UpdateServer(key, server.clone().weight(7)),
+            Operation::UpdateServer(key, limited),
+            Operation::RemoveServer(key, server.address),
+            Operation::RemoveServerIfPresent(key, server.address),
+            Operation::Flush,
+            Operation::Zero,
+            Operation::ZeroService(key),
+            Operation::SetTimeouts(timeouts),
+            Operation::StartDaemon(daemon),
+            Operation::StopDaemon(SyncRole::Master),
+        ];
+        assert_eq!(all.as_slice(), expected);
+        assert_eq!(all.len(), expected.len());
+        assert_eq!(expected.into_iter().collect::<Operations>(), all);
+    }
+}
