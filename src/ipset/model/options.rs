@@ -450,6 +450,8 @@ impl CreateOptions {
 
 #[cfg(test)]
 mod tests {
+    use super::CreateOptions;
+    use crate::Family;
     use crate::ipset::model::types::SetType;
     use crate::ipset::{AnySet, AnyType};
 
@@ -518,6 +520,68 @@ mod tests {
             difference("s hash:ip hashsize 64", "s hash:ip initval 5"),
             None
         );
+    }
+
+    #[test]
+    fn options_that_a_type_does_not_take_are_refused() {
+        let refused = |set: &str, change: fn(&mut CreateOptions)| {
+            let mut set: AnySet = set.parse().unwrap();
+            change(set.options_mut());
+            let definition = AnyType::definition(set.kind());
+            let checked = set.options().check(definition);
+            checked.expect_err(definition.name).0
+        };
+        let all_v6 = |it: &mut CreateOptions| it.family = Family::Ipv6;
+        for (set, change, why) in [
+            (
+                "s bitmap:ip range 10.0.0.0/24",
+                all_v6 as fn(&mut CreateOptions),
+                "bitmap:ip has only IPv4 addresses",
+            ),
+            ("s hash:mac", all_v6, "hash:mac has no family"),
+            (
+                "s hash:ip netmask 24",
+                |it| it.bitmask = Some([255, 0, 0, 255].into()),
+                "netmask and bitmask exclude each other",
+            ),
+            (
+                "s hash:ip",
+                |it| it.bitmask = Some([0, 0, 0, 0].into()),
+                "the bitmask is zero",
+            ),
+            (
+                "s hash:ip",
+                |it| it.netmask = Some(33),
+                "netmask 33 is not between 1 and 32",
+            ),
+            (
+                "s hash:ip",
+                |it| it.bucketsize = Some(14),
+                "bucketsize 14 is not an even number between 2 and 12",
+            ),
+            (
+                "s hash:ip",
+                |it| it.hashsize = Some(0),
+                "hashsize 0 is not between 1 and 2147483648",
+            ),
+            (
+                "s list:set",
+                |it| it.size = Some(3),
+                "size 3 is less than 4",
+            ),
+            (
+                "s list:set",
+                |it| it.maxelem = Some(9),
+                "list:set has no maxelem",
+            ),
+            (
+                "s bitmap:port range 1-5",
+                |it| it.range = None,
+                "bitmap:port needs a range",
+            ),
+        ] {
+            assert_eq!(refused(set, change), why);
+        }
     }
 
     #[test]
