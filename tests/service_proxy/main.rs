@@ -8,6 +8,7 @@ mod world;
 
 mod changes;
 mod clients;
+mod firewall;
 mod foreign;
 mod interrupted;
 mod metrics;
@@ -35,6 +36,7 @@ fn main() -> std::process::ExitCode {
     let tests = [
         clients::tests(),
         changes::tests(),
+        firewall::tests(),
         foreign::tests(),
         interrupted::tests(),
         metrics::tests(),

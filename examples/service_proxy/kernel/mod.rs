@@ -7,6 +7,7 @@ mod ipvs;
 mod record;
 mod report;
 mod routing;
+mod rules;
 mod sets;
 mod sysctls;
 
@@ -18,10 +19,10 @@ use ipvset::Family;
 use ipvset::ipset::IpSets;
 
 use chains::Chains;
-pub use chains::Masquerading;
 use ipvs::Services;
 pub use record::RecordFile;
 pub use report::Report;
+pub use rules::Masquerading;
 
 use crate::translate::Wanted;
 
@@ -138,8 +139,10 @@ impl Kernel {
         device::describe(&wanted.addresses, &mut text)?;
         write!(text, "{}", self.services.plan(&wanted.table)?)?;
         for chains in &self.chains {
-            writeln!(text, "# {} rules:", chains.program())?;
-            text.push_str(&chains.text()?);
+            let missing = chains.missing()?;
+            if !missing.is_empty() {
+                write!(text, "# {}-restore --noflush:\n{missing}", chains.program())?;
+            }
         }
         Ok(text)
     }

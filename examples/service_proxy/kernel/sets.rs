@@ -1,4 +1,7 @@
 //! Brings the sets to the wanted entries.
+//!
+//! `IpSets::apply_all` would add and remove entries in one go. Here the additions come before the
+//! virtual services that need them, and the removals after those are gone.
 
 use std::collections::BTreeSet;
 
