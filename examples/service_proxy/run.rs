@@ -46,7 +46,10 @@ struct Proxy {
     full: bool,
     /// Whether an input has named an object.
     has_objects: bool,
+    /// Whether the last application failed.
     failed: bool,
+    /// Whether something that an input said was not understood, or an input could not be read.
+    misread: bool,
     retry: Option<(Instant, Duration)>,
     look: Option<Instant>,
 }
@@ -83,10 +86,12 @@ pub fn run(options: Run) -> Result<bool, Box<dyn Error>> {
         full: true,
         has_objects: false,
         failed: false,
+        misread: false,
         retry: None,
     };
     proxy.follow(&messages)?;
-    Ok(!proxy.failed)
+    let misread = mode.once && proxy.misread;
+    Ok(!proxy.failed && !misread)
 }
 
 /// Starts a thread for each input, and returns their number.
@@ -161,31 +166,47 @@ impl Proxy {
 
     fn enter(&mut self, input: usize, event: Event) {
         self.has_objects |= matches!(event, Event::Put { .. } | Event::Misread(_));
+        match event {
+            Event::ListBegins => self.gather.list_begins(input),
+            Event::ListEnds => self.gather.list_ends(input),
+            Event::Broken { .. } | Event::ServerError(_) => {}
+            Event::Put { .. } | Event::Delete { .. } | Event::Misread(_) => self.gather.hear(input),
+        }
         if let Some(text) = self.cluster.enter(input, event) {
             eprintln!("input {}: {text}", input + 1);
+            self.misread = true;
         }
-        self.gather.hear(input);
     }
 
     fn end(&mut self, input: usize, ended: io::Result<()>) {
+        self.gather.end(input, ended.is_err());
         if let Err(error) = ended {
             eprintln!("input {}: {error}", input + 1);
-            self.failed |= self.mode.once;
+            self.misread = true;
         }
-        self.gather.end(input);
         if self.gather.has_ended() && !self.mode.once {
             println!("the input has ended; what it said stays applied until a signal comes");
         }
     }
 
+    /// Returns why nothing can be applied yet.
+    fn obstacle(&self) -> Option<String> {
+        match self.gather.missing().next() {
+            Some(input) => Some(format!("input {} did not say everything", input + 1)),
+            None if !self.has_objects => Some("the input names no object".into()),
+            None => None,
+        }
+    }
+
     fn apply(&mut self) -> Result<(), Box<dyn Error>> {
-        self.gather.done();
         self.retry = self.retry.map(|(_, pause)| (Instant::now() + pause, pause));
-        if !self.has_objects {
-            eprintln!("the input names no object, so nothing is changed");
+        if let Some(reason) = self.obstacle() {
+            eprintln!("{reason}, so nothing is changed");
+            self.gather.skip();
             self.failed |= self.mode.once;
             return Ok(());
         }
+        self.gather.done();
         for note in self.wanted.follow(&mut self.cluster) {
             eprintln!("{note}");
         }

@@ -84,14 +84,18 @@ fn a_rolling_update_fails_no_request() -> Result {
         &[(3, true), (4, true), (5, true)],
         &[(3, false), (4, true), (5, true)],
     ];
-    let apply = |proxy: &mut Proxy, step: &[(usize, bool)], event| -> Result {
+    for family in [0, 1] {
+        proxy.say("ADDED", &state(family, steps[0]))?;
+        // On a slow machine, the Service may have been applied without endpoints before.
+        proxy.wait_for("changed: 1 virtual services, 2 servers");
+    }
+    let apply = |proxy: &mut Proxy, step: &[(usize, bool)]| -> Result {
         for family in [0, 1] {
-            proxy.say(event, &state(family, step))?;
+            proxy.say("MODIFIED", &state(family, step))?;
             proxy.wait_until_applied();
         }
         Ok(())
     };
-    apply(&mut proxy, steps[0], "ADDED")?;
     let is_over = AtomicBool::new(false);
     let ask_on = |from: From, address: &str| -> usize {
         let mut count = 0;
@@ -109,7 +113,7 @@ fn a_rolling_update_fails_no_request() -> Result {
         let clients = clients.map(|(from, address)| scope.spawn(move || ask_on(from, address)));
         let clients: Vec<_> = clients.collect();
         let updated = steps[1..].iter().try_for_each(|step| {
-            apply(&mut proxy, step, "MODIFIED")?;
+            apply(&mut proxy, step)?;
             for (number, is_ready) in *step {
                 if !is_ready {
                     world.stop(*number);

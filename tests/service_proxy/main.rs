@@ -10,6 +10,7 @@ mod changes;
 mod clients;
 mod firewall;
 mod foreign;
+mod inputs;
 mod interrupted;
 mod metrics;
 
@@ -38,6 +39,7 @@ fn main() -> std::process::ExitCode {
         changes::tests(),
         firewall::tests(),
         foreign::tests(),
+        inputs::tests(),
         interrupted::tests(),
         metrics::tests(),
     ];

@@ -123,9 +123,14 @@ impl Proxy {
     /// Waits until something was applied, without a failure.
     #[track_caller]
     pub fn wait_until_applied(&mut self) -> String {
-        let line = self.wait_for("changed:");
+        let line = self.wait_for("Services; changed:");
         assert!(line.ends_with("failures: 0"), "{line}");
         line
+    }
+
+    /// Waits until the program has ended, and returns its exit status.
+    pub fn wait(&mut self) -> Result<Option<i32>> {
+        Ok(self.child.wait()?.code())
     }
 
     pub fn signal(&self, signal: Signal) -> Result {
