@@ -1,29 +1,32 @@
 //! Services and EndpointSlices, as `kubectl` prints them.
 
-use std::fmt::Write;
+use std::io::{self, Write};
 
 /// How many endpoints a Service has in each family.
 const ENDPOINTS: u32 = 10;
 
-/// Returns a list of Services with their slices.
-pub fn list(count: u32) -> String {
+/// Writes a list of Services with their slices.
+pub fn list(count: u32, text: &mut impl Write) -> io::Result<()> {
     // Only a document begins at the beginning of a line.
-    let mut text = String::from("{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[\n");
+    writeln!(
+        text,
+        "{{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":["
+    )?;
     for number in 0..count {
         let (a, b) = (number >> 8, number & 255);
-        let _ = writeln!(
+        writeln!(
             text,
             " {{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{{\"name\":\"s{number}\",\
              \"namespace\":\"default\",\"uid\":\"u{number}\"}},\"spec\":{{\"type\":\"ClusterIP\",\
              \"clusterIP\":\"10.96.{a}.{b}\",\"clusterIPs\":[\"10.96.{a}.{b}\",\"fd00:96::{number:x}\"],\
              \"ports\":[{{\"name\":\"p\",\"protocol\":\"TCP\",\"port\":80,\"targetPort\":8080}}]}},\
              \"status\":{{\"loadBalancer\":{{}}}}}},"
-        );
-        let _ = writeln!(text, " {},", slice(number, "IPv4", false));
+        )?;
+        writeln!(text, " {},", slice(number, "IPv4", false))?;
         let end = if number + 1 == count { "" } else { "," };
-        let _ = writeln!(text, " {}{end}", slice(number, "IPv6", false));
+        writeln!(text, " {}{end}", slice(number, "IPv6", false))?;
     }
-    text + "]}\n"
+    writeln!(text, "]}}")
 }
 
 /// Returns the event that the last IPv4 endpoint of a Service is gone, or is there again.
