@@ -8,6 +8,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
+use ipvset::OnFailure;
+use ipvset::ipvs::{Ipvs, Operation, RealServer, VirtualService};
 use lab::Needs;
 use lab::test::eventually;
 
@@ -22,6 +24,7 @@ lab::tests![
     what_the_kernel_has,
     without_a_capability,
     counters_grow,
+    memory_does_not_grow_with_scrapes,
 ];
 
 /// A running exporter.
@@ -199,5 +202,46 @@ fn counters_grow() -> Result {
             }
         })?;
     }
+    Ok(())
+}
+
+/// A scrape holds the table until it is answered, and nothing after that.
+fn memory_does_not_grow_with_scrapes() -> Result {
+    const SERVICES: u16 = 500;
+    let services = (1..=SERVICES).map(|port| {
+        let service = VirtualService::tcp(([10, 0, 0, 1], port).into());
+        let servers = (1..=10).map(move |host| RealServer::new(([10, 1, 0, host], port).into()));
+        (service, servers)
+    });
+    let operations = services.flat_map(|(service, servers)| {
+        let key = service.key;
+        let servers = servers.map(move |server| Operation::AddServer(key, server));
+        std::iter::once(Operation::AddService(service)).chain(servers)
+    });
+    Ipvs::connect()?
+        .execute_all(operations, OnFailure::Stop)
+        .into_result()?;
+    let exporter = Exporter::start(&mut Command::new(lab::tool::example("exporter")?))?;
+    let most = || -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", exporter.0.id()))?;
+        let line = status.lines().find_map(|it| it.strip_prefix("VmHWM:"));
+        let value = line.and_then(|it| it.split_whitespace().next());
+        Ok(value.ok_or("no VmHWM")?.parse()?)
+    };
+    let scrape = |times: usize| -> Result<u64> {
+        for _ in 0..times {
+            let mut stream = TcpStream::connect(ADDRESS)?;
+            stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: node\r\n\r\n")?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            let weights = answer.matches("\nnode_ipvs_backend_weight{").count();
+            assert_eq!(weights, usize::from(SERVICES) * 10);
+        }
+        most()
+    };
+    let few = scrape(4)?;
+    let many = scrape(16)?;
+    // The table alone takes more than a mebibyte.
+    assert!(many < few + 1024, "{few} KiB, then {many} KiB");
     Ok(())
 }

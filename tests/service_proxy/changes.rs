@@ -9,10 +9,10 @@ use lab::test::eventually;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::Result;
 use crate::cluster::{endpoint, service, slice, slice_of, slice6};
 use crate::proxy::{self, Proxy};
-use crate::world::{From, PATIENCE, World, names, pod_name};
+use crate::world::{From, PATIENCE, World, get, names, pod_name};
+use crate::{Result, metrics};
 
 crate::tests![
     a_change_is_followed,
@@ -185,7 +185,7 @@ fn a_connection_goes_on_while_its_server_drains_and_over_a_restart() -> Result {
 
 fn what_another_program_changed_is_corrected() -> Result {
     let world = World::new()?;
-    let mut proxy = Proxy::start(&[])?;
+    let mut proxy = Proxy::start(&["--metrics", metrics::ADDRESS])?;
     proxy.say(
         "ADDED",
         &service("web", "TCP", 80, &["10.96.0.10"], json!({})),
@@ -199,6 +199,8 @@ fn what_another_program_changed_is_corrected() -> Result {
     )?;
     let line = proxy.wait_for("looked: changed: 0 virtual services, 1 servers");
     assert!(line.contains("1 were changed by another program"), "{line}");
+    let text = get(world.namespace(From::Node), metrics::ADDRESS)?;
+    assert!(text.contains("\nservice_proxy_drift_total 1\n"), "{text}");
     // The rest is if asked for.
     lab::tool("ipset", ["flush", "SVCPROXY-CLUSTER-IP"])?;
     lab::tool(

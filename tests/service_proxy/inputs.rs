@@ -1,4 +1,4 @@
-//! Inputs that end too early, and how the program ends.
+//! The command line, inputs that end too early, and how the program ends.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -7,12 +7,14 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::Result;
-use crate::cluster::{service, slice};
+use crate::cluster::{service, slice, with_load_balancer, with_node_port};
 use crate::foreign::state;
 use crate::proxy::{self, Proxy};
 use crate::world::{From, World, names};
 
 crate::tests![
+    options_are_followed,
+    a_wrong_command_line_changes_nothing,
     two_watches_are_followed_at_once,
     what_an_input_did_not_say_does_not_count_as_gone,
     signals_end_the_program_and_leave_everything,
@@ -27,6 +29,88 @@ fn web() -> [Value; 2] {
 fn list(objects: &[Value]) -> String {
     let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
     format!("{list:#}\n")
+}
+
+fn options_are_followed() -> Result {
+    let _world = World::new()?;
+    let [web, slice] = web();
+    let web = with_load_balancer(web, &["198.51.100.8"]);
+    let objects = [with_node_port(web, 30080), slice];
+    let plan = |options: &[&str]| -> Result<String> {
+        let options: Vec<_> = ["--once", "--dry-run"]
+            .iter()
+            .chain(options)
+            .copied()
+            .collect();
+        let ended = proxy::run(&options, &objects)?;
+        assert_eq!((ended.status, ended.err.as_str()), (0, ""), "{ended:?}");
+        Ok(ended.out)
+    };
+    // An option, a line that it adds to the plan, and a line that it removes.
+    let cases: [(&[&str], &str, &str); 6] = [
+        (
+            &["--scheduler", "lc"],
+            "-A -t 10.96.0.10:80 -s lc",
+            "-A -t 10.96.0.10:80 -s rr",
+        ),
+        (
+            &["--exclude", "198.51.100.0/24"],
+            "",
+            "-A -t 198.51.100.8:80 ",
+        ),
+        (
+            &["--nodeport-addresses", "203.0.113.0/24"],
+            "",
+            "-A -t 192.0.2.10:30080 ",
+        ),
+        (
+            &["--masquerade-all"],
+            "-A SVCPROXY-CLUSTER-IP -j SVCPROXY-MARK\n",
+            "",
+        ),
+        (
+            &["--cluster-cidr", "10.244.0.0/16,fd00:244::/32"],
+            "-A SVCPROXY-CLUSTER-IP -s fd00:244::/32 -j RETURN\n",
+            "",
+        ),
+        (
+            &["--strict-arp"],
+            "+ net.ipv4.conf.all.arp_announce = 2\n",
+            "",
+        ),
+    ];
+    let without = plan(&[])?;
+    for (options, added, removed) in cases {
+        let with = plan(options)?;
+        assert!(with.contains(added), "{options:?}: {with}");
+        assert!(added.is_empty() || !without.contains(added), "{options:?}");
+        assert!(without.contains(removed), "{options:?}: {without}");
+        assert!(removed.is_empty() || !with.contains(removed), "{options:?}");
+    }
+    Ok(())
+}
+
+fn a_wrong_command_line_changes_nothing() -> Result {
+    let _world = World::new()?;
+    let expected = state()?;
+    for (options, reason) in [
+        (&["--nod", "node"][..], "unknown option --nod"),
+        (&["--scheduler"], "--scheduler requires a value"),
+        (&["--drain", "soon"], "--drain soon: "),
+        (&["--exclude", "10.96.0.0/33"], "--exclude 10.96.0.0/33: "),
+        (&["--node-ip", "192.0.2.1,here"], "--node-ip here: "),
+        (&["--metrics", "9714"], "--metrics 9714: "),
+    ] {
+        let ended = proxy::run(options, &web())?;
+        assert_eq!(ended.status, 2, "{ended:?}");
+        let told = format!("service_proxy: {reason}");
+        assert!(ended.err.starts_with(&told), "{ended:?}");
+    }
+    let ended = proxy::run(&["--help"], &[])?;
+    assert_eq!((ended.status, ended.err.as_str()), (0, ""), "{ended:?}");
+    assert!(ended.out.starts_with("Usage: service_proxy "), "{ended:?}");
+    assert_eq!(state()?, expected);
+    Ok(())
 }
 
 /// As with two `kubectl`s, of which each watches one kind and begins anew with a list.

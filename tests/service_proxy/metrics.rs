@@ -9,7 +9,7 @@ use crate::world::{From, World, get};
 
 crate::tests![metrics_are_served];
 
-const ADDRESS: &str = "127.0.0.1:9714";
+pub const ADDRESS: &str = "127.0.0.1:9714";
 
 fn metrics_are_served() -> Result {
     let world = World::new()?;
