@@ -77,7 +77,7 @@ impl Requests {
         let services = time(|| self.services.iter().try_for_each(|it| generic.send(it)));
         Ok(vec![
             ("sets", sets?),
-            ("settings and rules", rules?),
+            ("rules", rules?),
             ("addresses", addresses?),
             ("virtual services", services?),
         ])

@@ -120,7 +120,7 @@ fn program(count: u32) -> Outcome {
     }
     let mut steps = medians(&looks);
     tell_steps(figures::LOOK, &steps);
-    steps.retain(|it| it.0 != "settings and rules");
+    steps.retain(|it| !["settings", "rules"].contains(&it.0));
     let time_of_others = steps.iter().map(|it| it.1).sum();
     tell(figures::WITHOUT_RULES, pretty(time_of_others));
     let memory = status("VmHWM:")? >> 10;

@@ -96,10 +96,11 @@ impl Kernel {
             let mut before = record.sysctls();
             sysctls::set(families, *strict_arp, &mut before, report);
             report.enter(record.save_sysctls(before));
+            step("settings", report);
             for chains in &self.chains {
                 report.enter(chains.put());
             }
-            step("settings and rules", report);
+            step("rules", report);
         }
         let addresses = device::add(&mut wanted.addresses, full, report);
         step("addresses", report);
