@@ -82,8 +82,8 @@ fn end(outcome: Outcome) -> ExitCode {
     }
 }
 
-/// Measures each part in a process of its own, on a kernel that has done nothing yet: a kernel that
-/// has had services adds others more slowly, and memory that was touched before is faster.
+/// Measures each part in a process of its own, on a kernel that has done nothing yet, so that none
+/// finds memory or services of another one.
 fn all(words: &[String]) -> Outcome {
     let counts = words.iter().filter_map(|it| it.parse().ok());
     let mut counts: Vec<u32> = counts.collect();
