@@ -291,6 +291,10 @@ fn nothing_wanted_is_only_watched() -> Result {
     }
     assert_eq!(keep(&mut ipvs, &mut keeper, &table)?.report.drift.len(), 3);
     assert!(!ipvs.keep(&mut keeper, None)?.read_table);
+    keeper.read_next();
+    let kept = ipvs.keep(&mut keeper, None)?;
+    assert!(kept.read_table && kept.report.drift.is_empty());
+    assert!(!ipvs.keep(&mut keeper, None)?.read_table);
     Ok(())
 }
 
