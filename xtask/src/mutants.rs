@@ -4,16 +4,26 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::shell::{Outcome, is_installed, root, run};
+use crate::shell::{Outcome, cargo_output, is_installed, root, run};
 
 /// The list of the mutants that may survive.
 const LIST: &str = ".cargo/mutants.txt";
 
 /// Runs cargo-mutants on the files of a module, such as `netlink` or `ipset/message`, or on all, and prints the score of each module.
-/// It fails if a mutant survives that [`LIST`] lacks. `.cargo/mutants.toml` says which tests run.
+/// It fails if a mutant survives that [`LIST`] lacks, or if a line of the list names no mutant that the code has.
+/// `.cargo/mutants.toml` says which tests run.
 pub(crate) fn run_in(module: Option<&str>) -> Outcome {
     if !is_installed("cargo-mutants") {
         return Err("cargo-mutants is missing; `cargo install cargo-mutants` installs it".into());
+    }
+    let list = read(&root().join(LIST))?;
+    let all = cargo_output(&["mutants", "--package=ipvset", "--list"])?;
+    let unknown = unknown(&list, &all);
+    if !unknown.is_empty() {
+        let lines = unknown.join("\n");
+        return Err(format!(
+            "{LIST} names mutants that the code does not have:\n{lines}"
+        ));
     }
     let files = module.map(|it| {
         format!(
@@ -38,7 +48,6 @@ pub(crate) fn run_in(module: Option<&str>) -> Outcome {
         return status; // the tests fail without mutants, or there is no such module
     }
     print!("{}", scores(&mutants));
-    let list = read(&root().join(LIST))?;
     let (unlisted, stale) = compare(&mutants, &list);
     for name in &stale {
         println!("is in {LIST} and was caught: {name}");
@@ -54,6 +63,27 @@ pub(crate) fn run_in(module: Option<&str>) -> Outcome {
 
 fn read(path: &std::path::Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Returns the entries of the list that stand for none of the mutants that `cargo mutants --list` prints.
+fn unknown<'a>(list: &'a str, all: &str) -> Vec<&'a str> {
+    let split = |line: &str| {
+        let (place, change) = line.split_once(": ")?;
+        let (file, _) = place.split_once(':')?;
+        Some((file.to_owned(), format!("{file}: {change}")))
+    };
+    let mutants: Vec<_> = all.lines().filter_map(split).collect();
+    let is_known = |entry: &str| match entry.contains(": ") {
+        true => mutants.iter().any(|(_, name)| name == entry),
+        false => mutants.iter().any(|(file, _)| file.starts_with(entry)),
+    };
+    entries(list).filter(|it| !is_known(it)).collect()
+}
+
+/// Returns the mutants, files and folders in the list, without the reasons.
+fn entries(list: &str) -> impl Iterator<Item = &str> {
+    let lines = list.lines().filter(|it| !it.starts_with('#'));
+    lines.filter_map(|it| Some(it.rsplit_once(" | ")?.0))
 }
 
 /// A mutant that compiles.
@@ -85,9 +115,7 @@ fn mutants(outcomes: &Value) -> Vec<Mutant> {
 /// Returns the survivors that the list lacks, and the mutants in the list of which fewer survived.
 /// A mutant is listed as often as it may survive. A folder or file in the list stands for all its mutants.
 fn compare<'a>(mutants: &'a [Mutant], list: &str) -> (Vec<&'a str>, Vec<&'a str>) {
-    let listed = list.lines().filter(|it| !it.starts_with('#'));
-    let listed = listed.filter_map(|it| Some(it.rsplit_once(" | ")?.0));
-    let (places, names): (Vec<_>, Vec<_>) = listed.partition(|it| !it.contains(": "));
+    let (places, names): (Vec<_>, Vec<_>) = entries(list).partition(|it| !it.contains(": "));
     let mut left = BTreeMap::<&str, i32>::new();
     for name in names {
         *left.entry(name).or_default() += 1;
@@ -180,5 +208,23 @@ mod tests {
         let (unlisted, stale) = compare(&mutants, list);
         assert_eq!(unlisted, ["src/a.rs: replace | with ^ in f"]);
         assert_eq!(stale, ["src/a.rs: replace == with != in g"]);
+    }
+
+    #[test]
+    fn an_entry_of_the_list_that_names_no_mutant_is_found() {
+        let all = "src/a.rs:7:9: replace f -> u8 with 1\n\
+            src/client/mod.rs:3:5: replace send with ()\n";
+        let list = "# src/no.rs: a comment | is none\n\
+            src/a.rs: replace f -> u8 with 1 | it is 1\n\
+            src/a.rs: replace f -> u8 with 0 | the type changed\n\
+            src/b.rs: replace f -> u8 with 1 | the file moved\n\
+            src/client/ | needs a kernel\n\
+            src/handle.rs | the file moved\n";
+        let gone = [
+            "src/a.rs: replace f -> u8 with 0",
+            "src/b.rs: replace f -> u8 with 1",
+            "src/handle.rs",
+        ];
+        assert_eq!(unknown(list, all), gone);
     }
 }
