@@ -84,6 +84,7 @@ mod tests {
         assert!(counters.contains(Counters::PACKETS) && !counters.contains(Counters::BYTES));
         assert!(!counters.contains(Counters::BOTH) && !counters.is_empty());
         assert!(counters.and(Counters::BYTES).contains(Counters::BOTH));
+        assert_eq!(counters.and(counters), counters);
         assert!(counters.when(false).is_empty() && counters.when(true) == counters);
     }
 }

@@ -218,7 +218,7 @@ mod tests {
         entry.options_mut().packets = Some(0);
         let one = || Request::add(&set, entry.clone()).unwrap();
         let many = || {
-            Request::add_all(&set, [entry.clone()])
+            Request::add_all(&set, [1, 2, 3].map(|_| entry.clone()))
                 .next()
                 .unwrap()
                 .unwrap()
@@ -226,11 +226,9 @@ mod tests {
         for request in [one(), many()] {
             let found = options(request.clone());
             assert_eq!((found[0].packets, found[0].bytes), (Some(0), Some(0)));
-            let found = options(request.not_exclusive());
-            assert_eq!(
-                (found[0].packets, found[0].bytes),
-                (Some(0), Some(u64::MAX))
-            );
+            for found in options(request.not_exclusive()) {
+                assert_eq!((found.packets, found.bytes), (Some(0), Some(u64::MAX)));
+            }
         }
     }
 }

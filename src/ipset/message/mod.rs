@@ -16,6 +16,8 @@ mod encoded;
 mod netlink_packet;
 mod reply;
 mod request;
+#[cfg(test)]
+mod tests;
 
 pub use bytes::{EntryMessages, ListedEntries};
 pub use encoded::EncodedEntries;

@@ -1,5 +1,7 @@
 //! Plans and reports of whole sets, from the text of one state to that of another.
 
+mod entries;
+
 use super::*;
 use crate::error::{Cause, Kernel};
 use crate::ipset::{AnyEntry, AnySet, AnyType, Entry, SetInfo};

@@ -72,6 +72,7 @@ mod tests {
         };
         let mut set = AddressSet::from(of(&[5, 1, 3, 1]));
         assert_eq!(set.iter().collect::<Vec<_>>(), of(&[1, 3, 5]));
+        assert_eq!((set.len(), set.is_empty()), (3, false));
         set.add(of(&[4, 3]));
         set.remove(of(&[9, 5, 1]));
         assert_eq!(set.iter().collect::<Vec<_>>(), of(&[3, 4]));

@@ -75,3 +75,24 @@ impl From<Vec<Object>> for Begun {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipvs::ServiceKey;
+
+    #[test]
+    fn objects_in_doubt_are_a_service_its_servers_or_both() {
+        let key: ServiceKey = "-t 10.0.0.1:80".parse().unwrap();
+        let address: SocketAddr = "10.1.0.1:80".parse().unwrap();
+        let (service, server) = (Object::service(key), Object::server(key, address));
+        let contains = |objects: &[Object]| {
+            let begun = Begun::from(objects.to_vec());
+            (begun.contains(&service), begun.contains(&server))
+        };
+        assert_eq!(contains(&[service]), (true, false));
+        assert_eq!(contains(&[server]), (false, true));
+        assert_eq!(contains(&[service, server]), (true, true));
+        assert_eq!(contains(&[]), (false, false));
+    }
+}

@@ -1,5 +1,7 @@
 mod cases;
 #[cfg(test)]
+mod drift;
+#[cfg(test)]
 mod few;
 pub(crate) mod fuzzing;
 #[cfg(test)]

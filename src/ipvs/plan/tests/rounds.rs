@@ -53,6 +53,32 @@ fn a_second_round_leaves_each_object_once_in_the_report() {
 }
 
 #[test]
+fn the_end_of_a_drain_is_reported_in_place_of_the_drain() {
+    let mut program = Program::new(&web(&[1, 2]));
+    let plan = program.apply("");
+    let mut report = ApplyReport::new();
+    report.enter(&plan, &program.record, |_| None);
+    let drained = report.to_string();
+    assert_eq!(report.objects.len(), 2, "{drained}");
+    let remove = Operation::RemoveService(key(WEB));
+    report.enter_drain(&remove, Some(&error()));
+    assert_eq!(report.objects.len(), 3, "the servers still drain");
+    let server = Operation::RemoveServer(key(WEB), "10.1.0.1:80".parse().unwrap());
+    report.enter_drain(&server, None);
+    assert_eq!(report.objects.len(), 3);
+    let other = Operation::RemoveService(key("-u 10.0.0.1:53"));
+    report.enter_drain(&other, None);
+    assert_eq!(
+        report.objects.len(),
+        4,
+        "another service's end changes nothing of this one"
+    );
+    report.enter_drain(&remove, None);
+    let lines = "-u 10.0.0.1:53: removed\n-t 10.0.0.1:80: removed\n";
+    assert_eq!(report.to_string(), lines);
+}
+
+#[test]
 fn what_an_earlier_round_changed_stays_and_what_it_failed_to_do_does_not() {
     let program = Program::new("");
     let mut report = ApplyReport::new();

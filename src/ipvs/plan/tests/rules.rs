@@ -305,6 +305,12 @@ fn a_kept_weight_comes_back_from_a_drain() {
     program.apply(without);
     let back = "-e -t 10.0.0.1:80 -r 10.1.0.1:80 -m -w 3";
     assert_eq!(program.operations(with), [back]);
+    // Another program gives it a weight, and it drains again.
+    program.kernel.services.get_mut(&key(WEB)).unwrap().servers[0]
+        .config
+        .weight = 5;
+    program.apply(without);
+    assert_eq!(program.operations(with), [back.replace("-w 3", "-w 5")]);
     // It is known as soon as the record was saved, whatever happened then.
     let mut killed = Program::new(&with.replace("-w 7 --keep-weight", "-w 3"));
     let plan = killed.plan(without);
@@ -334,6 +340,21 @@ fn drains_go_on_after_a_restart() {
     assert_eq!(deadline(&program), first + Duration::from_secs(30));
     assert!(program.look(89).is_empty());
     assert_eq!(program.look(91).len(), 1);
+}
+
+#[test]
+fn drains_of_a_service_that_left_the_scope_go_on() {
+    let mut program = Program::new(&web(&[1, 2, 3]));
+    program.apply(&web(&[3]));
+    program.kernel.services.get_mut(&key(WEB)).unwrap().servers[1]
+        .config
+        .weight = 1;
+    let mut program = program.scope("10.0.0.2".parse().unwrap());
+    assert!(program.apply("").is_empty());
+    // The second server has a weight again, so whoever gave it one keeps it.
+    assert_eq!(program.drains(), [format!("{WEB} -r 10.1.0.1:80")]);
+    program.end_connections(WEB, "10.1.0.1:80");
+    assert_eq!(program.look(5), [format!("-d {WEB} -r 10.1.0.1:80")]);
 }
 
 #[test]
@@ -488,6 +509,12 @@ fn overlaps_have_a_warning_when_they_begin() {
         every_port: key("-t 10.0.0.1:0"),
     };
     assert_eq!(plan.warnings(), [port]);
+    let plan = Program::new("").plan(&(every_port.clone() + &web(&[1])));
+    assert_eq!(
+        plan.warnings().len(),
+        1,
+        "a service does not overlap itself"
+    );
     let both = every_port.clone() + &web(&[1]);
     assert!(Program::new(&both).plan(&both).warnings().is_empty());
     let only_one =
@@ -501,7 +528,15 @@ fn overlaps_have_a_warning_when_they_begin() {
     let plan = Program::new(&mark).plan(&(web(&[1]) + &mark));
     assert_eq!(plan.warnings(), std::slice::from_ref(&overlap));
     let plan = Program::new(&web(&[1])).plan(&(web(&[1]) + &mark));
-    assert_eq!(plan.warnings(), [overlap]);
+    assert_eq!(plan.warnings(), std::slice::from_ref(&overlap));
+    let web6 = service("-t [fd00::1]:80", "-s rr", &[]);
+    let marks = mark + &service("-f 7 -6", "-s rr", &[]);
+    let plan = Program::new(&(web(&[1]) + &web6)).plan(&(web(&[1]) + &web6 + &marks));
+    let overlap6 = Warning::OverlapsMark {
+        mark: key("-f 7 -6"),
+        service: key("-t [fd00::1]:80"),
+    };
+    assert_eq!(plan.warnings(), [overlap, overlap6]);
 }
 
 #[test]

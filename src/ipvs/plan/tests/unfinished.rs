@@ -28,6 +28,33 @@ fn a_service_that_could_not_be_added_is_not_recorded() {
 }
 
 #[test]
+fn each_service_is_recorded_by_what_became_of_its_own_steps() {
+    let other = "-t 10.0.0.2:80";
+    let mut program = Program::new("").scope(Scope::recorded());
+    let plan = program.plan(&(web("rr", &[(1, 1)]) + &web("rr", &[(1, 1)]).replace(WEB, other)));
+    program.record.begin(&plan, now());
+    let result = |index: usize| match *plan.steps()[index].service() == key(WEB) {
+        true => StepResult::Succeeded,
+        false => StepResult::Failed,
+    };
+    program.record.settle(&plan, result);
+    assert!(program.record.contains(&Object::service(key(WEB))));
+    assert!(!program.record.contains(&Object::service(key(other))));
+}
+
+#[test]
+fn a_change_in_doubt_leaves_the_record_as_it_was() {
+    let mut program = Program::new("").scope(Scope::recorded());
+    program.apply(&web("rr", &[(1, 1)]));
+    let before = program.record.clone();
+    let plan = program.plan(&web("rr", &[(1, 2)]));
+    assert_eq!(plan.steps().len(), 1);
+    program.record.begin(&plan, now());
+    program.record.settle(&plan, |_| StepResult::InDoubt);
+    assert_eq!(program.record, before);
+}
+
+#[test]
 fn a_drain_goes_on_if_the_server_could_not_return() {
     let both = web("rr", &[(1, 1), (2, 1)]);
     let mut program = Program::new(&both);
