@@ -1,15 +1,26 @@
-//! The names of all fields of the types that are serialized, which programs and their files rely on.
+//! The names of all fields and variants of the types that are serialized, which programs and their files rely on.
+
+mod plans;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, from_value, json, to_value};
 
-use crate::ExtendedAck;
-use crate::ipset::SetInfo;
-use crate::ipset::plan as sets;
-use crate::ipvs::plan::{Counts, Policy};
-use crate::ipvs::proc::{Connection, CpuCounters, Snapshot, Status};
-use crate::ipvs::{Info, Operation, TableEntry};
+use crate::ipset::elements::{AnyElement, Member};
+use crate::ipset::types::HashIp;
+use crate::ipset::{AnyEntry, CreateOptions, Entry, EntryOptions, SetInfo, SetOrEntry, text};
+use crate::ipvs::messages::{IpvsMessage, Query, Report};
+use crate::ipvs::proc::{
+    Connection, CpuCounters, Difference, Snapshot, SnapshotForwarding, SnapshotKey, Status,
+};
+use crate::ipvs::{ControlInterface, ForwardingMethod, Info, Operation, TableEntry};
+use crate::{ErrorKind, ExtendedAck, Missing, OnFailure};
+
+/// Returns a value as it is written.
+#[track_caller]
+fn written<T: Serialize + DeserializeOwned>(form: Value) -> Value {
+    to_value(from_value::<T>(form).unwrap()).unwrap()
+}
 
 /// Reads a value with all fields, and checks that writing it names the same.
 #[track_caller]
@@ -75,6 +86,94 @@ fn tables() {
         "ttl": 3,
     }}));
     pinned::<Operation>(json!({"set_timeouts": {"tcp": 900, "tcp_fin": 120, "udp": 300}}));
+    pinned::<crate::ipvs::text::Line>(json!({"number": 3, "operation": "flush"}));
+}
+
+#[test]
+fn variants_of_messages() {
+    let service = json!({"key": "-t 10.0.0.1:80", "scheduler": "rr", "scheduler_flags": "", "one_packet": false});
+    let service = written::<crate::ipvs::VirtualService>(service);
+    let server = written::<crate::ipvs::RealServer>(json!({"address": "10.1.0.1:80"}));
+    let key = "-t 10.0.0.1:80";
+    for form in [
+        json!({"add_service": service}),
+        json!({"update_service": service}),
+        json!({"put_service": service}),
+        json!({"remove_service": key}),
+        json!({"remove_service_if_present": key}),
+        json!({"add_server": [key, server]}),
+        json!({"update_server": [key, server]}),
+        json!({"put_server": [key, server]}),
+        json!({"remove_server": [key, "10.1.0.1:80"]}),
+        json!({"remove_server_if_present": [key, "10.1.0.1:80"]}),
+        json!("flush"),
+        json!("zero"),
+        json!({"zero_service": key}),
+    ] {
+        pinned::<Operation>(form.clone());
+        pinned::<IpvsMessage>(json!({"operation": form}));
+    }
+    for form in [
+        json!({"service": key}),
+        json!("services"),
+        json!({"servers": key}),
+        json!("timeouts"),
+        json!("daemons"),
+        json!("info"),
+    ] {
+        pinned::<Query>(form.clone());
+        pinned::<IpvsMessage>(json!({"query": form}));
+    }
+    let report = json!({"info": {"version": "1.2.1", "connection_table_size": 4096}});
+    pinned::<Report>(report.clone());
+    pinned::<IpvsMessage>(json!({"report": report}));
+}
+
+#[test]
+fn variants_of_values() {
+    for name in ["netlink", "socket_options"] {
+        pinned::<ControlInterface>(json!(name));
+    }
+    for name in ["continue", "stop"] {
+        pinned::<OnFailure>(json!(name));
+    }
+    for name in ["masquerade", "local_node", "direct_routing", "bypass"] {
+        pinned::<ForwardingMethod>(json!(name));
+        pinned::<SnapshotForwarding>(json!(name));
+    }
+    pinned::<SnapshotForwarding>(json!("tunnel"));
+    for name in [
+        "not_found",
+        "already_exists",
+        "permission_denied",
+        "unavailable",
+        "netlink_required",
+        "invalid_input",
+        "busy",
+        "full",
+        "replies_lost",
+        "inconsistent",
+        "malformed_reply",
+        "io",
+        "other",
+    ] {
+        pinned::<ErrorKind>(json!(name));
+    }
+    for name in [
+        "service",
+        "server",
+        "scheduler",
+        "scheduler_or_engine",
+        "daemon",
+        "interface",
+        "set",
+        "entry",
+        "member",
+        "neighbor",
+        "namespace",
+    ] {
+        pinned::<Missing>(json!(name));
+    }
 }
 
 #[test]
@@ -128,6 +227,14 @@ fn proc_files() {
 }
 
 #[test]
+fn differences() {
+    let web = json!({"address": {"protocol": "tcp", "address": "10.0.0.1:80"}});
+    let mark = json!({"firewall_mark": {"mark": 7}});
+    pinned::<SnapshotKey>(mark.clone());
+    pinned::<Difference>(json!({"added": [web], "removed": [mark], "changed": []}));
+}
+
+#[test]
 fn sets() {
     pinned::<SetInfo>(json!({
         "name": "web",
@@ -153,35 +260,76 @@ fn sets() {
             "forceadd": true,
         },
     }));
-    pinned::<sets::Counts>(json!({
-        "added": 1,
-        "removed": 2,
-        "changed": 3,
-        "renewed": 4,
-        "kept": 5,
-        "left_out": 6,
-    }));
     pinned::<ExtendedAck>(json!({"message": "no", "offset": 20, "missing_attribute": 3}));
 }
 
 #[test]
-fn plans() {
-    pinned::<Counts>(json!({
-        "services_added": 1,
-        "services_updated": 2,
-        "services_removed": 3,
-        "servers_added": 4,
-        "servers_updated": 5,
-        "servers_drained": 6,
-        "servers_removed": 7,
-    }));
-    pinned::<Policy>(json!({
-        "drain_time": 60,
-        "wait_for": "active",
-        "look_every": 5,
-        "drain_udp": true,
-        "drain_unwanted_services": false,
-        "set_fallback": true,
-        "warn_above_percent": 50,
+fn entries() {
+    let options = json!({
+        "timeout": 60,
+        "packets": 1,
+        "bytes": 2,
+        "comment": "ours",
+        "skbmark": "0x2/0xff",
+        "skbprio": "1:a0",
+        "skbqueue": 4,
+        "nomatch": true,
+    });
+    pinned::<EntryOptions>(options.clone());
+    let with = |value: Value| {
+        let mut entry = options.clone();
+        entry["value"] = value;
+        entry
+    };
+    pinned::<Entry<HashIp>>(with(json!("10.0.0.1")));
+    let entry = with(json!([
+        {"addresses": "10.0.0.1"},
+        {"interface": {"name": "eth0", "physdev": true, "wildcard": true}},
+    ]));
+    pinned::<AnyEntry>(entry.clone());
+    for element in [
+        json!({"addresses": "10.0.0.0/8"}),
+        json!({"port": "tcp:80"}),
+        json!({"ports": "80-90"}),
+        json!({"mac": "02:00:00:00:00:01"}),
+        json!({"mac": null}),
+        json!({"mark": 7}),
+        json!({"member": {"name": "a", "place": {"before": "b"}}}),
+    ] {
+        pinned::<AnyElement>(element);
+    }
+    pinned::<Member>(json!({"name": "a", "place": {"after": "b"}}));
+    let set = json!({"name": "web", "type": "hash:ip", "family": "ipv4"});
+    pinned::<text::Line>(json!({"create": set}));
+    pinned::<text::Line>(json!({"add": ["web", entry]}));
+    pinned::<SetOrEntry>(json!({"entry": entry}));
+    let info = json!({
+        "name": "web",
+        "type_name": "hash:ip",
+        "revision": 5,
+        "index": null,
+        "references": 0,
+        "memory": 0,
+        "entries": null,
+        "set": set,
+    });
+    pinned::<SetOrEntry>(json!({"set": info}));
+    // Those that no set of one type has together.
+    pinned::<CreateOptions>(json!({
+        "family": "ipv6",
+        "hashsize": 64,
+        "maxelem": 70,
+        "netmask": 24,
+        "bitmask": "255.0.255.0",
+        "markmask": 255,
+        "bucketsize": 8,
+        "initval": 5,
+        "forceadd": true,
+        "range": "80-90",
+        "size": 9,
+        "timeout": 60,
+        "counters": true,
+        "comment": true,
+        "skbinfo": true,
     }));
 }
