@@ -73,6 +73,8 @@ Differences where this program is stricter:
   Options that the kernel is too old for are refused after all other checks.
 
 Other differences:
+  -exist destroy succeeds for a missing set on older kernels too, where the tool
+    fails.
   A service is found however the name of its protocol is spelled.
   The prefix length 128 after a single IPv6 address may be written in hexadecimal
     or octal.

@@ -38,13 +38,13 @@ fn folder(name: &str) -> Result<PathBuf> {
 fn sets() -> Result {
     reset()?;
     for words in [
-        &["create", "a", "hash:ip", "comment", "initval", "1"][..],
+        &["create", "a", "hash:ip", "comment"][..],
         &["add", "a", "1.1.1.1"],
         &["add", "a", "1.1.1.2", "comment", "two\nlines"],
         &["add", "a", "1.1.1.3"],
-        &["create", "b\nc", "hash:ip", "initval", "1"],
+        &["create", "b\nc", "hash:ip"],
         &["add", "b\nc", "1.1.1.4"],
-        &["create", "d", "hash:ip", "initval", "1"],
+        &["create", "d", "hash:ip"],
         &["add", "d", "1.1.1.5"],
     ] {
         lab::tool("ipset", words)?;

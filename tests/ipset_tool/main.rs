@@ -3,6 +3,7 @@
 
 mod common;
 mod grammar;
+mod initval;
 mod random;
 mod tool;
 

@@ -5,6 +5,7 @@ mod backups;
 mod bytes;
 mod common;
 mod grammar;
+mod initval;
 mod json;
 mod output;
 mod random;

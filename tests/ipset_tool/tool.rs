@@ -1,13 +1,15 @@
 //! Compares the example `ipset` with the real tool, with the same arguments on the same sets.
 
+use std::borrow::Cow;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use ipvset::ipset::types::AnyType;
-use lab::test::Test;
+use lab::test::{Test, has};
 
 use crate::common::{Result, same};
+use crate::initval::Initval;
 use crate::random::Random;
 
 /// Returns the example's executable.
@@ -123,8 +125,35 @@ pub(crate) fn tests(wanted: impl Fn(&[&str]) -> bool) -> Vec<Test> {
     tests
 }
 
+/// Commands with which only the tool ends otherwise on older kernels, and what those lack.
+const OLDER: [(&str, &str); 3] = [
+    (
+        "-exist destroy nosuch",
+        "-exist for a missing set to destroy",
+    ),
+    (
+        "add s 10.0.0.0-10.0.0.2,sctp:3,10.0.0.1",
+        "a single address beside a range",
+    ),
+    ("~ add mk 0.0.0.0,0", "a refusal of 0.0.0.0 with the mark 0"),
+];
+
+/// Returns whether the programs can be compared from this command on.
+fn is_comparable(line: &str, found: &Ended, meant: &Ended) -> bool {
+    let Some((_, what)) = OLDER.iter().find(|(older, _)| *older == line) else {
+        return true;
+    };
+    let compared = match found.status == meant.status {
+        true => Ok(()),
+        false => Err(format!("{line}: {meant:?}")),
+    };
+    has(what, compared).is_some()
+}
+
 /// Runs a group of commands with both programs and compares the results.
 fn commands(group: &[&str]) -> Result {
+    let initval = Initval::probe();
+    let group: Vec<_> = group.iter().map(|line| initval.text(line)).collect();
     let all = |program: &PathBuf| -> Result<Vec<Ended>> {
         reset()?;
         group
@@ -136,18 +165,33 @@ fn commands(group: &[&str]) -> Result {
     let state_meant = state()?;
     let found = all(&example())?;
     for ((line, meant), found) in group.iter().zip(meant).zip(found) {
+        let meant = Ended {
+            out: initval.listing(&meant.out).into_owned(),
+            ..meant
+        };
         let found = Ended {
-            out: without_forceadd(&found.out),
+            out: initval.listing(&without_forceadd(&found.out)).into_owned(),
             ..found
         };
-        if line.starts_with("~ ") {
+        if !is_comparable(line, &found, &meant) {
+            return Ok(());
+        }
+        if meant.err.contains("Your kernel is behind") && found.err.contains("Syntax error") {
+            // The tool reports this before it has checked all words, and the example after that.
+            same(line, found.status, Some(1));
+        } else if line.starts_with("~ ") {
             let outcome = |ended: &Ended| (ended.status, ended.out.clone(), ended.err.is_empty());
             same(line, outcome(&found), outcome(&meant));
         } else {
             same(line, found, meant);
         }
     }
-    same("the sets", state()?, state_meant);
+    let state = state()?;
+    same(
+        "the sets",
+        initval.listing(&state),
+        initval.listing(&state_meant),
+    );
     listings()
 }
 
@@ -179,7 +223,7 @@ fn listings() -> Result {
             Ok((found, run(&real(), &words, "")?))
         };
         let (mut found, mut meant) = both()?;
-        for _ in 0..3 {
+        for _ in 0..30 {
             if found != meant {
                 // The timeouts may differ by a second between the two.
                 (found, meant) = both()?;

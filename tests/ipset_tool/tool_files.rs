@@ -4,6 +4,7 @@
 use lab::test::Test;
 
 use crate::common::{Result, same};
+use crate::initval::Initval;
 use crate::tool::{Ended, example, real, reset, run, state, words};
 
 /// The tests that need no uncommon types.
@@ -37,6 +38,7 @@ fn restored(options: &str, input: &str) -> Result<[(Ended, String); 2]> {
 
 fn inputs_of_restore() -> Result {
     const SET: &str = "create s hash:ip comment initval 1\n";
+    let initval = Initval::probe();
     for (options, input) in [
         ("", "add s 1.1.1.1\nadd s 1.1.1.1\nadd s 1.1.1.2\n"),
         ("-exist", "add s 1.1.1.1\nadd s 1.1.1.1\nadd s 1.1.1.2\n"),
@@ -113,12 +115,13 @@ fn inputs_of_restore() -> Result {
         ),
         ("", "add s 1.1.1.1\nadd s 1.1.1.1\tcomment x foo\n"),
     ] {
-        let [meant, found] = restored(options, &format!("{SET}{input}"))?;
+        let input = format!("{SET}{input}");
+        let [meant, found] = restored(options, &initval.text(&input))?;
         // At a wrong line, the tool loses what it has not sent yet. The example applies it.
         let what = format!("restore {options}: {input}");
         same(&what, &found.0, &meant.0);
         if meant.0.status != Some(2) {
-            same(&what, found.1, meant.1);
+            same(&what, initval.listing(&found.1), initval.listing(&meant.1));
         }
     }
     Ok(())
@@ -126,9 +129,12 @@ fn inputs_of_restore() -> Result {
 
 /// Tests the differences between the programs.
 fn inputs_of_restore_that_the_tool_gets_wrong() -> Result {
-    let create = "create s hash:ip initval 1\n";
-    let line = "create s hash:ip family inet hashsize 1024 maxelem 65536 bucketsize 12 initval \
-                0x00000001\n";
+    let initval = Initval::probe();
+    let create = initval.text("create s hash:ip initval 1\n");
+    let line = initval.text(
+        "create s hash:ip family inet hashsize 1024 maxelem 65536 bucketsize 12 initval \
+                0x00000001\n",
+    );
     // The tool loses the lines before a wrong line.
     let [meant, found] = restored("", &format!("{create}add s 1.1.1.1\nadd s 1.1.1.x\n"))?;
     assert_eq!((meant.0.status, found.0.status), (Some(1), Some(1)));
@@ -144,7 +150,7 @@ fn inputs_of_restore_that_the_tool_gets_wrong() -> Result {
             .err
             .starts_with("ipset v7.17: Error in line 3: Syntax error: cannot parse")
     );
-    same("lost", meant.1, line.into());
+    same("lost", meant.1, line.to_string());
     same("applied", found.1, format!("{line}add s 1.1.1.1\n"));
     // After a test that succeeds, the tool does not report a test that fails, and skips the
     // following lines.
@@ -164,10 +170,10 @@ fn inputs_of_restore_that_the_tool_gets_wrong() -> Result {
     let [_, found] = restored("", &format!("{create}{long}"))?;
     let err = "ipset v7.17: Error in line 2: Syntax error: the line is longer than any command\n";
     assert_eq!((found.0.status, found.0.err.as_str()), (Some(1), err));
-    same("a long line", found.1, line.into());
+    same("a long line", found.1, line.to_string());
     // The tool loses the lines before `quit`.
     let [meant, found] = restored("", &format!("{create}add s 1.1.1.1\nquit\nadd s 1.1.1.2\n"))?;
-    same("lost before quit", meant.1, line.into());
+    same("lost before quit", meant.1, line.to_string());
     same(
         "applied before quit",
         found.1,
@@ -177,24 +183,24 @@ fn inputs_of_restore_that_the_tool_gets_wrong() -> Result {
 }
 
 fn options_that_the_tool_omits() -> Result {
-    let ours = |arguments: &str| run(&example(), &words(arguments), "");
+    let initval = Initval::probe();
+    let ours = |arguments: &str| run(&example(), &words(&initval.text(arguments)), "");
     reset()?;
     let created = ours("create s hash:ip forceadd initval 1")?;
     assert_eq!(created.status, Some(0), "{created:?}");
     let saved = ours("save")?.out;
-    let line = "create s hash:ip family inet hashsize 1024 maxelem 65536 forceadd bucketsize 12 \
-                initval 0x00000001\n";
-    same("saved", saved.clone(), line.into());
+    let line = initval.text(
+        "create s hash:ip family inet hashsize 1024 maxelem 65536 forceadd bucketsize 12 \
+                initval 0x00000001\n",
+    );
+    same("saved", saved.as_str(), &line);
     ours("destroy")?;
     run(&example(), &words("restore"), &saved)?;
     same("restored", ours("save")?.out, line.into());
 
     // A name that contains a blank.
     ours("destroy")?;
-    lab::tool(
-        "ipset",
-        ["create", "two words", "hash:ip", "comment", "initval", "1"],
-    )?;
+    lab::tool("ipset", ["create", "two words", "hash:ip", "comment"])?;
     lab::tool("ipset", ["add", "two words", "1.1.1.1", "comment", "<&>"])?;
     let saved = ours("save")?.out;
     assert!(
@@ -223,7 +229,7 @@ fn files_are_read_and_written() -> Result {
     std::fs::create_dir_all(&folder)?;
     let path = |name: &str| folder.join(name).display().to_string();
     reset()?;
-    std::fs::write(path("in"), "create s hash:ip initval 1\nadd s 1.1.1.1\n")?;
+    std::fs::write(path("in"), "create s hash:ip\nadd s 1.1.1.1\n")?;
     let run = |words: &[&str]| {
         let words: Vec<_> = words.iter().map(ToString::to_string).collect();
         run(&example(), &words, "")
@@ -248,12 +254,14 @@ fn files_are_read_and_written() -> Result {
 }
 
 fn the_interactive_mode() -> Result {
+    let initval = Initval::probe();
     for input in [
         "create s hash:ip initval 1\nlist\nadd s 1.1.1.1\nadd s 1.1.1.1\nversion\nquit\nlist\n",
         "create s hash:ip initval 1\nadd s 9.9.9.9",
         "# a comment\n\n  \nnonsense\nnew s hash:ip initval 1\n-A s 1.1.1.1\nsave\n",
         "create s hash:ip comment initval 1\nadd\ts 1.1.1.1\tcomment \"a -exist b\"\nsave\nq\n",
     ] {
+        let input = &initval.text(input);
         reset()?;
         let meant = run(&real(), &words("-"), input)?;
         let state_meant = state()?;
@@ -268,7 +276,7 @@ fn the_interactive_mode() -> Result {
 /// Returns 65,536 entries like those of kube-proxy.
 fn many() -> String {
     let mut input =
-        String::from("create s hash:ip,port,ip hashsize 65536 maxelem 131072 counters initval 1\n");
+        String::from("create s hash:ip,port,ip hashsize 65536 maxelem 131072 counters\n");
     for number in 0..65_536u32 {
         let (a, b) = (number >> 8, number & 0xff);
         input += &format!("add s 10.0.{a}.{b},tcp:{},10.1.{b}.{a}\n", number % 997);
