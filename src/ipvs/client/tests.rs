@@ -9,6 +9,7 @@ use super::control::Control;
 use super::netlink::Netlink;
 use crate::ipvs::message::uapi::FAMILY;
 use crate::ipvs::messages::{IpvsMessage, Query, Report};
+use crate::ipvs::plan::{Object, ObjectState, Planner, Record, WantedTable};
 use crate::ipvs::proc::growth::Growth;
 use crate::ipvs::{Operation, RealServer, ServerInfo, ServiceInfo, ServiceKey, VirtualService};
 use crate::netlink::message::{Frame, kind};
@@ -154,4 +155,65 @@ fn a_failure_in_the_first_datagram_is_one_too() {
     let outcome = ready(client.execute_all(operations, OnFailure::Continue));
     let indices: Vec<_> = outcome.failures().iter().map(|it| it.index).collect();
     assert_eq!((indices, outcome.applied()), (vec![1], 3));
+}
+
+/// Answers queries for services with lists in several datagrams: of the service with the port 80,
+/// and of one whose port is next.
+fn lists(second: impl IntoIterator<Item = u16>) -> impl FnMut(&Query) -> Vec<Report> {
+    let mut second = second.into_iter();
+    let service = |port: u16| {
+        let service = VirtualService::tcp(([10, 0, 0, 1], port).into());
+        Report::Service(ServiceInfo::new(service))
+    };
+    move |query| match query {
+        Query::Services => vec![service(80), service(second.next().unwrap())],
+        Query::Servers(_) => Vec::new(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Returns a client of a kernel whose tables grow, and that does not tell how many services there
+/// are.
+fn growing(second: impl IntoIterator<Item = u16>) -> Client<impl crate::netlink::Transport> {
+    let mut client = client(lists(second), |_| None);
+    client.growth = Growth::Uncounted;
+    client
+}
+
+#[test]
+fn a_list_in_pieces_counts_if_it_is_read_twice() {
+    let services = ready(growing([1, 2, 3, 3, 4]).services()).unwrap();
+    let ports = services
+        .iter()
+        .map(|it| it.key().socket_address().unwrap().port());
+    assert_eq!(ports.collect::<Vec<_>>(), [80, 3]);
+    let error = ready(growing(1..).services()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Inconsistent);
+    // Tables of this size never grow.
+    assert_eq!(
+        ready(client(lists([1]), |_| None).services())
+            .unwrap()
+            .len(),
+        2
+    );
+}
+
+#[test]
+fn a_table_that_is_read_in_vain_is_read_again_before_it_is_changed() {
+    let planner = Planner::new();
+    let wanted: WantedTable = "-A -t 10.0.0.1:80 -s lc".parse().unwrap();
+    let mut record = Record::new();
+    let mut client = growing((1..10).chain([10; 10]));
+    let report = ready(client.apply(&planner, &wanted, &mut record)).unwrap();
+    let web = Object::service(web());
+    let states: Vec<_> = report
+        .objects
+        .iter()
+        .map(|it| (it.object, &it.state))
+        .collect();
+    assert_eq!(states, [(web, &ObjectState::Updated)]);
+    // In the end, it is given up before anything is changed.
+    let mut client = growing(1..);
+    let error = ready(client.apply(&planner, &wanted, &mut Record::new())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Inconsistent);
 }
