@@ -1,6 +1,5 @@
 //! Compares the example `ipset` with the real tool, with the same arguments on the same sets.
 
-use std::borrow::Cow;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
