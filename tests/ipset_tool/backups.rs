@@ -61,7 +61,7 @@ fn only_what_a_line_cannot_contain_is_missing() -> Result {
         for there in ["add a 1.1.1.1\n", "add a 1.1.1.3\n", "add d 1.1.1.5\n"] {
             assert!(saved.out.contains(there), "{what}");
         }
-        for missing in ["1.1.1.2", "1.1.1.4", "lines", "b\n"] {
+        for missing in ["1.1.1.2", "1.1.1.4", "lines", "create b"] {
             assert!(!saved.out.contains(missing), "{what}");
         }
         assert!(
