@@ -29,31 +29,35 @@ struct Model {
 
 /// What tells an entry from others.
 fn key(set: &AnySet, entry: &AnyEntry) -> String {
-    let text = entry.value().to_string();
+    own_key(set, entry).unwrap_or_else(|| entry.value().to_string())
+}
+
+/// What tells an entry from others in a type where that is not the whole value.
+fn own_key(set: &AnySet, entry: &AnyEntry) -> Option<String> {
+    let text = || entry.value().to_string();
     match set.type_name() {
-        "bitmap:ip,mac" => text.split(',').next().unwrap().to_owned(),
+        "bitmap:ip,mac" => Some(text().split(',').next().unwrap().to_owned()),
         // Without its place.
-        "list:set" => text.split(' ').next().unwrap().to_owned(),
+        "list:set" => Some(text().split(' ').next().unwrap().to_owned()),
         "hash:net,iface" => {
             let wildcard = entry
                 .value()
                 .elements()
                 .any(|element| matches!(element, AnyElement::Interface(it) if it.is_wildcard()));
-            format!("{text}{}", if wildcard { "*" } else { "" })
+            Some(format!("{}{}", text(), if wildcard { "*" } else { "" }))
         }
-        _ => text,
+        _ => None,
     }
 }
 
 /// Whether the kernel finds a stored entry for another one. See `plan::interfaces`.
 fn finds(set: &AnySet, stored: &AnyEntry, given: &AnyEntry) -> bool {
-    if !["bitmap:ip,mac", "hash:net,iface", "list:set"].contains(&set.type_name()) {
+    let (Some(stored_key), Some(given_key)) = (own_key(set, stored), own_key(set, given)) else {
         return stored.value() == given.value();
-    }
-    let (stored, given) = (key(set, stored), key(set, given));
-    match stored.strip_suffix('*') {
-        Some(prefix) => given.starts_with(prefix),
-        None => stored == given.trim_end_matches('*'),
+    };
+    match stored_key.strip_suffix('*') {
+        Some(prefix) => given_key.starts_with(prefix),
+        None => stored_key == given_key.trim_end_matches('*'),
     }
 }
 

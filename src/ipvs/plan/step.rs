@@ -138,10 +138,9 @@ impl Step {
 
     /// Returns the service or server that the step changes.
     pub fn object(&self) -> Object {
-        let (service, server) = self.parts();
         Object {
-            service: *service,
-            server: server.copied(),
+            service: *self.service(),
+            server: self.server(),
         }
     }
 

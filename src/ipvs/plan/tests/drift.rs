@@ -2,49 +2,41 @@
 
 use std::collections::HashSet;
 
-use super::program::{Program, key};
+use super::program::{Program, key, service};
 use crate::ipvs::plan::drift::{Before, drifted};
 use crate::ipvs::plan::*;
 
 const WEB: &str = "-t 10.0.0.1:80";
 const DNS: &str = "-u 10.0.0.1:53";
 
-fn service(key: &str, scheduler: &str, servers: &[u8]) -> String {
-    let mut text = format!("-A {key} -s {scheduler}\n");
-    for server in servers {
-        text += &format!("-a {key} -r 10.1.0.{server}:80 -m\n");
-    }
-    text
-}
-
 /// Returns the steps against drift if only the record says what was there before.
 fn by_record(program: &Program, wanted: &str) -> Vec<String> {
-    let plan = program.plan(wanted);
-    let steps = drifted(&plan, &wanted.parse().unwrap(), &program.record, None);
-    let step = |it: &usize| plan.steps()[*it].operation().to_string();
-    steps.iter().map(step).collect()
+    against(program, None, wanted)
 }
 
 /// Returns the steps against drift if the table was brought to `before`.
 fn since(program: &Program, before: &str, wanted: &str) -> Vec<String> {
-    let (plan, failed) = (program.plan(wanted), HashSet::new());
     let before = Before {
         wanted: &before.parse().unwrap(),
-        failed: &failed,
+        failed: &HashSet::new(),
     };
-    let wanted = wanted.parse().unwrap();
-    let steps = drifted(&plan, &wanted, &program.record, Some(before));
+    against(program, Some(before), wanted)
+}
+
+fn against(program: &Program, before: Option<Before<'_>>, wanted: &str) -> Vec<String> {
+    let plan = program.plan(wanted);
+    let steps = drifted(&plan, &wanted.parse().unwrap(), &program.record, before);
     let step = |it: &usize| plan.steps()[*it].operation().to_string();
     steps.iter().map(step).collect()
 }
 
 #[test]
 fn the_record_shows_what_was_applied_and_is_missing() {
-    let both = service(WEB, "rr", &[1, 2]);
+    let both = service(WEB, "-s rr", &[1, 2]);
     let mut program = Program::new("").scope(Scope::recorded());
     assert!(by_record(&program, &both).is_empty(), "a first call");
     program.apply(&both);
-    let three = service(WEB, "rr", &[1, 2, 3]);
+    let three = service(WEB, "-s rr", &[1, 2, 3]);
     assert!(by_record(&program, &three).is_empty(), "it is newly wanted");
     let web = program.kernel.services.get_mut(&key(WEB)).unwrap();
     web.servers
@@ -57,9 +49,9 @@ fn the_record_shows_what_was_applied_and_is_missing() {
 
 #[test]
 fn the_record_shows_a_draining_server_that_got_a_weight() {
-    let mut program = Program::new(&service(WEB, "rr", &[1, 2, 3]));
-    let one = service(WEB, "rr", &[3]);
-    program.apply(&service(WEB, "rr", &[2, 3]));
+    let mut program = Program::new(&service(WEB, "-s rr", &[1, 2, 3]));
+    let one = service(WEB, "-s rr", &[3]);
+    program.apply(&service(WEB, "-s rr", &[2, 3]));
     let web = program.kernel.services.get_mut(&key(WEB)).unwrap();
     web.servers.iter_mut().for_each(|it| it.config.weight = 1);
     // The second server drains from now on, as it is wanted.
@@ -71,18 +63,18 @@ fn the_record_shows_a_draining_server_that_got_a_weight() {
 
 #[test]
 fn the_flag_that_a_service_gets_while_a_server_drains_is_no_drift() {
-    let both = service(WEB, "sh", &[1, 2]);
+    let both = service(WEB, "-s sh", &[1, 2]);
     let program = Program::new(&both);
-    let one = service(WEB, "sh", &[2]);
+    let one = service(WEB, "-s sh", &[2]);
     assert_eq!(program.plan(&one).steps()[0].reason(), Reason::Fallback);
     assert!(since(&program, &both, &one).is_empty());
 }
 
 #[test]
 fn each_service_is_compared_with_what_was_wanted_of_it() {
-    let old = service(WEB, "rr", &[2]) + &service(DNS, "rr", &[1, 2]);
-    let new = service(WEB, "rr", &[1, 2]) + &service(DNS, "rr", &[1, 2]);
-    let present = service(WEB, "rr", &[2]) + &service(DNS, "rr", &[2]);
+    let old = service(WEB, "-s rr", &[2]) + &service(DNS, "-s rr", &[1, 2]);
+    let new = service(WEB, "-s rr", &[1, 2]) + &service(DNS, "-s rr", &[1, 2]);
+    let present = service(WEB, "-s rr", &[2]) + &service(DNS, "-s rr", &[2]);
     let program = Program::new(&present);
     assert_eq!(program.plan(&new).steps().len(), 2);
     assert_eq!(

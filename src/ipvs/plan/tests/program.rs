@@ -117,3 +117,12 @@ impl Program {
         drains.map(|(server, _)| server.to_string()).collect()
     }
 }
+
+/// Returns a service with these options and servers of weight 1.
+pub(super) fn service(key: &str, options: &str, servers: &[u8]) -> String {
+    let mut text = format!("-A {key} {options}\n");
+    for server in servers {
+        text += &format!("-a {key} -r 10.1.0.{server}:80 -m\n");
+    }
+    text
+}

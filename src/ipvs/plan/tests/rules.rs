@@ -3,20 +3,11 @@
 use std::time::Duration;
 
 use super::model::Connections;
-use super::program::{Program, key, now};
+use super::program::{Program, key, now, service};
 use crate::ipvs::plan::*;
 use crate::ipvs::{Operation, Scheduler};
 
 const WEB: &str = "-t 10.0.0.1:80";
-
-/// Returns a service with these options and servers of weight 1.
-fn service(key: &str, options: &str, servers: &[u8]) -> String {
-    let mut text = format!("-A {key} {options}\n");
-    for server in servers {
-        text += &format!("-a {key} -r 10.1.0.{server}:80 -m\n");
-    }
-    text
-}
 
 fn web(servers: &[u8]) -> String {
     service(WEB, "-s rr", servers)
