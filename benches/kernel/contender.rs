@@ -10,11 +10,16 @@ const SETTLE: Duration = Duration::from_millis(200);
 /// Returns what the kernel must support.
 pub(crate) fn needs(arguments: &[String]) -> lab::Needs {
     match arguments {
-        [_, _, what, _] if what.contains(':') => {
+        [_, _, what, _] if is_about_sets(what) => {
             lab::Needs::sets(&[wanted_sets::type_of(what).unwrap_or(what)])
         }
         _ => lab::Needs::ipvs(),
     }
+}
+
+/// Returns whether a job is about sets of this kind, and not about IPVS.
+pub(crate) fn is_about_sets(what: &str) -> bool {
+    what.contains(':')
 }
 
 /// Runs a contender. The arguments are the contender, the job, the kind of object, and the count.
@@ -25,9 +30,9 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         );
     };
     let count = count.parse()?;
-    let run = if wanted_sets::type_of(what).is_some_and(|it| it.contains(':')) {
+    let run = if wanted_sets::type_of(what).is_some_and(is_about_sets) {
         wanted_sets::contend(contender, job, what, count)
-    } else if what.contains(':') {
+    } else if is_about_sets(what) {
         ipset::contend(contender, job, what, count)
     } else if what == wanted::TABLE {
         wanted::contend(contender, job, count)

@@ -35,15 +35,7 @@ const SET: &str = "ipvset-bench";
 pub(crate) fn jobs(quick: bool) -> Vec<Job> {
     let mut jobs = Vec::new();
     let mut job = |name, what, count, peers: &[&'static str]| {
-        // A job that takes many seconds runs three times if it matters most, and otherwise once.
-        let rounds = |contender: &str| match (contender, count) {
-            ("ipvset" | COLD | "floor", LARGE..) => 5,
-            ("ipvset" | COLD | "floor", _) => 9,
-            ("ipset save -sorted" | "pyroute2", SMALL..) => 1,
-            (_, LARGE..) if what != MAIN || name != "add" && name != "list" => 1,
-            _ => 3,
-        };
-        let contenders = contenders(peers, rounds);
+        let contenders = contenders(peers);
         jobs.push(Job {
             name,
             what,

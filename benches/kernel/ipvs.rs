@@ -26,12 +26,11 @@ const KEPT_COLD: &str = "ipvset, all kept, the first time";
 
 pub(crate) fn jobs(quick: bool) -> Vec<Job> {
     let services = if quick { 100 } else { 1_000 };
-    let rounds = |name: &str| if name.starts_with("ipvsadm") { 3 } else { 7 };
     let job = |name, count, others: &[&'static str]| Job {
         name,
         what: TABLE,
         count,
-        contenders: contenders(others, rounds),
+        contenders: contenders(others),
     };
     let mut jobs = vec![
         job(

@@ -29,9 +29,6 @@ pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 /// The first argument of the processes that run contenders.
 pub(crate) const CONTENDER: &str = "contender";
 
-/// The most rounds of a contender with `quick`.
-const QUICK_ROUNDS: usize = 3;
-
 /// Returns the jobs of a part. The argument says whether only small sizes are to be timed.
 type Jobs = fn(bool) -> Vec<job::Job>;
 
@@ -72,8 +69,7 @@ fn run(arguments: &[String]) -> Outcome {
     let chosen = PARTS.iter().filter(|(name, _)| all || has(name));
     let quick = has("quick");
     let jobs = chosen.flat_map(|(_, jobs)| jobs(quick));
-    let most_rounds = if quick { QUICK_ROUNDS } else { usize::MAX };
-    let results: Outcome<Vec<_>> = jobs.map(|job| job.run(most_rounds)).collect();
+    let results: Outcome<Vec<_>> = jobs.map(|job| job.run(quick)).collect();
     println!("{}", Value::from(results?));
     Ok(())
 }

@@ -34,7 +34,7 @@ pub(crate) fn jobs(quick: bool) -> Vec<Job> {
         name,
         what: TABLE,
         count: if quick { 100 } else { 1_000 },
-        contenders: contenders(&[NETLINK], |_| 7),
+        contenders: contenders(&[NETLINK]),
     };
     vec![job("add"), job("read")]
 }

@@ -38,7 +38,7 @@ pub(crate) fn jobs(quick: bool) -> Vec<Job> {
                 name,
                 what: TABLE,
                 count: *count,
-                contenders: contenders(&others(name), |_| if *count > 1_000 { 3 } else { 5 }),
+                contenders: contenders(&others(name)),
             });
         }
     }

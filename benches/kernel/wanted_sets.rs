@@ -14,8 +14,8 @@ use ipvset::ipset::{Entry, IpSet, IpSets};
 use crate::Outcome;
 use crate::floor::Floor;
 use crate::ipset::{Shape, datagrams, warm_up};
-use crate::job::{Job, contenders};
-use crate::measure::{Run, keep_memory, time, time_tool};
+use crate::job::{COLD, Job, contenders};
+use crate::measure::{Run, keep_memory, time, time_tool, touch};
 
 /// What the set contains. The first word tells these jobs from others.
 const PLAIN: &str = "wanted hash:ip,port,ip";
@@ -29,6 +29,9 @@ const REPLACE: &str = "replace all";
 /// What users do without this crate.
 const SWAP: &str = "ipset restore, swap";
 const COMM: &str = "ipset save, comm, ipset restore";
+
+/// What the largest of these jobs needs, in MiB.
+const MOST_MEMORY: usize = 60;
 
 const SET: &str = "ipvset-bench";
 const COMMENT: &str = "seen on the gateway";
@@ -49,19 +52,15 @@ pub(crate) fn jobs(quick: bool) -> Vec<Job> {
     let mut jobs = Vec::new();
     for (what, count) in sizes {
         for name in [FILL, SAME, PERCENT, REPLACE] {
-            let tools: &[&str] = match name {
-                FILL => &[SWAP],
-                _ => &[SWAP, COMM],
+            let others: &[&str] = match name {
+                FILL => &[COLD, SWAP],
+                _ => &[COLD, SWAP, COMM],
             };
             jobs.push(Job {
                 name,
                 what,
                 count: *count,
-                contenders: contenders(tools, |contender| match contender {
-                    "ipvset" | "floor" => 5,
-                    _ if *count < 100_000 => 3,
-                    _ => 1,
-                }),
+                contenders: contenders(others),
             });
         }
     }
@@ -115,7 +114,10 @@ impl<T: Shape> Contest<T> {
     fn run(&self, contender: &str) -> Outcome<Run> {
         let mut sets = IpSets::connect()?;
         warm_up::<T>(&mut sets)?;
-        keep_memory();
+        if contender != COLD {
+            keep_memory();
+            touch(MOST_MEMORY);
+        }
         if !self.there.is_empty() {
             sets.create(&self.set)?;
             let there = self.entries(self.there.clone());
@@ -123,7 +125,7 @@ impl<T: Shape> Contest<T> {
                 .into_result()?;
         }
         let run = match contender {
-            "ipvset" => self.apply(&mut sets),
+            "ipvset" | COLD => self.apply(&mut sets),
             "floor" => self.floor(&mut sets),
             _ => self.tool(contender),
         }?;

@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: times the crate on real kernels, prints the tables, and stores the figures
-//! and their plot in benches/.
+//! and their plot in benches/. The figures of each part are stored when it ends.
 
 mod bytes;
 mod plot;
@@ -7,7 +7,7 @@ mod table;
 
 use std::fs;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::shell::{self, Outcome, root};
 
@@ -15,46 +15,78 @@ use crate::shell::{self, Outcome, root};
 const FIGURES: &str = "benches/figures.json";
 const PLOT: &str = "benches/figures.svg";
 
-/// The jobs run in two parts. Those of IPVS run on a kernel that the lab finds, and those of ipset
-/// on the running kernel. If the kernels differ, the parts cannot be compared.
-const RUNS: [&str; 5] = ["ipvs", "sockopt", "wanted", "ipset", "wanted_sets"];
+/// The parts that run on a kernel. Those of IPVS run on a kernel that the lab finds, and those of
+/// sets on the running kernel. If the kernels differ, the parts cannot be compared.
+const ON_KERNELS: [&str; 5] = ["ipvs", "sockopt", "wanted", "ipset", "wanted_sets"];
+/// The part that runs without a kernel.
+const BYTES: &str = "bytes";
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
-        [] => {
-            let all = measure(false)?;
-            write(FIGURES, &format!("{all:#}\n"))?;
-            write(PLOT, &show(&all)?)
+        ["again"] => write(PLOT, &show(&stored()?)?),
+        ["quick", ref chosen @ ..] => {
+            let mut figures = Value::default();
+            for part in parts(chosen)? {
+                figures[part] = measure(part, true)?;
+            }
+            show(&figures).map(drop)
         }
-        ["quick"] => show(&measure(true)?).map(drop),
-        ["again"] => {
-            let path = root().join(FIGURES);
-            let text = fs::read(&path).map_err(|error| format!("{FIGURES}: {error}"))?;
-            let all =
-                serde_json::from_slice(&text).map_err(|error| format!("{FIGURES}: {error}"))?;
-            write(PLOT, &show(&all)?)
+        ref chosen => {
+            let parts = parts(chosen)?;
+            let mut figures = stored()?;
+            for part in parts {
+                figures[part] = measure(part, false)?;
+                write(FIGURES, &format!("{figures:#}\n"))?;
+            }
+            write(PLOT, &show(&figures)?)
         }
-        _ => Err("bench takes no argument but `quick` or `again`".into()),
     }
 }
 
-/// Runs all benchmarks.
-fn measure(quick: bool) -> Result<Value, String> {
-    let mut documents = Vec::new();
-    for part in RUNS {
-        documents.push(times(part, quick)?);
+/// Returns the chosen parts, or all if none is chosen.
+fn parts<'a>(chosen: &[&'a str]) -> Result<Vec<&'a str>, String> {
+    let all = || ON_KERNELS.into_iter().chain([BYTES]);
+    if let Some(unknown) = chosen.iter().find(|it| !all().any(|part| part == **it)) {
+        let all: Vec<_> = all().collect();
+        let all = all.join(", ");
+        return Err(format!(
+            "bench has no part `{unknown}`; it takes `quick`, `again`, and these parts: {all}"
+        ));
     }
-    let groups = bytes::run(quick)?;
-    Ok(json!({ "kernel": documents, "bytes": groups }))
+    match chosen {
+        [] => Ok(all().collect()),
+        chosen => Ok(chosen.to_vec()),
+    }
 }
 
-/// Prints the tables and returns the plot.
-fn show(all: &Value) -> Result<String, String> {
-    let figures = Figures::read(list(all, "kernel")?)?;
-    let groups = bytes::read(list(all, "bytes")?)?;
-    print!("{}{}", table::jobs(&figures), table::groups(&groups));
-    Ok(plot::svg(&figures))
+/// Runs the benchmarks of a part.
+fn measure(part: &str, quick: bool) -> Result<Value, String> {
+    match part {
+        BYTES => bytes::run(quick).map(Value::from),
+        _ => times(part, quick),
+    }
+}
+
+/// Returns the stored figures, by part.
+fn stored() -> Result<Value, String> {
+    let path = root().join(FIGURES);
+    let text = fs::read(&path).map_err(|error| format!("{FIGURES}: {error}"))?;
+    serde_json::from_slice(&text).map_err(|error| format!("{FIGURES}: {error}"))
+}
+
+/// Prints the tables of the parts that were measured, and returns the plot.
+fn show(figures: &Value) -> Result<String, String> {
+    let groups = match figures.get(BYTES) {
+        Some(_) => bytes::read(list(figures, BYTES)?)?,
+        None => Vec::new(),
+    };
+    let jobs = Figures::read(figures)?;
+    print!("{}", table::jobs(&jobs));
+    if !groups.is_empty() {
+        print!("{}", table::groups(&groups));
+    }
+    Ok(plot::svg(&jobs))
 }
 
 fn write(path: &str, text: &str) -> Outcome {
@@ -112,10 +144,11 @@ pub(super) const CRATE: &str = "ipvset";
 pub(super) const FLOOR: &str = "floor";
 
 impl Figures {
-    fn read(documents: &[Value]) -> Result<Self, String> {
+    fn read(parts: &Value) -> Result<Self, String> {
+        let measured = ON_KERNELS.iter().filter_map(|part| parts.get(part));
         let mut jobs = Vec::new();
-        for document in documents {
-            let list = document
+        for part in measured {
+            let list = part
                 .as_array()
                 .ok_or("the output of the benchmark is not a list")?;
             for job in list {

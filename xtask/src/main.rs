@@ -27,7 +27,8 @@ cargo xtask COMMAND
                   the same on another kernel of User Mode Linux: 5.10, 6.1, 6.12 or 7.2
   kernels         fetch these kernels from Debian (needs patchelf, which root can install)
   bench           compare the crate with the kernel's own time and the tools; print tables, and draw a plot in benches/
-  bench quick     the same for small sizes, in four minutes; stores nothing
+  bench PART ...  the same for some parts: ipvs, sockopt, wanted, ipset, wanted_sets, bytes
+  bench quick     the same for small sizes, in a few minutes; stores nothing
   bench again     print the tables and draw the plot of the stored figures
   mutants [MODULE]
                   plant faults in a module such as `netlink`, or in all, and print how many are caught (needs cargo-mutants)
