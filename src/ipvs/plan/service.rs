@@ -180,7 +180,6 @@ impl ServicePlanner<'_, '_> {
             false => self.at_once(wanted, sorted.is_available),
         };
         let drains = !sorted.leaving.is_empty() && at_once.is_none();
-        let begins = drains && sorted.leaving.iter().any(|it| it.config.weight > 0);
 
         let mut target = wanted.clone();
         let mut then = Then::Nothing;
@@ -188,7 +187,7 @@ impl ServicePlanner<'_, '_> {
             if self.draft.policy.set_fallback {
                 then = Then::UpdateService(Box::new(wanted.clone()));
                 target.scheduler_flags |= FALLBACK;
-            } else if begins {
+            } else if sorted.leaving.iter().any(|it| it.config.weight > 0) {
                 self.draft.plan.warnings.push(Warning::RefusesClients {
                     service: key,
                     scheduler: target.scheduler,
@@ -219,7 +218,7 @@ impl ServicePlanner<'_, '_> {
         }
         let end = self.draft.plan.steps.len();
         let was_available = entry.servers.iter().any(|it| it.config.weight > 0);
-        if was_available && sorted.is_available && !sorted.stands && middle < end {
+        if was_available && sorted.is_available && !sorted.stands {
             self.draft.plan.replacements.push(Replacement {
                 coming: start..middle,
                 leaving: middle..end,

@@ -205,7 +205,11 @@ fn short_structures_are_errors() {
             "{length}"
         );
     }
-    assert!(decode::info(&[0; 7]).is_err());
+    let short = decode::info(&[0; 7]).unwrap_err().to_string();
+    assert!(
+        short.ends_with("is 8 bytes, but 7 bytes are left"),
+        "{short}"
+    );
     assert!(decode::timeouts(&[0; 11]).is_err());
 }
 
@@ -244,6 +248,11 @@ fn what_the_socket_options_lack() {
         let operation: Operation = line.parse().unwrap();
         let lack = encode::operation(&operation).unwrap_err();
         assert!(lack.contains(word), "{line}: {lack}");
+    }
+    // Only the address and the port together stand for every service.
+    for line in ["-Z -t 0.0.0.0:80", "-Z -t 10.0.0.1:0"] {
+        let operation: Operation = line.parse().unwrap();
+        assert!(encode::operation(&operation).is_ok(), "{line}");
     }
 }
 

@@ -19,3 +19,5 @@ mod serde;
 mod texts;
 #[cfg(test)]
 mod unfinished;
+#[cfg(test)]
+mod weights;

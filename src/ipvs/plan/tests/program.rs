@@ -126,3 +126,15 @@ pub(super) fn service(key: &str, options: &str, servers: &[u8]) -> String {
     }
     text
 }
+
+/// The key of [`web`].
+pub(super) const WEB: &str = "-t 10.0.0.1:80";
+
+/// Returns a service with servers of these weights.
+pub(super) fn web(scheduler: &str, servers: &[(u8, u32)]) -> String {
+    let mut text = format!("-A {WEB} -s {scheduler}\n");
+    for (server, weight) in servers {
+        text += &format!("-a {WEB} -r 10.1.0.{server}:80 -m -w {weight}\n");
+    }
+    text
+}

@@ -300,6 +300,7 @@ fn a_kept_weight_comes_back_from_a_drain() {
     program.kernel.services.get_mut(&key(WEB)).unwrap().servers[0]
         .config
         .weight = 5;
+    assert!(program.plan(with).is_empty());
     program.apply(without);
     assert_eq!(program.operations(with), [back.replace("-w 3", "-w 5")]);
     // It is known as soon as the record was saved, whatever happened then.

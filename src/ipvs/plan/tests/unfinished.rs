@@ -2,20 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::program::{Program, key, now};
+use super::program::{Program, WEB, key, now, web};
 use crate::ipvs::plan::drift::{Before, drifted};
 use crate::ipvs::plan::*;
-
-const WEB: &str = "-t 10.0.0.1:80";
-
-/// Returns a service with servers of these weights.
-fn web(scheduler: &str, servers: &[(u8, u32)]) -> String {
-    let mut text = format!("-A {WEB} -s {scheduler}\n");
-    for (server, weight) in servers {
-        text += &format!("-a {WEB} -r 10.1.0.{server}:80 -m -w {weight}\n");
-    }
-    text
-}
 
 #[test]
 fn a_service_that_could_not_be_added_is_not_recorded() {
