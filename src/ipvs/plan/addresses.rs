@@ -73,6 +73,10 @@ mod tests {
         let mut set = AddressSet::from(of(&[5, 1, 3, 1]));
         assert_eq!(set.iter().collect::<Vec<_>>(), of(&[1, 3, 5]));
         assert_eq!((set.len(), set.is_empty()), (3, false));
+        for twice in [&[1, 1][..], &[1, 1, 3]] {
+            let once = AddressSet::from(of(twice));
+            assert_eq!(once.len(), twice.len() - 1, "{once:?}");
+        }
         set.add(of(&[4, 3]));
         set.remove(of(&[9, 5, 1]));
         assert_eq!(set.iter().collect::<Vec<_>>(), of(&[3, 4]));

@@ -62,7 +62,11 @@ mod tests {
     fn proc_is_avoided_where_it_takes_longer() {
         let (short, long) = (Duration::from_millis(1), Duration::from_millis(9));
         let mut times = Times::default();
-        for (look, reading, services) in [(short, long, 10_000), (long, short, 1_999)] {
+        for (look, reading, services) in [
+            (short, long, 10_000),
+            (short, short, 10_000),
+            (long, short, 1_999),
+        ] {
             times.look = look;
             times.enter_reading(services, reading);
             assert!(!times.avoid_proc());

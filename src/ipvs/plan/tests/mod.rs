@@ -5,6 +5,8 @@ mod drift;
 mod few;
 pub(crate) mod fuzzing;
 #[cfg(test)]
+mod keeper;
+#[cfg(test)]
 mod marks;
 mod model;
 mod program;

@@ -18,7 +18,7 @@ fn web(servers: &[u8]) -> String {
     text
 }
 
-fn error() -> Error {
+pub(super) fn error() -> Error {
     "x".parse::<WantedTable>().unwrap_err()
 }
 
@@ -130,7 +130,7 @@ fn scopes_of_addresses_and_of_marks_contain_only_these() {
 }
 
 /// A keeper of all services that brought the table to `text` and has seen it.
-fn keeper(scope: Scope, text: &str) -> Keeper {
+pub(super) fn keeper(scope: Scope, text: &str) -> Keeper {
     let mut keeper = Keeper::new(Planner::new().scope(scope)).read_every(Duration::from_secs(60));
     keeper.remember(&wanted(text), &ApplyReport::new(), now());
     keeper.see(Some(kernel(text).snapshot()));

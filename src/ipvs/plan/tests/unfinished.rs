@@ -17,6 +17,57 @@ fn a_service_that_could_not_be_added_is_not_recorded() {
 }
 
 #[test]
+fn a_server_is_recorded_once_it_was_added() {
+    let mut program = Program::new("").scope(Scope::recorded());
+    program.apply(&web("rr", &[(1, 1)]));
+    let server = Object::server(key(WEB), "10.1.0.2:80".parse().unwrap());
+    let plan = program.plan(&web("rr", &[(1, 1), (2, 1)]));
+    program.record.begin(&plan, now());
+    assert!(!program.record.contains(&server), "it is being added");
+    let mut failed = program.record.clone();
+    failed.settle(&plan, |_| StepResult::Failed);
+    assert!(!failed.contains(&server));
+    program.record.settle(&plan, |_| StepResult::Succeeded);
+    assert!(program.record.contains(&server));
+}
+
+#[test]
+fn a_service_that_only_loses_servers_is_not_recorded() {
+    let mut program = Program::new(&web("rr", &[(1, 1)]));
+    let plan = program.plan("");
+    program.record.begin(&plan, now());
+    assert_eq!(program.drains(), [format!("{WEB} -r 10.1.0.1:80")]);
+    assert!(!program.record.contains(&Object::service(key(WEB))));
+}
+
+#[test]
+fn a_plan_that_lacks_steps_has_none_to_carry_out_after_others() {
+    let program = Program::new(&web("rr", &[(1, 1)])).policy(Policy::without_drain());
+    let mut plan = program.plan(&web("rr", &[(2, 1)]));
+    assert_eq!(plan.second(|_| true).go, [1]);
+    plan.steps.pop();
+    assert!(plan.second(|_| true).go.is_empty());
+    assert_eq!(plan.first(), [0]);
+}
+
+#[test]
+fn the_services_of_which_a_record_says_something_else_are_known() {
+    let mut program = Program::new(&web("rr", &[(1, 1), (2, 1)]));
+    assert!(program.record.service(key(WEB)).is_empty());
+    program.apply(&web("rr", &[(2, 1)]));
+    assert!(!program.record.service(key(WEB)).is_empty());
+    let mut none = recorded::Changes::since(&program.record);
+    assert!(none.services(&program.record).is_empty());
+    // The drain ends.
+    let mut ended = recorded::Changes::since(&program.record);
+    let end = crate::ipvs::Operation::RemoveServer(key(WEB), "10.1.0.1:80".parse().unwrap());
+    program.record.done(&end);
+    assert!(ended.services(&program.record).contains(&key(WEB)));
+    none.enter(&end);
+    assert!(none.services(&Record::new()).contains(&key(WEB)));
+}
+
+#[test]
 fn each_service_is_recorded_by_what_became_of_its_own_steps() {
     let other = "-t 10.0.0.2:80";
     let mut program = Program::new("").scope(Scope::recorded());
