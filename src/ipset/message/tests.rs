@@ -2,8 +2,12 @@
 
 use nix::libc;
 
+use super::answer::attributes;
+use super::body::{self, PROTOCOL};
+use super::encode::Purpose;
 use super::request::{ListContent, Request};
 use crate::ipset::AnySet;
+use crate::wire::{self, Writer};
 
 fn set(text: &str) -> AnySet {
     text.parse().unwrap()
@@ -91,4 +95,38 @@ fn requests_with_other_entries_differ() {
     let request = |entry| add(&web, entry).unwrap();
     assert_eq!(request("10.0.0.1"), request("10.0.0.1"));
     assert_ne!(request("10.0.0.1"), request("10.0.0.2"));
+}
+
+fn written(request: &Request) -> Vec<u8> {
+    let mut writer = Writer::default();
+    request.write(&mut writer);
+    writer.bytes().to_vec()
+}
+
+#[test]
+fn requests_are_read_back_by_their_command_and_flags() {
+    let name = "web".parse().unwrap();
+    for request in [
+        Request::index(name),
+        Request::by_index(0x0203),
+        Request::destroy(name),
+        Request::destroy(name).not_exclusive(),
+    ] {
+        let bytes = written(&request);
+        let message = attributes(&bytes).unwrap();
+        let command = request.command().number();
+        let read = Request::read(command, request.flags(), message).unwrap();
+        assert_eq!(read, Some(request));
+    }
+}
+
+#[test]
+fn an_entry_that_is_encoded_already_is_written_like_any_other() {
+    let web = set("web hash:ip,port");
+    let entry = web.parse_entry("10.0.0.1,80").unwrap();
+    let bytes = wire::in_room(|room| entry.write_in(&web, Purpose::Add, room)).unwrap();
+    let mut writer = Writer::default();
+    body::entry(&mut writer, PROTOCOL, web.name(), &bytes);
+    let request = Request::add(&web, entry).unwrap();
+    assert_eq!(writer.bytes(), written(&request));
 }

@@ -469,8 +469,9 @@ fn another_type_or_family_is_refused_or_made_anew() {
     for other in ["s hash:net", "s hash:ip family inet6"] {
         let there = Model::new(&other.parse().unwrap());
         let plan = |info: &SetInfo, policy: &Policy| {
-            let wanted = [set.parse_entry("10.0.0.1").unwrap()];
-            SetPlan::new(&set, wanted, info, Vec::new(), policy)
+            // What is in the other set does not matter.
+            let entry = set.parse_entry("10.0.0.1").unwrap();
+            SetPlan::new(&set, [entry.clone()], info, [entry], policy)
         };
         let mut info = there.info();
         let error = plan(&info, &Policy::new()).unwrap_err();

@@ -1,6 +1,7 @@
 //! Plans and reports of whole sets, from the text of one state to that of another.
 
 mod entries;
+mod policies;
 
 use super::*;
 use crate::error::{Cause, Kernel};
@@ -9,9 +10,12 @@ use crate::{Error, ErrorKind, FailedChange, Outcome};
 
 /// Plans from saved text to saved text.
 fn plan(there: &str, wanted: &str, scope: &Scope) -> SetsPlan {
+    plan_by(&Policy::new(), there, wanted, scope)
+}
+
+fn plan_by(policy: &Policy, there: &str, wanted: &str, scope: &Scope) -> SetsPlan {
     let wanted: WantedSets = wanted.parse().unwrap();
-    let policy = Policy::new();
-    let mut planning = SetsPlanning::begin(&wanted, scope, &policy);
+    let mut planning = SetsPlanning::begin(&wanted, scope, policy);
     for (set, entries) in there.parse::<WantedSets>().unwrap().iter() {
         planning.see_set(&info(set));
         entries
@@ -284,6 +288,57 @@ fn an_earlier_attempt_is_part_of_the_report() {
     second.removed(&plan, Outcome::new()).unwrap();
     // One was added in the first attempt, and is what is kept now.
     assert_eq!(second.to_string(), "web: 3 added, 2 removed, in place");
+}
+
+#[test]
+fn what_each_attempt_did_is_added_up() {
+    let there = "create web hash:ip timeout 100 comment\n\
+        add web 10.0.0.1 timeout 90\n\
+        add web 10.0.0.2 timeout 10\n\
+        add web 10.0.0.3 timeout 90 comment old\n\
+        add web 10.0.0.9\n";
+    let wanted = "create web hash:ip timeout 100 comment\n\
+        add web 10.0.0.1 timeout 100\n\
+        add web 10.0.0.2 timeout 100\n\
+        add web 10.0.0.3 timeout 100 comment new\n\
+        add web 10.0.0.4 timeout 100\n";
+    let write = |report: &mut SetReport<AnyType>, plan: &SetPlan<AnyType>| {
+        let none = Outcome::new;
+        report
+            .written(plan, plan.added_positions(), none())
+            .unwrap();
+        report
+            .written(plan, plan.updated_positions(), none())
+            .unwrap();
+        report.removed(plan, none()).unwrap();
+    };
+    let (plan, mut first) = report(there, wanted);
+    write(&mut first, &plan);
+    let (mut plan, _) = report(wanted, wanted);
+    let mut second = SetReport::begin(&mut plan, Some(first));
+    write(&mut second, &plan);
+    let counts = second.counts();
+    assert_eq!((counts.added, counts.removed), (1, 1));
+    let others = (counts.changed, counts.renewed, counts.kept);
+    assert_eq!(others, (1, 1, 1));
+}
+
+#[test]
+fn a_member_that_could_not_move_counts_as_no_removal() {
+    let list = |members: &str| {
+        let add = |it: char| format!("add all {it}\n");
+        "create all list:set size 8\n".to_owned() + &members.chars().map(add).collect::<String>()
+    };
+    let (plan, mut report) = report(&list("abc"), &list("ca"));
+    let removals: Vec<_> = plan.removals().map(|it| it.to_string()).collect();
+    assert_eq!((removals.len(), &removals[0][..]), (2, "b"));
+    let mut outcome = Outcome::new();
+    outcome
+        .failures
+        .push(failed(1, "192.0.2.1", ErrorKind::NotFound));
+    report.removed(&plan, outcome).unwrap();
+    assert_eq!(report.counts().removed, 1);
+    assert!(report.failures().is_empty() && !report.is_complete());
 }
 
 #[test]

@@ -69,3 +69,62 @@ fn a_second_set_gets_the_remaining_time_only_of_what_stays_as_it_is() {
     );
     assert!(lines.contains("10.0.0.2 comment \"new\"\n"), "{lines}");
 }
+
+/// Returns a set of interfaces in one network. A `+` at the end of a name is a wildcard.
+fn interfaces(names: &[&str]) -> String {
+    let mut text = "create rules hash:net,iface\n".to_owned();
+    for name in names {
+        text += &match name.strip_suffix('+') {
+            Some(prefix) => format!("add rules 10.0.0.0/8,{prefix} wildcard\n"),
+            None => format!("add rules 10.0.0.0/8,{name}\n"),
+        };
+    }
+    text
+}
+
+#[test]
+fn a_wildcard_that_hides_what_changes_makes_a_second_set_necessary() {
+    let is_in_place = |there: &[&str], wanted: &[&str]| {
+        let lines = lines(&interfaces(there), &interfaces(wanted));
+        assert!(!lines.is_empty());
+        !lines.contains("swap")
+    };
+    // A request for `eth0` would meet the wildcard `eth`, whether it stays or goes.
+    assert!(!is_in_place(&["eth+", "eth0"], &["eth+"]));
+    assert!(!is_in_place(&["eth+"], &["eth+", "eth0"]));
+    // It does not meet one of another name, nor itself, nor a wildcard in another device's list.
+    assert!(is_in_place(&["eth+", "br0"], &["eth+"]));
+    assert!(is_in_place(&["eth+", "eth0"], &["eth0"]));
+    assert!(is_in_place(&["br0"], &["br0", "eth+"]));
+    assert!(is_in_place(&["eth+", "physdev:eth0"], &["eth+"]));
+    assert!(!is_in_place(
+        &["physdev:eth+", "physdev:eth0"],
+        &["physdev:eth+"]
+    ));
+    // What stays as it is meets nothing.
+    assert!(is_in_place(&["eth+", "eth0", "br0"], &["eth+", "eth0"]));
+    assert!(is_in_place(&["eth0", "eth1"], &["eth0"]));
+}
+
+#[test]
+fn interfaces_come_before_the_wildcards_that_hide_them() {
+    let lines = lines("", &interfaces(&["e+", "eth+", "eth0", "br0"]));
+    let added = lines.lines().filter(|it| it.starts_with("add"));
+    let expected = ["eth0", "br0", "eth wildcard", "e wildcard"];
+    let expected = expected.map(|it| format!("add rules 10.0.0.0/8,{it}"));
+    assert_eq!(added.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn of_an_interface_and_its_wildcard_the_last_is_there() {
+    for (wanted, last) in [(["eth", "eth+"], "eth wildcard"), (["eth+", "eth"], "eth")] {
+        let there = interfaces(&["eth"]);
+        let plan = plan(&there, &interfaces(&wanted), &Scope::named());
+        let refused: Vec<_> = plan.sets()[0].refused().map(|it| it.0).collect();
+        assert_eq!(refused, [0], "{last}");
+        let content: Vec<_> = plan.sets()[0].content().map(|it| it.to_string()).collect();
+        assert_eq!(content, [format!("10.0.0.0/8,{last}")]);
+    }
+    let alone = plan("", &interfaces(&["eth", "eth0"]), &Scope::named());
+    assert_eq!(alone.sets()[0].refused().count(), 0);
+}
