@@ -125,6 +125,8 @@ fn of_an_interface_and_its_wildcard_the_last_is_there() {
         let content: Vec<_> = plan.sets()[0].content().map(|it| it.to_string()).collect();
         assert_eq!(content, [format!("10.0.0.0/8,{last}")]);
     }
+    let (_, report) = super::report("", &interfaces(&["eth", "eth+"]));
+    assert_eq!(report.failures().len(), 1);
     let alone = plan("", &interfaces(&["eth", "eth0"]), &Scope::named());
     assert_eq!(alone.sets()[0].refused().count(), 0);
 }

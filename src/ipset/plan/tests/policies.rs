@@ -1,8 +1,8 @@
 //! What a policy changes in a plan.
 
-use super::plan_by;
-use crate::ipset::AnyType;
+use super::{info, plan_by};
 use crate::ipset::plan::{Policy, Scope, SetPlan, Way};
+use crate::ipset::{AnyEntry, AnySet, AnyType, Revision};
 
 fn plan(policy: Policy, there: &str, wanted: &str) -> SetPlan<AnyType> {
     plan_by(&policy, there, wanted, &Scope::named())
@@ -46,4 +46,48 @@ fn all_at_once_is_done_in_a_second_set_if_an_entry_comes_goes_or_changes() {
     assert_eq!(way(&one, &one), Way::InPlace);
     assert_eq!(way(&set(&["10.0.0.1 timeout 10"]), &one), Way::InPlace);
     assert_eq!(way("", &both), Way::Create);
+}
+
+#[test]
+fn a_set_that_is_created_anew_keeps_no_entry() {
+    let (there, wanted) = (
+        "create web hash:net\nadd web 10.0.0.1\n",
+        "create web hash:ip\nadd web 10.0.0.1\n",
+    );
+    let plan = plan(Policy::new().recreate(), there, wanted);
+    assert!(matches!(plan.way(), Way::Recreate { .. }));
+    assert_eq!((plan.counts().added, plan.counts().kept), (1, 0));
+}
+
+#[test]
+fn entries_go_before_others_come_if_both_have_no_room() {
+    // One entry each is kept, renewed, changed, removed and added.
+    let plan = |most: u8| {
+        let set = format!("create web hash:ip timeout 100 comment maxelem {most}\n");
+        let there = "add web 10.0.0.1 timeout 90\nadd web 10.0.0.2 timeout 10\n\
+            add web 10.0.0.3 timeout 90 comment old\nadd web 10.0.0.9 timeout 90\n";
+        let wanted = "add web 10.0.0.1 timeout 100\nadd web 10.0.0.2 timeout 100\n\
+            add web 10.0.0.3 timeout 100 comment new\nadd web 10.0.0.4 timeout 100\n";
+        plan(Policy::new(), &(set.clone() + there), &(set + wanted))
+    };
+    assert!(plan(4).removes_first() && !plan(5).removes_first());
+    // A member of a list may come where another one goes.
+    let list = "create all list:set size 8\n";
+    assert!(self::plan(Policy::new(), list, list).removes_first());
+}
+
+#[test]
+fn a_second_set_has_the_revision_of_the_first_if_that_has_its_options() {
+    for (text, there, expected) in [
+        ("web hash:ip", 3, Revision::Number(3)),
+        ("web hash:ip skbinfo", 3, Revision::Lowest),
+        ("web hash:ip skbinfo", 4, Revision::Number(4)),
+    ] {
+        let set: AnySet = text.parse().unwrap();
+        let mut info = info(&set);
+        info.revision = there;
+        let none = Vec::<AnyEntry>::new();
+        let plan = SetPlan::new(&set, none.clone(), &info, none, &Policy::new()).unwrap();
+        assert_eq!(plan.revision(), expected, "{text} {there}");
+    }
 }
