@@ -5,6 +5,8 @@ use nix::libc;
 use super::answer::attributes;
 use super::body::{self, PROTOCOL};
 use super::encode::Purpose;
+use super::encoded::EncodedEntries;
+use super::reply::Reply;
 use super::request::{ListContent, Request};
 use crate::ipset::AnySet;
 use crate::wire::{self, Writer};
@@ -129,4 +131,32 @@ fn an_entry_that_is_encoded_already_is_written_like_any_other() {
     body::entry(&mut writer, PROTOCOL, web.name(), &bytes);
     let request = Request::add(&web, entry).unwrap();
     assert_eq!(writer.bytes(), written(&request));
+}
+
+#[test]
+fn replies_are_read_back_by_their_command() {
+    for reply in [
+        Reply::Protocol { least: 6, most: 8 },
+        Reply::Index { index: 0x0203 },
+        Reply::Name {
+            set: "web".parse().unwrap(),
+        },
+    ] {
+        let mut writer = Writer::default();
+        reply.write(&mut writer);
+        let message = attributes(writer.bytes()).unwrap();
+        let read = Reply::read(reply.command().number(), message).unwrap();
+        assert_eq!(read, Some(reply));
+    }
+}
+
+#[test]
+fn many_entries_are_removed_by_requests_to_remove_them() {
+    let web = set("web hash:ip");
+    let mut requests = Request::remove_all(&web, [web.parse_entry("10.0.0.1").unwrap()]);
+    let Some(Ok(Request::Remove { entries, .. })) = requests.next() else {
+        panic!("no removal");
+    };
+    assert!(!entries.is_empty() && EncodedEntries::many(&[]).is_empty());
+    assert!(requests.next().is_none());
 }

@@ -448,6 +448,12 @@ fn what_does_not_fit_is_refused_cut_or_makes_the_set_grow() {
     let grown = plan(does_not.clone(), &policy).unwrap();
     assert_eq!(grown.set().options().maxelem, Some(128));
     assert!(matches!(grown.way(), Way::SecondSet { why } if why.contains("maxelem 100")));
+    let spacious = plan(range("10.0.0.1-10.0.0.120"), &policy).unwrap();
+    assert_eq!(
+        spacious.set().options().maxelem,
+        Some(256),
+        "with a quarter to spare"
+    );
     // It does not shrink again.
     let large = Model::new(grown.set());
     let again = SetPlan::new(&set, fits, &large.info(), Vec::new(), &policy).unwrap();

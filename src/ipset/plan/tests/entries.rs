@@ -55,6 +55,41 @@ fn as_few_members_of_a_list_move_as_give_its_order() {
 }
 
 #[test]
+fn a_member_that_moves_keeps_its_remaining_time_if_it_stays_as_it_is() {
+    let set = |first: &str, members: &[&str]| {
+        let lines = members
+            .iter()
+            .map(|it| format!("add all {it} timeout 60\n"));
+        format!(
+            "create all list:set size 8 timeout 60 comment\n{first}{}",
+            lines.collect::<String>()
+        )
+    };
+    let there = set("", &["a", "b", "c", "d"]).replace("d timeout 60", "d timeout 40");
+    for (comment, left) in [("", true), (" comment new", false)] {
+        let first = format!("add all d timeout 60{comment}\n");
+        let lines = lines(&there, &set(&first, &["a", "b", "c"]));
+        let moved = lines
+            .lines()
+            .find(|it| it.starts_with("add all d"))
+            .unwrap();
+        assert_eq!(moved.contains("timeout 40"), left, "{lines}");
+    }
+}
+
+#[test]
+fn a_second_set_gets_what_the_kernel_filled_in() {
+    let there =
+        "create hosts bitmap:ip,mac range 10.0.0.0/24\nadd hosts 10.0.0.1,02:00:00:00:00:01\n";
+    let wanted = "create hosts bitmap:ip,mac range 10.0.0.0/24 comment\nadd hosts 10.0.0.1\n";
+    let lines = lines(there, wanted);
+    assert!(
+        lines.contains("swap") && lines.contains("10.0.0.1,02:00:00:00:00:01"),
+        "{lines}"
+    );
+}
+
+#[test]
 fn a_second_set_gets_the_remaining_time_only_of_what_stays_as_it_is() {
     let there = "create web hash:ip timeout 100 comment\n\
         add web 10.0.0.1 timeout 60 comment same\n\
