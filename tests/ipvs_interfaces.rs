@@ -27,6 +27,7 @@ lab::tests![
     what_is_not_reported_is_not_overwritten,
     what_needs_netlink_is_not_sent,
     lists_that_grow_while_they_are_read,
+    services_that_vanish_while_the_table_is_read,
 ];
 
 fn netlink() -> ipvset::Result<Ipvs> {
@@ -428,5 +429,24 @@ fn lists_that_grow_while_they_are_read() -> Result {
     })?;
     eprintln!("{grown} lists of {ROUNDS} were longer, {inconsistent} were given up");
     assert!(grown > 0);
+    Ok(())
+}
+
+/// The servers of each service are read after the list of services. Those of a service that is
+/// gone by then are none, over both interfaces.
+fn services_that_vanish_while_the_table_is_read() -> Result {
+    for interface in [ControlInterface::Netlink, ControlInterface::SocketOptions] {
+        let (mut ipvs, mut other) = (Ipvs::connect_over(interface)?, netlink()?);
+        let web = VirtualService::tcp(at("10.0.0.1:80"));
+        ipvs.add_service(&web)?;
+        ipvs.add_server(&web, &RealServer::new(at("10.1.0.1:80")))?;
+        let mut entries = ipvs.entries()?;
+        other.flush()?;
+        let entry = entries.next().ok_or("an entry")??;
+        assert_eq!((entry.service.key(), entry.servers.len()), (web.key, 0));
+        // Asked for alone, it is missed.
+        let error = ipvs.servers(&web).expect_err("there is no such service");
+        assert!(error.is_not_found(), "{error}");
+    }
     Ok(())
 }

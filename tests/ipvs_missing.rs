@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use ipvset::ErrorKind;
 use ipvset::ipvs::plan::{Keeper, Planner, Scope, WantedTable};
+use ipvset::ipvs::proc::{Proc, sysctl as sysctls};
 use ipvset::ipvs::{
     ControlInterface, Ipvs, Operation, RealServer, Scheduler, SyncDaemon, SyncRole, Timeouts,
     VirtualService,
@@ -60,6 +61,22 @@ fn expect_unavailable(connected: ipvset::Result<Ipvs>) {
     assert!(!error.is_permission_denied() && !error.is_not_found());
 }
 
+/// Fails unless the error of each file in `/proc` says that the kernel has no IPVS.
+fn expect_no_files() {
+    let proc = Proc::new();
+    for error in [
+        proc.snapshot().map(drop).expect_err("snapshot"),
+        proc.totals().map(drop).expect_err("totals"),
+        proc.connections().map(drop).expect_err("connections"),
+        proc.sysctls().map(drop).expect_err("sysctls"),
+        proc.get(sysctls::CONNTRACK).map(drop).expect_err("sysctl"),
+    ] {
+        let text = error.to_string();
+        assert!(error.is_unavailable(), "{text}");
+        assert!(text.contains("IPVS is not loaded"), "{text}");
+    }
+}
+
 fn no_ipvs() -> Result {
     let is_guest = std::fs::read_to_string("/proc/cpuinfo")?.contains("User Mode Linux");
     if !is_guest || Path::new("/sys/module/ip_vs").exists() {
@@ -75,6 +92,7 @@ fn no_ipvs() -> Result {
     expect_unavailable(Ipvs::connect_in(&ipvset::Namespace::current()?));
     let there = Namespace::new()?;
     expect_unavailable(Ipvs::connect_in(&ipvset::Namespace::open(there.path())?));
+    expect_no_files();
 
     // With the loader, the same call loads the module and connects.
     sysctl::write(LOADER, &loader)?;
@@ -108,6 +126,7 @@ fn no_ipvs() -> Result {
     sysctl::write(LOADER, "/bin/false")?;
     expect_gone(&mut ipvs)?;
     expect_gone(&mut options)?;
+    expect_no_files();
     expect_unavailable(Ipvs::connect());
     let error = ipvs.keep(&mut keeper, &wanted).expect_err("it kept");
     assert!(error.is_unavailable(), "{error}");

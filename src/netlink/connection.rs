@@ -411,6 +411,7 @@ mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
 
+    use nix::errno::Errno;
     use nix::libc;
 
     use super::super::message::{Header, kind};
@@ -593,15 +594,27 @@ mod tests {
 
     #[test]
     fn after_lost_replies_the_rest_is_read_before_the_next_request() {
-        let mut lost = true;
+        // The kernel can drop replies again, and what is left can be malformed.
+        let mut lost = vec![Reply::Lost, Reply::Datagram(vec![3; 16]), Reply::Lost];
         let mut connection = connected(move |request| {
             assert_eq!(request.unread, 0, "the rest is read");
-            let first = std::mem::take(&mut lost).then_some(Reply::Lost);
-            first.into_iter().chain([request.error(0)]).collect()
+            let lost = std::mem::take(&mut lost).into_iter();
+            lost.chain([request.error(0)]).collect()
         });
         let command = ready(connection.command(TEST, 0, |_| {}));
         assert!(matches!(command, Err(Failure::RepliesLost)));
         ready(connection.command(TEST, 0, |_| {})).unwrap();
+    }
+
+    #[test]
+    fn requests_whose_replies_cannot_be_received_are_in_doubt() {
+        let broken = Reply::Failed(Errno::EBADF);
+        let mut connection =
+            connected(move |request| vec![request.error(libc::EEXIST), broken.clone()]);
+        let mut packet = packet(&mut connection, 3);
+        let outcome = ready(connection.send_packet(&mut packet)).unwrap();
+        assert!(outcome.is_replies_lost);
+        assert_eq!((outcome.failures.len(), outcome.failures[0].0), (1, 0));
     }
 
     #[test]
@@ -677,6 +690,11 @@ mod tests {
         let overrun = |request: &Request<'_>| request.of_kind(kind::OVERRUN);
         let failure = after_a_dump(Then::GoesOn, &[overrun]);
         assert!(matches!(failure, Failure::RepliesLost));
+        // While the rest is read, replies get lost, and one is malformed.
+        let lost = |_: &Request<'_>| Reply::Lost;
+        let malformed = |_: &Request<'_>| Reply::Datagram(vec![3; 16]);
+        let failure = after_a_dump(Then::GoesOn, &[cut_off, lost, malformed, lost]);
+        assert!(matches!(failure, Failure::CutOff));
     }
 
     #[test]

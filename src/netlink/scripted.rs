@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use nix::errno::Errno;
+
 use super::Failure;
 use super::connection::Transport;
 use super::discard::Rest;
@@ -21,6 +23,8 @@ pub(crate) enum Reply {
     Foreign(Vec<u8>),
     /// `ENOBUFS`
     Lost,
+    /// The socket fails. If this is the first reply to a datagram, that is not sent.
+    Failed(Errno),
 }
 
 /// A kernel that answers each datagram with the replies that `script` returns.
@@ -99,7 +103,11 @@ impl<F: FnMut(&Request<'_>) -> Vec<Reply>> Transport for Scripted<F> {
             header,
             unread,
         };
-        self.replies.extend((self.script)(&request));
+        let replies = (self.script)(&request);
+        if let Some(Reply::Failed(errno)) = replies.first() {
+            return Err((*errno).into());
+        }
+        self.replies.extend(replies);
         Ok(())
     }
 
@@ -107,6 +115,7 @@ impl<F: FnMut(&Request<'_>) -> Vec<Reply>> Transport for Scripted<F> {
         match self.replies.pop_front() {
             None => return Ok(false),
             Some(Reply::Lost) => return Err(Failure::RepliesLost),
+            Some(Reply::Failed(errno)) => return Err(errno.into()),
             Some(Reply::Datagram(bytes)) => inbox.feed(&bytes, false, 0),
             Some(Reply::CutOff(bytes)) => inbox.feed(&bytes, true, 0),
             Some(Reply::Foreign(bytes)) => inbox.feed(&bytes, false, 4711),

@@ -54,6 +54,8 @@ fn gone() -> Result {
     ipvs.remove_server(&web, servers[0])?;
     let kept = ipvs.keep(&mut keeper, &wanted)?;
     assert_eq!(kept.report.drift.len(), 1, "{}", kept.report);
+    // Its /proc is still there.
+    assert!(!ipvs.keep(&mut keeper, &wanted)?.read_table);
     assert_eq!(ipvs.servers(&web)?.len(), 2);
     assert_eq!(Ipvs::connect()?.services()?, []);
     assert!(IpSets::connect()?.names()?.is_empty());

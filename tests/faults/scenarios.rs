@@ -140,13 +140,15 @@ fn batch(interface: ControlInterface, fault: Fault) -> Result {
     checked
 }
 
+/// Over socket options, the first list of services and of servers has room for 64.
 fn table(interface: ControlInterface, fault: Fault) -> Result {
     const SERVICES: usize = 300;
+    const SERVERS: usize = 100;
     let mut ipvs = Ipvs::connect()?;
+    let servers = (1..=SERVERS as u8).map(|it| RealServer::new(([10, 1, 0, it], 80).into()));
     let added = (0..SERVICES).map(|it| Operation::AddService(web(it)));
+    let added = added.chain(servers.map(|it| Operation::AddServer(web(7).key, it)));
     ipvs.execute_all(added, OnFailure::Stop).into_result()?;
-    let server = RealServer::new("10.1.0.1:80".parse()?);
-    ipvs.add_server(web(7), &server)?;
     let mut reader = Ipvs::connect_over(interface)?;
     let read = watched(|| {
         let services = reader.services()?;
@@ -155,7 +157,7 @@ fn table(interface: ControlInterface, fault: Fault) -> Result {
     })?;
     ipvs.flush()?;
     match read {
-        Ok(counts) if counts == (SERVICES, 1) => Ok(()),
+        Ok(counts) if counts == (SERVICES, SERVERS) => Ok(()),
         Ok(counts) => Err(format!("{counts:?}").into()),
         Err(error) => expect_named(fault, &error),
     }

@@ -17,7 +17,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use crate::support::{Result, at, predicates};
-use crate::{many_operations, plan};
+use crate::{daemons, many_operations, plan};
 
 const VARIABLE: &str = "IPVSET_TEST_ROLE";
 
@@ -37,16 +37,19 @@ pub(crate) enum Role {
     NoThread,
     /// Adds services on a kernel without the newer options of netlink sockets, and prints how many.
     WithoutOptions,
+    /// Starts and stops sync daemons.
+    StopDaemons,
 }
 
 impl Role {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Rootless,
         Self::ManyOperations,
         Self::Look,
         Self::Snapshot,
         Self::NoThread,
         Self::WithoutOptions,
+        Self::StopDaemons,
     ];
 
     fn name(self) -> String {
@@ -68,6 +71,7 @@ impl Role {
             Self::Snapshot => plan::keeper::counted_snapshot(),
             Self::NoThread => no_thread(),
             Self::WithoutOptions => without_options(),
+            Self::StopDaemons => daemons::started_and_stopped(),
         };
         match played {
             Ok(said) => {
@@ -110,6 +114,14 @@ impl Role {
         const NOBODY: u32 = 65534;
         let mut command = self.command("/proc/self/exe");
         command.uid(NOBODY).gid(NOBODY);
+        Ok(lab::tool::output(&mut command, "")?)
+    }
+
+    /// Runs the child in the calling thread's network namespace, ahead of the kernel's threads: on a
+    /// machine with one processor, these only run while the child waits. Returns its output.
+    pub(crate) fn ahead_of_kernel_threads(self) -> Result<String> {
+        let mut command = self.command("chrt");
+        command.args(["--fifo", "1"]).arg(env::current_exe()?);
         Ok(lab::tool::output(&mut command, "")?)
     }
 

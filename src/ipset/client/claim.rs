@@ -129,4 +129,19 @@ mod tests {
             assert!(!one.is_left_over(&name.parse().unwrap()), "{name}");
         }
     }
+
+    /// The process may not open a Unix socket.
+    #[test]
+    fn a_name_that_cannot_be_claimed_is_another_one_each_time() {
+        let mut claim = Claim {
+            socket: None,
+            name: None,
+        };
+        let (one, other) = (claim.name().unwrap(), claim.name().unwrap());
+        assert_ne!(one, other);
+        for name in [one, other] {
+            assert!(name.to_string().starts_with("ipvset-x") && is_temporary(&name));
+            assert!(!claim.is_left_over(&name) && !Claim::open().is_left_over(&name));
+        }
+    }
 }

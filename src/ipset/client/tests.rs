@@ -1,5 +1,8 @@
 //! The client with a kernel that is made up, for what no kernel does on demand.
 
+mod beside;
+mod faults;
+
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex};
 
@@ -307,22 +310,17 @@ fn options_that_an_older_kernel_lacks_are_refused_with_the_kernel_they_need() {
     assert!(created((0, 4), &set("a hash:ip")).unwrap() < 4);
 }
 
-/// Replaces the content of a set that exists with `count` entries, and returns how many buckets
-/// the second set is created with.
-fn buckets(there: &str, count: u8) -> u32 {
-    let there: AnySet = there.parse().unwrap();
-    let set = there.typed::<HashIp>().unwrap();
-    let sent = Arc::new(Mutex::new(None));
-    let log = sent.clone();
-    let mut client = client(move |request| {
-        let asks_for = |command: Command| request.header.kind == command.message();
-        if asks_for(Command::Create) {
-            let hashsize = [8, 0, create::HASHSIZE as u8, 0x40];
-            let bytes = request.bytes;
-            let place = bytes.windows(4).position(|it| it == hashsize);
-            let value = place.map(|at| bytes[at + 4..at + 8].try_into().unwrap());
-            *log.lock().unwrap() = value.map(u32::from_be_bytes);
+/// Connects to a kernel that has one set. It answers a request as `answer` says, and otherwise
+/// carries it out.
+fn with_set(
+    there: AnySet,
+    mut answer: impl FnMut(&Request<'_>) -> Option<Vec<Reply>>,
+) -> Client<Scripted<impl FnMut(&Request<'_>) -> Vec<Reply>>> {
+    client(move |request| {
+        if let Some(replies) = answer(request) {
+            return replies;
         }
+        let asks_for = |command: Command| request.header.kind == command.message();
         if asks_for(Command::List) {
             let mut message = Writer::default();
             body::create(&mut message, body::PROTOCOL, &there, 5);
@@ -334,6 +332,25 @@ fn buckets(there: &str, count: u8) -> u32 {
             return vec![request.data(0, &[&head[..], &revisions].concat())];
         }
         vec![request.error(0)]
+    })
+}
+
+/// Replaces the content of a set that exists with `count` entries, and returns how many buckets
+/// the second set is created with.
+fn buckets(there: &str, count: u8) -> u32 {
+    let there: AnySet = there.parse().unwrap();
+    let set = there.typed::<HashIp>().unwrap();
+    let sent = Arc::new(Mutex::new(None));
+    let log = sent.clone();
+    let mut client = with_set(there, move |request| {
+        if request.header.kind == Command::Create.message() {
+            let hashsize = [8, 0, create::HASHSIZE as u8, 0x40];
+            let bytes = request.bytes;
+            let place = bytes.windows(4).position(|it| it == hashsize);
+            let value = place.map(|at| bytes[at + 4..at + 8].try_into().unwrap());
+            *log.lock().unwrap() = value.map(u32::from_be_bytes);
+        }
+        None
     });
     let entries = (0..count).map(address);
     assert_eq!(

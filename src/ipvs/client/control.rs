@@ -97,11 +97,10 @@ impl<T: Transport> Control<T> {
         }
         let options = sockets.options.and_then(SocketOptions::connect);
         match options {
-            Ok(Some(options)) => Ok(Self::SocketOptions {
+            Ok(options) => Ok(Self::SocketOptions {
                 options,
                 transport: netlink.into_transport(),
             }),
-            Ok(None) => Err(not_loaded()),
             Err(failure) if is_denied(&failure) => Err(denied(both_denied())),
             Err(failure) => Err(connect_failed(failure)),
         }

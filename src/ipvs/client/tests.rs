@@ -1,5 +1,8 @@
 //! The client with a kernel that is made up, for what no kernel does on demand.
 
+mod faults;
+mod keep;
+
 use std::collections::VecDeque;
 
 use nix::errno::Errno;
@@ -23,43 +26,58 @@ const NUMBER: u16 = 30;
 /// The length of the headers of netlink and generic netlink.
 const HEADERS: usize = 20;
 
+/// Returns a client of a kernel that answers each datagram with these replies.
+fn connected(
+    mut answer: impl FnMut(&Request<'_>) -> Vec<Reply>,
+) -> Client<Scripted<impl FnMut(&Request<'_>) -> Vec<Reply>>> {
+    let transport = Scripted::new(move |request: &Request<'_>| match request.header.kind {
+        NUMBER | kind::NOOP => answer(request),
+        _ => vec![family(request)],
+    });
+    Client {
+        control: Control::Netlink(ready(Netlink::connect(transport)).unwrap().unwrap()),
+        growth: Growth::Never,
+    }
+}
+
 /// Returns a client of a kernel that returns these reports for a query, and this error for an
 /// operation.
 fn client(
     mut ask: impl FnMut(&Query) -> Vec<Report>,
     mut execute: impl FnMut(&Operation) -> Option<Errno>,
 ) -> Client<Scripted<impl FnMut(&Request<'_>) -> Vec<Reply>>> {
-    let transport = Scripted::new(move |request: &Request<'_>| {
-        if request.header.kind != NUMBER && request.header.kind != kind::NOOP {
-            return vec![family(request)];
-        }
-        let (mut replies, mut at) = (Vec::new(), 0);
-        while at < request.bytes.len() {
-            let (frame, next) = Frame::read(request.bytes, at, false).unwrap();
-            let one = request.numbered(frame.header.sequence);
-            let message = (frame.header.kind != kind::NOOP).then(|| {
-                let content = &request.bytes[at + HEADERS..frame.payload.end];
-                IpvsMessage::decode(request.bytes[at + 16], content).unwrap()
-            });
-            match message {
-                None => replies.push(one.error(0)),
-                Some(IpvsMessage::Operation(operation)) => {
-                    replies.extend(execute(&operation).map(|errno| one.error(errno as i32)));
-                }
-                Some(IpvsMessage::Query(query)) => {
-                    replies.extend(ask(&query).into_iter().map(|it| reply(&one, it)));
-                    replies.push(one.done());
-                }
-                Some(other) => panic!("{other:?}"),
+    connected(move |request| answers(request, &mut ask, &mut execute))
+}
+
+/// Returns the replies to a datagram of a kernel that returns these reports for a query, and this
+/// error for an operation.
+fn answers(
+    request: &Request<'_>,
+    ask: &mut impl FnMut(&Query) -> Vec<Report>,
+    execute: &mut impl FnMut(&Operation) -> Option<Errno>,
+) -> Vec<Reply> {
+    let (mut replies, mut at) = (Vec::new(), 0);
+    while at < request.bytes.len() {
+        let (frame, next) = Frame::read(request.bytes, at, false).unwrap();
+        let one = request.numbered(frame.header.sequence);
+        let message = (frame.header.kind != kind::NOOP).then(|| {
+            let content = &request.bytes[at + HEADERS..frame.payload.end];
+            IpvsMessage::decode(request.bytes[at + 16], content).unwrap()
+        });
+        match message {
+            None => replies.push(one.error(0)),
+            Some(IpvsMessage::Operation(operation)) => {
+                replies.extend(execute(&operation).map(|errno| one.error(errno as i32)));
             }
-            at = next;
+            Some(IpvsMessage::Query(query)) => {
+                replies.extend(ask(&query).into_iter().map(|it| reply(&one, it)));
+                replies.push(one.done());
+            }
+            Some(other) => panic!("{other:?}"),
         }
-        replies
-    });
-    Client {
-        control: Control::Netlink(ready(Netlink::connect(transport)).unwrap().unwrap()),
-        growth: Growth::Never,
+        at = next;
     }
+    replies
 }
 
 /// Tells the number of the family.

@@ -13,7 +13,7 @@
 //! every file can read it.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Seek};
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
@@ -123,18 +123,9 @@ fn settled(table: &HashTable) -> Option<Size> {
 }
 
 /// Reads the current status from the start of the file, which may have been read before.
-fn read_status(file: &File) -> Result<Status> {
-    let mut text = vec![0; 4096];
-    let mut length = 0;
-    loop {
-        if length == text.len() {
-            text.resize(2 * length, 0);
-        }
-        match file.read_at(&mut text[length..], length as u64) {
-            Ok(0) => return status::status(&text[..length]),
-            Ok(more) => length += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(status::failed(error)),
-        }
-    }
+fn read_status(mut file: &File) -> Result<Status> {
+    let mut text = Vec::with_capacity(4096);
+    let read = file.rewind().and_then(|()| file.read_to_end(&mut text));
+    read.map_err(status::failed)?;
+    status::status(&text)
 }

@@ -368,4 +368,30 @@ mod tests {
     fn any_damage_is_an_error_or_another_table() {
         captured::damaged(captured::TABLE, |bytes| drop(Snapshot::read(bytes)));
     }
+
+    /// A text whose reading is interrupted before each piece.
+    struct Interrupted<'a> {
+        text: &'a [u8],
+        interrupts: bool,
+    }
+
+    impl io::Read for Interrupted<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.interrupts = !self.interrupts;
+            match self.interrupts {
+                true => Err(io::ErrorKind::Interrupted.into()),
+                false => self.text.read(buffer),
+            }
+        }
+    }
+
+    #[test]
+    fn reading_goes_on_after_an_interruption() {
+        let text = Interrupted {
+            text: captured::TABLE,
+            interrupts: false,
+        };
+        let read = Snapshot::read(io::BufReader::with_capacity(100, text)).unwrap();
+        assert_eq!(read, Snapshot::read(captured::TABLE).unwrap());
+    }
 }

@@ -49,9 +49,9 @@ impl SocketOptions {
         )?)
     }
 
-    /// Checks that the kernel has IPVS and that the program may use its options. Returns `None` if
-    /// the kernel has no IPVS; this does not load its module.
-    pub(in crate::ipvs) fn connect(socket: OwnedFd) -> Result<Option<Self>, Failure> {
+    /// Checks that the kernel has IPVS and that the program may use its options. This does not load
+    /// the module of IPVS.
+    pub(in crate::ipvs) fn connect(socket: OwnedFd) -> Result<Self, Failure> {
         let mut options = Self {
             socket,
             layout: Layout::ALL[0],
@@ -63,8 +63,7 @@ impl SocketOptions {
             options.layout = layout;
             // A list without room is only a header. It has another length in each layout.
             match options.list_services(0) {
-                Ok(()) => return Ok(Some(options)),
-                Err(Failure::Gone(_)) => return Ok(None),
+                Ok(()) => return Ok(options),
                 Err(Failure::Rejected(it)) if it.code == Errno::EINVAL as i32 => {}
                 Err(other) => return Err(other),
             }

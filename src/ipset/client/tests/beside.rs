@@ -1,0 +1,164 @@
+//! Other programs that create and destroy sets in between, and temporary sets.
+
+use std::net::Ipv4Addr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use nix::libc;
+
+use super::{address, with_set};
+use crate::ipset::message::code::Command;
+use crate::ipset::plan::{Policy, Scope, WantedSets};
+use crate::ipset::types::HashIp;
+use crate::ipset::{AnySet, IpSet};
+use crate::netlink::ready;
+use crate::netlink::scripted::{Reply, Request};
+use crate::{ErrorKind, Result};
+
+/// Returns whether a request is for a command.
+fn asks_for(command: Command, request: &Request<'_>) -> bool {
+    request.header.kind == command.message()
+}
+
+#[test]
+fn a_set_that_vanishes_while_it_is_compared_is_created() {
+    let set = IpSet::<HashIp>::new("web").unwrap();
+    let mut is_gone = false;
+    let mut client = with_set(set.untype(), move |request| {
+        if request.header.kind == Command::List.message() {
+            is_gone = true;
+            return Some(vec![request.error(libc::ENOENT)]);
+        }
+        let exists = request.header.kind == Command::Create.message() && !is_gone;
+        exists.then(|| vec![request.error(libc::EEXIST)])
+    });
+    assert!(ready(client.create_if_absent(&set)).unwrap());
+}
+
+#[test]
+fn a_set_that_another_program_creates_is_planned_anew() {
+    let set = IpSet::<HashIp>::new("web").unwrap();
+    let mut lists = 0;
+    let mut client = with_set(set.untype(), move |request| {
+        if asks_for(Command::List, request) {
+            lists += 1;
+            // The first one has the names of all sets.
+            return (lists == 2).then(|| vec![request.error(libc::ENOENT)]);
+        }
+        asks_for(Command::Create, request).then(|| vec![request.error(libc::EEXIST)])
+    });
+    let entries = (1..4).map(address);
+    let report = ready(client.apply(&set, entries, &Policy::new())).unwrap();
+    assert!(report.is_complete(), "{report}");
+    assert_eq!(report.counts().added, 3);
+}
+
+#[test]
+fn a_set_that_another_program_destroys_is_created_anew() {
+    let there: AnySet = "web hash:net".parse().unwrap();
+    let set = IpSet::<HashIp>::new("web").unwrap();
+    let mut client = with_set(there, |request| {
+        asks_for(Command::Destroy, request).then(|| vec![request.error(libc::ENOENT)])
+    });
+    let policy = Policy::new().recreate();
+    let report = ready(client.apply(&set, (1..4).map(address), &policy)).unwrap();
+    assert!(report.is_complete(), "{report}");
+}
+
+/// Destroys a set that is not wanted. `codes` are what the kernel refuses that with, one after the
+/// other. Returns the number of sets that were destroyed, and of failures.
+fn removed(codes: &'static [i32]) -> (usize, usize) {
+    let mut codes = codes.iter();
+    let mut client = with_set("old hash:ip".parse().unwrap(), move |request| {
+        let code = asks_for(Command::Destroy, request)
+            .then(|| codes.next())
+            .flatten();
+        code.map(|code| vec![request.error(*code)])
+    });
+    let (wanted, scope) = (WantedSets::new(), Scope::everything());
+    let report = ready(client.apply_all(&wanted, &scope, &Policy::new())).unwrap();
+    (report.removed.len(), report.failed.len())
+}
+
+#[test]
+fn a_set_that_is_not_wanted_may_be_gone_or_listed() {
+    assert_eq!(removed(&[]), (1, 0));
+    assert_eq!(removed(&[libc::ENOENT]), (0, 0));
+    assert_eq!(removed(&[libc::EBUSY, libc::EBUSY]), (1, 0));
+    assert_eq!(removed(&[libc::EPERM]), (0, 1));
+}
+
+/// Replaces the content of a set, and returns the commands that were sent since the temporary set
+/// was to be created.
+fn replaced(
+    mut answer: impl FnMut(Command, &Request<'_>) -> Option<Reply>,
+    entries: impl Iterator<Item = Ipv4Addr>,
+) -> (Vec<Command>, thread::Result<Result<usize>>) {
+    const COMMANDS: [Command; 4] = [
+        Command::Create,
+        Command::Add,
+        Command::Swap,
+        Command::Destroy,
+    ];
+    let set = IpSet::<HashIp>::new("web").unwrap();
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let log = sent.clone();
+    let mut client = with_set(set.untype(), move |request| {
+        let is_it = |it: &Command| it.message() == request.header.kind;
+        let command = COMMANDS.into_iter().find(is_it)?;
+        log.lock().unwrap().push(command);
+        answer(command, request).map(|it| vec![it])
+    });
+    let replacing = AssertUnwindSafe(|| ready(client.replace(&set, entries)));
+    let done = catch_unwind(replacing);
+    let sent = sent.lock().unwrap().clone();
+    (sent, done)
+}
+
+#[test]
+fn a_temporary_set_of_another_program_is_not_destroyed() {
+    let exists = |command, request: &Request<'_>| match command {
+        Command::Create => Some(request.error(libc::EEXIST)),
+        _ => None,
+    };
+    let (sent, done) = replaced(exists, (1..4).map(address));
+    assert!(done.unwrap().unwrap_err().is_already_exists());
+    assert_eq!(sent, [Command::Create]);
+}
+
+#[test]
+fn a_temporary_set_is_destroyed_if_it_is_unknown_whether_it_was_created() {
+    let lost = |command, _: &Request<'_>| (command == Command::Create).then_some(Reply::Lost);
+    let (sent, done) = replaced(lost, (1..4).map(address));
+    assert_eq!(done.unwrap().unwrap_err().kind(), ErrorKind::RepliesLost);
+    assert_eq!(sent, [Command::Create, Command::Destroy]);
+}
+
+#[test]
+fn a_temporary_set_that_is_gone_need_not_be_destroyed() {
+    let gone = |command, request: &Request<'_>| match command {
+        Command::Destroy => Some(request.error(libc::ENOENT)),
+        _ => None,
+    };
+    let (sent, done) = replaced(gone, (1..4).map(address));
+    assert_eq!(done.unwrap().unwrap(), 3);
+    let all = [
+        Command::Create,
+        Command::Add,
+        Command::Swap,
+        Command::Destroy,
+    ];
+    assert_eq!(sent, all);
+}
+
+#[test]
+fn a_temporary_set_is_destroyed_if_the_callers_iterator_panics() {
+    let entries = (1..4).map(|last| match last {
+        3 => panic!("the caller's own"),
+        _ => address(last),
+    });
+    let (sent, done) = replaced(|_, _| None, entries);
+    assert!(done.is_err());
+    assert_eq!(sent, [Command::Create, Command::Destroy]);
+}
