@@ -4,7 +4,7 @@ use lab::test::Test;
 use nix::libc::{EBADF, EINTR, ENOBUFS, ENOMEM};
 
 use crate::child::Fault;
-use crate::tracer::{Call, trace};
+use crate::tracer::{Call, Fate, trace};
 use crate::{Result, scenarios};
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -14,6 +14,7 @@ pub(crate) fn tests() -> Vec<Test> {
             tests.push(Test::new(&format!("{name}::{part}"), move || test(part)));
         };
         add("interrupted", interrupted);
+        add("late_replies", late_replies);
         add("lost_replies", lost_replies);
         add("short_sends", short_sends);
         add("a_closed_socket", a_closed_socket);
@@ -27,14 +28,18 @@ fn interrupted(part: &str) -> Result {
     let mut count = 0;
     trace(part, Fault::Harmless, |_, number| {
         count += usize::from(number % 2 == 0);
-        Ok((number % 2 == 0).then_some(-i64::from(EINTR)))
+        Ok((number % 2 == 0).then_some(error(EINTR)))
     })?;
     assert!(count > 0);
     Ok(())
 }
 
-/// Lets one call after the other fail once: as many runs as there are calls.
-fn one_after_the_other(part: &str, of: Call, returned: i64) -> Result {
+fn error(code: i32) -> Fate {
+    Fate::LeftOut(-i64::from(code))
+}
+
+/// Lets one call after the other have this fate once: as many runs as there are calls.
+fn one_after_the_other(part: &str, of: Call, fate: Fate) -> Result {
     let mut at = 0;
     loop {
         let mut seen = 0;
@@ -43,7 +48,7 @@ fn one_after_the_other(part: &str, of: Call, returned: i64) -> Result {
                 return Ok(None);
             }
             seen += 1;
-            Ok((seen - 1 == at).then_some(returned))
+            Ok((seen - 1 == at).then_some(fate))
         })
         .map_err(|error| format!("{of:?} {at}: {error}"))?;
         if seen <= at {
@@ -54,18 +59,25 @@ fn one_after_the_other(part: &str, of: Call, returned: i64) -> Result {
     Ok(())
 }
 
+/// The kernel says that replies are lost, and all of them come.
+fn late_replies(part: &str) -> Result {
+    one_after_the_other(part, Call::Receive, error(ENOBUFS))
+}
+
+/// The replies of one call are lost.
 fn lost_replies(part: &str) -> Result {
-    one_after_the_other(part, Call::Receive, -i64::from(ENOBUFS))
+    let fate = Fate::CarriedOut(-i64::from(ENOBUFS));
+    one_after_the_other(part, Call::Receive, fate)
 }
 
 /// The kernel takes only the beginning of a datagram.
 fn short_sends(part: &str) -> Result {
-    one_after_the_other(part, Call::Send, 8)
+    one_after_the_other(part, Call::Send, Fate::LeftOut(8))
 }
 
 fn no_memory(part: &str) -> Result {
-    one_after_the_other(part, Call::Send, -i64::from(ENOMEM))?;
-    one_after_the_other(part, Call::Option, -i64::from(ENOMEM))
+    one_after_the_other(part, Call::Send, error(ENOMEM))?;
+    one_after_the_other(part, Call::Option, error(ENOMEM))
 }
 
 /// From one of the calls on, all fail.
@@ -73,7 +85,7 @@ fn a_closed_socket(part: &str) -> Result {
     let mut at = 0;
     loop {
         let calls = trace(part, Fault::Harmful, |_, number| {
-            Ok((number >= at).then_some(-i64::from(EBADF)))
+            Ok((number >= at).then_some(error(EBADF)))
         })
         .map_err(|error| format!("from call {at} on: {error}"))?;
         if calls <= at {

@@ -47,7 +47,7 @@ fn set() -> Result<IpSet<HashIp>> {
 /// The entries would take more than the limit if they were held at once.
 fn limited_add() -> Result {
     let (mut sets, set) = (IpSets::connect()?, set()?);
-    limit(1 << 20)?;
+    limit(1 << 19)?;
     let all = (0..COUNT).map(Ipv4Addr::from_bits).skip(1);
     sets.add_all(&set, all, OnFailure::Stop).into_result()?;
     Ok(())

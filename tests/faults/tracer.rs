@@ -18,12 +18,21 @@ pub(crate) enum Call {
     Option,
 }
 
+/// What becomes of a system call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fate {
+    /// It does nothing and returns this.
+    LeftOut(i64),
+    /// It is carried out, and returns this.
+    CarriedOut(i64),
+}
+
 /// Plays a part, and calls `decide` at each system call of a socket, with the number of calls before.
-/// If it returns a number, the call does nothing and returns this. Returns the number of calls.
+/// Returns the number of calls.
 pub(crate) fn trace(
     part: &str,
     fault: Fault,
-    mut decide: impl FnMut(Call, usize) -> Result<Option<i64>>,
+    mut decide: impl FnMut(Call, usize) -> Result<Option<Fate>>,
 ) -> Result<usize> {
     let mut child = traced(part, fault)?.spawn()?;
     let pid = Pid::from_raw(child.id().try_into()?);
@@ -44,7 +53,7 @@ pub(crate) fn trace(
 }
 
 #[cfg(target_arch = "x86_64")]
-fn follow(pid: Pid, decide: &mut impl FnMut(Call, usize) -> Result<Option<i64>>) -> Result<usize> {
+fn follow(pid: Pid, decide: &mut impl FnMut(Call, usize) -> Result<Option<Fate>>) -> Result<usize> {
     expect_stop(pid, Signal::SIGTRAP)?;
     let options = ptrace::Options::PTRACE_O_TRACESYSGOOD | ptrace::Options::PTRACE_O_EXITKILL;
     ptrace::setoptions(pid, options)?;
@@ -52,8 +61,8 @@ fn follow(pid: Pid, decide: &mut impl FnMut(Call, usize) -> Result<Option<i64>>)
     expect_stop(pid, Signal::SIGSTOP)?;
     let mut calls = 0;
     let mut is_inside = false;
-    // The descriptor of the call that is left out, and what it returns.
-    let mut left_out = None;
+    // The descriptor of the call whose result is replaced, and what it returns.
+    let mut replaced = None;
     loop {
         ptrace::syscall(pid, None)?;
         match waitpid(pid, None)? {
@@ -62,7 +71,7 @@ fn follow(pid: Pid, decide: &mut impl FnMut(Call, usize) -> Result<Option<i64>>)
             other => return Err(format!("{other:?}").into()),
         }
         let mut registers = ptrace::getregs(pid)?;
-        if let (false, Some((descriptor, returned))) = (is_inside, left_out.take()) {
+        if let (false, Some((descriptor, returned))) = (is_inside, replaced.take()) {
             (registers.rdi, registers.rax) = (descriptor, returned);
             ptrace::setregs(pid, registers)?;
             continue;
@@ -70,8 +79,11 @@ fn follow(pid: Pid, decide: &mut impl FnMut(Call, usize) -> Result<Option<i64>>)
         let Some(call) = kind(registers.orig_rax).filter(|_| is_inside) else {
             continue;
         };
-        if let Some(returned) = decide(call, calls)? {
-            left_out = Some((registers.rdi, returned as u64));
+        let fate = decide(call, calls)?;
+        if let Some(Fate::LeftOut(returned) | Fate::CarriedOut(returned)) = fate {
+            replaced = Some((registers.rdi, returned as u64));
+        }
+        if let Some(Fate::LeftOut(_)) = fate {
             // No descriptor has this number, so the kernel does nothing.
             registers.rdi = u64::from(u32::MAX);
             ptrace::setregs(pid, registers)?;
@@ -83,7 +95,7 @@ fn follow(pid: Pid, decide: &mut impl FnMut(Call, usize) -> Result<Option<i64>>)
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn follow(_: Pid, _: &mut impl FnMut(Call, usize) -> Result<Option<i64>>) -> Result<usize> {
+fn follow(_: Pid, _: &mut impl FnMut(Call, usize) -> Result<Option<Fate>>) -> Result<usize> {
     Err("only the registers of x86-64 are known here".into())
 }
 

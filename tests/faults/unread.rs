@@ -15,6 +15,10 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         Test::new("unread::dropped", dropped),
         Test::new("unread::dropped_with_its_handle", dropped_with_its_handle),
+        Test::new(
+            "unread::dropped_before_its_handle",
+            dropped_before_its_handle,
+        ),
         Test::new("unread::left_open", left_open),
     ]
 }
@@ -113,6 +117,19 @@ fn dropped_with_its_handle() -> Result {
     drop(listing);
     drop(reader);
     Ok(sets.destroy(&set)?)
+}
+
+/// Others need not wait for the handle's next request.
+fn dropped_before_its_handle() -> Result {
+    let mut sets = IpSets::connect()?;
+    let set = created(&mut sets, "s")?;
+    let mut reader = IpSets::connect()?;
+    let mut listing = reader.list(&set)?;
+    listing.next().ok_or("an entry")??;
+    drop(listing);
+    sets.destroy(&set)?;
+    drop(reader);
+    Ok(())
 }
 
 /// Others change the set as always, but they cannot destroy it, and are told so.

@@ -39,6 +39,14 @@ fn entries_are_in_doubt_if_the_socket_breaks_before_their_message() {
     assert_eq!(in_doubt(&outcome), (applied..untried).collect::<Vec<_>>());
 }
 
+#[test]
+fn tests_whose_replies_are_lost_are_an_error() {
+    let mut client = client(|_| vec![Reply::Lost]);
+    let set = IpSet::<HashIp>::new("web").unwrap();
+    let error = ready(client.test_all(&set, (1..4).map(address))).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RepliesLost);
+}
+
 /// The first entry is in the set, so the next ones are looked up.
 #[test]
 fn entries_are_in_doubt_if_replies_to_their_lookups_are_lost() {
