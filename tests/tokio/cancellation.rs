@@ -17,6 +17,7 @@ tests![on_threads:
     a_dropped_change,
     dropped_operations,
     a_listing_dropped_early,
+    a_listing_dropped_where_no_runtime_is,
     a_listing_dropped_at_each_step,
     an_entry_is_not_lost_with_its_future,
     a_dropped_addition_of_many_entries,
@@ -142,6 +143,19 @@ async fn a_listing_dropped_early() -> Result {
     drop(entries);
     destroyed(&mut other, &set).await?;
     assert!(sets.names().await?.is_empty());
+    Ok(())
+}
+
+/// There is no task that could receive the rest, so this is done while the listing is dropped.
+async fn a_listing_dropped_where_no_runtime_is() -> Result {
+    let set = IpSet::<HashIp>::new("it")?;
+    let mut sets = with_entries(&set).await?;
+    let mut entries = sets.list(&set).await?;
+    entries.next().await.ok_or("an entry")??;
+    std::thread::scope(|scope| {
+        scope.spawn(|| drop(entries));
+    });
+    IpSets::connect().await?.destroy(&set).await?;
     Ok(())
 }
 
