@@ -143,11 +143,17 @@ fn a_wildcard_that_hides_what_changes_makes_a_second_set_necessary() {
 
 #[test]
 fn interfaces_come_before_the_wildcards_that_hide_them() {
-    let lines = lines("", &interfaces(&["e+", "eth+", "eth0", "br0"]));
-    let added = lines.lines().filter(|it| it.starts_with("add"));
-    let expected = ["eth0", "br0", "eth wildcard", "e wildcard"];
-    let expected = expected.map(|it| format!("add rules 10.0.0.0/8,{it}"));
-    assert_eq!(added.collect::<Vec<_>>(), expected);
+    let added = |names: &[&str]| {
+        let lines = lines("", &interfaces(names));
+        let added = lines
+            .lines()
+            .filter_map(|it| it.strip_prefix("add rules 10.0.0.0/8,"));
+        added.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let mixed = added(&["e+", "eth+", "eth0", "br0"]);
+    assert_eq!(mixed, ["eth0", "br0", "eth wildcard", "e wildcard"]);
+    let wildcards = added(&["bridge-no+", "bridge-no1+"]);
+    assert_eq!(wildcards, ["bridge-no1 wildcard", "bridge-no wildcard"]);
 }
 
 #[test]
@@ -159,6 +165,9 @@ fn of_an_interface_and_its_wildcard_the_last_is_there() {
         assert_eq!(refused, [0], "{last}");
         let content: Vec<_> = plan.sets()[0].content().map(|it| it.to_string()).collect();
         assert_eq!(content, [format!("10.0.0.0/8,{last}")]);
+        // What is there and was refused is removed.
+        let removed = usize::from(last != "eth");
+        assert_eq!(plan.sets()[0].removals().count(), removed, "{last}");
     }
     let (_, report) = super::report("", &interfaces(&["eth", "eth+"]));
     assert_eq!(report.failures().len(), 1);
