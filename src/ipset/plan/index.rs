@@ -157,6 +157,7 @@ impl Hasher for Folding {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::hash::Hash;
 
     use super::*;
@@ -204,5 +205,43 @@ mod tests {
         hashes.sort();
         hashes.dedup();
         assert!(hashes.len() > 1);
+    }
+
+    /// Writes a number in some width.
+    type Write = fn(&mut Folding, u8);
+
+    #[test]
+    fn different_values_nearly_always_have_different_hashes() {
+        let index = Index::for_about(0);
+        let writes: [(&str, Write); 6] = [
+            ("u8", |it, number| it.write_u8(number)),
+            ("u16", |it, number| it.write_u16(u16::from(number) << 8)),
+            ("u32", |it, number| it.write_u32(u32::from(number) << 24)),
+            ("u64", |it, number| it.write_u64(u64::from(number) << 30)),
+            ("u128", |it, number| it.write_u128(u128::from(number) << 64)),
+            ("usize", |it, number| it.write_usize(number.into())),
+        ];
+        for (width, write) in writes {
+            let hashes: BTreeSet<u32> = (0..=u8::MAX)
+                .map(|number| index.hash(|hasher| write(hasher, number)))
+                .collect();
+            assert!(hashes.len() > 240, "{width}: {}", hashes.len());
+        }
+    }
+
+    #[test]
+    fn a_quarter_of_the_slots_is_free_and_there_are_not_many_more() {
+        for count in [1, 100, 1_000, 30_000] {
+            let mut grown = Index::for_about(0);
+            let mut sized = Index::for_about(count);
+            for position in 0..count as u32 {
+                grown.insert(position << 12, position);
+                sized.insert(position << 12, position);
+            }
+            for slots in [grown.slots.len(), sized.slots.len()] {
+                assert!(slots * 3 >= count * 4, "{slots} slots for {count}");
+                assert!(slots <= count * 6 + 8, "{slots} slots for {count}");
+            }
+        }
     }
 }
