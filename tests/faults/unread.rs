@@ -108,13 +108,17 @@ fn dropped() -> Result {
     Ok(sets.destroy_all()?)
 }
 
+/// Reads the first entry of a listing and drops the rest.
+fn begin_and_drop(reader: &mut IpSets, set: &IpSet<HashIp>) -> Result {
+    reader.list(set)?.next().ok_or("an entry")??;
+    Ok(())
+}
+
 fn dropped_with_its_handle() -> Result {
     let mut sets = IpSets::connect()?;
     let set = created(&mut sets, "s")?;
     let mut reader = IpSets::connect()?;
-    let mut listing = reader.list(&set)?;
-    listing.next().ok_or("an entry")??;
-    drop(listing);
+    begin_and_drop(&mut reader, &set)?;
     drop(reader);
     Ok(sets.destroy(&set)?)
 }
@@ -124,9 +128,7 @@ fn dropped_before_its_handle() -> Result {
     let mut sets = IpSets::connect()?;
     let set = created(&mut sets, "s")?;
     let mut reader = IpSets::connect()?;
-    let mut listing = reader.list(&set)?;
-    listing.next().ok_or("an entry")??;
-    drop(listing);
+    begin_and_drop(&mut reader, &set)?;
     sets.destroy(&set)?;
     drop(reader);
     Ok(())
