@@ -88,7 +88,16 @@ impl Terminal {
         });
         match found {
             Ok(at) => self.shown.drain(..at + text.len()).collect(),
-            Err(what) => panic!("{text:?} {what}, but {:?}", self.shown),
+            Err(what) => panic!(
+                "{text:?} {what}, but {:?}; the launcher has ended with {:?}; its terminal is as {} the shell",
+                self.shown,
+                self.child.try_wait(),
+                if self.settings() == self.before {
+                    "before"
+                } else {
+                    "during"
+                },
+            ),
         }
     }
 
@@ -113,6 +122,7 @@ fn a_session(kernel: &str) {
     terminal.expect("# ");
     terminal.type_in("echo $((6*7)) $(tty)\n");
     terminal.expect("42 /dev/pts/");
+    terminal.expect("# ");
     terminal.type_in("stty size\n");
     terminal.expect("33 99\r\n");
     // Ctrl-C ends only the program in the shell. The test waits for output of the program itself, because dash loses a Ctrl-C that arrives
@@ -127,6 +137,7 @@ fn a_session(kernel: &str) {
     terminal.expect("# ");
     terminal.type_in("ip -brief link\n");
     terminal.expect("lo ");
+    terminal.expect("# ");
     // Changes the size of the terminal.
     let size = libc::winsize {
         ws_row: 44,
@@ -139,6 +150,7 @@ fn a_session(kernel: &str) {
     terminal
         .type_in("until test \"$(stty size)\" = '44 111'; do sleep 0.1; done; echo resi''zed\n");
     terminal.expect("resized\r\n");
+    terminal.expect("# ");
     terminal.type_in("exit\n");
     assert_eq!(terminal.wait(), Some(0));
     assert_eq!(terminal.settings(), terminal.before);

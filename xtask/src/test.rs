@@ -72,11 +72,17 @@ pub(crate) fn soak(minutes: &str) -> Outcome {
 fn run_all(environment: &Environment) -> Outcome {
     let results = run_programs(build()?, environment)?;
     print!("{}", table(&results));
-    let failed = results.iter().filter(|result| !result.passed);
+    let failed = results.iter().filter(|result| result.failures.is_some());
     let failed: Vec<_> = failed.map(|result| result.name.as_str()).collect();
-    cargo(&[&["test", "--doc"][..], &ALL].concat())?;
+    let documented = cargo(&[&["test", "--doc"][..], &ALL].concat());
+    // At the end, where nobody has to search for it in the output of two thousand tests.
+    for result in &results {
+        if let Some(failures) = &result.failures {
+            println!("\nWhat failed in {}:\n{failures}", result.name);
+        }
+    }
     if failed.is_empty() {
-        Ok(())
+        documented
     } else {
         Err(format!("tests failed in {}", failed.join(", ")))
     }
@@ -95,10 +101,11 @@ struct Program {
 /// What a program's run ended with.
 struct Ended {
     name: String,
-    passed: bool,
     time: Duration,
     /// The numbers of tests that passed, failed and did not run.
     counts: [usize; 3],
+    /// What the program wrote about its failures, if it failed.
+    failures: Option<String>,
 }
 
 /// Builds the programs and returns them, the longest first.
@@ -187,9 +194,9 @@ impl Program {
         self.print(&text, time).map_err(failure)?;
         Ok(Ended {
             name: name.clone(),
-            passed: status.success(),
             time,
             counts: counts(&text),
+            failures: (!status.success()).then(|| failures(&text).to_owned()),
         })
     }
 
@@ -228,6 +235,16 @@ fn counts(output: &str) -> [usize; 3] {
     counts
 }
 
+/// Returns the part of a program's output that describes its failures: all from the line "failures:", or the last lines of a program that
+/// did not come so far.
+fn failures(output: &str) -> &str {
+    if let Some(at) = output.find("\nfailures:\n") {
+        return &output[at + 1..];
+    }
+    let mut ends = output.rmatch_indices('\n');
+    ends.nth(40).map_or(output, |(at, _)| &output[at + 1..])
+}
+
 /// Returns a table of all programs with tests, and the sums.
 fn table(results: &[Ended]) -> String {
     let row = |name: &str, time: Duration, [passed, failed, ignored]: [usize; 3], end: &str| {
@@ -241,10 +258,11 @@ fn table(results: &[Ended]) -> String {
     let (mut time, mut sums) = (Duration::ZERO, [0; 3]);
     for result in results {
         let empty = result.counts == [0; 3];
-        if empty && result.passed {
+        let passed = result.failures.is_none();
+        if empty && passed {
             continue;
         }
-        let end = if result.passed { "" } else { "  FAILED" };
+        let end = if passed { "" } else { "  FAILED" };
         table += &row(&result.name, result.time, result.counts, end);
         time += result.time;
         sums = [0, 1, 2].map(|index| sums[index] + result.counts[index]);
@@ -254,7 +272,7 @@ fn table(results: &[Ended]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{counts, program};
+    use super::{counts, failures, program};
 
     #[test]
     fn results_are_counted() {
@@ -264,6 +282,15 @@ mod tests {
             test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out\n";
         assert_eq!(counts(output), [13, 2, 2]);
         assert_eq!(counts("12 passed; 3 failed"), [0; 3]);
+    }
+
+    #[test]
+    fn failures_are_found() {
+        let output = "running 2 tests\n\nfailures:\n\n---- a ----\nno\n\nfailures:\n    a\n";
+        assert_eq!(failures(output), &output[17..]);
+        let killed = |lines: usize| "a line\n".repeat(lines);
+        assert_eq!(failures(&killed(3)), killed(3));
+        assert_eq!(failures(&killed(300)), killed(40));
     }
 
     #[test]
