@@ -27,6 +27,8 @@ mod floor;
 mod floors;
 #[path = "kernel/generic.rs"]
 mod generic;
+#[path = "kernel/memory.rs"]
+mod memory;
 #[path = "service_proxy/parts.rs"]
 mod parts;
 #[path = "service_proxy/proxy.rs"]

@@ -17,7 +17,8 @@ use netlink_packet_core::{NLM_F_REQUEST, NetlinkMessage};
 use crate::Outcome;
 use crate::floor::{Datagrams, Floor};
 use crate::job::{COLD, Job, contenders};
-use crate::measure::{Run, keep_memory, time, time_tool};
+use crate::measure::{Run, time, time_tool};
+use crate::memory::keep_memory;
 
 /// The set types that the jobs use.
 pub(crate) const TYPES: [&str; 3] = ["hash:ip", "hash:ip,port,ip", "hash:net"];

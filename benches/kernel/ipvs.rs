@@ -15,7 +15,8 @@ use crate::Outcome;
 use crate::floor::{self, Floor};
 use crate::generic::{datagrams, family, family_request, message};
 use crate::job::{COLD, Job, contenders};
-use crate::measure::{Run, keep_memory, time, time_tool};
+use crate::measure::{Run, time, time_tool};
+use crate::memory::keep_memory;
 
 pub(crate) const SERVERS: u32 = 10;
 const TABLE: &str = "services with 10 servers each";

@@ -14,6 +14,7 @@ mod ipvs;
 mod job;
 mod keepalived;
 mod measure;
+mod memory;
 mod sockopt;
 mod wanted;
 mod wanted_sets;

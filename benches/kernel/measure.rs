@@ -65,19 +65,6 @@ pub(crate) fn in_child(arguments: &[&str]) -> Outcome<(Run, String)> {
     Ok((run, place))
 }
 
-/// Makes this process keep freed memory, so that later runs use memory that was touched before. The
-/// allocator of glibc keeps up to twice the largest piece that was freed.
-pub(crate) fn keep_memory() {
-    drop(std::hint::black_box(vec![0u8; 16 << 20]));
-}
-
-/// Touches this much memory in MiB, at most 60, which stays with this process.
-pub(crate) fn touch(mebibytes: usize) {
-    drop(std::hint::black_box(vec![0u8; 31 << 20]));
-    let pieces = (0..mebibytes).map(|_| vec![1u8; 1 << 20]);
-    drop(std::hint::black_box(pieces.collect::<Vec<_>>()));
-}
-
 /// Times `work` in this process.
 pub(crate) fn time<R>(work: impl FnOnce() -> Outcome<R>) -> Outcome<Run> {
     // Resets the peak of the preparation (proc(5), `clear_refs`).

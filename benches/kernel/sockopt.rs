@@ -11,7 +11,8 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use crate::Outcome;
 use crate::ipvs::{SERVERS, add, operations, read, warm_up};
 use crate::job::{Job, contenders};
-use crate::measure::{Run, keep_memory, time};
+use crate::measure::{Run, time};
+use crate::memory::keep_memory;
 
 pub(crate) const TABLE: &str = "services with 10 servers each, over socket options";
 

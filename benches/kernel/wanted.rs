@@ -14,7 +14,8 @@ use crate::ipvs::{
     Dump, SERVERS, add, complete, operations, real_server, service, touch_memory, warm_up,
 };
 use crate::job::{COLD, Job, contenders};
-use crate::measure::{Run, keep_memory, time, touch};
+use crate::measure::{Run, time};
+use crate::memory::{keep_memory, touch};
 use crate::{Outcome, keepalived};
 
 pub(crate) const TABLE: &str = "wanted services with 10 servers each";

@@ -15,7 +15,8 @@ use crate::Outcome;
 use crate::floor::Floor;
 use crate::ipset::{Shape, datagrams, warm_up};
 use crate::job::{COLD, Job, contenders};
-use crate::measure::{Run, keep_memory, time, time_tool, touch};
+use crate::measure::{Run, time, time_tool};
+use crate::memory::{keep_memory, touch};
 
 /// What the set contains. The first word tells these jobs from others.
 const PLAIN: &str = "wanted hash:ip,port,ip";

@@ -11,6 +11,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use crate::Outcome;
 use crate::figures::{self, pretty, tell, tell_part, tell_steps};
 use crate::floors::Requests;
+use crate::memory::touch;
 use crate::proxy::{Proxy, RECORD, expect, time};
 use crate::text;
 
@@ -203,16 +204,6 @@ fn first(proxy: &mut Proxy, count: u32, name: &str) -> Outcome {
         after - before,
     );
     Ok(())
-}
-
-/// Touches this much memory in MiB, which stays with this process: the allocator of glibc gives back
-/// only what is above the last piece in use.
-fn touch(mebibytes: usize) {
-    // From now on, pieces of this size come from the heap.
-    drop(std::hint::black_box(vec![0u8; 31 << 20]));
-    let pieces = (0..mebibytes).map(|_| vec![1u8; 1 << 20]);
-    let mut pieces = std::hint::black_box(pieces.collect::<Vec<_>>());
-    std::mem::forget(pieces.pop());
 }
 
 fn page_faults() -> Outcome<i64> {

@@ -143,7 +143,8 @@ mod tests {
 
     use super::super::connection::{Connection, DumpStep, ready};
     use super::super::generic;
-    use super::super::message::{kind, write};
+    use super::super::inbox::{Content, Expected};
+    use super::super::message::{flag, kind, write};
     use super::*;
     use crate::wire::Writer;
 
@@ -182,6 +183,24 @@ mod tests {
             count += 1;
         }
         assert!(count > 0, "the family of generic netlink itself");
+    }
+
+    /// The kernel echoes the whole request that it refuses.
+    #[test]
+    fn a_refusal_that_is_longer_than_its_buffer_is_read() {
+        let mut socket = Socket::open(Protocol::Generic).unwrap();
+        socket.inner.set_cap_ack(false).unwrap();
+        let (mut request, mut inbox) = (Writer::default(), Inbox::new());
+        write(&mut request, 16, flag::REQUEST, 1, |writer| {
+            generic::header(writer, 3, 1);
+            writer.string(2, "unheard-of");
+            writer.attribute(99, &[0; 1000]);
+        });
+        socket.send(request.bytes()).unwrap();
+        inbox.expect(Expected::Replies(1));
+        assert!(socket.receive(&mut inbox).unwrap());
+        let event = inbox.next().unwrap().unwrap();
+        assert!(matches!(event.content, Content::Rejected(_)), "{event:?}");
     }
 
     #[test]

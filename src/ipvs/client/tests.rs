@@ -1,5 +1,6 @@
 //! The client with a kernel that is made up, for what no kernel does on demand.
 
+mod beside;
 mod faults;
 mod keep;
 
@@ -70,8 +71,13 @@ fn answers(
                 replies.extend(execute(&operation).map(|errno| one.error(errno as i32)));
             }
             Some(IpvsMessage::Query(query)) => {
-                replies.extend(ask(&query).into_iter().map(|it| reply(&one, it)));
-                replies.push(one.done());
+                let reports = ask(&query);
+                let is_missing = reports.is_empty() && matches!(query, Query::Service(_));
+                replies.extend(reports.into_iter().map(|it| reply(&one, it)));
+                replies.push(match is_missing {
+                    true => one.error(Errno::ESRCH as i32),
+                    false => one.done(),
+                });
             }
             Some(other) => panic!("{other:?}"),
         }

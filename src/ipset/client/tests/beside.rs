@@ -14,7 +14,7 @@ use crate::ipset::types::HashIp;
 use crate::ipset::{AnySet, IpSet};
 use crate::netlink::ready;
 use crate::netlink::scripted::{Reply, Request};
-use crate::{ErrorKind, Result};
+use crate::{ErrorKind, Missing, Result};
 
 /// Returns whether a request is for a command.
 fn asks_for(command: Command, request: &Request<'_>) -> bool {
@@ -64,6 +64,21 @@ fn a_set_that_another_program_destroys_is_created_anew() {
     let policy = Policy::new().recreate();
     let report = ready(client.apply(&set, (1..4).map(address), &policy)).unwrap();
     assert!(report.is_complete(), "{report}");
+}
+
+/// Kernels before 6.1 refuse to flush or destroy a set that is missing, whatever flags the request
+/// has.
+#[test]
+fn a_set_that_may_be_missing_may_be_refused_as_missing() {
+    for command in [Command::Flush, Command::Destroy] {
+        let set = IpSet::<HashIp>::new("web").unwrap();
+        let mut client = with_set(set.untype(), move |request| {
+            asks_for(command, request).then(|| vec![request.error(libc::ENOENT)])
+        });
+        ready(client.with_set(command, false, &set)).unwrap();
+        let error = ready(client.with_set(command, true, &set)).unwrap_err();
+        assert_eq!(error.missing(), Some(Missing::Set));
+    }
 }
 
 /// Destroys a set that is not wanted. `codes` are what the kernel refuses that with, one after the

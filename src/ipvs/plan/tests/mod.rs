@@ -8,7 +8,7 @@ pub(crate) mod fuzzing;
 mod keeper;
 #[cfg(test)]
 mod marks;
-mod model;
+pub(in crate::ipvs) mod model;
 mod program;
 mod properties;
 #[cfg(test)]

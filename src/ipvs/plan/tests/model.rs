@@ -14,22 +14,22 @@ use crate::ipvs::{
 
 /// Why the kernel refuses an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(in crate::ipvs) enum Refusal {
     Exists,
     NotFound,
 }
 
 /// The connections of a server: active, inactive, persistence templates.
-pub(super) type Connections = (u32, u32, u32);
+pub(in crate::ipvs) type Connections = (u32, u32, u32);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Server {
+pub(in crate::ipvs) struct Server {
     pub(super) config: RealServer,
     pub(super) connections: Connections,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Service {
+pub(in crate::ipvs) struct Service {
     pub(super) config: VirtualService,
     /// The server that was added last comes first.
     pub(super) servers: Vec<Server>,
@@ -37,8 +37,8 @@ pub(super) struct Service {
 
 /// The table, and the servers in the trash, which keep their connections.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Kernel {
-    pub(super) services: BTreeMap<ServiceKey, Service>,
+pub(in crate::ipvs) struct Kernel {
+    pub(in crate::ipvs) services: BTreeMap<ServiceKey, Service>,
     trash: HashMap<(ServiceKey, SocketAddr), Connections>,
     /// The number of active connections whose server was removed.
     pub(super) cut: u64,
@@ -71,7 +71,7 @@ pub(super) fn stored(service: &VirtualService) -> VirtualService {
 }
 
 impl Kernel {
-    pub(super) fn execute(&mut self, operation: &Operation) -> Result<(), Refusal> {
+    pub(in crate::ipvs) fn execute(&mut self, operation: &Operation) -> Result<(), Refusal> {
         match operation {
             Operation::AddService(config) => {
                 if self.services.contains_key(&config.key) {
@@ -138,7 +138,7 @@ impl Kernel {
         }
     }
 
-    pub(super) fn table(&self) -> Vec<TableEntry> {
+    pub(in crate::ipvs) fn table(&self) -> Vec<TableEntry> {
         let entry = |service: &Service| {
             let servers = service.servers.iter().map(info).collect();
             TableEntry::new(ServiceInfo::new(service.config.clone()), servers)
