@@ -532,6 +532,59 @@ mod tests {
     use super::*;
     use crate::netlink::Rejection;
 
+    fn of_kind(kind: ErrorKind, code: i32) -> Error {
+        let kernel = Kernel {
+            code,
+            meaning: kind.into(),
+            extended: None,
+        };
+        Error::new("test", Cause::Kernel(kernel))
+    }
+
+    #[test]
+    fn each_kind_answers_its_question() {
+        type Question = fn(&Error) -> bool;
+        let questions: [(ErrorKind, Question); 10] = [
+            (ErrorKind::NotFound, Error::is_not_found),
+            (ErrorKind::AlreadyExists, Error::is_already_exists),
+            (ErrorKind::PermissionDenied, Error::is_permission_denied),
+            (ErrorKind::Unavailable, Error::is_unavailable),
+            (ErrorKind::NetlinkRequired, Error::is_netlink_required),
+            (ErrorKind::InvalidInput, Error::is_invalid_input),
+            (ErrorKind::Busy, Error::is_busy),
+            (ErrorKind::Full, Error::is_full),
+            (ErrorKind::RepliesLost, Error::is_replies_lost),
+            (ErrorKind::Inconsistent, Error::is_inconsistent),
+        ];
+        for (kind, _) in questions {
+            let error = of_kind(kind, 5);
+            for (asked, ask) in questions {
+                assert_eq!(ask(&error), asked == kind, "{asked:?} of {kind:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_error_has_its_operation_its_object_and_its_reason() {
+        let mut error = of_kind(ErrorKind::Busy, libc::EBUSY);
+        assert_eq!((error.operation(), error.object_name()), ("test", None));
+        error = error.object("web").during("replace set");
+        assert_eq!(
+            (error.operation(), error.object_name()),
+            ("replace set", Some("web"))
+        );
+        error.set_reason("it is too large");
+        assert_eq!(error.reason(), "it is too large");
+        assert!(error.is_invalid_input());
+    }
+
+    #[test]
+    fn a_code_of_the_protocol_is_not_taken_for_an_errno() {
+        let text = |code| of_kind(ErrorKind::Other, code).to_string();
+        assert!(text(4105).contains("ipset error 4105"), "{}", text(4105));
+        assert!(text(libc::EIO).contains("os error 5"), "{}", text(5));
+    }
+
     #[test]
     fn an_io_error_has_the_kind_that_is_closest() {
         for (kind, expected) in [

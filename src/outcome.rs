@@ -139,3 +139,77 @@ impl<T> Outcome<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+    use crate::error::Cause;
+
+    fn error(operation: &'static str) -> Error {
+        Error::new(operation, Cause::RepliesLost)
+    }
+
+    /// The second change failed, and the fifth was not tried.
+    fn outcome() -> Outcome<u8> {
+        Outcome {
+            applied: 3,
+            failures: vec![FailedChange {
+                index: 1,
+                input: 1,
+                error: error("add entry"),
+                in_doubt: true,
+            }],
+            stopped: Some(error("send")),
+            untried_from: Some(4),
+        }
+    }
+
+    #[test]
+    fn each_change_has_its_error() {
+        let outcome = outcome();
+        let operations = (0..6).map(|index| outcome.error(index).map(Error::operation));
+        let expected = [
+            None,
+            Some("add entry"),
+            None,
+            None,
+            Some("send"),
+            Some("send"),
+        ];
+        assert_eq!(operations.collect::<Vec<_>>(), expected);
+        assert_eq!(outcome.failure(1).map(|it| it.index), Some(1));
+        assert!(outcome.failure(4).is_none(), "it was not tried");
+    }
+
+    #[test]
+    fn an_outcome_is_complete_if_everything_was_tried_and_nothing_failed() {
+        let complete = || Outcome::<u8> {
+            applied: 3,
+            ..Outcome::new()
+        };
+        assert!(complete().is_complete());
+        assert_eq!(complete().into_result().unwrap(), 3);
+        let failed = Outcome {
+            failures: outcome().failures,
+            ..complete()
+        };
+        assert!(!failed.is_complete());
+        assert_eq!(failed.into_result().unwrap_err().operation(), "add entry");
+        let stopped = Outcome {
+            stopped: outcome().stopped,
+            ..complete()
+        };
+        assert!(!stopped.is_complete());
+        let error = stopped.into_result().unwrap_err();
+        assert_eq!(
+            (error.operation(), error.kind()),
+            ("send", ErrorKind::RepliesLost)
+        );
+        let untried = Outcome {
+            untried_from: Some(3),
+            ..complete()
+        };
+        assert!(!untried.is_complete());
+    }
+}

@@ -116,3 +116,33 @@ pub(in crate::ipvs) fn check_scope(address: &SocketAddr) -> Result<(), String> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_an_address_or_a_mark() {
+        let address: SocketAddr = ([10, 0, 0, 1], 80).into();
+        let web = ServiceKey::address(Protocol::SCTP, address);
+        assert_eq!(web.socket_address(), Some(address));
+        assert_eq!(
+            (web.protocol(), web.family()),
+            (Some(Protocol::SCTP), Family::Ipv4)
+        );
+        let mark = ServiceKey::firewall_mark(NonZeroU32::MIN, Family::Ipv6);
+        assert_eq!((mark.socket_address(), mark.protocol()), (None, None));
+        assert_eq!(mark.family(), Family::Ipv6);
+    }
+
+    #[test]
+    fn an_address_with_a_scope_or_flow_is_refused() {
+        let with = |flow, scope| {
+            let address = std::net::SocketAddrV6::new("fe80::1".parse().unwrap(), 80, flow, scope);
+            ServiceKey::address(Protocol::TCP, address.into()).check()
+        };
+        with(0, 0).unwrap();
+        assert!(with(1, 0).unwrap_err().contains("flow"));
+        assert!(with(0, 1).unwrap_err().contains("scope"));
+    }
+}

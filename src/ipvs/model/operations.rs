@@ -292,6 +292,11 @@ mod tests {
         ];
         assert_eq!(all.as_slice(), expected);
         assert_eq!(all.len(), expected.len());
-        assert_eq!(expected.into_iter().collect::<Operations>(), all);
+        assert!(!all.is_empty());
+        let (first, rest) = expected.split_at(3);
+        let mut extended: Operations = first.iter().cloned().collect();
+        extended.extend(rest.iter().cloned());
+        assert_eq!(extended, all);
+        assert_eq!(all.into_iter().collect::<Vec<_>>(), expected);
     }
 }

@@ -110,6 +110,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_method_sets_its_timeout() {
+        let seconds = Duration::from_secs;
+        let all = Timeouts::new()
+            .tcp(seconds(1))
+            .tcp_fin(seconds(2))
+            .udp(seconds(3));
+        let timeouts = [all.tcp, all.tcp_fin, all.udp];
+        assert_eq!(timeouts, [1, 2, 3].map(|it| Some(seconds(it))));
+    }
+
+    #[test]
     fn limits() {
         Timeouts::new().check().unwrap();
         Timeouts::new().tcp(Timeouts::MAX).check().unwrap();

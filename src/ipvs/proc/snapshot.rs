@@ -290,3 +290,91 @@ impl Snapshot {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipvs::Version;
+
+    fn address(port: u16) -> SnapshotKey {
+        SnapshotKey::Address {
+            protocol: Protocol::TCP,
+            address: ([10, 0, 0, 1], port).into(),
+        }
+    }
+
+    fn mark(mark: u32) -> SnapshotKey {
+        let mark = NonZeroU32::new(mark).unwrap();
+        SnapshotKey::FirewallMark { mark }
+    }
+
+    fn snapshot(keys: &[SnapshotKey]) -> Snapshot {
+        let info = Info {
+            version: Version::from_number(0),
+            connection_table_size: 4096,
+        };
+        let parts = keys.iter().map(|key| {
+            let service = SnapshotService {
+                key: *key,
+                scheduler: crate::ipvs::Scheduler::RoundRobin,
+                one_packet: None,
+                persistence: None,
+            };
+            (service, Vec::new())
+        });
+        Snapshot::from_parts(info, parts)
+    }
+
+    #[test]
+    fn a_counted_snapshot_is_whole_if_it_has_each_service_once() {
+        let is_whole = |keys: &[SnapshotKey], count| {
+            let mut before = Some(Vec::new());
+            let is_whole = snapshot(keys).is_whole(Some(count), &mut before);
+            assert!(is_whole || before.is_none());
+            is_whole
+        };
+        assert!(is_whole(&[], 0));
+        assert!(is_whole(&[address(1), address(2)], 2));
+        assert!(is_whole(&[address(1), mark(1)], 2));
+        assert!(!is_whole(&[address(1), address(2)], 3));
+        assert!(!is_whole(&[address(1), address(2)], 1));
+        // One is repeated, so another one may be missing.
+        assert!(!is_whole(&[address(1), address(2), address(1)], 3));
+        assert!(!is_whole(&[mark(1), mark(1), mark(1)], 3));
+    }
+
+    #[test]
+    fn what_cannot_be_counted_is_whole_if_it_is_read_twice() {
+        for count in [None, Some(3)] {
+            // The mark of both families, or of one that is repeated.
+            let keys = [mark(1), address(1), mark(1)];
+            let mut before = None;
+            assert!(!snapshot(&keys).is_whole(count, &mut before));
+            assert!(snapshot(&keys).is_whole(count, &mut before));
+            let others = [mark(1), address(2), mark(1)];
+            assert!(!snapshot(&others).is_whole(count, &mut before));
+            assert!(!snapshot(&keys).is_whole(count, &mut before));
+        }
+        let (mut before, keys) = (None, [address(1)]);
+        assert!(!snapshot(&keys).is_whole(None, &mut before));
+        assert!(snapshot(&keys).is_whole(None, &mut before));
+    }
+
+    #[test]
+    fn keys_are_written_as_the_tool_does() {
+        assert_eq!(address(80).to_string(), "-t 10.0.0.1:80");
+        assert_eq!(mark(7).to_string(), "-f 7");
+    }
+
+    #[test]
+    fn a_snapshot_without_services_is_empty() {
+        assert!(snapshot(&[]).is_empty());
+        assert!(!snapshot(&[mark(1)]).is_empty());
+    }
+
+    #[test]
+    fn forwarding_methods_are_shown_in_their_way() {
+        assert!(SnapshotForwarding::Masquerade.shows(ForwardingMethod::Masquerade));
+        assert!(!SnapshotForwarding::Tunnel.shows(ForwardingMethod::Masquerade));
+    }
+}

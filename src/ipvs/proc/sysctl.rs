@@ -212,3 +212,39 @@ impl fmt::Display for Name<'_> {
         write!(f, "net.ipv4.vs.{}", self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stays_in_its_directory() {
+        let proc = Proc::new();
+        for wrong in ["", "a/b", "..", "a b", "\u{e4}"] {
+            let error = proc.get_text(wrong).unwrap_err();
+            assert!(error.is_invalid_input(), "{wrong:?}: {error}");
+            let error = proc.set_text(wrong, "1").unwrap_err();
+            assert!(error.is_invalid_input(), "{wrong:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_sysctl_that_no_kernel_has_is_unavailable() {
+        let proc = Proc::new();
+        for name in ["unheard-of", "unheard_of", "a1", "9"] {
+            for error in [
+                proc.get_text(name),
+                proc.set_text(name, "1").map(|()| String::new()),
+            ] {
+                let error = error.unwrap_err();
+                assert!(error.is_unavailable(), "{error}");
+                let object = format!("net.ipv4.vs.{name}");
+                assert_eq!(error.object_name(), Some(object.as_str()));
+            }
+        }
+        assert_eq!(
+            path("am_droprate"),
+            Path::new("/proc/sys/net/ipv4/vs/am_droprate")
+        );
+    }
+}

@@ -254,6 +254,21 @@ mod tests {
     use crate::ipvs::proc::captured;
 
     #[test]
+    fn words_of_forwarding_methods() {
+        use SnapshotForwarding::*;
+        for (word, expected) in [
+            ("Masq", Some(Masquerade)),
+            ("Local", Some(LocalNode)),
+            ("Tunnel", Some(Tunnel)),
+            ("Route", Some(DirectRouting)),
+            ("Bypass", Some(Bypass)),
+            ("masq", None),
+        ] {
+            assert_eq!(forwarding(word.as_bytes()), expected);
+        }
+    }
+
+    #[test]
     fn what_the_kernel_writes() {
         let snapshot = Snapshot::read(captured::TABLE).unwrap();
         assert_eq!(snapshot.info().version.to_string(), "1.2.1");

@@ -281,6 +281,9 @@ mod tests {
         same(u64::MAX, "18446744073709551615");
         same(Duration::from_secs(86400), "86400");
         same("0-3,5".to_string(), "0-3,5");
+        same(DefenseMode::Off, "0");
+        same(DefenseMode::Automatic, "1");
+        same(DefenseMode::AutomaticActive, "2");
         same(DefenseMode::Always, "3");
         same(ConnectionReuse::all(), "-1");
         let (threshold, period) = (3, 50);
@@ -310,6 +313,15 @@ mod tests {
         check(5, 0).unwrap();
         assert!(check(50, 50).unwrap_err().contains("period 50"));
         assert!(check(0, 1 << 31).is_err());
+        assert!(check(1 << 31, 0).is_err());
+        let most = i32::MAX as u32;
+        check(most, 0).unwrap();
+        check(most - 1, most).unwrap();
+        let longest = Duration::from_secs(2_147_483);
+        longest.check(&Limits::None).unwrap();
+        let longer = longest + Duration::from_secs(1);
+        assert!(longer.check(&Limits::None).is_err());
+        Duration::ZERO.check(&Limits::None).unwrap();
         assert!(Duration::from_millis(1).check(&Limits::None).is_err());
         assert!(Duration::MAX.check(&Limits::None).is_err());
         assert!("a\nb".to_string().check(&Limits::None).is_err());
