@@ -565,3 +565,51 @@ impl<T: SetType> Hash for Entry<T> {
         self.options.hash(state);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::hash_map::DefaultHasher;
+
+    use super::*;
+    use crate::ipset::types::HashIp;
+
+    fn entry(text: &str) -> Entry<HashIp> {
+        text.parse().unwrap()
+    }
+
+    fn hash(entry: &Entry<HashIp>) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        entry.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    #[test]
+    fn entries_are_equal_if_value_and_options_are() {
+        let one = entry("10.0.0.1 timeout 5");
+        assert_eq!(one, entry("10.0.0.1 timeout 5"));
+        assert_eq!(hash(&one), hash(&entry("10.0.0.1 timeout 5")));
+        for other in ["10.0.0.1", "10.0.0.2 timeout 5"] {
+            assert_ne!(one, entry(other));
+            assert_ne!(hash(&one), hash(&entry(other)));
+        }
+    }
+
+    #[test]
+    fn a_range_stands_for_several_entries() {
+        let several = |text| entry(text).is_several(HashIp.definition().dimensions);
+        assert!(!several("10.0.0.1"));
+        assert!(several("10.0.0.1-10.0.0.9"));
+    }
+
+    #[test]
+    fn a_timeout_has_whole_seconds_up_to_the_limit() {
+        let most = u32::try_from(MAX_TIMEOUT.as_secs()).unwrap();
+        assert_eq!(seconds(MAX_TIMEOUT).unwrap(), most);
+        assert_eq!(seconds(Duration::ZERO).unwrap(), 0);
+        let refused = |timeout| format!("{:?}", seconds(timeout).unwrap_err());
+        let longer = MAX_TIMEOUT + Duration::from_secs(1);
+        assert!(refused(longer).contains("is the limit"));
+        assert!(refused(Duration::from_millis(1500)).contains("whole seconds"));
+        assert!(refused(MAX_TIMEOUT - Duration::from_millis(1)).contains("whole seconds"));
+    }
+}

@@ -218,6 +218,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_name_of_the_kernel_is_at_most_so_long() {
+        let longest = [b'a'; SetName::MAX_LENGTH];
+        let name = SetName::from_kernel(&longest).unwrap();
+        assert_eq!(name.as_str().as_bytes(), longest);
+        assert!(SetName::from_kernel(&[b'a'; SetName::MAX_LENGTH + 1]).is_err());
+        assert_eq!(SetName::from_kernel(b"\xff").unwrap().as_str(), "\u{fffd}");
+    }
+
+    #[test]
     fn names_are_what_text_can_carry() {
         // These blanks do not separate words for the tool.
         let other_blanks = "a\u{a0}b\u{85}\u{2003}";

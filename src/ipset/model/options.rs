@@ -452,8 +452,46 @@ impl CreateOptions {
 mod tests {
     use super::CreateOptions;
     use crate::Family;
+    use crate::ipset::elements::Ipv4Range;
     use crate::ipset::model::types::SetType;
     use crate::ipset::{AnySet, AnyType};
+
+    /// Returns whether a bitmap takes a range of addresses, with a netmask.
+    fn takes(first: [u8; 4], last: [u8; 4], netmask: Option<u8>) -> bool {
+        let options = CreateOptions {
+            netmask,
+            ..CreateOptions::default()
+        };
+        let range = Ipv4Range::new(first.into(), last.into());
+        options.check_addresses(&range).is_ok()
+    }
+
+    #[test]
+    fn a_bitmap_takes_a_range_of_so_many_addresses_or_whole_networks() {
+        assert!(takes([10, 0, 0, 0], [10, 0, 255, 255], None));
+        assert!(!takes([10, 0, 0, 0], [10, 1, 0, 0], None));
+        assert!(takes([10, 0, 0, 3], [10, 0, 0, 3], None));
+        // Networks are counted, and have to be whole.
+        assert!(takes([10, 0, 0, 0], [10, 255, 255, 255], Some(24)));
+        assert!(!takes([10, 0, 0, 0], [10, 255, 255, 255], Some(25)));
+        assert!(!takes([10, 0, 0, 1], [10, 0, 1, 255], Some(24)));
+        assert!(!takes([10, 0, 0, 0], [10, 0, 1, 254], Some(24)));
+        // A network with a shorter prefix begins with the range and has all of it.
+        assert!(!takes([10, 0, 0, 0], [10, 0, 0, 255], Some(24)));
+        assert!(takes([10, 0, 0, 0], [10, 0, 1, 255], Some(24)));
+        assert!(takes([10, 0, 0, 0], [10, 0, 2, 255], Some(24)));
+        assert!(!takes([10, 0, 1, 0], [10, 0, 2, 255], Some(24)));
+    }
+
+    #[test]
+    fn a_markmask_of_zero_is_refused() {
+        let masked = |markmask| CreateOptions {
+            markmask: Some(markmask),
+            ..CreateOptions::default()
+        };
+        masked(1).check_masks().unwrap();
+        assert!(masked(0).check_masks().is_err());
+    }
 
     /// Returns the difference between two sets, which are given as in `ipset create`.
     fn difference(wanted: &str, there: &str) -> Option<String> {

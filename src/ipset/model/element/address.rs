@@ -308,3 +308,45 @@ impl Element for IpAddr {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(text: &str) -> Addresses {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn addresses_are_one_or_a_range_or_a_network() {
+        let one: IpAddr = "10.0.0.1".parse().unwrap();
+        let network: IpNet = "2001:db8::/32".parse().unwrap();
+        for (text, address, its_network, family) in [
+            ("10.0.0.1", Some(one), Some(IpNet::from(one)), Family::Ipv4),
+            ("10.0.0.1-10.0.0.9", None, None, Family::Ipv4),
+            ("2001:db8::/32", None, Some(network), Family::Ipv6),
+        ] {
+            let value = addresses(text);
+            assert_eq!(value.address(), address, "{text}");
+            assert_eq!(value.network(), its_network, "{text}");
+            assert_eq!(value.family(), family, "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_ordered_by_the_first_and_then_the_last() {
+        let ordered = [
+            "10.0.0.0",
+            "10.0.0.0/24",
+            "10.0.0.0-10.0.0.255",
+            "10.0.0.0/8",
+            "10.0.0.1",
+            "2001:db8::1",
+        ];
+        for pair in ordered.windows(2) {
+            let (one, other) = (addresses(pair[0]), addresses(pair[1]));
+            assert_eq!(one.partial_cmp(&other), Some(Ordering::Less), "{pair:?}");
+            assert_eq!(other.cmp(&one), Ordering::Greater, "{pair:?}");
+        }
+    }
+}

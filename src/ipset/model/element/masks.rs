@@ -62,3 +62,43 @@ impl Masks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn masks(address: Option<&str>, steps: bool) -> Masks {
+        Masks {
+            address: address.map(|it| it.parse().unwrap()),
+            mark: 0xff00,
+            steps,
+        }
+    }
+
+    #[test]
+    fn a_mask_applies_to_addresses_of_its_family() {
+        let applied = |mask, address: &str| {
+            let address = masks(mask, false).apply(address.parse().unwrap());
+            address.to_string()
+        };
+        assert_eq!(applied(Some("255.255.255.0"), "10.1.2.3"), "10.1.2.0");
+        assert_eq!(applied(Some("0.0.255.255"), "10.1.2.3"), "0.0.2.3");
+        assert_eq!(applied(Some("ffff::"), "2001:db8::1"), "2001::");
+        assert_eq!(applied(Some("ffff::"), "10.1.2.3"), "10.1.2.3");
+        assert_eq!(applied(None, "10.1.2.3"), "10.1.2.3");
+        assert_eq!(masks(None, false).apply_to_mark(0x1234), 0x1200);
+    }
+
+    #[test]
+    fn ranges_go_on_at_the_next_network_or_after_a_step() {
+        let mask = Some("255.255.255.0");
+        assert_eq!(masks(mask, false).next(0x0a00_0005), Some(0x0a00_0100));
+        assert_eq!(masks(mask, false).next(0x0a00_0100), Some(0x0a00_0200));
+        assert_eq!(masks(mask, true).next(0x0a00_0005), Some(0x0a00_0105));
+        assert_eq!(masks(mask, false).next(0xffff_ff05), None);
+        for steps in [false, true] {
+            assert_eq!(masks(None, steps).next(7), Some(8));
+            assert_eq!(masks(None, steps).next(u32::MAX), None);
+        }
+    }
+}

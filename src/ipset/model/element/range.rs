@@ -53,3 +53,16 @@ impl fmt::Display for Ipv4Range {
         write!(f, "{}-{}", self.first, self.last)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_contains_its_ends_and_what_is_between() {
+        let address = |last| Ipv4Addr::new(10, 0, 0, last);
+        let range = Ipv4Range::new(address(9), address(3));
+        let inside = (0..20).filter(|last| range.contains(address(*last)));
+        assert_eq!(inside.collect::<Vec<_>>(), (3..=9).collect::<Vec<_>>());
+    }
+}
