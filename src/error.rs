@@ -596,12 +596,7 @@ mod tests {
             (ErrorKind::Busy, io::ErrorKind::Other),
             (ErrorKind::Full, io::ErrorKind::Other),
         ] {
-            let kernel = Kernel {
-                code: 5,
-                meaning: kind.into(),
-                extended: None,
-            };
-            let error = Error::new("test", Cause::Kernel(kernel));
+            let error = of_kind(kind, 5);
             assert_eq!(error.kind(), kind);
             let text = error.to_string();
             let error = io::Error::from(error);

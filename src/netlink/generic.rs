@@ -23,10 +23,10 @@ pub(crate) fn split(payload: &[u8]) -> Result<(u8, Attributes<'_>), Malformed> {
     Ok((header[0], Attributes::new(rest)))
 }
 
-const CONTROLLER: u16 = 16;
-const GET_FAMILY: u8 = 3;
+pub(super) const CONTROLLER: u16 = 16;
+pub(super) const GET_FAMILY: u8 = 3;
 const FAMILY_ID: u16 = 1;
-const FAMILY_NAME: u16 = 2;
+pub(super) const FAMILY_NAME: u16 = 2;
 
 /// Asks the kernel for the message type of a family, and returns `None` if there is no such
 /// family. The kernel loads the family's module if it can.

@@ -191,11 +191,17 @@ mod tests {
         let mut socket = Socket::open(Protocol::Generic).unwrap();
         socket.inner.set_cap_ack(false).unwrap();
         let (mut request, mut inbox) = (Writer::default(), Inbox::new());
-        write(&mut request, 16, flag::REQUEST, 1, |writer| {
-            generic::header(writer, 3, 1);
-            writer.string(2, "unheard-of");
-            writer.attribute(99, &[0; 1000]);
-        });
+        write(
+            &mut request,
+            generic::CONTROLLER,
+            flag::REQUEST,
+            1,
+            |writer| {
+                generic::header(writer, generic::GET_FAMILY, 1);
+                writer.string(generic::FAMILY_NAME, "unheard-of");
+                writer.attribute(99, &[0; 1000]);
+            },
+        );
         socket.send(request.bytes()).unwrap();
         inbox.expect(Expected::Replies(1));
         assert!(socket.receive(&mut inbox).unwrap());

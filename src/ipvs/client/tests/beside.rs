@@ -134,12 +134,18 @@ fn a_plan_is_not_made_again_if_the_kernel_refuses_its_service() {
     assert_eq!((report.failures().count(), readings.get()), (2, 1));
 }
 
+/// Returns a client and a keeper that has brought the table to eight services, without `/proc`.
+fn kept(world: &Arc<Mutex<World>>) -> (Client<impl Transport>, Keeper) {
+    let mut client = client_of(world, |_| ());
+    let mut keeper = Keeper::new(Planner::new()).proc(None);
+    ready(client.keep(&mut keeper, Some(&wanted(8, 1)))).unwrap();
+    (client, keeper)
+}
+
 #[test]
 fn a_service_that_is_gone_is_added_where_only_a_few_are_read() {
     let world = Arc::<Mutex<World>>::default();
-    let mut client = client_of(&world, |_| ());
-    let mut keeper = Keeper::new(Planner::new()).proc(None);
-    ready(client.keep(&mut keeper, Some(&wanted(8, 1)))).unwrap();
+    let (mut client, mut keeper) = kept(&world);
     let remove = Operation::RemoveService(web());
     world.lock().unwrap().kernel.execute(&remove).unwrap();
     let kept = ready(client.keep(&mut keeper, Some(&wanted(8, 2)))).unwrap();
@@ -153,9 +159,7 @@ fn a_service_that_is_gone_is_added_where_only_a_few_are_read() {
 #[test]
 fn what_one_reading_misses_is_no_drift() {
     let world = Arc::<Mutex<World>>::default();
-    let mut client = client_of(&world, |_| ());
-    let mut keeper = Keeper::new(Planner::new()).proc(None);
-    ready(client.keep(&mut keeper, Some(&wanted(8, 1)))).unwrap();
+    let (mut client, mut keeper) = kept(&world);
     world.lock().unwrap().skips = true;
     let kept = ready(client.keep(&mut keeper, None)).unwrap();
     assert_eq!(kept.report.drift, []);
