@@ -67,3 +67,43 @@ impl<N: Names + ?Sized> Names for &N {
         (**self).protocol(name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Knows one host, one service and one protocol.
+    struct One;
+
+    impl Names for One {
+        fn address(&self, host: &str, family: Option<Family>) -> Option<IpAddr> {
+            (host == "web" && family == Some(Family::Ipv4)).then_some([10, 0, 0, 1].into())
+        }
+
+        fn port(&self, service: &str, protocol: Protocol) -> Option<u16> {
+            (service == "dns" && protocol == Protocol::UDP).then_some(53)
+        }
+
+        fn protocol(&self, name: &str) -> Option<Protocol> {
+            (name == "sctp").then_some(Protocol::SCTP)
+        }
+    }
+
+    #[test]
+    fn a_reference_knows_the_same_names() {
+        fn known(names: impl Names) -> (Option<IpAddr>, Option<u16>, Option<Protocol>) {
+            let address = names.address("web", Some(Family::Ipv4));
+            (
+                address,
+                names.port("dns", Protocol::UDP),
+                names.protocol("sctp"),
+            )
+        }
+        let all = (Some([10, 0, 0, 1].into()), Some(53), Some(Protocol::SCTP));
+        assert_eq!(known(One), all);
+        assert_eq!(known(&One), all);
+        assert_eq!(known(()), (None, None, None));
+        assert_eq!((&One).address("web", Some(Family::Ipv6)), None);
+        assert_eq!((&One).port("dns", Protocol::TCP), None);
+    }
+}

@@ -235,8 +235,10 @@ mod tests {
             let mut grown = Index::for_about(0);
             let mut sized = Index::for_about(count);
             for position in 0..count as u32 {
-                grown.insert(position << 12, position);
-                sized.insert(position << 12, position);
+                // Hashes that differ in their highest bits, which choose the slot.
+                let hash = position.wrapping_mul(0x9E37_79B9);
+                grown.insert(hash, position);
+                sized.insert(hash, position);
             }
             for slots in [grown.slots.len(), sized.slots.len()] {
                 assert!(slots * 3 >= count * 4, "{slots} slots for {count}");

@@ -67,3 +67,15 @@ impl fmt::Display for ControlInterface {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interfaces_have_names() {
+        assert_eq!(ControlInterface::Netlink.to_string(), "netlink");
+        let padded = format!("{:>15}", ControlInterface::SocketOptions);
+        assert_eq!(padded, " socket options");
+    }
+}

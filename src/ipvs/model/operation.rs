@@ -145,3 +145,121 @@ impl Operation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddrV6;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Each operation, with its name and its object.
+    fn all(
+        service: &VirtualService,
+        server: &RealServer,
+    ) -> Vec<(Operation, &'static str, Option<String>)> {
+        use Operation::*;
+        let key = service.key;
+        let (of_service, of_server) = (
+            Some(key.to_string()),
+            format!("{key} -r {}", server.address),
+        );
+        let (of_server, server) = (Some(of_server), || server.clone());
+        let service = || service.clone();
+        let address = server().address;
+        let daemon = SyncDaemon::master("lo");
+        vec![
+            (AddService(service()), "add service", of_service.clone()),
+            (
+                UpdateService(service()),
+                "update service",
+                of_service.clone(),
+            ),
+            (
+                PutService(service()),
+                "add or update service",
+                of_service.clone(),
+            ),
+            (RemoveService(key), "remove service", of_service.clone()),
+            (
+                RemoveServiceIfPresent(key),
+                "remove service, if present,",
+                of_service.clone(),
+            ),
+            (AddServer(key, server()), "add server", of_server.clone()),
+            (
+                UpdateServer(key, server()),
+                "update server",
+                of_server.clone(),
+            ),
+            (
+                PutServer(key, server()),
+                "add or update server",
+                of_server.clone(),
+            ),
+            (
+                RemoveServer(key, address),
+                "remove server",
+                of_server.clone(),
+            ),
+            (
+                RemoveServerIfPresent(key, address),
+                "remove server, if present,",
+                of_server,
+            ),
+            (Flush, "remove all services", None),
+            (Zero, "zero all counters", None),
+            (ZeroService(key), "zero counters of service", of_service),
+            (SetTimeouts(Timeouts::new()), "set timeouts", None),
+            (
+                StartDaemon(daemon),
+                "start sync daemon",
+                Some("master".into()),
+            ),
+            (
+                StopDaemon(SyncRole::Backup),
+                "stop sync daemon",
+                Some("backup".into()),
+            ),
+        ]
+    }
+
+    #[test]
+    fn an_operation_has_a_name_and_an_object_and_is_checked() {
+        let service = VirtualService::tcp("10.0.0.1:80".parse().unwrap());
+        let server = RealServer::new("10.1.0.1:80".parse().unwrap());
+        let operations = all(&service, &server);
+        assert_eq!(operations[0].2.as_deref(), Some("-t 10.0.0.1:80"));
+        assert_eq!(
+            operations[5].2.as_deref(),
+            Some("-t 10.0.0.1:80 -r 10.1.0.1:80")
+        );
+        for (operation, name, object) in operations {
+            assert_eq!(operation.name(), name);
+            assert_eq!(operation.object(), object, "{name}");
+            assert_eq!(operation.check(), Ok(()), "{name}");
+        }
+    }
+
+    #[test]
+    fn each_operation_checks_what_it_contains() {
+        let with_flow = SocketAddrV6::new("fd00::1".parse().unwrap(), 80, 1, 0).into();
+        let good = "[fd00::2]:80".parse().unwrap();
+        for (operation, name, object) in
+            all(&VirtualService::tcp(with_flow), &RealServer::new(good))
+        {
+            let has_service = object.is_some_and(|it| it.starts_with("-t"));
+            assert_eq!(operation.check().is_err(), has_service, "{name}");
+        }
+        for (operation, name, object) in
+            all(&VirtualService::tcp(good), &RealServer::new(with_flow))
+        {
+            let has_server = object.is_some_and(|it| it.contains("-r"));
+            assert_eq!(operation.check().is_err(), has_server, "{name}");
+        }
+        let timeouts = Timeouts::new().tcp(Duration::ZERO);
+        Operation::SetTimeouts(timeouts).check().unwrap_err();
+        let daemon = SyncDaemon::master("an interface's name");
+        Operation::StartDaemon(daemon).check().unwrap_err();
+    }
+}

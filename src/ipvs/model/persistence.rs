@@ -227,3 +227,29 @@ impl Granularity {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mask_with_gaps_is_no_prefix() {
+        let hour = Persistence::new(Duration::from_secs(3600), Family::Ipv4);
+        for prefix in [0, 1, 24, 32] {
+            let persistence = hour.with_prefix(prefix, Family::Ipv4);
+            assert_eq!(persistence.prefix_length(), Some(prefix));
+        }
+        let gap = hour.with_mask([255, 0, 255, 0].into());
+        assert_eq!(gap.prefix_length(), None);
+        assert_eq!(gap.check(Family::Ipv4), Ok(()));
+    }
+
+    #[test]
+    fn a_timeout_has_whole_seconds_in_32_bits() {
+        let most = Duration::from_secs(u32::MAX.into());
+        let check = |timeout| Persistence::new(timeout, Family::Ipv6).check(Family::Ipv6);
+        assert_eq!(check(most), Ok(()));
+        check(most + Duration::from_secs(1)).unwrap_err();
+        check(Duration::from_millis(1)).unwrap_err();
+    }
+}

@@ -64,3 +64,23 @@ impl Query {
         matches!(self, Self::Services | Self::Servers(_) | Self::Daemons)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_has_a_name_and_perhaps_a_key() {
+        let web = ServiceKey::tcp("10.0.0.1:80".parse().unwrap());
+        for (query, name, key) in [
+            (Query::Service(web), "read service", Some(&web)),
+            (Query::Services, "read services", None),
+            (Query::Servers(web), "read servers of", Some(&web)),
+            (Query::Timeouts, "read timeouts", None),
+            (Query::Daemons, "read sync daemons", None),
+            (Query::Info, "read version", None),
+        ] {
+            assert_eq!((query.name(), query.key()), (name, key));
+        }
+    }
+}

@@ -259,3 +259,20 @@ impl fmt::Debug for PersistenceEngine {
         write!(f, "PersistenceEngine({})", self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scheduler_has_the_flags_that_it_uses() {
+        // The three flags of schedulers are bits 3 to 5 of a service's flags: IP_VS_SVC_F_SCHED1
+        // and so on in include/uapi/linux/ip_vs.h.
+        let bits = |scheduler: Scheduler| scheduler.flags().map(|it| it.bits());
+        assert_eq!(bits(Scheduler::SourceHashing), Some(0x18));
+        assert_eq!(bits(Scheduler::MaglevHashing), Some(0x18));
+        assert_eq!(bits(Scheduler::WeightedLeastConnection), Some(0));
+        assert_eq!(bits(Scheduler::None), Some(0));
+        assert_eq!(bits(Scheduler::new("unknown").unwrap()), None);
+    }
+}

@@ -402,6 +402,8 @@ mod tests {
             assert_eq!(warnings.len(), 1, "{warnings:?}");
             assert!(warnings[0].contains(word), "{warnings:?}");
         }
+        let highest = server("10.0.0.1:80").upper_threshold(MAX);
+        assert!(highest.warnings(web()).is_empty());
     }
 
     #[test]

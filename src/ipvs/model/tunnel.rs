@@ -168,3 +168,44 @@ fn unknown(flags: TunnelFlags, known: TunnelFlags) -> Option<String> {
     let unknown = flags.difference(known);
     (!unknown.is_empty()).then(|| format!("unknown tunnel flags {:#x}", unknown.bits()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ipip_with_flags_is_no_tunnel_that_this_crate_knows() {
+        let from = |flags| Tunnel::from_parts(Tunnel::IPIP, 0, flags);
+        assert_eq!(from(TunnelFlags::empty()), Tunnel::Ipip);
+        let flags = TunnelFlags::CHECKSUM;
+        let other = Tunnel::Other {
+            kind: Tunnel::IPIP,
+            port: 0,
+            flags,
+        };
+        assert_eq!(from(flags), other);
+        assert!(other.warning().is_some());
+    }
+
+    #[test]
+    fn a_tunnel_is_checked() {
+        assert_eq!(Tunnel::gue(1).check(), Ok(()));
+        assert_eq!(Tunnel::Ipip.check(), Ok(()));
+        Tunnel::gue(0).check().unwrap_err();
+        let why = Tunnel::Unreported.check().unwrap_err();
+        assert!(why.contains("socket options"), "{why}");
+    }
+
+    #[test]
+    fn only_a_flag_that_has_no_effect_is_a_warning() {
+        let both = TunnelFlags::CHECKSUM | TunnelFlags::REMOTE_CHECKSUM;
+        let gue = |flags| Tunnel::Gue { port: 1, flags }.warning();
+        assert_eq!(gue(both), None);
+        let unknown = TunnelFlags::from_bits_retain(0x80);
+        assert_eq!(gue(unknown).as_deref(), Some("unknown tunnel flags 0x80"));
+        let gre = |flags| Tunnel::Gre { flags }.warning();
+        assert_eq!(gre(TunnelFlags::CHECKSUM), None);
+        gre(both).unwrap();
+        gre(unknown).unwrap();
+    }
+}
