@@ -186,6 +186,7 @@ fn columns(heading: &[u8]) -> Result<Columns, Unexpected> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::FileExt;
     use std::time::Duration;
 
     use super::*;
@@ -193,6 +194,7 @@ mod tests {
     use crate::Protocol;
     use crate::ipvs::PersistenceEngine;
     use crate::ipvs::proc::captured;
+    use crate::ipvs::proc::growth::tests::{file, status_with};
     use crate::ipvs::proc::{ConnectionState, Origin};
 
     fn read(text: &[u8]) -> Vec<Connection> {
@@ -305,5 +307,29 @@ mod tests {
         for text in [captured::CONNECTIONS, captured::SYNC_BACKUP] {
             captured::damaged(text, |bytes| for _ in Connections::new(bytes) {});
         }
+    }
+
+    #[test]
+    fn a_table_that_changes_its_size_while_it_is_read_is_inconsistent() {
+        for (later, is_inconsistent) in [
+            (status_with(256, 200), false),
+            (status_with(512, 456), true),
+            (status_with(256, 456), true),
+        ] {
+            let status = file(status_with(256, 200).as_bytes());
+            let watch = Watch::Status(status.try_clone().unwrap());
+            let mut connections = Connections::watched(captured::CONNECTIONS, watch).unwrap();
+            connections.next().unwrap().unwrap();
+            status.write_all_at(later.as_bytes(), 0).unwrap();
+            let last = connections.last().unwrap();
+            assert_eq!(last.is_err_and(|it| it.is_inconsistent()), is_inconsistent);
+        }
+    }
+
+    #[test]
+    fn a_table_that_is_always_being_resized_is_not_read() {
+        let watch = Watch::Status(file(status_with(256, 456).as_bytes()));
+        let error = Connections::watched(captured::CONNECTIONS, watch).unwrap_err();
+        assert!(error.is_inconsistent());
     }
 }

@@ -178,6 +178,7 @@ mod tests {
             let other = Snapshot::read(lines.join("\n").as_bytes()).unwrap();
             let difference = other.changes_since(&as_it_is());
             assert_eq!(difference.changed, [first], "{to}");
+            assert!(!difference.is_empty());
             assert!(difference.added.is_empty() && difference.removed.is_empty());
         }
         let one_mark_less = table(|mut lines| {
@@ -189,5 +190,18 @@ mod tests {
             lines
         });
         assert_eq!(one_mark_less.changes_since(&as_it_is()).changed.len(), 1);
+    }
+
+    #[test]
+    fn services_without_servers_differ_too() {
+        let heading: Vec<_> = captured::TABLE.split_inclusive(|it| *it == b'\n').collect();
+        let with = |service: &str| {
+            let text = [heading[..FIRST].concat().as_slice(), service.as_bytes()].concat();
+            Snapshot::read(&text[..]).unwrap()
+        };
+        let one = with("TCP  0A090909:0050 rr\n");
+        let other = with("TCP  0A090909:0050 wrr\n");
+        assert_eq!(other.changes_since(&one).changed.len(), 1);
+        assert!(one.changes_since(&one).is_empty());
     }
 }

@@ -129,3 +129,61 @@ fn read_status(mut file: &File) -> Result<Status> {
     read.map_err(status::failed)?;
     status::status(&text)
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::io::Write;
+
+    use nix::sys::memfd::{MFdFlags, memfd_create};
+
+    use super::*;
+    use crate::ErrorKind;
+    use crate::ipvs::proc::captured;
+
+    /// Returns a file in memory with this text.
+    pub(in crate::ipvs::proc) fn file(text: &[u8]) -> File {
+        let mut file = File::from(memfd_create(c"ipvset", MFdFlags::MFD_CLOEXEC).unwrap());
+        file.write_all(text).unwrap();
+        file
+    }
+
+    /// Returns the text of a status file with this many buckets for connections, `empty` of which
+    /// are empty. The table is being resized unless all others have one connection.
+    pub(in crate::ipvs::proc) fn status_with(buckets: u64, empty: u64) -> String {
+        format!(
+            "Conns:\t56\nConn buckets:\t{buckets} (8 bits, lfactor -4)\n\
+             Conn buckets empty:\t{empty} (78%)\nConn buckets len-1:\t56 (100%)\nServices:\t3\n"
+        )
+    }
+
+    #[test]
+    fn the_number_of_services_is_in_the_status_file() {
+        let counted = Growth::Counted(file(status_with(256, 200).as_bytes()));
+        // The file is read from its start each time.
+        for _ in 0..2 {
+            assert_eq!(counted.services(), Some(3));
+        }
+        assert_eq!(Growth::Never.services(), None);
+        assert_eq!(Growth::Uncounted.services(), None);
+        assert_eq!(Growth::Counted(file(b"")).services(), None);
+        assert!(Growth::Never.is_never());
+        assert!(!counted.is_never() && !Growth::Uncounted.is_never());
+    }
+
+    #[test]
+    fn a_table_that_is_being_resized_has_no_size() {
+        let size = |text: &str| Watch::Status(file(text.as_bytes())).size().unwrap();
+        assert_eq!(size(&status_with(256, 200)), Some((256, Some(-4))));
+        assert_eq!(size(&status_with(256, 456)), None);
+        let error = Watch::Status(file(b"x")).size().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::MalformedReply);
+    }
+
+    #[test]
+    fn the_heading_of_the_services_has_the_size_too() {
+        let heading = Watch::Heading(file(captured::TABLE));
+        assert_eq!(heading.size().unwrap(), Some((4096, None)));
+        let error = Watch::Heading(file(b"")).size().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::MalformedReply);
+    }
+}

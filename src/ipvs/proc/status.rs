@@ -206,4 +206,14 @@ mod tests {
     fn any_damage_is_an_error_or_other_numbers() {
         captured::damaged(captured::STATUS, |bytes| drop(status(bytes)));
     }
+
+    #[test]
+    fn absurd_lengths_are_ignored() {
+        let text = |length| format!("Conns:\t0\nServices:\t0\nService buckets len-{length}:\t1\n");
+        let chains = |length| {
+            let read = status(text(length).as_bytes()).unwrap();
+            read.service_table.chains.len()
+        };
+        assert_eq!((chains(1023), chains(1024)), (1024, 0));
+    }
 }

@@ -409,4 +409,28 @@ mod tests {
         let read = Snapshot::read(io::BufReader::with_capacity(100, text)).unwrap();
         assert_eq!(read, Snapshot::read(captured::TABLE).unwrap());
     }
+
+    #[test]
+    fn a_heading_of_another_table_is_refused() {
+        for line in 1..=3 {
+            let mut lines: Vec<_> = captured::TABLE.split_inclusive(|it| *it == b'\n').collect();
+            lines[line - 1] = b"another heading\n";
+            let error = Snapshot::read(&lines.concat()[..]).unwrap_err();
+            assert_eq!(error.position(), Some((line, 1)));
+        }
+    }
+
+    #[test]
+    fn reading_ends_with_any_other_error() {
+        struct Broken;
+
+        impl io::Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+        }
+
+        let error = Snapshot::read(io::BufReader::new(Broken)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io);
+    }
 }
