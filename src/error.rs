@@ -583,6 +583,18 @@ mod tests {
         let text = |code| of_kind(ErrorKind::Other, code).to_string();
         assert!(text(4105).contains("ipset error 4105"), "{}", text(4105));
         assert!(text(libc::EIO).contains("os error 5"), "{}", text(5));
+        let explained = |code| Kernel {
+            code,
+            meaning: Meaning::new(ErrorKind::Other, "the set is odd"),
+            extended: None,
+        };
+        assert_eq!(
+            explained(4105).to_string(),
+            "the set is odd (ipset error 4105)"
+        );
+        let text = explained(libc::EIO).to_string();
+        assert!(text.starts_with("the set is odd ("), "{text}");
+        assert!(text.contains("os error 5"), "{text}");
     }
 
     #[test]

@@ -367,6 +367,12 @@ fn misspelt_fields_are_refused() {
 }
 
 #[test]
+fn a_number_is_no_text() {
+    refused::<Scheduler>(json!(4), "expected a text");
+    refused::<IpSet<HashIp>>(json!({"name": "a", "type": 4}), "expected a text");
+}
+
+#[test]
 fn a_fourth_element_is_refused() {
     let one = json!({"addresses": "10.0.0.1"});
     refused::<AnyValue>(json!([one, one, one, one]), "three elements");

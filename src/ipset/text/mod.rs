@@ -93,3 +93,18 @@ pub fn words(line: &[u8]) -> Result<Vec<&[u8]>> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_words() {
+        let expected: [&[u8]; 4] = [b"add", b"web", b"10.0.0.1", b"a b"];
+        assert_eq!(words(b" add\tweb 10.0.0.1  \"a b\"\r\n").unwrap(), expected);
+        assert!(words(b" \t").unwrap().is_empty());
+        for wrong in [&b"add \"web"[..], b"add we\"b\""] {
+            assert!(words(wrong).unwrap_err().is_invalid_input());
+        }
+    }
+}
