@@ -612,4 +612,19 @@ mod tests {
         assert!(refused(Duration::from_millis(1500)).contains("whole seconds"));
         assert!(refused(MAX_TIMEOUT - Duration::from_millis(1)).contains("whole seconds"));
     }
+
+    #[test]
+    fn a_comment_is_cut_between_characters() {
+        let kept = |text: &[u8]| keep(text).len();
+        assert_eq!(kept(&[b'a'; MAX_COMMENT + 1]), MAX_COMMENT);
+        // The character that begins at this byte has no more than four.
+        for (start, length) in [
+            (MAX_COMMENT - 3, MAX_COMMENT - 3),
+            (MAX_COMMENT - 4, MAX_COMMENT),
+        ] {
+            let mut text = vec![b'a'; MAX_COMMENT + 9];
+            text[start + 1..].fill(0x80);
+            assert_eq!(kept(&text), length);
+        }
+    }
 }

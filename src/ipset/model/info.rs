@@ -163,3 +163,56 @@ fn set_flags(options: &mut CreateOptions, flags: u32) {
     options.forceadd = flags & cadt_flag::WITH_FORCEADD != 0;
     options.skbinfo = flags & cadt_flag::WITH_SKBINFO != 0;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipset::message::attr::address;
+    use crate::wire::Writer;
+
+    /// Returns what the kernel lists of a set, with the attributes of its `DATA` nest.
+    fn info(type_name: &[u8], data: impl FnOnce(&mut Writer)) -> SetInfo {
+        let mut writer = Writer::default();
+        writer.c_string(top::SETNAME, b"web");
+        writer.c_string(top::TYPENAME, type_name);
+        writer.u8(top::FAMILY, 2);
+        writer.u8(top::REVISION, 5);
+        writer.u16_be(top::INDEX, 7);
+        writer.nest(top::DATA, data);
+        let listed = Listed::read(Attributes::new(writer.finish().unwrap())).unwrap();
+        let info = listed.header.unwrap().info(listed.name);
+        info.unwrap()
+    }
+
+    #[test]
+    fn a_header_has_what_the_kernel_counts() {
+        let info = info(b"hash:ip", |data| {
+            data.u32_net(create::REFERENCES, 3);
+            data.u32_net(create::MEMSIZE, 1000);
+            data.u32_net(create::ELEMENTS, 9);
+        });
+        assert_eq!((info.revision, info.index), (5, Some(7)));
+        assert_eq!((info.references, info.memory), (3, 1000));
+        assert_eq!(info.entries, Some(9));
+        assert_eq!(info.set.unwrap().to_string(), "web hash:ip family inet");
+    }
+
+    #[test]
+    fn a_bitmap_has_a_range_or_a_network() {
+        let ip = |data: &mut Writer, kind, bytes: [u8; 4]| {
+            data.nest(kind, |it| it.attribute(address::IPV4, &bytes));
+        };
+        let range = info(b"bitmap:ip", |data| {
+            ip(data, data::IP, [10, 0, 0, 1]);
+            ip(data, data::IP_TO, [10, 0, 0, 9]);
+        });
+        let expected = "web bitmap:ip range 10.0.0.1-10.0.0.9";
+        assert_eq!(range.set.unwrap().to_string(), expected);
+        let network = info(b"bitmap:ip", |data| {
+            ip(data, data::IP, [10, 0, 0, 0]);
+            data.u8(data::CIDR, 24);
+        });
+        let expected = "web bitmap:ip range 10.0.0.0-10.0.0.255";
+        assert_eq!(network.set.unwrap().to_string(), expected);
+    }
+}

@@ -450,11 +450,8 @@ impl CreateOptions {
 
 #[cfg(test)]
 mod tests {
-    use super::CreateOptions;
-    use crate::Family;
-    use crate::ipset::elements::Ipv4Range;
-    use crate::ipset::model::types::SetType;
-    use crate::ipset::{AnySet, AnyType};
+    use super::*;
+    use crate::ipset::{AnySet, AnyType, SetType};
 
     /// Returns whether a bitmap takes a range of addresses, with a netmask.
     fn takes(first: [u8; 4], last: [u8; 4], netmask: Option<u8>) -> bool {
@@ -644,5 +641,52 @@ mod tests {
             difference("s hash:ip", &mask).as_deref(),
             Some("netmask 24 instead of no mask")
         );
+    }
+
+    #[test]
+    fn a_bucketsize_is_even() {
+        let of = |bucketsize| CreateOptions {
+            bucketsize: Some(bucketsize),
+            ..CreateOptions::default()
+        };
+        for (size, is_taken) in [(0, false), (2, true), (3, false), (12, true), (14, false)] {
+            assert_eq!(of(size).check_hash().is_ok(), is_taken, "{size}");
+        }
+    }
+
+    #[test]
+    fn a_type_takes_its_own_kind_of_range() {
+        let ports = SetRange::Ports(PortRange::new(1, 9));
+        let addresses = Ipv4Range::new([10, 0, 0, 0].into(), [10, 0, 0, 9].into()).into();
+        let check = |kind: &str, range| {
+            let definition = Definition::named(kind).unwrap();
+            let options = CreateOptions {
+                range: Some(range),
+                ..CreateOptions::default()
+            };
+            options.check_range(definition).is_ok()
+        };
+        for (kind, takes_addresses, takes_ports) in [
+            ("bitmap:ip", true, false),
+            ("bitmap:ip,mac", true, false),
+            ("bitmap:port", false, true),
+            ("hash:ip", false, false),
+        ] {
+            assert_eq!(check(kind, addresses), takes_addresses, "{kind}");
+            assert_eq!(check(kind, ports), takes_ports, "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_refused_range_of_networks_says_their_length() {
+        for last in [[10, 0, 1, 254], [10, 0, 0, 255]] {
+            let options = CreateOptions {
+                netmask: Some(24),
+                ..CreateOptions::default()
+            };
+            let range = Ipv4Range::new([10, 0, 0, 0].into(), last.into());
+            let why = options.check_addresses(&range).unwrap_err().0;
+            assert!(why.contains(" 24"), "{why}");
+        }
     }
 }

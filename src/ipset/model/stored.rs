@@ -186,3 +186,37 @@ impl EntryOptions {
         self.skbqueue = self.skbqueue.filter(|queue| *queue != 0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipset::AnySet;
+
+    #[test]
+    fn what_the_kernel_does_not_list_is_left_out() {
+        let mut options = EntryOptions::default();
+        options.skbmark = Some(SkbMark { mark: 0, mask: 0 });
+        options.skbprio = Some(SkbPriority { major: 0, minor: 0 });
+        options.skbqueue = Some(0);
+        options.set_comment("");
+        options.drop_empty();
+        assert_eq!(options, EntryOptions::default());
+        options.set_comment("a");
+        options.drop_empty();
+        assert_eq!(options.comment_bytes(), Some(&b"a"[..]));
+    }
+
+    #[test]
+    fn a_mac_address_that_was_left_out_is_filled_in() {
+        let set: AnySet = "s bitmap:ip,mac range 10.0.0.0/24".parse().unwrap();
+        let given = set.parse_entry("10.0.0.1").unwrap().into_parts().0;
+        let address = || given.elements().take(1).cloned().collect();
+        let singles: Vec<_> = set.singles(address()).collect();
+        assert_eq!(singles.len(), 1);
+        assert_eq!(singles[0].elements().count(), 2);
+        // No other element is filled in.
+        let set: AnySet = "s hash:ip,mac".parse().unwrap();
+        let mut singles = set.singles(address());
+        assert_eq!(singles.next().unwrap().elements().count(), 1);
+    }
+}

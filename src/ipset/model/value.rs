@@ -486,3 +486,72 @@ impl fmt::Debug for AnyValue {
         f.debug_list().entries(self.elements()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::hash_map::DefaultHasher;
+
+    use super::*;
+    use crate::ipset::{AnyEntry, AnySet, SetType};
+
+    fn values(set: &str, entries: [&str; 2]) -> ([AnyValue; 2], &'static [Dimension]) {
+        let set: AnySet = set.parse().unwrap();
+        let values = entries.map(|it| set.parse_entry(it).unwrap().into_parts().0);
+        (values, set.kind().definition().dimensions)
+    }
+
+    #[test]
+    fn entries_are_the_same_if_what_identifies_them_is() {
+        for (set, entries, same) in [
+            ("s hash:ip", ["10.0.0.1", "10.0.0.1"], true),
+            ("s hash:ip", ["10.0.0.1", "10.0.0.2"], false),
+            ("s hash:ip,mark", ["10.0.0.1,1", "10.0.0.1,2"], false),
+            (
+                "s bitmap:ip,mac range 10.0.0.0/24",
+                ["10.0.0.1,02:00:00:00:00:01", "10.0.0.1,02:00:00:00:00:02"],
+                true,
+            ),
+        ] {
+            let ([one, other], dimensions) = values(set, entries);
+            assert_eq!(one.is_same_entry(&other, dimensions), same, "{set}");
+            let hash = |value: &AnyValue| {
+                let mut hasher = DefaultHasher::new();
+                value.hash_entry(dimensions, &mut hasher);
+                hasher.finish()
+            };
+            assert_eq!(hash(&one) == hash(&other), same, "{set}");
+        }
+        let (one, other) = (
+            std::net::Ipv4Addr::new(10, 0, 0, 1),
+            std::net::Ipv4Addr::LOCALHOST,
+        );
+        let (one, other) = (std::net::IpAddr::from(one), std::net::IpAddr::from(other));
+        assert!(one.is_same_entry(&one, &[]) && !one.is_same_entry(&other, &[]));
+    }
+
+    #[test]
+    fn an_entry_has_as_many_elements_as_its_type() {
+        let elements = |entry: &str| {
+            let set: AnySet = "s hash:ip,port,ip".parse().unwrap();
+            let (value, _) = set.parse_entry(entry).unwrap().into_parts();
+            value.elements().cloned().collect::<Vec<_>>()
+        };
+        let three = elements("10.0.0.1,tcp:80,10.0.0.2");
+        for (set, taken) in [
+            ("s hash:ip", [false, true, false, false]),
+            ("s hash:ip,port", [false, false, true, false]),
+            ("s hash:ip,port,ip", [false, false, false, true]),
+        ] {
+            let set: AnySet = set.parse().unwrap();
+            for (count, is_taken) in taken.into_iter().enumerate() {
+                let value: AnyValue = three.iter().take(count).cloned().collect();
+                let entry = AnyEntry::from_parts(value, Default::default());
+                assert_eq!(
+                    set.validate_entry(entry).is_ok(),
+                    is_taken,
+                    "{set}: {count}"
+                );
+            }
+        }
+    }
+}

@@ -128,3 +128,41 @@ impl fmt::Display for Dimension {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ipset::{AnySet, SetType};
+
+    /// Returns what a type requires at each position of its entries.
+    fn required(kind: &str) -> Vec<String> {
+        let set: AnySet = kind.parse().unwrap();
+        let dimensions = set.kind().definition().dimensions;
+        dimensions.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_type_says_what_it_requires() {
+        for (kind, words) in [
+            (
+                "s hash:ip,port,ip",
+                &[
+                    "an address or a range of addresses",
+                    "a port with its protocol",
+                    "an address",
+                ][..],
+            ),
+            ("s hash:net,iface", &["a network", "an interface"]),
+            (
+                "s hash:ip,mark",
+                &["an address or a range of addresses", "a mark"],
+            ),
+            ("s hash:mac", &["a MAC address"]),
+            ("s bitmap:port range 0-9", &["a port"]),
+            ("s list:set", &["a set's name"]),
+        ] {
+            assert_eq!(required(kind), words, "{kind}");
+        }
+        let mac = required("s bitmap:ip,mac range 10.0.0.0/24");
+        assert_eq!(mac[1], "a MAC address");
+    }
+}

@@ -373,4 +373,20 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn a_late_option_needs_a_later_revision() {
+        let lowest = |kind: &str, options: &CreateOptions| {
+            Definition::named(kind).unwrap().lowest_revision(options)
+        };
+        let none = CreateOptions::default();
+        let netmask = CreateOptions {
+            netmask: Some(24),
+            ..CreateOptions::default()
+        };
+        for (kind, without, with) in [("hash:ip", 0, 0), ("hash:net,net", 0, 4)] {
+            assert_eq!(lowest(kind, &none), without, "{kind}");
+            assert_eq!(lowest(kind, &netmask), with, "{kind}");
+        }
+    }
 }
