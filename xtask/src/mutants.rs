@@ -35,7 +35,7 @@ pub(crate) fn run_in(module: Option<&str>) -> Outcome {
         "mutants",
         "--package=ipvset",
         "--output=target",
-        "--timeout=300",
+        "--minimum-test-timeout=60",
     ];
     arguments.extend(files.as_deref());
     // Its status also says that a listed mutant survived.
