@@ -42,13 +42,17 @@ const TABLES: [Table; 2] = [
 impl Chains {
     /// Finds the program that can do rules of the family on this kernel.
     pub fn new(family: Family, masquerading: Masquerading) -> io::Result<Self> {
-        Ok(Self {
-            iptables: Iptables::find(family)?,
-            rules: Rules {
-                family,
-                masquerading,
-            },
-        })
+        let iptables = Iptables::find(family)?;
+        Ok(Self::of(iptables, family, masquerading))
+    }
+
+    /// Returns the chains that these programs of the family make.
+    pub fn of(iptables: Iptables, family: Family, masquerading: Masquerading) -> Self {
+        let rules = Rules {
+            family,
+            masquerading,
+        };
+        Self { iptables, rules }
     }
 
     /// Returns the name of the program.

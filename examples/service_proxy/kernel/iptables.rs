@@ -33,13 +33,20 @@ impl Iptables {
         };
         let mut reasons = Vec::new();
         for program in programs {
-            let found = Self { program };
-            match found.restore(PROBE) {
-                Ok(()) => return Ok(found),
+            match Self::named(program) {
+                Ok(found) => return Ok(found),
                 Err(error) => reasons.push(error.to_string()),
             }
         }
         Err(io::Error::other(reasons.join("; ")))
+    }
+
+    /// Returns the programs with this name, such as `iptables-nft`. The error says why they can't
+    /// filter or do nat.
+    pub fn named(program: &'static str) -> io::Result<Self> {
+        let found = Self { program };
+        found.restore(PROBE)?;
+        Ok(found)
     }
 
     /// Returns the name of the program.

@@ -1,0 +1,110 @@
+//! Tests the firewall rules of the example service_proxy with both variants of iptables.
+
+#![allow(dead_code, reason = "the program uses the rest")]
+
+#[path = "../examples/service_proxy/kernel/chains.rs"]
+mod chains;
+#[path = "../examples/service_proxy/cluster.rs"]
+mod cluster;
+#[path = "../examples/service_proxy/input/mod.rs"]
+mod input;
+#[path = "../examples/service_proxy/kernel/iptables.rs"]
+mod iptables;
+#[path = "../examples/service_proxy/objects/mod.rs"]
+mod objects;
+#[path = "../examples/service_proxy/kernel/rules.rs"]
+mod rules;
+#[path = "../examples/service_proxy/translate/mod.rs"]
+#[allow(unused_imports, reason = "the program uses the rest")]
+mod translate;
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::process::ExitCode;
+
+use ipvset::Family;
+use ipvset::ipset::IpSets;
+use ipvset::ipset::elements::FromParts;
+use ipvset::ipset::types::SetType;
+use lab::Needs;
+use lab::test::{Test, need};
+
+use chains::Chains;
+use iptables::Iptables;
+use rules::Masquerading;
+use translate::sets::{Sets, Visitor, WantedSet};
+
+type Result<T = (), E = Box<dyn Error>> = std::result::Result<T, E>;
+
+fn main() -> ExitCode {
+    let tests = vec![
+        Test::new("legacy", || {
+            rules_are_put_and_repaired("firewall rules", ["iptables-legacy", "ip6tables-legacy"])
+        }),
+        Test::new("nft", || {
+            rules_are_put_and_repaired("rules of nf_tables", ["iptables-nft", "ip6tables-nft"])
+        }),
+    ];
+    lab::test::main(&Needs::sets(Needs::COMMON_SETS), tests)
+}
+
+fn rules_are_put_and_repaired(what: &str, programs: [&'static str; 2]) -> Result {
+    let inside = vec!["10.244.0.0/16".parse()?, "fd00:244::/64".parse()?];
+    for (family, program) in [Family::Ipv4, Family::Ipv6].into_iter().zip(programs) {
+        Sets::new(family)?.visit(&mut Creating(IpSets::connect()?))?;
+        for (all, cluster_cidrs) in [
+            (false, Vec::new()),
+            (true, Vec::new()),
+            (false, inside.clone()),
+        ] {
+            let iptables = need(what, Iptables::named(program));
+            let before = rules(&iptables.save()?);
+            let is_last = !cluster_cidrs.is_empty();
+            let masquerading = Masquerading { all, cluster_cidrs };
+            let chains = Chains::of(iptables.clone(), family, masquerading);
+            chains.put()?;
+            assert_eq!(chains.missing()?, "", "after putting them");
+            let put = rules(&iptables.save()?);
+            // Each rule once is enough. Starting so many processes takes time.
+            for (table, rule) in put.difference(&before).filter(|_| is_last) {
+                let delete = rule.replacen("-A", "-D", 1);
+                iptables.restore(&format!("*{table}\n{delete}\nCOMMIT\n"))?;
+                assert_ne!(chains.missing()?, "", "without {rule}");
+                chains.put()?;
+                assert_eq!(chains.missing()?, "", "after repairing {rule}");
+                assert_eq!(rules(&iptables.save()?), put);
+            }
+            chains.remove()?;
+            assert_eq!(rules(&iptables.save()?), before);
+        }
+    }
+    Ok(())
+}
+
+/// Returns the rules in what `iptables-save` prints, each with its table.
+fn rules(saved: &str) -> BTreeSet<(String, String)> {
+    let mut table = "";
+    let mut rules = BTreeSet::new();
+    for line in saved.lines() {
+        match line.strip_prefix('*') {
+            Some(name) => table = name,
+            None if line.starts_with("-A ") => drop(rules.insert((table.into(), line.into()))),
+            None => {}
+        }
+    }
+    rules
+}
+
+/// Creates the sets, which the rules name.
+struct Creating(IpSets);
+
+impl Visitor for Creating {
+    type Error = ipvset::Error;
+
+    fn visit<T>(&mut self, wanted: &mut WantedSet<T>) -> ipvset::Result<()>
+    where
+        T: SetType<Value: FromParts<T::Value>>,
+    {
+        self.0.create(&wanted.set)
+    }
+}
