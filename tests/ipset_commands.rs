@@ -316,3 +316,18 @@ fn reading_ends_after_an_io_error() {
     );
     assert!(commands.next().is_none());
 }
+
+#[test]
+fn the_last_line_can_be_shown() {
+    let mut commands = Commands::new(&b"create s hash:ip\r\n\nadd s 1.1.1.x\n"[..]);
+    commands.next().unwrap().unwrap();
+    assert_eq!(
+        (commands.line_number(), commands.line_bytes()),
+        (1, &b"create s hash:ip"[..])
+    );
+    commands.next().unwrap().unwrap_err();
+    assert_eq!(
+        (commands.line_number(), commands.line_bytes()),
+        (3, &b"add s 1.1.1.x"[..])
+    );
+}

@@ -195,6 +195,7 @@ fn errors_have_a_line_and_a_column() {
             "Second element is missing from 1.1.1.1",
         ),
         ("add p 1.1.1.1,", 15, "Second element is missing"),
+        ("add p 1.1.1.1 timeout 5", 14, "Second element is missing"),
         ("add p ,80", 10, "First element is missing"),
         ("add p 1.1.1.1,http", 15, "'http' is invalid as number"),
         ("add p 1.1.1.1,65536", 15, "0-65535"),
@@ -414,6 +415,7 @@ fn invalid_addresses_are_not_used_as_host_names() {
     for text in [
         "router",
         "10.example",
+        "router.1a",
         "\u{fc}.example",
         "10.1",
         "010.0.0.1",
@@ -540,6 +542,16 @@ fn flags_may_be_given_twice_and_old_options_are_read() {
             "bitmap:ip range 10.0.0.0-10.0.0.3",
         ),
         ("bitmap:port from 5 to 1", "bitmap:port range 1-5"),
+        ("hash:ip -4", "hash:ip family inet"),
+        ("hash:ip -6", "hash:ip family inet6"),
+        (
+            "bitmap:ip range 10.0.0.1/32",
+            "bitmap:ip range 10.0.0.1-10.0.0.1",
+        ),
+        (
+            "bitmap:ip range 10.0.0.1-10.0.0.1",
+            "bitmap:ip range 10.0.0.1-10.0.0.1",
+        ),
     ] {
         let set: AnySet = format!("s {text}").parse().unwrap();
         assert_eq!(set.to_string(), format!("s {meant}"), "{text}");
@@ -680,4 +692,113 @@ fn entries_can_be_collected_in_a_hash_set() {
     ]
     .into();
     assert_eq!(all.len(), 3);
+}
+
+#[test]
+fn comments_are_read_up_to_the_longest() {
+    let set: AnySet = "s hash:ip comment".parse().unwrap();
+    let read = |length| set.parse_entry(format!("10.0.0.1 comment \"{}\"", "x".repeat(length)));
+    assert_eq!(
+        read(255).unwrap().options().comment_bytes().unwrap().len(),
+        255
+    );
+    for length in [256, 257] {
+        let error = read(length).unwrap_err().to_string();
+        assert!(error.contains(&format!("{length} bytes")), "{error}");
+    }
+}
+
+#[test]
+fn parts_of_an_entry_have_texts_of_their_own() {
+    let set: AnySet = "s hash:net,iface comment".parse().unwrap();
+    let text = "10.0.0.0/8,eth0 nomatch comment \"a b\"";
+    let entry = set.parse_entry(text).unwrap();
+    assert_eq!(entry.to_text(), text.as_bytes());
+    assert_eq!(entry.value_to_text(), b"10.0.0.0/8,eth0");
+    let options: Vec<_> = entry
+        .option_texts()
+        .into_iter()
+        .map(|it| (it.name, it.value))
+        .collect();
+    let expected = [("nomatch", None), ("comment", Some("\"a b\"".to_owned()))];
+    assert_eq!(options.len(), expected.len());
+    for expected in expected {
+        assert!(options.contains(&expected), "{options:?}");
+    }
+    // A line has no place for an empty comment, nor for one with a quote.
+    let entry = Entry::<HashIp>::new(std::net::Ipv4Addr::new(10, 0, 0, 1));
+    assert_eq!(entry.clone().comment("").to_text(), b"10.0.0.1");
+    let quoted = entry.comment("a\"b").to_text();
+    assert!(set_of_comments().parse_entry(&quoted).is_err());
+}
+
+fn set_of_comments() -> AnySet {
+    "s hash:ip comment".parse().unwrap()
+}
+
+#[test]
+fn a_type_has_its_own_options() {
+    let options = |kind: &str| {
+        let kind: AnyType = kind.parse().unwrap();
+        kind.create_options().map(|it| it.name).collect::<Vec<_>>()
+    };
+    for (kind, has_size, is_hash) in [
+        ("list:set", true, false),
+        ("bitmap:ip", false, false),
+        ("hash:net,iface", false, true),
+    ] {
+        let options = options(kind);
+        assert_eq!(options.contains(&"size"), has_size, "{kind}: {options:?}");
+        for name in ["hashsize", "maxelem"] {
+            assert_eq!(options.contains(&name), is_hash, "{kind}: {options:?}");
+        }
+    }
+}
+
+#[test]
+fn readers_count_lines() {
+    use ipvset::ipset::text::AddressLines;
+    let text = "create s hash:ip\n\nadd s 10.0.0.1\n";
+    let mut reader = Reader::new(text.as_bytes());
+    let mut lines = AddressLines::new(&b"10.0.0.1\n# none\n10.0.0.2\n"[..]);
+    for number in [1, 3] {
+        reader.next().unwrap().unwrap();
+        assert_eq!(reader.line_number(), number);
+        lines.next().unwrap().unwrap();
+        assert_eq!(lines.line_number(), number);
+    }
+}
+
+#[test]
+fn a_set_whose_name_a_line_cannot_contain_is_not_written() {
+    for (name, is_carried) in [("two words", true), ("a\nb", false), ("a\"b", false)] {
+        let set = IpSet::<HashIp>::new(SetName::existing(name).unwrap()).unwrap();
+        let mut writer = Writer::new(Vec::new());
+        let written = writer.create(&set);
+        assert_eq!(written.is_ok(), is_carried, "{name:?}");
+        assert_eq!(writer.into_inner().is_empty(), !is_carried, "{name:?}");
+    }
+}
+
+/// The kernel takes such an entry. The tool refuses it.
+#[test]
+fn a_protocol_of_the_other_family_is_not_written() {
+    use ipvset::ipset::AnyEntry;
+    use ipvset::ipset::elements::{AnyElement, AnyValue, Port, icmpv6};
+    use std::net::IpAddr;
+
+    let addresses = [IpAddr::from([10, 0, 0, 1]), "fd00::1".parse().unwrap()];
+    let ports: [Port; 2] = [icmp(8, 0).into(), icmpv6(128, 0).into()];
+    for (place, address) in addresses.into_iter().enumerate() {
+        for (family, port) in ports.iter().enumerate() {
+            let name = SetName::new("s").unwrap();
+            let typed = Entry::<HashIpPort>::new((address, *port));
+            let written = Writer::new(Vec::new()).add(&name, &typed);
+            assert_eq!(written.is_ok(), place == family, "{typed}");
+            let elements = [AnyElement::from(address), AnyElement::from(*port)];
+            let untyped = AnyEntry::new(elements.into_iter().collect::<AnyValue>());
+            let written = Writer::new(Vec::new()).add(&name, &untyped);
+            assert_eq!(written.is_ok(), place == family, "{untyped}");
+        }
+    }
 }

@@ -338,6 +338,7 @@ mod tests {
     #[test]
     fn brackets_hide_separators() {
         let (before, behind) = Piece::line(b"[a-b]-c").split(b'-').unwrap();
+        assert_eq!(before.bare().at, 1);
         assert_eq!(
             (before.bare().text, behind.text, behind.at),
             (&b"a-b"[..], &b"c"[..], 6)
