@@ -788,7 +788,7 @@ fn a_protocol_of_the_other_family_is_not_written() {
     use std::net::IpAddr;
 
     let addresses = [IpAddr::from([10, 0, 0, 1]), "fd00::1".parse().unwrap()];
-    let ports: [Port; 2] = [icmp(8, 0).into(), icmpv6(128, 0).into()];
+    let ports: [Port; 2] = [icmp(8, 0), icmpv6(128, 0)];
     for (place, address) in addresses.into_iter().enumerate() {
         for (family, port) in ports.iter().enumerate() {
             let name = SetName::new("s").unwrap();
