@@ -164,3 +164,30 @@ impl AsFd for Namespace {
         self.file.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn a_namespace_may_be_missing_or_out_of_reach() {
+        let missing = Namespace::open("/proc/self/ns/nowhere").unwrap_err();
+        assert!(missing.is_not_found(), "{missing}");
+        // A path through a file fails with ENOTDIR.
+        let other = Namespace::open("/proc/self/stat/net").unwrap_err();
+        assert_eq!(other.kind(), ErrorKind::Io, "{other}");
+    }
+
+    #[test]
+    fn a_refusal_says_what_is_needed() {
+        let namespace = Namespace::current().unwrap();
+        let refusal = |errno| namespace.refusal(errno);
+        assert!(refusal(Errno::EPERM).contains("CAP_SYS_ADMIN"));
+        assert!(refusal(Errno::EINVAL).contains("is not a network namespace"));
+        assert_eq!(
+            refusal(Errno::ENOMEM),
+            "can't enter /proc/thread-self/ns/net"
+        );
+    }
+}

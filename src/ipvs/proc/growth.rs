@@ -72,12 +72,16 @@ impl Growth {
 
 /// Returns true if tables may grow in this kernel's version. This decides if `/proc` is hidden.
 fn may_grow() -> bool {
-    let major = || {
-        let name = uname().ok()?;
-        let (major, _) = name.release().to_str()?.split_once('.')?;
-        major.parse::<u32>().ok()
-    };
-    major().is_none_or(|major| major >= 7)
+    let name = uname().ok();
+    let release = name.as_ref().and_then(|it| it.release().to_str());
+    release.is_none_or(may_grow_in)
+}
+
+/// Returns true if tables may grow in a kernel's version, such as `6.12.3-amd64`.
+fn may_grow_in(release: &str) -> bool {
+    let major = release.split('.').next();
+    let major = major.and_then(|it| it.parse::<u32>().ok());
+    major.is_none_or(|major| major >= 7)
 }
 
 /// A file that shows the size of the table of connections while that table is read.
@@ -185,5 +189,18 @@ pub(super) mod tests {
         assert_eq!(heading.size().unwrap(), Some((4096, None)));
         let error = Watch::Heading(file(b"")).size().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::MalformedReply);
+    }
+
+    #[test]
+    fn tables_may_grow_from_linux_7_on() {
+        for (release, grows) in [
+            ("5.10.0-28-amd64", false),
+            ("6.18.44", false),
+            ("7.0.1", true),
+            ("10.1", true),
+            ("unknown", true),
+        ] {
+            assert_eq!(may_grow_in(release), grows, "{release}");
+        }
     }
 }

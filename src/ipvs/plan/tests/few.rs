@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::cases::{kernel_and_wanted, keys, policy, scope, wanted};
-use super::program::now;
+use super::program::{Program, key, now, service};
 use crate::ipvs::plan::*;
 use crate::ipvs::{ServiceKey, TableEntry};
 
@@ -110,4 +110,54 @@ proptest! {
         }
         prop_assert_eq!(&all, &new);
     }
+}
+
+const WEB: &str = "-t 10.0.0.1:80";
+const DNS: &str = "-u 10.0.0.1:53";
+
+/// Returns the plan of one service.
+fn plan_of(program: &Program, only: &str, wanted: &str) -> Plan {
+    let only = BTreeSet::from([key(only)]);
+    let present = program.kernel.table();
+    let present: Vec<_> = present
+        .into_iter()
+        .filter(|it| only.contains(&it.service.key()))
+        .collect();
+    let wanted = wanted.parse().unwrap();
+    let planner = &program.planner;
+    planner.plan_some(&only, &wanted, &present, &program.record)
+}
+
+#[test]
+fn removals_are_counted_among_the_servers_of_all_services() {
+    let web = service(WEB, "-s rr", &[1, 2, 3, 4, 5, 6]);
+    let dns = |servers| service(DNS, "-s rr", servers);
+    let mut program = Program::new("");
+    program.apply(&(web.clone() + &dns(&[1, 2, 3])));
+    for (percent, warns) in [(30, true), (40, false)] {
+        program = program.policy(Policy::without_drain().warn_above_percent(percent));
+        let plan = plan_of(&program, DNS, &(web.clone() + &dns(&[])));
+        assert_eq!(plan.counts().servers_removed, 3);
+        let warning = Warning::ManyRemovals {
+            removed: 3,
+            present: 9,
+        };
+        assert_eq!(plan.warnings().contains(&warning), warns);
+        assert_eq!(plan.warnings().len(), usize::from(warns));
+    }
+}
+
+#[test]
+fn what_was_begun_of_another_service_stays_in_the_record() {
+    let (web, dns) = (service(WEB, "-s rr", &[1]), service(DNS, "-s rr", &[1]));
+    let mut program = Program::new("");
+    // The program ends before it knows what became of this.
+    let unfinished = plan_of(&program, WEB, &web);
+    program.record.begin(&unfinished, now());
+    let before = program.record.clone();
+    let other = plan_of(&program, DNS, &(web + &dns));
+    program.record.begin(&other, now());
+    program.record.settle(&other, |_| StepResult::Succeeded);
+    assert_eq!(program.record.service(key(WEB)), before.service(key(WEB)));
+    assert_ne!(program.record, before);
 }
