@@ -184,3 +184,18 @@ pub(super) fn size_table<K: SetType>(set: &mut IpSet<K>, entries: usize) {
         .clamp(64, most.max(64));
     options.hashsize = Some(entries.next_power_of_two());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_at_a_set_that_is_listed_go_on_for_so_long() {
+        let pauses: Vec<_> = pauses().collect();
+        assert!(pauses.is_sorted());
+        assert_eq!(
+            pauses.iter().sum::<Duration>(),
+            Duration::from_micros(2_515_750)
+        );
+    }
+}

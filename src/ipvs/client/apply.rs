@@ -286,3 +286,15 @@ impl Round {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_wait_longer_and_longer() {
+        let pauses: Vec<_> = pauses().collect();
+        assert!(pauses.windows(2).all(|it| it[1] == it[0] * 2));
+        assert_eq!(pauses.iter().sum::<Duration>(), Duration::from_millis(310));
+    }
+}

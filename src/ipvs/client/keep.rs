@@ -347,3 +347,18 @@ fn services_after<'a>(before: usize, operations: impl IntoIterator<Item = &'a Op
         _ => count,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipvs::{ServiceKey, VirtualService};
+
+    #[test]
+    fn services_are_counted_after_operations() {
+        let key = ServiceKey::tcp("10.0.0.1:80".parse().unwrap());
+        let add = || Operation::AddService(VirtualService::new(key));
+        let operations = [add(), add(), Operation::RemoveService(key), Operation::Zero];
+        assert_eq!(services_after(5, &operations), 6);
+        assert_eq!(services_after(0, &[Operation::RemoveService(key)]), 0);
+    }
+}

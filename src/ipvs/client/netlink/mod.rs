@@ -195,3 +195,22 @@ fn report(payload: &[u8], service: Option<Family>) -> Result<Report, Malformed> 
     let (command, attributes) = generic::split(payload)?;
     decode::report(command, attributes, service)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_enoent_may_mean_that_ipvs_is_gone() {
+        let rejected = |errno: Errno| {
+            Failure::Rejected(Rejection {
+                code: errno as i32,
+                extended: None,
+                echo: Vec::new(),
+            })
+        };
+        assert!(may_be_gone(&rejected(Errno::ENOENT)));
+        assert!(!may_be_gone(&rejected(Errno::EPERM)));
+        assert!(!may_be_gone(&Failure::RepliesLost));
+    }
+}

@@ -232,3 +232,23 @@ fn rejected(errno: Errno) -> Failure {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_list_has_more_room_than_is_needed_now() {
+        assert_eq!(more_than(0, 0), 8);
+        assert_eq!(more_than(80, 160), 160 + 20 + 8);
+        assert_eq!(more_than(800, 10), 800 + 100 + 8);
+    }
+
+    #[test]
+    fn an_unknown_option_means_that_there_is_no_ipvs() {
+        assert!(matches!(rejected(Errno::ENOPROTOOPT), Failure::Gone(_)));
+        let other = rejected(Errno::ESRCH);
+        let code = Errno::ESRCH as i32;
+        assert!(matches!(other, Failure::Rejected(it) if it.code == code));
+    }
+}
