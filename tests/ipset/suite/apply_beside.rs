@@ -308,7 +308,9 @@ fn after_a_process_was_killed_at_any_moment() -> Outcome {
             .ok_or("a pipe")?
             .read_exact(&mut begun)?;
         number = number.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        std::thread::sleep(Duration::from_micros((number >> 18).into()));
+        // Up to 16 ms at first. On a slow machine, nothing is left by a process that ends so soon.
+        let longer = 1 + kills / 20;
+        std::thread::sleep(Duration::from_micros((number >> 18).into()) * longer);
         child.kill()?;
         child.wait()?;
         kills += 1;
