@@ -19,6 +19,8 @@ mod objects;
 #[path = "../examples/service_proxy/translate/mod.rs"]
 mod translate;
 
+#[path = "service_proxy/creating.rs"]
+mod creating;
 #[path = "service_proxy/figures.rs"]
 mod figures;
 #[path = "kernel/floor.rs"]

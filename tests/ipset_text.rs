@@ -729,11 +729,8 @@ fn parts_of_an_entry_have_texts_of_their_own() {
     let entry = Entry::<HashIp>::new(std::net::Ipv4Addr::new(10, 0, 0, 1));
     assert_eq!(entry.clone().comment("").to_text(), b"10.0.0.1");
     let quoted = entry.comment("a\"b").to_text();
-    assert!(set_of_comments().parse_entry(&quoted).is_err());
-}
-
-fn set_of_comments() -> AnySet {
-    "s hash:ip comment".parse().unwrap()
+    let set: AnySet = "s hash:ip comment".parse().unwrap();
+    assert!(set.parse_entry(&quoted).is_err());
 }
 
 #[test]

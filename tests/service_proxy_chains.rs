@@ -6,6 +6,8 @@
 mod chains;
 #[path = "../examples/service_proxy/cluster.rs"]
 mod cluster;
+#[path = "../benches/service_proxy/creating.rs"]
+mod creating;
 #[path = "../examples/service_proxy/input/mod.rs"]
 mod input;
 #[path = "../examples/service_proxy/kernel/iptables.rs"]
@@ -24,15 +26,14 @@ use std::process::ExitCode;
 
 use ipvset::Family;
 use ipvset::ipset::IpSets;
-use ipvset::ipset::elements::FromParts;
-use ipvset::ipset::types::SetType;
 use lab::Needs;
 use lab::test::{Test, need};
 
 use chains::Chains;
+use creating::Creating;
 use iptables::Iptables;
 use rules::Masquerading;
-use translate::sets::{Sets, Visitor, WantedSet};
+use translate::sets::Sets;
 
 type Result<T = (), E = Box<dyn Error>> = std::result::Result<T, E>;
 
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
 fn rules_are_put_and_repaired(what: &str, programs: [&'static str; 2]) -> Result {
     let inside = vec!["10.244.0.0/16".parse()?, "fd00:244::/64".parse()?];
     for (family, program) in [Family::Ipv4, Family::Ipv6].into_iter().zip(programs) {
+        // The rules name the sets.
         Sets::new(family)?.visit(&mut Creating(IpSets::connect()?))?;
         for (all, cluster_cidrs) in [
             (false, Vec::new()),
@@ -93,18 +95,4 @@ fn rules(saved: &str) -> BTreeSet<(String, String)> {
         }
     }
     rules
-}
-
-/// Creates the sets, which the rules name.
-struct Creating(IpSets);
-
-impl Visitor for Creating {
-    type Error = ipvset::Error;
-
-    fn visit<T>(&mut self, wanted: &mut WantedSet<T>) -> ipvset::Result<()>
-    where
-        T: SetType<Value: FromParts<T::Value>>,
-    {
-        self.0.create(&wanted.set)
-    }
 }

@@ -19,6 +19,7 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::sys::socket::SockProtocol;
 
 use crate::Outcome;
+use crate::creating::Creating;
 use crate::floor::{Datagrams, Floor};
 use crate::generic;
 use crate::translate::Wanted;
@@ -91,17 +92,6 @@ fn time(work: impl FnOnce() -> Outcome) -> Outcome<Duration> {
 }
 
 fn create(wanted: &mut Wanted) -> Outcome {
-    struct Creating(IpSets);
-    impl Visitor for Creating {
-        type Error = ipvset::Error;
-
-        fn visit<T>(&mut self, wanted: &mut WantedSet<T>) -> ipvset::Result<()>
-        where
-            T: SetType<Value: FromParts<T::Value>>,
-        {
-            self.0.create(&wanted.set)
-        }
-    }
     let mut creating = Creating(IpSets::connect()?);
     for family in [Family::Ipv4, Family::Ipv6] {
         wanted.sets(family).visit(&mut creating)?;

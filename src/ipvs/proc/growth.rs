@@ -151,8 +151,9 @@ pub(super) mod tests {
         file
     }
 
-    /// Returns the text of a status file with this many buckets for connections, `empty` of which
-    /// are empty. The table is being resized unless all others have one connection.
+    /// Returns the text of a status file with this many buckets for connections. `empty` of them
+    /// are empty, and 56 have one connection. If the sum is another number, the table is being
+    /// resized.
     pub(in crate::ipvs::proc) fn status_with(buckets: u64, empty: u64) -> String {
         format!(
             "Conns:\t56\nConn buckets:\t{buckets} (8 bits, lfactor -4)\n\
