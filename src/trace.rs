@@ -157,3 +157,131 @@ pub(crate) fn replies_lost() {
     #[cfg(feature = "tracing")]
     tracing::warn!("the kernel dropped replies");
 }
+
+#[cfg(all(test, feature = "tracing"))]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fmt::Debug;
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use tracing::field::{Field, Visit};
+    use tracing::{Event, Level, Metadata, Subscriber, span};
+
+    use super::*;
+
+    /// The fields of an event as text, with its level.
+    type Fields = BTreeMap<&'static str, String>;
+
+    /// A subscriber that stores events.
+    struct Recorder(Arc<Mutex<Vec<Fields>>>);
+
+    struct Record<'a>(&'a mut Fields);
+
+    impl Visit for Record<'_> {
+        fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+            self.0.insert(field.name(), format!("{value:?}"));
+        }
+    }
+
+    impl Subscriber for Recorder {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+            span::Id::from_u64(1)
+        }
+
+        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+        fn event(&self, event: &Event<'_>) {
+            let mut fields = Fields::new();
+            event.record(&mut Record(&mut fields));
+            fields.insert("level", event.metadata().level().to_string());
+            self.0.lock().unwrap().push(fields);
+        }
+
+        fn enter(&self, _: &span::Id) {}
+
+        fn exit(&self, _: &span::Id) {}
+    }
+
+    /// Returns the events of what is done, without their durations, which have to be those of
+    /// something that began a minute ago.
+    fn events(work: impl FnOnce(Began)) -> Vec<Fields> {
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let minute = Duration::from_secs(60);
+        let began = Began(Instant::now().checked_sub(minute).unwrap());
+        tracing::subscriber::with_default(Recorder(events.clone()), || work(began));
+        let mut events = std::mem::take(&mut *events.lock().unwrap());
+        for event in &mut events {
+            if let Some(elapsed) = event.remove("elapsed_us") {
+                let elapsed = Duration::from_micros(elapsed.parse().unwrap());
+                assert!((minute..minute * 2).contains(&elapsed), "{elapsed:?}");
+            }
+        }
+        events
+    }
+
+    fn event<const N: usize>(level: Level, fields: [(&'static str, &str); N]) -> Fields {
+        let fields = fields.map(|(name, value)| (name, value.to_owned()));
+        let level = ("level", level.to_string());
+        fields.into_iter().chain([level]).collect()
+    }
+
+    #[test]
+    fn only_a_second_attempt_is_reported() {
+        let events = events(|began| {
+            for attempts in 0..=2 {
+                began.tried("swap sets", Some("web"), attempts);
+            }
+        });
+        let expected = event(
+            Level::WARN,
+            [
+                ("message", "tried again"),
+                ("operation", "\"swap sets\""),
+                ("set", "web"),
+                ("attempts", "2"),
+            ],
+        );
+        assert_eq!(events, [expected]);
+    }
+
+    #[test]
+    fn what_a_listing_yields_is_counted() {
+        let events = events(|began| {
+            let mut listing = Listing {
+                began,
+                ..Listing::begin()
+            };
+            for _ in 0..2 {
+                listing.set();
+                listing.entry();
+                listing.entry();
+            }
+            listing.end("list set", NO_SET, false);
+        });
+        let expected = event(
+            Level::DEBUG,
+            [
+                ("message", "listed"),
+                ("operation", "\"list set\""),
+                ("sets", "2"),
+                ("entries", "4"),
+                ("complete", "false"),
+            ],
+        );
+        assert_eq!(events, [expected]);
+    }
+
+    #[test]
+    fn lost_replies_are_reported() {
+        let events = events(|_| replies_lost());
+        let message = ("message", "the kernel dropped replies");
+        assert_eq!(events, [event(Level::WARN, [message])]);
+    }
+}

@@ -231,8 +231,10 @@ fn sized<K: SetType>(plan: &SetPlan<K>) -> IpSet<K> {
 mod tests {
     use std::net::Ipv4Addr;
     use std::sync::{Arc, Mutex};
+    use std::time::Duration;
 
     use super::*;
+    use crate::ipset::SetInfo;
     use crate::ipset::client::claim::Claim;
     use crate::ipset::message::attr::top;
     use crate::ipset::message::body;
@@ -274,6 +276,40 @@ mod tests {
         drop(client);
         let commands = Arc::try_unwrap(commands).unwrap();
         commands.into_inner().unwrap()
+    }
+
+    #[test]
+    fn a_second_set_has_room_for_all_entries_that_stay_or_come() {
+        // A hundred entries each are added, changed, renewed and kept.
+        let hundred = |number: u8| (0..100).map(move |last| Ipv4Addr::new(10, 0, number, last));
+        let set: IpSet<HashIp> = "web hash:ip timeout 600 comment".parse().unwrap();
+        let info = SetInfo {
+            name: *set.name(),
+            type_name: "hash:ip".into(),
+            revision: 4,
+            index: None,
+            references: 0,
+            memory: 0,
+            entries: Some(300),
+            set: Some(set.untype()),
+        };
+        let there = [(2, "old", 600), (3, "", 9), (4, "", 600)];
+        let there = there.into_iter().flat_map(|(number, comment, left)| {
+            hundred(number).map(move |it| {
+                let entry = Entry::<HashIp>::new(it).timeout(Duration::from_secs(left));
+                match comment {
+                    "" => entry,
+                    comment => entry.comment(comment),
+                }
+            })
+        });
+        let wanted = (1..=4).flat_map(hundred);
+        let policy = Policy::new().at_once();
+        let plan = SetPlan::new(&set, wanted, &info, there, &policy).unwrap();
+        let counts = plan.counts();
+        let all = [counts.added, counts.changed, counts.renewed, counts.kept];
+        assert_eq!(all, [100; 4]);
+        assert_eq!(sized(&plan).options().hashsize, Some(512));
     }
 
     #[test]

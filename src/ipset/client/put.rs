@@ -479,3 +479,38 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipset::AnySet;
+    use crate::wire::Writer;
+
+    /// Returns the shape of an entry in a set of a type.
+    fn shape(kind: &str, entry: &str) -> Shape {
+        let set: AnySet = format!("web {kind}").parse().unwrap();
+        let entry = set.parse_entry(entry).unwrap();
+        let mut writer = Writer::default();
+        entry.write(&set, Purpose::Add, &mut writer).unwrap();
+        Shape::of(set.definition(), writer.bytes())
+    }
+
+    #[test]
+    fn an_entry_has_the_shape_of_its_elements() {
+        for (kind, entry, expected) in [
+            ("hash:ip", "10.0.0.1", Shape::Exact),
+            ("hash:ip", "10.0.0.0/24", Shape::Several),
+            ("hash:ip", "10.0.0.1-10.0.0.4", Shape::Several),
+            ("hash:ip,port", "10.0.0.1,80-90", Shape::Several),
+            ("hash:net", "10.0.0.0/24", Shape::Exact),
+            ("hash:net", "10.0.0.1", Shape::Covered),
+            ("hash:net,net", "10.0.0.1,10.0.1.0/24", Shape::Exact),
+            ("hash:net,net", "10.0.0.1,10.0.1.1-10.0.1.9", Shape::Several),
+            ("hash:ip,port,net", "10.0.0.1,80,10.0.1.0/24", Shape::Exact),
+            ("hash:ip,port,net", "10.0.0.1,80,10.0.1.1", Shape::Covered),
+            ("list:set", "other", Shape::Covered),
+        ] {
+            assert_eq!(shape(kind, entry), expected, "{entry} in {kind}");
+        }
+    }
+}

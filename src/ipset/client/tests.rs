@@ -2,6 +2,7 @@
 
 mod beside;
 mod faults;
+mod requests;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex};
@@ -14,7 +15,7 @@ use super::claim::Claim;
 use super::listing::{sort, start_of_one};
 use crate::ipset::message::attr::{create, top};
 use crate::ipset::message::body;
-use crate::ipset::message::code::Command;
+use crate::ipset::message::code::{self, Command};
 use crate::ipset::message::encode::Purpose;
 use crate::ipset::types::{HashIp, ListSet};
 use crate::ipset::{AnySet, Entry, IpSet, Revision};
@@ -213,7 +214,7 @@ fn a_set_that_exists_with_other_options_is_not_taken_for_the_same() {
 }
 
 /// Returns the refusal of the entry with this line number, with the request as ipset echoes it.
-fn refusal(request: &Request<'_>, line: u32) -> Reply {
+fn refusal(request: &Request<'_>, line: u32, code: i32) -> Reply {
     let mut echo = request.bytes.to_vec();
     // The line number of the whole message: an attribute of 8 bytes whose value is zero.
     let empty = [8, 0, top::LINENO as u8, 0x40, 0, 0, 0, 0];
@@ -222,7 +223,7 @@ fn refusal(request: &Request<'_>, line: u32) -> Reply {
     let mut error = Writer::default();
     let sequence = request.header.sequence;
     message::write(&mut error, kind::ERROR, 0, sequence, |writer| {
-        writer.raw(&(-4103i32).to_ne_bytes());
+        writer.raw(&(-code).to_ne_bytes());
         writer.raw(&echo);
     });
     Reply::Datagram(error.bytes().to_vec())
@@ -233,7 +234,7 @@ fn a_bulk_goes_on_behind_each_refused_entry_with_its_index() {
     // Entries 1, 2 and 5 of 7 are refused, counted from 0. Line numbers begin with 1.
     let mut refused = vec![2, 3, 6].into_iter();
     let mut client = client(move |request| match refused.next() {
-        Some(line) => vec![refusal(request, line)],
+        Some(line) => vec![refusal(request, line, code::EXIST)],
         None => vec![request.error(0)],
     });
     let set = IpSet::<HashIp>::new("web").unwrap();
@@ -254,7 +255,7 @@ fn a_bulk_goes_on_behind_each_refused_entry_with_its_index() {
 fn an_entry_that_is_refused_here_does_not_move_the_others() {
     let mut lines = vec![3].into_iter();
     let mut client = client(move |request| match lines.next() {
-        Some(line) => vec![refusal(request, line)],
+        Some(line) => vec![refusal(request, line, code::EXIST)],
         None => vec![request.error(0)],
     });
     let set = IpSet::<HashIp>::new("web").unwrap();

@@ -216,3 +216,39 @@ fn has_net_admin() -> Option<bool> {
     let effective = u64::from_str_radix(effective.trim(), 16).ok()?;
     Some(effective >> NET_ADMIN & 1 == 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipvs::message::uapi::FAMILY;
+    use crate::netlink::ready;
+    use crate::netlink::scripted::{Request, Scripted};
+    use crate::wire::Writer;
+
+    /// Connects over the socket options only, whose socket could not be opened.
+    fn connect(errno: Errno) -> Error {
+        let transport = Scripted::new(|request: &Request<'_>| {
+            let mut family = Writer::default();
+            family.raw(&[1, 2, 0, 0]);
+            family.u16(1, 30);
+            family.string(2, FAMILY);
+            vec![request.data(0, family.bytes())]
+        });
+        let sockets = Sockets {
+            netlink: transport,
+            options: Err(super::super::sockopt::rejected(errno)),
+        };
+        let wanted = Some(ControlInterface::SocketOptions);
+        ready(Control::connect(sockets, wanted)).err().unwrap()
+    }
+
+    #[test]
+    fn only_eperm_means_that_a_right_is_missing() {
+        let error = connect(Errno::EPERM);
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+        assert!(error.to_string().contains("CAP_NET_ADMIN"), "{error}");
+        let error = connect(Errno::EMFILE);
+        assert_eq!(error.errno(), Some(Errno::EMFILE as i32));
+        assert_ne!(error.kind(), ErrorKind::PermissionDenied);
+    }
+}

@@ -3,6 +3,7 @@
 mod beside;
 mod faults;
 mod keep;
+mod operations;
 
 use std::collections::VecDeque;
 

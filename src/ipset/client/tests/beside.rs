@@ -9,7 +9,7 @@ use nix::libc;
 
 use super::{address, with_set};
 use crate::ipset::message::code::Command;
-use crate::ipset::plan::{Policy, Scope, WantedSets};
+use crate::ipset::plan::{Policy, Scope, SetReport, WantedSets};
 use crate::ipset::types::HashIp;
 use crate::ipset::{AnySet, IpSet};
 use crate::netlink::ready;
@@ -17,7 +17,7 @@ use crate::netlink::scripted::{Reply, Request};
 use crate::{ErrorKind, Missing, Result};
 
 /// Returns whether a request is for a command.
-fn asks_for(command: Command, request: &Request<'_>) -> bool {
+pub(super) fn asks_for(command: Command, request: &Request<'_>) -> bool {
     request.header.kind == command.message()
 }
 
@@ -64,6 +64,101 @@ fn a_set_that_another_program_destroys_is_created_anew() {
     let policy = Policy::new().recreate();
     let report = ready(client.apply(&set, (1..4).map(address), &policy)).unwrap();
     assert!(report.is_complete(), "{report}");
+}
+
+/// Applies wanted entries to a set that another program destroys whenever it is listed, and may
+/// create in between.
+fn applied(
+    mut answer: impl FnMut(&Request<'_>) -> Option<Reply>,
+) -> (Result<SetReport<HashIp>>, usize) {
+    let set = IpSet::<HashIp>::new("web").unwrap();
+    let creates = Arc::new(Mutex::new(0));
+    let log = creates.clone();
+    let mut client = with_set(set.untype(), move |request| {
+        *log.lock().unwrap() += usize::from(asks_for(Command::Create, request));
+        let gone = || asks_for(Command::List, request).then(|| request.error(libc::ENOENT));
+        answer(request).or_else(gone).map(|it| vec![it])
+    });
+    let report = ready(client.apply(&set, (1..4).map(address), &Policy::new()));
+    let creates = *creates.lock().unwrap();
+    (report, creates)
+}
+
+#[test]
+fn attempts_end_if_another_program_is_always_faster() {
+    let (error, creates) =
+        applied(|it| asks_for(Command::Create, it).then(|| it.error(libc::EEXIST)));
+    assert!(error.unwrap_err().is_already_exists());
+    assert_eq!(creates, 4);
+    // Each time the set is created and gone when the entries are added.
+    let (report, creates) =
+        applied(|it| asks_for(Command::Add, it).then(|| it.error(libc::ENOENT)));
+    let report = report.unwrap();
+    assert!(report.is_created() && report.stopped().unwrap().is_not_found());
+    assert_eq!(creates, 4);
+}
+
+#[test]
+fn a_set_that_cannot_be_read_again_ends_the_attempts() {
+    // The first two lists are the names and the set.
+    for (command, code) in [
+        (Command::Create, libc::EEXIST),
+        (Command::Add, libc::ENOENT),
+    ] {
+        let mut lists = 0;
+        let (report, creates) = applied(move |it| {
+            lists += usize::from(asks_for(Command::List, it));
+            if asks_for(Command::List, it) && lists > 2 {
+                return Some(it.error(libc::EPERM));
+            }
+            asks_for(command, it).then(|| it.error(code))
+        });
+        let error = match report {
+            Ok(report) => {
+                assert_eq!(command, Command::Add, "nothing was changed");
+                assert!(report.is_created());
+                report.into_result().unwrap_err()
+            }
+            Err(error) => {
+                assert_eq!(command, Command::Create);
+                error
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+        assert_eq!(creates, 1);
+    }
+}
+
+/// Brings a set to other entries all at once. The kernel refuses to swap with `code`.
+fn swapped(code: i32) -> (SetReport<HashIp>, usize) {
+    let set = IpSet::<HashIp>::new("web").unwrap();
+    let swaps = Arc::new(Mutex::new(0));
+    let log = swaps.clone();
+    let mut client = with_set(set.untype(), move |request| {
+        let swap = asks_for(Command::Swap, request);
+        *log.lock().unwrap() += usize::from(swap);
+        swap.then(|| vec![request.error(code)])
+    });
+    let policy = Policy::new().at_once();
+    let report = ready(client.apply(&set, (1..4).map(address), &policy));
+    let swaps = *swaps.lock().unwrap();
+    match report {
+        Ok(report) => (report, swaps),
+        Err(error) => panic!("{error} after {swaps} swaps"),
+    }
+}
+
+#[test]
+fn a_set_that_vanishes_before_it_is_swapped_is_planned_anew() {
+    let (report, swaps) = swapped(libc::EPERM);
+    assert_eq!(
+        report.stopped().unwrap().kind(),
+        ErrorKind::PermissionDenied
+    );
+    assert_eq!(swaps, 1);
+    let swapped = catch_unwind(|| swapped(libc::ENOENT));
+    let why = *swapped.unwrap_err().downcast::<String>().unwrap();
+    assert!(why.ends_with("after 4 swaps"), "{why}");
 }
 
 /// Kernels before 6.1 refuse to flush or destroy a set that is missing, whatever flags the request

@@ -56,7 +56,7 @@ fn entries_are_in_doubt_if_replies_to_their_lookups_are_lost() {
             return vec![Reply::Lost];
         }
         match std::mem::replace(&mut added, true) {
-            false => vec![refusal(request, 1)],
+            false => vec![refusal(request, 1, code::EXIST)],
             true => vec![request.error(0)],
         }
     });
@@ -73,7 +73,7 @@ fn entries_are_in_doubt_if_replies_to_their_lookups_are_lost() {
 
 /// Returns the replies to a datagram with many requests. `code` returns the error of the request
 /// with a number, if there is one.
-fn replies(request: &Request<'_>, code: impl Fn(usize) -> Option<i32>) -> Vec<Reply> {
+pub(super) fn replies(request: &Request<'_>, code: impl Fn(usize) -> Option<i32>) -> Vec<Reply> {
     let (mut replies, mut at, mut number) = (Vec::new(), 0, 0);
     while at < request.bytes.len() {
         let (frame, next) = Frame::read(request.bytes, at, false).unwrap();
@@ -98,26 +98,41 @@ fn put<K: SetType>(
     let mut client = client(move |request| {
         number += 1;
         match number {
-            1 => vec![refusal(request, 1)],
+            1 => vec![refusal(request, 1, code::EXIST)],
             _ => answer(number, request),
         }
     });
     ready(client.change_all(Change::Put, set, entries, OnFailure::Continue))
 }
 
-/// What is refused at first is tried again after the others, which are in the set by then.
-#[test]
-fn what_was_tried_after_entries_in_doubt_is_not_untried() {
+/// Puts a hundred entries. The first lookup is refused at first, and tried again after the others,
+/// which are in the set by then. Then it meets this end.
+fn put_again(end: fn(&Request<'_>) -> Reply) -> Outcome<Entry<HashNet>> {
     let set = IpSet::<HashNet>::new("web").unwrap().counters();
     let entries = (1..=100).map(|last| Entry::new(address(last)));
-    let outcome = put(&set, entries, |number, request| match number {
+    put(&set, entries, |number, request| match number {
         2 => replies(request, |it| (it == 0).then_some(libc::ENOMEM)),
-        _ => vec![Reply::Lost],
-    });
-    let untried = outcome.untried_from().unwrap();
-    assert_eq!(in_doubt(&outcome), [0, 1]);
-    assert!(untried > 2);
-    assert_eq!(outcome.applied(), untried - 2);
+        _ => vec![end(request)],
+    })
+}
+
+#[test]
+fn what_was_tried_after_entries_in_doubt_is_not_untried() {
+    for end in [|_| Reply::Lost, |it| it.error(libc::ENOMEM)] as [fn(&Request<'_>) -> Reply; 2] {
+        let outcome = put_again(end);
+        let untried = outcome.untried_from().unwrap();
+        assert_eq!(in_doubt(&outcome), [0, 1]);
+        assert!(untried > 2);
+        assert_eq!(outcome.applied(), untried - 2);
+    }
+}
+
+#[test]
+fn only_an_entry_that_was_to_be_updated_is_in_doubt_if_the_set_vanishes() {
+    let outcome = put_again(|it| it.error(libc::ENOENT));
+    assert!(outcome.stopped().unwrap().is_not_found());
+    assert_eq!(in_doubt(&outcome), [0]);
+    assert_eq!(outcome.untried_from(), Some(1));
 }
 
 /// Entries that are in the set are updated after the others were added.

@@ -221,7 +221,7 @@ fn more_than(count: u32, room: usize) -> usize {
     count.saturating_add(count / 8 + 8)
 }
 
-fn rejected(errno: Errno) -> Failure {
+pub(super) fn rejected(errno: Errno) -> Failure {
     match errno {
         // No module has options of these numbers.
         Errno::ENOPROTOOPT => Failure::Gone(GONE),

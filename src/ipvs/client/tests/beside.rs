@@ -9,8 +9,10 @@ use super::{client, server, web};
 use crate::ipvs::client::Client;
 use crate::ipvs::messages::{Query, Report};
 use crate::ipvs::plan::tests::model::{Kernel, Refusal};
-use crate::ipvs::plan::{Keeper, Object, Planner, Record, WantedTable};
-use crate::ipvs::{Operation, VirtualService};
+use crate::ipvs::plan::{
+    Keeper, Object, ObjectReport, ObjectState, Planner, Policy, Record, WantedTable,
+};
+use crate::ipvs::{Operation, RealServer, VirtualService};
 use crate::netlink::{Transport, ready};
 
 /// A kernel, and how it was asked.
@@ -182,5 +184,75 @@ fn a_proc_that_cannot_be_read_or_shows_another_table_is_not_believed() {
     for _ in 0..3 {
         let kept = ready(client.keep(&mut keeper, Some(&wanted(8, 1)))).unwrap();
         assert!(kept.report.is_success() && kept.read_table, "{kept:?}");
+    }
+}
+
+/// The last step is carried out in a batch of its own, since the server that it removes may only
+/// leave if the other came.
+#[test]
+fn a_step_of_the_second_batch_that_fails_is_reported() {
+    let world = Arc::<Mutex<World>>::default();
+    let (asked, changed) = (world.clone(), world.clone());
+    let execute = move |operation: &Operation| match operation {
+        Operation::RemoveServer(..) => Some(Errno::EPERM),
+        other => changed.lock().unwrap().execute(other),
+    };
+    let mut client = client(move |query| asked.lock().unwrap().reports(query), execute);
+    let planner = Planner::new().policy(Policy::without_drain());
+    let mut record = Record::new();
+    ready(client.apply(&planner, &wanted(3, 1), &mut record)).unwrap();
+    let mut other = wanted(2, 2);
+    let replaced = VirtualService::tcp(([10, 0, 0, 1], 82).into());
+    let comes = RealServer::new("10.1.0.2:80".parse().unwrap());
+    other.insert(replaced.clone(), [comes.clone()]).unwrap();
+    let report = ready(client.apply(&planner, &other, &mut record)).unwrap();
+    let failures: Vec<_> = report.failures().map(|it| it.object).collect();
+    let goes = Object::server(replaced.key, server(1).address);
+    assert_eq!(failures, [goes]);
+    assert!(record.contains(&goes));
+    assert!(record.contains(&Object::server(replaced.key, comes.address)));
+}
+
+#[test]
+fn what_is_adopted_is_saved() {
+    let world = Arc::<Mutex<World>>::default();
+    let mut other = client_of(&world, |_| ());
+    ready(other.apply(&Planner::new(), &wanted(1, 1), &mut Record::new())).unwrap();
+    let saved = Arc::new(Mutex::new(Vec::new()));
+    let log = saved.clone();
+    let mut keeper = Keeper::new(Planner::new())
+        .proc(None)
+        .save_with(move |record, services| {
+            let services = services.iter().copied().collect::<Vec<_>>();
+            log.lock().unwrap().push((record.clone(), services));
+            Ok(())
+        });
+    let mut client = client_of(&world, |_| panic!("nothing is to be done"));
+    ready(client.keep(&mut keeper, Some(&wanted(1, 1)))).unwrap();
+    assert_eq!(
+        *saved.lock().unwrap(),
+        [(keeper.record().clone(), vec![web()])]
+    );
+    assert!(keeper.record().contains(&Object::service(web())));
+}
+
+#[test]
+fn what_drains_is_in_each_report() {
+    let world = Arc::<Mutex<World>>::default();
+    let (mut client, mut keeper) = kept(&world);
+    let mut other = WantedTable::new();
+    let comes = RealServer::new("10.1.0.2:80".parse().unwrap());
+    other.insert(VirtualService::new(web()), [comes]).unwrap();
+    for service in world.lock().unwrap().kernel.services.values_mut() {
+        service.servers[0].connections = (1, 0, 0);
+    }
+    ready(client.keep(&mut keeper, Some(&other))).unwrap();
+    let until = keeper.record().drains().iter().next().unwrap().1;
+    for _ in 0..2 {
+        let kept = ready(client.keep(&mut keeper, None)).unwrap();
+        assert!(kept.read_table);
+        let object = Object::server(web(), server(1).address);
+        let state = ObjectState::DrainingUntil(until);
+        assert_eq!(kept.report.objects, [ObjectReport::new(object, state)]);
     }
 }

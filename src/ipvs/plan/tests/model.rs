@@ -25,14 +25,14 @@ pub(in crate::ipvs) type Connections = (u32, u32, u32);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::ipvs) struct Server {
     pub(super) config: RealServer,
-    pub(super) connections: Connections,
+    pub(in crate::ipvs) connections: Connections,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::ipvs) struct Service {
     pub(super) config: VirtualService,
     /// The server that was added last comes first.
-    pub(super) servers: Vec<Server>,
+    pub(in crate::ipvs) servers: Vec<Server>,
 }
 
 /// The table, and the servers in the trash, which keep their connections.
