@@ -158,7 +158,8 @@ pub(crate) fn replies_lost() {
     tracing::warn!("the kernel dropped replies");
 }
 
-#[cfg(all(test, feature = "tracing"))]
+#[cfg(test)]
+#[cfg(feature = "tracing")]
 mod tests {
     use std::collections::BTreeMap;
     use std::fmt::Debug;
