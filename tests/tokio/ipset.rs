@@ -156,7 +156,8 @@ async fn commands_on_whole_sets() -> Result {
     sets.add(&list, *two.name()).await?;
     assert!(sets.destroy(&two).await.unwrap_err().is_busy());
     sets.flush(&list).await?;
-    sets.destroy(&two).await?;
+    sets.destroy_if_present(&two).await?;
+    assert!(sets.destroy(&two).await.unwrap_err().is_not_found());
     sets.destroy_if_present(&two).await?;
     sets.flush_all().await?;
     sets.destroy_all().await?;

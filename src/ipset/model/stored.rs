@@ -190,7 +190,8 @@ impl EntryOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipset::AnySet;
+    use crate::ipset::types::{HashIpMark, HashNet, HashNetIface, HashNetNet};
+    use crate::ipset::{Addresses, AnySet, Entry, Interface};
 
     #[test]
     fn what_the_kernel_does_not_list_is_left_out() {
@@ -212,11 +213,47 @@ mod tests {
         let given = set.parse_entry("10.0.0.1").unwrap().into_parts().0;
         let address = || given.elements().take(1).cloned().collect();
         let singles: Vec<_> = set.singles(address()).collect();
-        assert_eq!(singles.len(), 1);
+        assert_eq!(singles, [given.clone()]);
         assert_eq!(singles[0].elements().count(), 2);
         // No other element is filled in.
         let set: AnySet = "s hash:ip,mac".parse().unwrap();
         let mut singles = set.singles(address());
         assert_eq!(singles.next().unwrap().elements().count(), 1);
+    }
+
+    /// Returns the elements of an entry as a set stores them, one by one.
+    fn singles<T: SetType + Default>(set: &str, entry: &str) -> Vec<String> {
+        let set: IpSet<T> = set.parse().unwrap();
+        let entry = set.parse_entry(entry).unwrap();
+        let singles = set.singles(entry.into_parts().0);
+        singles
+            .map(|it| Entry::<T>::from_parts(it, EntryOptions::default()).to_string())
+            .collect()
+    }
+
+    #[test]
+    fn elements_are_stored_under_the_masks_of_the_set() {
+        let masked = "s hash:net,net bitmask 255.255.0.0";
+        assert_eq!(
+            singles::<HashNetNet>(masked, "10.1.2.0/24,10.2.3.4"),
+            ["10.1.0.0/24,10.2.0.0"]
+        );
+        assert_eq!(
+            singles::<HashIpMark>("s hash:ip,mark markmask 0xff", "10.0.0.1,0x1ff"),
+            ["10.0.0.1,0x000000ff"]
+        );
+    }
+
+    /// A `hash:net` has no network of all addresses. No kernel takes a range of them.
+    #[test]
+    fn all_addresses_are_one_network_or_two() {
+        let all: Addresses = "0.0.0.0-255.255.255.255".parse().unwrap();
+        let set: IpSet<HashNet> = "s hash:net".parse().unwrap();
+        let halves = ["0.0.0.0/1", "128.0.0.0/1"].map(|it| it.parse().unwrap());
+        assert_eq!(set.singles(all).collect::<Vec<Addresses>>(), halves);
+        let set: IpSet<HashNetIface> = "s hash:net,iface".parse().unwrap();
+        let eth0 = Interface::new("eth0").unwrap();
+        let whole = ("0.0.0.0/0".parse().unwrap(), eth0.clone());
+        assert!(set.singles((all, eth0)).eq([whole]));
     }
 }

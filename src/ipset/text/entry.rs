@@ -450,3 +450,36 @@ impl<T: SetType + Default> FromStr for Entry<T> {
             .map_err(|flaw| flaw.error(READ, text, 1))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+    use crate::ipset::elements::{icmp, tcp};
+    use crate::ipset::types::{HashIp, HashIpPortIp};
+
+    #[test]
+    fn a_comment_that_a_line_cannot_carry_is_written_so_that_it_is_refused() {
+        let text = |comment: &str| {
+            let entry = Entry::<HashIp>::new(Ipv4Addr::LOCALHOST).comment(comment);
+            String::from_utf8(entry.to_text()).unwrap()
+        };
+        assert_eq!(text("two words"), "127.0.0.1 comment \"two words\"");
+        assert_eq!(text(""), "127.0.0.1");
+        for comment in ["a\nb", "a\"b", "\" timeout 5"] {
+            let text = text(comment);
+            assert!(!text.contains('\n'), "{text}");
+            assert!(text.parse::<Entry<HashIp>>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_one_family_are_carried() {
+        let address = Ipv6Addr::LOCALHOST;
+        let entry = Entry::<HashIpPortIp>::new((address, tcp(80), address));
+        assert_eq!(entry.uncarried(), None);
+        let icmp_of_ipv4 = Entry::<HashIpPortIp>::new((address, icmp(8, 0), address));
+        assert!(icmp_of_ipv4.uncarried().unwrap().contains("ICMP"));
+    }
+}

@@ -45,7 +45,12 @@ pub(crate) enum Growth {
 impl Growth {
     /// Looks this up in the calling thread's network namespace. IPVS has to be loaded.
     pub(crate) fn open() -> Self {
-        match File::open(STATUS) {
+        Self::from(File::open(STATUS), may_grow)
+    }
+
+    /// Returns what the status file says, or the kernel's version if there is no such file.
+    fn from(status: io::Result<File>, may_grow: impl FnOnce() -> bool) -> Self {
+        match status {
             Ok(file) => Self::Counted(file),
             Err(error) if error.kind() == io::ErrorKind::NotFound && !may_grow() => Self::Never,
             Err(_) => Self::Uncounted,
@@ -173,6 +178,21 @@ pub(super) mod tests {
         assert_eq!(Growth::Counted(file(b"")).services(), None);
         assert!(Growth::Never.is_never());
         assert!(!counted.is_never() && !Growth::Uncounted.is_never());
+    }
+
+    #[test]
+    fn only_a_status_file_that_does_not_exist_means_that_no_table_grows() {
+        let without = |kind: io::ErrorKind, may_grow| Growth::from(Err(kind.into()), || may_grow);
+        let missing = io::ErrorKind::NotFound;
+        assert!(without(missing, false).is_never());
+        let denied = io::ErrorKind::PermissionDenied;
+        for (kind, may_grow) in [(missing, true), (denied, false), (denied, true)] {
+            assert!(matches!(without(kind, may_grow), Growth::Uncounted));
+        }
+        let there = Growth::from(Ok(file(b"")), || false);
+        assert!(matches!(there, Growth::Counted(_)));
+        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+        assert_eq!(may_grow(), may_grow_in(&release));
     }
 
     #[test]

@@ -137,9 +137,12 @@ fn a_set_that_exists_and_cannot_be_read_is_an_error() {
     let error = ready(client.create_if_absent(&set)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);
     assert_eq!(count(&log, Command::Create), 1);
-    for policy in [Policy::new(), Policy::new().keep_options()] {
+    // The names of all sets and the set, or the set first, to see its options.
+    for (policy, lists) in [(Policy::new(), 2), (Policy::new().keep_options(), 1)] {
+        let before = count(&log, Command::List);
         let error = ready(client.apply(&set, [address(1)], &policy)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+        assert_eq!(count(&log, Command::List) - before, lists);
     }
     assert_eq!(count(&log, Command::Create), 1);
 }
@@ -187,13 +190,15 @@ fn an_entry_is_put_twice_only_if_it_has_counters_that_are_not_given() {
 /// Adds or removes eight entries. The kernel cannot read the one with the index `malformed`, and
 /// does not say which one that is. It refuses the requests from number `missing` on, since the set
 /// does not exist any more.
-fn searched(malformed: u8, missing: usize) -> Outcome<Entry<HashIp>> {
-    let mut requests = 0;
+fn searched(malformed: u8, missing: usize) -> (Outcome<Entry<HashIp>>, usize) {
+    let requests = Arc::new(Mutex::new(0));
+    let log = requests.clone();
     let mut client = client(move |request| {
         let octets = address(malformed).octets();
         let is_in_it = request.bytes.windows(4).any(|it| it == octets);
-        requests += 1;
-        vec![request.error(match requests {
+        let mut requests = log.lock().unwrap();
+        *requests += 1;
+        vec![request.error(match *requests {
             it if it >= missing => libc::ENOENT,
             _ if is_in_it => code::MALFORMED,
             _ => 0,
@@ -201,13 +206,17 @@ fn searched(malformed: u8, missing: usize) -> Outcome<Entry<HashIp>> {
     });
     let set = IpSet::<HashIp>::new("web").unwrap();
     let entries = (0..8).map(address);
-    ready(client.change_all(Change::Add, &set, entries, OnFailure::Continue))
+    let outcome = ready(client.change_all(Change::Add, &set, entries, OnFailure::Continue));
+    let requests = *requests.lock().unwrap();
+    (outcome, requests)
 }
 
 #[test]
 fn an_entry_that_the_kernel_cannot_read_is_searched() {
     for malformed in 0..8 {
-        let outcome = searched(malformed, usize::MAX);
+        let (outcome, requests) = searched(malformed, usize::MAX);
+        // All entries, halves of the rest, the description of the set, and those behind it.
+        assert!(requests <= 1 + 3 + 1 + 1, "{requests}");
         let failures: Vec<_> = outcome.failures().iter().map(|it| it.index).collect();
         assert_eq!(failures, [usize::from(malformed)]);
         let error = &outcome.failures()[0].error;
@@ -218,7 +227,7 @@ fn an_entry_that_the_kernel_cannot_read_is_searched() {
 
 #[test]
 fn the_entries_are_in_doubt_if_the_set_vanishes_during_the_search() {
-    let outcome = searched(5, 2);
+    let (outcome, _) = searched(5, 2);
     assert!(outcome.stopped().unwrap().is_not_found());
     assert_eq!(outcome.in_doubt().count(), 8);
     assert_eq!((outcome.applied(), outcome.untried_from()), (0, Some(8)));

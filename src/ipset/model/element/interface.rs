@@ -179,3 +179,23 @@ impl Element for Interface {
         Ok(interface)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_existing_interface_may_have_any_name_of_the_kernel() {
+        let name = |name: &[u8]| Interface::existing(name).map(|it| it.to_string());
+        assert_eq!(name(b"eth0").unwrap(), "eth0");
+        assert_eq!(name(b"fifteen_letters").unwrap(), "fifteen_letters");
+        for (wrong, why) in [
+            (&b""[..], "is empty"),
+            (b"sixteen__letters", "16 bytes long, 15 is the limit"),
+            (b"et\0h", "zero byte"),
+        ] {
+            let error = name(wrong).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+}

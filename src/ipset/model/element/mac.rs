@@ -134,3 +134,27 @@ impl Element for OptionalMac {
         self.0.is_none()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn six_pairs_of_digits_are_a_mac_address() {
+        let read = |text: &str| text.parse::<MacAddress>().ok();
+        let address = MacAddress([2, 0, 0, 0, 0xa, 0xff]);
+        assert_eq!(read("02:00:00:00:0a:ff"), Some(address));
+        assert_eq!(read("2:0:0:0:A:FF"), Some(address));
+        for text in [
+            "",
+            "02:00:00:00:0a",
+            "02:00:00:00:0a:ff:00",
+            "002:00:00:00:0a:ff",
+            "02::00:00:0a:ff",
+            "+2:00:00:00:0a:ff",
+            "0g:00:00:00:0a:ff",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}

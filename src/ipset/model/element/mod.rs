@@ -131,7 +131,10 @@ impl fmt::Display for Dimension {
 
 #[cfg(test)]
 mod tests {
-    use crate::ipset::{AnySet, SetType};
+    use crate::ipset::elements::tcp;
+    use crate::ipset::message::encode::Purpose;
+    use crate::ipset::{Addresses, AnyElement, AnyEntry, AnySet, Mark, SetType};
+    use crate::wire::Writer;
 
     /// Returns what a type requires at each position of its entries.
     fn required(kind: &str) -> Vec<String> {
@@ -164,5 +167,87 @@ mod tests {
         }
         let mac = required("s bitmap:ip,mac range 10.0.0.0/24");
         assert_eq!(mac[1], "a MAC address");
+    }
+
+    /// Reads addresses, a mark or a TCP port, whatever a set takes.
+    fn element(text: &str) -> AnyElement {
+        match (text.parse::<Addresses>(), text.strip_prefix("0x")) {
+            (Ok(addresses), _) => addresses.into(),
+            (_, Some(mark)) => Mark(u32::from_str_radix(mark, 16).unwrap()).into(),
+            _ => tcp(text.parse::<u16>().unwrap()).into(),
+        }
+    }
+
+    /// Returns why a set does not take an entry, or why it can't be tested.
+    fn refusal(set: &str, entry: &str, purpose: Purpose) -> Option<String> {
+        let set: AnySet = format!("s {set}").parse().unwrap();
+        let elements = entry.split(',').map(element);
+        let entry = AnyEntry::from_parts(elements.collect(), Default::default());
+        let written = entry.write(&set, purpose, &mut Writer::default());
+        written.err().map(|it| it.0.to_string())
+    }
+
+    #[test]
+    fn addresses_that_a_type_does_not_take_are_refused_with_the_reason() {
+        let one_by_one = "test them one by one";
+        for (set, entry, why) in [
+            (
+                "hash:ip,port,ip",
+                "10.0.0.1,80,10.0.0.0/24",
+                "10.0.0.0/24 is not a single address",
+            ),
+            (
+                "hash:ip,port,ip",
+                "10.0.0.1,80,10.0.0.1-10.0.0.2",
+                "10.0.0.1-10.0.0.2 is not a single address",
+            ),
+            ("hash:net", "0.0.0.0/0", "no network of prefix length 0"),
+            (
+                "hash:net",
+                "0.0.0.0-255.255.255.255",
+                "no range of all IPv4 addresses",
+            ),
+            (
+                "hash:net",
+                "1.0.0.0-129.0.0.0",
+                "more than half of all addresses",
+            ),
+            (
+                "hash:ip family inet6",
+                "2001:db8::/64",
+                "only single IPv6 addresses",
+            ),
+            (
+                "hash:ip,port,net",
+                "255.255.255.255,80,10.0.0.1-10.0.0.9",
+                "endless loop",
+            ),
+            ("hash:ip,mark", "0.0.0.0,0x0", "cannot both be zero"),
+        ] {
+            let refusal = refusal(set, entry, Purpose::Add);
+            assert!(
+                refusal.as_ref().is_some_and(|it| it.contains(why)),
+                "{entry}: {refusal:?}"
+            );
+        }
+        for (set, entry) in [
+            ("hash:net", "1.0.0.0-128.255.255.255"),
+            ("hash:net", "0.0.0.0-200.0.0.0"),
+            ("hash:ip", "1.0.0.0-129.0.0.0"),
+            ("hash:ip,port,net", "255.255.255.255,80,10.0.0.0/24"),
+            ("hash:ip,mark", "0.0.0.0,0x1"),
+            ("hash:ip,mark", "10.0.0.1,0x0"),
+            ("hash:ip,mark family inet6", "::,0x0"),
+        ] {
+            assert_eq!(refusal(set, entry, Purpose::Add), None, "{entry}");
+        }
+        for (entry, why) in [
+            ("10.0.0.0/24", one_by_one),
+            ("10.0.0.1-10.0.0.2", "one by one"),
+        ] {
+            let refusal = refusal("hash:ip", entry, Purpose::Test).unwrap();
+            assert!(refusal.contains(why), "{refusal}");
+        }
+        assert_eq!(refusal("hash:ip", "10.0.0.1", Purpose::Test), None);
     }
 }

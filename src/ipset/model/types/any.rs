@@ -81,3 +81,22 @@ impl fmt::Debug for AnyType {
         write!(f, "AnyType({})", self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_has_its_older_names() {
+        let kind: AnyType = "hash:ip,port".parse().unwrap();
+        assert_eq!(kind.aliases(), ["ipporthash"]);
+        for name in kind.aliases() {
+            assert_eq!(name.parse::<AnyType>().unwrap(), kind);
+        }
+        assert_eq!(
+            "list:set".parse::<AnyType>().unwrap().aliases(),
+            ["setlist"]
+        );
+        assert!("hash".parse::<AnyType>().is_err());
+    }
+}
