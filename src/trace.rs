@@ -170,6 +170,7 @@ mod tests {
     use tracing::{Event, Level, Metadata, Subscriber, span};
 
     use super::*;
+    use crate::{Error, FailedChange};
 
     /// The fields of an event as text, with its level.
     type Fields = BTreeMap<&'static str, String>;
@@ -231,6 +232,48 @@ mod tests {
         let fields = fields.map(|(name, value)| (name, value.to_owned()));
         let level = ("level", level.to_string());
         fields.into_iter().chain([level]).collect()
+    }
+
+    #[test]
+    fn changes_in_doubt_are_a_warning() {
+        let failed = |in_doubt| FailedChange {
+            index: 1,
+            input: (),
+            error: Error::refused("add entry", "no"),
+            in_doubt,
+        };
+        let outcome = |in_doubt| Outcome {
+            applied: 3,
+            failures: vec![failed(false), failed(in_doubt)],
+            stopped: None,
+            untried_from: Some(5),
+        };
+        let events = events(|began| {
+            began.changed("add entries to set", Some("web"), &outcome(false));
+            began.changed("add entries to set", Some("web"), &outcome(true));
+            began.done("list set", NO_SET, 7);
+        });
+        let fields = [
+            ("operation", "\"add entries to set\""),
+            ("set", "web"),
+            ("applied", "3"),
+            ("failed", "2"),
+            ("untried_from", "5"),
+        ];
+        let mut changed = event(Level::DEBUG, fields);
+        changed.insert("message", "changed".into());
+        let mut doubtful = event(Level::WARN, fields);
+        doubtful.insert("message", "changes are in doubt".into());
+        doubtful.insert("in_doubt", "1".into());
+        let done = event(
+            Level::DEBUG,
+            [
+                ("message", "done"),
+                ("operation", "\"list set\""),
+                ("count", "7"),
+            ],
+        );
+        assert_eq!(events, [changed, doubtful, done]);
     }
 
     #[test]

@@ -79,16 +79,7 @@ impl SocketOptions {
     /// Carries out one operation.
     pub(in crate::ipvs) fn execute(&mut self, operation: &Operation) -> Result<(), Failure> {
         let change = encode::operation(operation).map_err(Failure::NetlinkRequired)?;
-        let is_stop = matches!(operation, Operation::StopDaemon(_));
-        loop {
-            match set::set(&self.socket, &change) {
-                Ok(()) => return Ok(()),
-                // The daemon was stopped before its thread ran: see `Ipvs::stop_daemon`.
-                Err(Errno::EINTR) if is_stop => return Ok(()),
-                Err(Errno::EINTR) => {}
-                Err(errno) => return Err(rejected(errno)),
-            }
-        }
+        until_done(operation, || set::set(&self.socket, &change))
     }
 
     /// Sends a query and passes each report to `each`. The reports of a list are from one moment.
@@ -213,6 +204,23 @@ impl SocketOptions {
     }
 }
 
+/// Makes the system call of an operation again until no signal interrupts it.
+fn until_done(
+    operation: &Operation,
+    mut call: impl FnMut() -> nix::Result<()>,
+) -> Result<(), Failure> {
+    let is_stop = matches!(operation, Operation::StopDaemon(_));
+    loop {
+        match call() {
+            Ok(()) => return Ok(()),
+            // The daemon was stopped before its thread ran: see `Ipvs::stop_daemon`.
+            Err(Errno::EINTR) if is_stop => return Ok(()),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(rejected(errno)),
+        }
+    }
+}
+
 /// Returns the number of entries for which the next list has room: more than the kernel counts
 /// now, since there may be more by then, and more than there was room for.
 fn more_than(count: u32, room: usize) -> usize {
@@ -236,6 +244,42 @@ pub(super) fn rejected(errno: Errno) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ipvs::{SyncRole, VirtualService};
+
+    /// Carries out an operation whose system call returns these errors first. Returns whether it
+    /// succeeds, and the number of calls.
+    fn called(operation: &Operation, errors: &[Errno]) -> (bool, usize) {
+        let mut calls = 0;
+        let done = until_done(operation, || {
+            calls += 1;
+            errors.get(calls - 1).copied().map_or(Ok(()), Err)
+        });
+        (done.is_ok(), calls)
+    }
+
+    #[test]
+    fn an_interrupted_operation_is_tried_again_but_a_daemon_is_stopped_then() {
+        let stop = Operation::StopDaemon(SyncRole::Master);
+        for operation in [&Operation::Flush, &stop] {
+            assert_eq!(called(operation, &[]), (true, 1));
+            assert_eq!(called(operation, &[Errno::ESRCH]), (false, 1));
+        }
+        let twice = [Errno::EINTR, Errno::EINTR];
+        assert_eq!(called(&Operation::Flush, &twice), (true, 3));
+        assert_eq!(
+            called(&Operation::Flush, &[Errno::EINTR, Errno::EPERM]),
+            (false, 2)
+        );
+        assert_eq!(called(&stop, &twice), (true, 1));
+    }
+
+    #[test]
+    fn the_socket_options_lack_ipv6() {
+        let add =
+            |address: &str| Operation::AddService(VirtualService::tcp(address.parse().unwrap()));
+        assert!(SocketOptions::lack(&add("10.0.0.1:80")).is_none());
+        assert!(SocketOptions::lack(&add("[::1]:80")).is_some());
+    }
 
     #[test]
     fn the_next_list_has_more_room_than_is_needed_now() {
