@@ -176,6 +176,11 @@ fn what_cannot_be_read_is_named_with_line_and_column() {
             45,
             "--tun-port",
         ),
+        (
+            "-a -t 10.0.0.1:80 -r 10.1.0.1 -i --tun-type gue --tun-port 70000",
+            60,
+            "not a number from 0 to 65535",
+        ),
         ("-A -t 10.0.0.1:80 -o=1", 21, "takes no value"),
         ("-A -t 10.0.0.1:80 oops", 19, "`oops` is not an option"),
         ("-A -t 10.0.0.1:80 ops -o", 23, "can't be used with `ops`"),
@@ -337,6 +342,13 @@ fn a_line_that_is_not_utf8_is_an_error_of_that_line() {
     assert_eq!((first.number, last.number), (2, 4));
     assert_eq!(error.position(), Some((3, 7)));
     assert!(error.is_invalid_input());
+}
+
+#[test]
+fn lines_without_an_operation_are_skipped() {
+    let text = " \t\r\n \t# comment\n\n-A -t 10.0.0.1:80\n  ";
+    let lines: Vec<_> = parse(text).map(|it| it.unwrap().number).collect();
+    assert_eq!(lines, [4]);
 }
 
 /// Reading a megabyte of flags takes linear time.

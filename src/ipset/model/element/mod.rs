@@ -178,6 +178,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_element_is_written_as_in_an_entry() {
+        for (text, written) in [
+            ("10.0.0.0/24", "10.0.0.0/24"),
+            ("0xff", "0x000000ff"),
+            ("80", "tcp:80"),
+        ] {
+            assert_eq!(element(text).to_string(), written);
+        }
+    }
+
     /// Returns why a set does not take an entry, or why it can't be tested.
     fn refusal(set: &str, entry: &str, purpose: Purpose) -> Option<String> {
         let set: AnySet = format!("s {set}").parse().unwrap();

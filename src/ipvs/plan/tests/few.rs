@@ -161,3 +161,20 @@ fn what_was_begun_of_another_service_stays_in_the_record() {
     assert_eq!(program.record.service(key(WEB)), before.service(key(WEB)));
     assert_ne!(program.record, before);
 }
+
+#[test]
+fn a_service_that_stays_is_no_change_beside_one_that_comes_or_goes() {
+    let table = |services: &[&str]| -> WantedTable {
+        let lines = services.iter().map(|it| service(it, "-s rr", &[1]));
+        lines.collect::<String>().parse().unwrap()
+    };
+    let (one, both) = (table(&[DNS]), table(&[WEB, DNS]));
+    let (first, second) = (table(&[WEB]), table(&[DNS]));
+    let changed = |services: &[&str]| services.iter().map(|it| key(it)).collect::<BTreeSet<_>>();
+    assert_eq!(both.changes_since(&one), changed(&[WEB]));
+    assert_eq!(one.changes_since(&both), changed(&[WEB]));
+    assert_eq!(both.changes_since(&first), changed(&[DNS]));
+    assert_eq!(first.changes_since(&both), changed(&[DNS]));
+    assert_eq!(first.changes_since(&second), changed(&[WEB, DNS]));
+    assert_eq!(both.changes_since(&both.clone()), changed(&[]));
+}
