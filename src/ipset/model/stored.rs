@@ -213,7 +213,7 @@ mod tests {
         let given = set.parse_entry("10.0.0.1").unwrap().into_parts().0;
         let address = || given.elements().take(1).cloned().collect();
         let singles: Vec<_> = set.singles(address()).collect();
-        assert_eq!(singles, [given.clone()]);
+        assert_eq!(singles, std::slice::from_ref(&given));
         assert_eq!(singles[0].elements().count(), 2);
         // No other element is filled in.
         let set: AnySet = "s hash:ip,mac".parse().unwrap();
@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(set.singles(all).collect::<Vec<Addresses>>(), halves);
         let set: IpSet<HashNetIface> = "s hash:net,iface".parse().unwrap();
         let eth0 = Interface::new("eth0").unwrap();
-        let whole = ("0.0.0.0/0".parse().unwrap(), eth0.clone());
+        let whole = ("0.0.0.0/0".parse().unwrap(), eth0);
         assert!(set.singles((all, eth0)).eq([whole]));
     }
 }
