@@ -113,7 +113,8 @@ fn mutants(outcomes: &Value) -> Vec<Mutant> {
 }
 
 /// Returns the survivors that the list lacks, and the mutants in the list of which fewer survived.
-/// A mutant is listed as often as it may survive. A folder or file in the list stands for all its mutants.
+/// A mutant is listed as often as it may survive. A folder or file in the list stands for all its mutants, whether they are also
+/// listed one by one or not.
 fn compare<'a>(mutants: &'a [Mutant], list: &str) -> (Vec<&'a str>, Vec<&'a str>) {
     let (places, names): (Vec<_>, Vec<_>) = entries(list).partition(|it| !it.contains(": "));
     let mut left = BTreeMap::<&str, i32>::new();
@@ -121,11 +122,11 @@ fn compare<'a>(mutants: &'a [Mutant], list: &str) -> (Vec<&'a str>, Vec<&'a str>
         *left.entry(name).or_default() += 1;
     }
     let mut unlisted = Vec::new();
-    let in_place = |it: &&Mutant| places.iter().any(|place| it.file.starts_with(place));
-    for mutant in mutants.iter().filter(|it| !it.caught && !in_place(it)) {
+    let in_place = |it: &Mutant| places.iter().any(|place| it.file.starts_with(place));
+    for mutant in mutants.iter().filter(|it| !it.caught) {
         let left = left.entry(&mutant.name).or_default();
         *left -= 1;
-        if *left < 0 {
+        if *left < 0 && !in_place(mutant) {
             unlisted.push(mutant.name.as_str());
         }
     }
@@ -197,12 +198,14 @@ mod tests {
             src/a.rs: replace | with ^ in f | the bits differ\n\
             src/a.rs: replace == with != in g | it is the same\n\
             src/client/ | needs a kernel\n\
+            src/client/mod.rs: replace wait with () | no test can tell\n\
             src/other.rs: replace h with () | did not run\n";
         let outcomes = json!({"outcomes": [
             of("src/a.rs", "replace | with ^ in f", "MissedMutant"),
             of("src/a.rs", "replace | with ^ in f", "MissedMutant"),
             of("src/a.rs", "replace == with != in g", "CaughtMutant"),
             of("src/client/mod.rs", "replace send with ()", "MissedMutant"),
+            of("src/client/mod.rs", "replace wait with ()", "MissedMutant"),
         ]});
         let mutants = mutants(&outcomes);
         let (unlisted, stale) = compare(&mutants, list);
