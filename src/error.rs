@@ -50,8 +50,8 @@ pub enum ErrorKind {
     PermissionDenied,
     /// The kernel lacks a feature, such as IPVS, ipset, a set type or an option.
     Unavailable,
-    /// The handle uses IPVS's socket options, which can't do this. Over netlink it is possible: see
-    /// [`ControlInterface`](crate::ipvs::ControlInterface). Nothing was sent.
+    /// The handle uses IPVS's socket options, which cannot do this. Over netlink it is possible:
+    /// see [`ControlInterface`](crate::ipvs::ControlInterface). Nothing was sent.
     NetlinkRequired,
     /// A value is invalid. Nothing was changed.
     InvalidInput,
@@ -69,8 +69,9 @@ pub enum ErrorKind {
     MalformedReply,
     /// A system call failed.
     Io,
-    /// The kernel refused the request for a reason that has no kind of its own. See
-    /// [`Error::errno`].
+    /// The kernel refused the request for a reason that has no kind of its own (see
+    /// [`Error::errno`]), or [`Ipvs::apply`](crate::ipvs::Ipvs::apply) did not remove the last
+    /// servers of a service.
     Other,
 }
 

@@ -68,12 +68,16 @@
 //! | `tokio` | the module `tokio`, with async handles that have the same methods |
 //! | `stream` | the listings of the module `tokio` implement `futures_core::Stream` |
 //! | `serde` | `Serialize` and `Deserialize` for the data types, for formats such as JSON and YAML |
+//! | `netlink-packet` | the messages of both protocols implement the traits of the crates netlink-packet-core and netlink-packet-generic |
+//! | `tracing` | events of the crate tracing for calls with many changes, listings and retries |
 //!
 //! # What it runs on
 //!
-//! Linux with the kernel modules `ip_vs` and `ip_set`. IPVS needs `CAP_NET_ADMIN` in the initial
-//! user namespace, ipset in the one that owns the network namespace. The tests pass on Linux 5.10,
-//! 6.1, 6.12 and 7.2. The minimum supported Rust version is 1.85.
+//! Linux with the kernel modules `ip_vs` and `ip_set`. Both need `CAP_NET_ADMIN` in the user
+//! namespace that owns the network namespace. IPVS's netlink interface needs it in the initial user
+//! namespace. Elsewhere the crate uses the older socket options, which have IPv4 only: see
+//! [`guide::rootless`]. The tests run on Linux 5.10, 6.1, 6.12 and 7.2, and [`guide::kernels`]
+//! lists what depends on the version. The minimum supported Rust version is 1.85.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
 #![deny(missing_debug_implementations, missing_docs)]

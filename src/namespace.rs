@@ -37,9 +37,9 @@ impl Namespace {
     /// in it fails.
     ///
     /// # Errors
-    /// - [`is_not_found`](Error::is_not_found): the file does not exist.
-    /// - [`is_permission_denied`](Error::is_permission_denied): the program may not open it.
-    /// - [`ErrorKind::Io`](crate::ErrorKind::Io): opening it failed otherwise.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if the file does not exist.
+    /// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied) if the program may not open it.
+    /// - [`Io`](crate::ErrorKind::Io) if opening it fails otherwise.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let missing = || "there is no such file".into();
@@ -49,8 +49,8 @@ impl Namespace {
     /// Opens the namespace that `ip netns add` made under this name, in `/run/netns`.
     ///
     /// # Errors
-    /// - [`is_not_found`](Error::is_not_found): there is no namespace of this name.
-    /// - [`is_invalid_input`](Error::is_invalid_input): the name is not that of a file in
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no namespace of this name.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if the name is not that of a file in
     ///   `/run/netns`.
     /// - Otherwise as for [`Namespace::open`].
     pub fn named(name: &str) -> Result<Self> {
@@ -65,7 +65,7 @@ impl Namespace {
     /// Opens the namespace of a process: `/proc/PID/ns/net`.
     ///
     /// # Errors
-    /// - [`is_not_found`](Error::is_not_found): there is no such process.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such process.
     /// - Otherwise as for [`Namespace::open`].
     pub fn of_process(pid: u32) -> Result<Self> {
         let path = format!("/proc/{pid}/ns/net");

@@ -8,6 +8,7 @@ pub enum OnFailure {
     Continue,
     /// Takes no more changes from the source, and sends no more datagrams.
     ///
-    /// The kernel does not stop within a datagram. It carries out the IPVS operations that come after the failed one in the same datagram.
+    /// The kernel does not stop within a datagram. It carries out the IPVS operations that come
+    /// after the failed one in the same datagram.
     Stop,
 }

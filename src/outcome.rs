@@ -121,7 +121,7 @@ impl<T> Outcome<T> {
         self.failures.get(place.ok()?)
     }
 
-    /// Returns whether all changes were carried out.
+    /// Returns true if all changes were carried out.
     pub fn is_complete(&self) -> bool {
         self.failures.is_empty() && self.stopped.is_none() && self.untried_from.is_none()
     }

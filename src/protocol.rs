@@ -49,7 +49,7 @@ impl Protocol {
         self.0
     }
 
-    /// Returns whether the protocol has ports (`ip_set_proto_with_ports` in
+    /// Returns true if the protocol has ports (`ip_set_proto_with_ports` in
     /// include/linux/netfilter/ipset/ip_set_getport.h).
     pub const fn has_ports(self) -> bool {
         matches!(self, Self::TCP | Self::UDP | Self::SCTP | Self::UDPLITE)

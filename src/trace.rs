@@ -1,5 +1,6 @@
 //! Events for subscribers of the crate `tracing` (feature `tracing`): one for each call with many
-//! changes, listing and retry, and none for a single change or entry. Without the feature, all of this is empty.
+//! changes, listing and retry, and none for a single change or entry. Without the feature, all of
+//! this is empty.
 
 #![cfg_attr(
     not(feature = "tracing"),

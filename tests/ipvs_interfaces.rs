@@ -1,5 +1,5 @@
 //! IPVS's two control interfaces beside each other: the same table over both, what one of them can
-//! do and the other can't, and the choice between them.
+//! do and the other cannot, and the choice between them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;

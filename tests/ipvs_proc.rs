@@ -386,7 +386,7 @@ fn totals_are_counted() -> Result {
     Ok(())
 }
 
-/// Returns whether the kernel has the sysctl. Fails if it lacks one that its version has, so that a
+/// Returns true if the kernel has the sysctl. Fails if it lacks one that its version has, so that a
 /// misspelt name is not taken for that of a newer kernel.
 fn exists<T: Value>(sysctl: Sysctl<T>) -> Result<bool> {
     let name = sysctl.name();

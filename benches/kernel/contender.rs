@@ -17,7 +17,7 @@ pub(crate) fn needs(arguments: &[String]) -> lab::Needs {
     }
 }
 
-/// Returns whether a job is about sets of this kind, and not about IPVS.
+/// Returns true if a job is about sets of this kind, and not about IPVS.
 pub(crate) fn is_about_sets(what: &str) -> bool {
     what.contains(':')
 }

@@ -85,7 +85,7 @@ fn not_listed(error: ipvset::Error) -> Failure {
     }
 }
 
-/// Returns a message about services that exist and can't be listed, if there are any: socket options
+/// Returns a message about services that exist and cannot be listed, if there are any: socket options
 /// have no IPv6.
 pub(crate) fn unlisted(ipvs: &Ipvs, listed: usize) -> Option<String> {
     if ipvs.control_interface() != ControlInterface::SocketOptions {

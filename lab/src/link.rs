@@ -92,7 +92,7 @@ pub fn index(name: &str) -> Result<u32> {
     find(name).map_err(failed("find the device", name))
 }
 
-/// Returns whether the device exists.
+/// Returns true if the device exists.
 pub fn exists(name: &str) -> Result<bool> {
     match find(name) {
         Ok(_) => Ok(true),

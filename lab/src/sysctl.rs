@@ -19,7 +19,7 @@ pub fn write(key: &str, value: &str) -> Result<()> {
     fs::write(path(key), value).map_err(failed("write the sysctl", format!("{key}={value}")))
 }
 
-/// Returns whether the running kernel has this version or a later one.
+/// Returns true if the running kernel has this version or a later one.
 pub fn kernel_is_at_least(major: u32, minor: u32) -> Result<bool> {
     let release = read("kernel.osrelease")?;
     let mut numbers = release.split(|letter: char| !letter.is_ascii_digit());

@@ -121,7 +121,7 @@ pub fn ipset_messages(bytes: &[u8]) {
     }
 }
 
-/// Returns whether a message may contain what is not encoded, because the kernel would ignore it:
+/// Returns true if a message may contain what is not encoded, because the kernel would ignore it:
 /// flags of a request, or options that the type of a set does not have.
 fn is_odd(message: &IpsetMessage) -> bool {
     matches!(

@@ -9,14 +9,14 @@ use crate::ipset::{
 use crate::netlink::{Failure, Protocol, Socket, ready};
 use crate::{Error, Namespace, OnFailure, Outcome, Result};
 
-/// A connection to the kernel's ipset, in one network namespace.
+/// A handle to the kernel's ipset, in one network namespace.
 ///
 /// Every request, including a listing, needs the capability `CAP_NET_ADMIN` in the user namespace
 /// that owns the network namespace. The kernel carries out one request at a time, whatever
 /// namespaces and threads they come from.
 ///
-/// After a fork, open another connection in the new process. Two processes that share a
-/// connection receive each other's replies.
+/// After a fork, open another handle in the new process. Two processes that share a handle receive
+/// each other's replies.
 ///
 /// ```no_run
 /// use ipvset::ipset::elements::tcp;
@@ -54,7 +54,7 @@ pub struct IpSets {
 
 /// # Connecting
 impl IpSets {
-    /// Connects in the calling thread's network namespace.
+    /// Opens a handle in the calling thread's network namespace.
     ///
     /// # Errors
     /// - [`Unavailable`](crate::ErrorKind::Unavailable) if the kernel has no ipset.
@@ -64,7 +64,7 @@ impl IpSets {
         Self::over(Socket::open(Protocol::Netfilter), Claim::open())
     }
 
-    /// Connects in another network namespace. The calling thread stays in its own.
+    /// Opens a handle in another network namespace. The calling thread stays in its own.
     ///
     /// # Errors
     /// Those of [`connect`](Self::connect), and
@@ -247,7 +247,7 @@ impl IpSets {
         ready(self.client.remove(false, set, entry))
     }
 
-    /// Returns whether an entry is in a set.
+    /// Returns true if an entry is in a set.
     ///
     /// In a set of networks, an address counts as in the set if the longest network that contains
     /// it is not an exception (`nomatch`). A network counts as in the set only if this very network
@@ -378,10 +378,10 @@ impl IpSets {
     ///
     /// The entries go into a temporary set, named `ipvset-` and a random number, which is then
     /// swapped with `set` and destroyed. It gets the options that `set` has in the kernel, and as
-    /// many buckets as the iterator announces entries.
+    /// many buckets as the iterator announces entries, at most 16,777,216.
     ///
-    /// The kernel neither swaps nor destroys a set that is being listed, so both are tried again
-    /// for some seconds. If a process is killed and leaves a temporary set behind, the next
+    /// The kernel neither swaps nor destroys a set that is being listed, so each is tried again
+    /// for about 2.5 seconds. If a process is killed and leaves a temporary set behind, the next
     /// replacement in the same network namespace destroys it. If the process may not open Unix
     /// sockets, it has to destroy such sets itself.
     ///
@@ -438,8 +438,8 @@ impl IpSets {
     ///
     /// Afterwards the set contains these entries and no others. It is created if it does not exist.
     /// What is compared is what the set stores: ranges as their networks or addresses, without host
-    /// bits, and with the set's masks ([`IpSet::stored`]). If the set is as it is wanted, it is only
-    /// listed.
+    /// bits, and with the set's masks ([`IpSet::stored`]). If the set is as it is wanted, it is
+    /// only listed.
     ///
     /// - Entries that stay are not touched: they keep their counters and the times that they have
     ///   left. New entries start with the given counters, or zero.
@@ -453,8 +453,8 @@ impl IpSets {
     ///
     /// Entries that are refused are in the report with their indices, and the others are written.
     /// If another program creates, destroys or fills the set meanwhile, the set is read and changed
-    /// again, four times at most. While other programs list the set, a swap is tried again for some
-    /// seconds. Second sets that killed processes left behind are destroyed, as by
+    /// again, up to four times in all. While other programs list the set, a swap is tried again for
+    /// about 2.5 seconds. Second sets that killed processes left behind are destroyed, as by
     /// [`replace`](Self::replace).
     ///
     /// The wanted entries are held in memory, with about half as much again for comparing them.
@@ -508,9 +508,9 @@ impl IpSets {
     /// Brings all sets of a program to the wanted ones, and returns what became of them.
     ///
     /// Each set is brought to its wanted entries as by [`apply`](Self::apply): sets first, then the
-    /// lists that contain them. At the end, the sets of the scope that are not wanted are destroyed,
-    /// lists first. A set that fails stops no other one, and a set that a rule or a list still uses
-    /// is not destroyed. Both are in the report.
+    /// lists that contain them. At the end, the sets of the scope that are not wanted are
+    /// destroyed, lists first. A set that fails stops no other one, and a set that a rule or a list
+    /// still uses is not destroyed. Both are in the report.
     ///
     /// ```no_run
     /// use ipvset::ipset::IpSets;

@@ -42,17 +42,20 @@ use crate::{Namespace, OnFailure, Outcome, Result};
 /// ```
 ///
 /// # Errors
-/// Every method can return these errors. The docs of each method list the others.
-/// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied) if the program does not have that
-///   capability.
-/// - [`Unavailable`](crate::ErrorKind::Unavailable) if the kernel's IPVS was unloaded meanwhile.
-/// - [`NetlinkRequired`](crate::ErrorKind::NetlinkRequired) if the handle uses socket options, which
-///   can't do this.
-/// - [`RepliesLost`](crate::ErrorKind::RepliesLost) if the kernel dropped its reply, or another
-///   process received it.
-/// - [`MalformedReply`](crate::ErrorKind::MalformedReply) if the kernel's reply breaks its
-///   protocol.
-/// - [`Io`](crate::ErrorKind::Io) if the socket failed.
+/// Every method that asks the kernel can fail with these kinds:
+///
+/// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied) without the capability
+///   `CAP_NET_ADMIN` that [`ControlInterface`] describes.
+/// - [`NetlinkRequired`](crate::ErrorKind::NetlinkRequired) if the handle uses socket options,
+///   which cannot do this.
+/// - [`Unavailable`](crate::ErrorKind::Unavailable) if IPVS was removed from the kernel in the
+///   meantime.
+/// - [`RepliesLost`](crate::ErrorKind::RepliesLost) if the kernel's reply was lost. It is then
+///   unknown whether the request was carried out.
+/// - [`MalformedReply`](crate::ErrorKind::MalformedReply) if the kernel's reply cannot be read.
+/// - [`Io`](crate::ErrorKind::Io) if a system call fails.
+///
+/// The methods list the other kinds.
 #[derive(Debug)]
 pub struct Ipvs {
     pub(super) client: Client<Socket>,
@@ -221,7 +224,7 @@ impl Ipvs {
     /// Removes a service and its servers if the service exists.
     ///
     /// # Errors
-    /// Only those that every method can return.
+    /// Only those that [every method](Self#errors) can return.
     pub fn remove_service_if_present(&mut self, service: impl Into<ServiceKey>) -> Result<()> {
         self.execute(&Operation::RemoveServiceIfPresent(service.into()))
     }
@@ -358,7 +361,7 @@ impl Ipvs {
     /// Removes a server from a service if both exist.
     ///
     /// # Errors
-    /// Only those that every method can return.
+    /// Only those that [every method](Self#errors) can return.
     pub fn remove_server_if_present(
         &mut self,
         service: impl Into<ServiceKey>,
@@ -429,7 +432,7 @@ impl Ipvs {
     /// From Linux 7.1 on, the kernel also moves the services into a larger table by itself, some
     /// milliseconds after many were added. A list of more than about a hundred services can miss
     /// some then. On these kernels this method reads the list again unless it contains as many
-    /// services as `/proc/net/ip_vs_status` reports. If that file can't be read, which only root
+    /// services as `/proc/net/ip_vs_status` reports. If that file cannot be read, which only root
     /// may do, the method reads until two lists in succession contain the same services.
     /// [`Ipvs::entries`], [`Ipvs::table`] and [`Ipvs::verified_table`] begin with this list.
     ///
@@ -529,8 +532,8 @@ impl Ipvs {
     ///
     /// This reads the table, makes a [`Plan`], and carries out its operations as
     /// [`Ipvs::execute_all`] does. An operation that fails stops no other one. If a failure shows
-    /// that another program changed the table in the meantime, or if a reply was lost, all is done
-    /// again: at most six times, with pauses of 0.3 seconds in all.
+    /// that another program changed the table in the meantime, or if a reply was lost, it does
+    /// all of this again: up to six times in all, with pauses of 0.3 seconds together.
     ///
     /// Servers that are no longer wanted drain, unless the [policy](Planner::policy) says
     /// otherwise. They get weight 0 here; [`Record::look`] says later when they can be removed. If
@@ -551,7 +554,7 @@ impl Ipvs {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Ipvs::table`], if the table can't be read at first. Failures after that are in
+    /// Those of [`Ipvs::table`], if the table cannot be read at first. Failures after that are in
     /// the report.
     pub fn apply(
         &mut self,
@@ -608,7 +611,7 @@ impl Ipvs {
     /// Connections, timeouts and sync daemons stay.
     ///
     /// # Errors
-    /// Only those that every method can return.
+    /// Only those that [every method](Self#errors) can return.
     pub fn flush(&mut self) -> Result<()> {
         self.execute(&Operation::Flush)
     }
@@ -616,7 +619,7 @@ impl Ipvs {
     /// Zeroes the counters of every service and server, and the totals of the namespace.
     ///
     /// # Errors
-    /// Only those that every method can return.
+    /// Only those that [every method](Self#errors) can return.
     pub fn zero(&mut self) -> Result<()> {
         self.execute(&Operation::Zero)
     }
@@ -632,7 +635,7 @@ impl Ipvs {
     /// Reads the version of IPVS and the size of its connection table.
     ///
     /// # Errors
-    /// Only those that every method can return.
+    /// Only those that [every method](Self#errors) can return.
     pub fn info(&mut self) -> Result<Info> {
         ready(self.client.info())
     }
@@ -640,7 +643,7 @@ impl Ipvs {
     /// Reads the connection timeouts.
     ///
     /// # Errors
-    /// Only those that every method can return.
+    /// Only those that [every method](Self#errors) can return.
     pub fn timeouts(&mut self) -> Result<Timeouts> {
         ready(self.client.timeouts())
     }
@@ -658,7 +661,7 @@ impl Ipvs {
     /// Reads which sync daemons run: none, one, or a master and a backup.
     ///
     /// # Errors
-    /// Only those that every method can return.
+    /// Only those that [every method](Self#errors) can return.
     pub fn daemons(&mut self) -> Result<Vec<SyncDaemon>> {
         ready(self.client.daemons())
     }
@@ -679,11 +682,11 @@ impl Ipvs {
     ///
     /// The kernel does not answer this request if the daemon was started so recently that its
     /// thread has not run yet. It does stop the daemon, but the result is `EINTR`
-    /// (`stop_sync_thread` in net/netfilter/ipvs/ip_vs_sync.c and `kthread` in
-    /// kernel/kthread.c), for which netlink sends no reply (`netlink_rcv_skb` in
-    /// net/netlink/af_netlink.c). This method and [`Ipvs::execute_all`] do not wait for that reply. A program
-    /// that sends [`Operation::StopDaemon`] over its own connection should not wait for a reply
-    /// to this request alone.
+    /// (`stop_sync_thread` in net/netfilter/ipvs/ip_vs_sync.c and `kthread` in kernel/kthread.c),
+    /// for which netlink sends no reply (`netlink_rcv_skb` in net/netlink/af_netlink.c). This
+    /// method and [`Ipvs::execute_all`] do not wait for that reply. A program that sends
+    /// [`Operation::StopDaemon`] over its own connection should not wait for a reply to this
+    /// request alone.
     ///
     /// # Errors
     /// - [`NotFound`](crate::ErrorKind::NotFound) if no daemon with this role runs.

@@ -24,7 +24,8 @@
 //! - Every change is also a value, an [`Operation`]. [`Operations`] is a list of them, which
 //!   [`Ipvs::execute_all`] carries out in few system calls.
 //! - The module [`plan`] compares the table with the wanted one, and drains servers.
-//! - The module [`proc`] reads the files of IPVS in /proc, such as the list of connections.
+//! - The module [`proc`] reads the files of IPVS in /proc, such as the list of connections, and
+//!   reads and writes its sysctls.
 //! - The module [`text`] writes operations as `ipvsadm -S -n` does, and reads them back.
 //! - The module [`messages`] has requests and replies for a netlink connection of your own.
 

@@ -211,7 +211,7 @@ impl<T: Transport> Connection<T> {
     }
 
     /// Leaves a dump that was not read to its end. Its rest is received and discarded, now or in
-    /// the background, so that the kernel releases the dumped objects: a set can't be destroyed
+    /// the background, so that the kernel releases the dumped objects: a set cannot be destroyed
     /// during its dump.
     pub(crate) fn leave_dump(&mut self) {
         // A future that expected short replies may have been dropped.

@@ -50,7 +50,7 @@ pub(crate) enum Failure {
     Unanswered,
     /// The kernel's module was unloaded. The text says what to do.
     Gone(&'static str),
-    /// IPVS's socket options can't do this, and nothing was sent. The text says what they lack.
+    /// IPVS's socket options cannot do this, and nothing was sent. The text says what they lack.
     NetlinkRequired(&'static str),
     /// A reply did not fit the receive buffer.
     CutOff,
@@ -63,7 +63,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Returns whether the request may have been carried out in spite of the failure.
+    /// Returns true if the request may have been carried out in spite of the failure.
     pub(crate) fn leaves_doubt(&self) -> bool {
         match self {
             Self::Rejected(_) | Self::Gone(_) | Self::NetlinkRequired(_) | Self::Oversized(_) => {

@@ -8,7 +8,7 @@ use crate::wire::{Oversized, Writer};
 /// that fail or ask for an ACK. None of them asks for an ACK. A message that does nothing follows
 /// them and asks for one; its ACK means that the kernel has processed all of them.
 ///
-/// The last request can't ask for this ACK itself: the kernel never answers a request that ends
+/// The last request cannot ask for this ACK itself: the kernel never answers a request that ends
 /// in `EINTR` (`netlink_rcv_skb` in net/netlink/af_netlink.c).
 #[derive(Debug)]
 pub(crate) struct Packet {

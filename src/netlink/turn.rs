@@ -35,7 +35,7 @@ impl Turn {
         self.datagrams += datagrams;
     }
 
-    /// Returns whether it is time to let other tasks run. That is also so after the handle was not
+    /// Returns true if it is time to let other tasks run. That is also so after the handle was not
     /// used for a while, which costs about a microsecond.
     pub(super) fn is_over(&self) -> bool {
         self.datagrams >= DATAGRAMS || self.began.elapsed() >= TIME

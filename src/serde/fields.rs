@@ -1,4 +1,5 @@
-//! The names of all fields and variants of the types that are serialized, which programs and their files rely on.
+//! The names of all fields and variants of the types that are serialized, which programs and their
+//! files rely on.
 
 mod plans;
 

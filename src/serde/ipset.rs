@@ -20,7 +20,7 @@ use crate::wire::{Attributes, Writer};
 as_text!(AnyType, MacAddress);
 
 /// Serializes types as their text, which a function reads. The literal completes the error for a
-/// text that the function can't read.
+/// text that the function cannot read.
 macro_rules! as_text_by {
     ($($type:ty => $read:expr, $not:literal;)+) => {$(
         impl Serialize for $type {
@@ -155,7 +155,7 @@ struct EntryForm<V, O> {
 
 /// The value of an entry. It is a text, including `before`, `after` and `wildcard`, which are
 /// options in the tool's syntax. It is a list of elements if no text can express it, or if the
-/// text can't be read without knowing the type.
+/// text cannot be read without knowing the type.
 struct Value<'a, T: SetType>(&'a Entry<T>);
 
 impl<T: SetType> Serialize for Value<'_, T> {

@@ -14,7 +14,7 @@ use crate::ipset::{
 use crate::netlink::{AsyncSocket, Failure, Protocol, Socket};
 use crate::{Error, Namespace, OnFailure, Outcome, Result};
 
-/// A connection to the kernel's ipset, in one network namespace, for programs that run on tokio.
+/// A handle to the kernel's ipset, in one network namespace, for programs that run on tokio.
 ///
 /// It has the methods of [`ipset::IpSets`](crate::ipset::IpSets), and sends the same requests.
 ///
@@ -58,7 +58,7 @@ pub struct IpSets {
 
 /// # Connecting
 impl IpSets {
-    /// Connects in the network namespace of the thread that first polls this future.
+    /// Opens a handle in the network namespace of the thread that first polls this future.
     ///
     /// # Errors
     /// - [`Unavailable`](crate::ErrorKind::Unavailable) if the kernel has no ipset.
@@ -266,7 +266,7 @@ impl IpSets {
         self.client.remove(false, set, entry).await
     }
 
-    /// Returns whether an entry is in a set.
+    /// Returns true if an entry is in a set.
     ///
     /// In a set of networks, an address counts as in the set if the longest network that contains
     /// it is not an exception (`nomatch`). A network counts as in the set only if this very network
@@ -381,10 +381,10 @@ impl IpSets {
     ///
     /// The entries go into a temporary set, named `ipvset-` and a random number, which is then
     /// swapped with `set` and destroyed. It gets the options that `set` has in the kernel, and as
-    /// many buckets as the iterator announces entries.
+    /// many buckets as the iterator announces entries, at most 16,777,216.
     ///
-    /// The kernel neither swaps nor destroys a set that is being listed, so both are tried again
-    /// for some seconds. If a process is killed and leaves a temporary set behind, the next
+    /// The kernel neither swaps nor destroys a set that is being listed, so each is tried again
+    /// for about 2.5 seconds. If a process is killed and leaves a temporary set behind, the next
     /// replacement in the same network namespace destroys it. If the process may not open Unix
     /// sockets, it has to destroy such sets itself.
     ///
@@ -428,8 +428,8 @@ impl IpSets {
     ///
     /// Afterwards the set contains these entries and no others. It is created if it does not exist.
     /// What is compared is what the set stores: ranges as their networks or addresses, without host
-    /// bits, and with the set's masks ([`IpSet::stored`]). If the set is as it is wanted, it is only
-    /// listed.
+    /// bits, and with the set's masks ([`IpSet::stored`]). If the set is as it is wanted, it is
+    /// only listed.
     ///
     /// - Entries that stay are not touched: they keep their counters and the times that they have
     ///   left. New entries start with the given counters, or zero.
@@ -443,12 +443,12 @@ impl IpSets {
     ///
     /// Entries that are refused are in the report with their indices, and the others are written.
     /// If another program creates, destroys or fills the set meanwhile, the set is read and changed
-    /// again, four times at most. While other programs list the set, a swap is tried again for some
-    /// seconds. Second sets that killed processes left behind are destroyed, as by
+    /// again, up to four times in all. While other programs list the set, a swap is tried again for
+    /// about 2.5 seconds. Second sets that killed processes left behind are destroyed, as by
     /// [`replace`](Self::replace).
     ///
-    /// If the future is dropped, the set may have a part of the changes, or none if a second set was
-    /// filled. The second set is destroyed.
+    /// If the future is dropped, the set may have a part of the changes, or none if a second set
+    /// was filled. The second set is destroyed.
     ///
     /// The wanted entries are held in memory, with about half as much again for comparing them.
     ///
@@ -482,9 +482,9 @@ impl IpSets {
     /// Brings all sets of a program to the wanted ones, and returns what became of them.
     ///
     /// Each set is brought to its wanted entries as by [`apply`](Self::apply): sets first, then the
-    /// lists that contain them. At the end, the sets of the scope that are not wanted are destroyed,
-    /// lists first. A set that fails stops no other one, and a set that a rule or a list still uses
-    /// is not destroyed. Both are in the report.
+    /// lists that contain them. At the end, the sets of the scope that are not wanted are
+    /// destroyed, lists first. A set that fails stops no other one, and a set that a rule or a list
+    /// still uses is not destroyed. Both are in the report.
     ///
     /// # Errors
     /// Those of [`plan_all`](Self::plan_all). Then nothing was changed.

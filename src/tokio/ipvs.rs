@@ -13,7 +13,7 @@ use crate::ipvs::{
 use crate::netlink::{AsyncSocket, Socket};
 use crate::{Namespace, OnFailure, Outcome, Result};
 
-/// A connection to the IPVS of a network namespace, for programs that run on tokio.
+/// A handle to the IPVS of one network namespace, for programs that run on tokio.
 ///
 /// It has the methods of [`ipvs::Ipvs`](crate::ipvs::Ipvs), and sends the same requests.
 ///
@@ -38,8 +38,8 @@ use crate::{Namespace, OnFailure, Outcome, Result};
 ///
 /// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied) without the capability
 ///   `CAP_NET_ADMIN` that [`ControlInterface`] describes.
-/// - [`NetlinkRequired`](crate::ErrorKind::NetlinkRequired) if the handle uses socket options, which
-///   can't do this.
+/// - [`NetlinkRequired`](crate::ErrorKind::NetlinkRequired) if the handle uses socket options,
+///   which cannot do this.
 /// - [`Unavailable`](crate::ErrorKind::Unavailable) if IPVS was removed from the kernel in the
 ///   meantime.
 /// - [`RepliesLost`](crate::ErrorKind::RepliesLost) if the kernel's reply was lost. It is then
@@ -459,7 +459,7 @@ impl Ipvs {
     /// From Linux 7.1 on, the kernel also moves the services into a larger table by itself, some
     /// milliseconds after many were added. A list of more than about a hundred services can miss
     /// some then. On these kernels this method reads the list again unless it contains as many
-    /// services as `/proc/net/ip_vs_status` reports. If that file can't be read, which only root
+    /// services as `/proc/net/ip_vs_status` reports. If that file cannot be read, which only root
     /// may do, the method reads until two lists in succession contain the same services.
     /// [`Ipvs::entries`], [`Ipvs::table`] and [`Ipvs::verified_table`] begin with this list.
     ///
@@ -559,8 +559,8 @@ impl Ipvs {
     ///
     /// This reads the table, makes a [`Plan`], and carries out its operations as
     /// [`Ipvs::execute_all`] does. An operation that fails stops no other one. If a failure shows
-    /// that another program changed the table in the meantime, or if a reply was lost, all is done
-    /// again: at most six times, with pauses of 0.3 seconds in all.
+    /// that another program changed the table in the meantime, or if a reply was lost, it does
+    /// all of this again: up to six times in all, with pauses of 0.3 seconds together.
     ///
     /// Servers that are no longer wanted drain, unless the [policy](Planner::policy) says
     /// otherwise. They get weight 0 here; [`Record::look`] says later when they can be removed. If
@@ -584,7 +584,7 @@ impl Ipvs {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Ipvs::table`], if the table can't be read at first. Failures after that are in
+    /// Those of [`Ipvs::table`], if the table cannot be read at first. Failures after that are in
     /// the report.
     pub async fn apply(
         &mut self,
@@ -714,11 +714,11 @@ impl Ipvs {
     ///
     /// The kernel does not answer this request if the daemon was started so recently that its
     /// thread has not run yet. It does stop the daemon, but the result is `EINTR`
-    /// (`stop_sync_thread` in net/netfilter/ipvs/ip_vs_sync.c and `kthread` in
-    /// kernel/kthread.c), for which netlink sends no reply (`netlink_rcv_skb` in
-    /// net/netlink/af_netlink.c). This method and [`Ipvs::execute_all`] do not wait for that reply. A program
-    /// that sends [`Operation::StopDaemon`] over its own connection should not wait for a reply
-    /// to this request alone.
+    /// (`stop_sync_thread` in net/netfilter/ipvs/ip_vs_sync.c and `kthread` in kernel/kthread.c),
+    /// for which netlink sends no reply (`netlink_rcv_skb` in net/netlink/af_netlink.c). This
+    /// method and [`Ipvs::execute_all`] do not wait for that reply. A program that sends
+    /// [`Operation::StopDaemon`] over its own connection should not wait for a reply to this
+    /// request alone.
     ///
     /// # Errors
     /// - [`NotFound`](crate::ErrorKind::NotFound) if no daemon with this role runs.

@@ -21,9 +21,9 @@
 //!
 //! The kernel carries out a request on the thread that sends it, while it is being sent. Long
 //! operations and listings let other tasks run after each millisecond or 32 datagrams. So a method
-//! holds its thread for a few milliseconds at most, unless a single request takes the kernel longer.
-//! A full message of a bulk operation takes about a millisecond or less. To destroy or flush a set
-//! of a million entries, or to begin listing it, takes 10 to 30 ms.
+//! holds its thread for a few milliseconds at most, unless a single request takes the kernel
+//! longer. A full message of a bulk operation takes about a millisecond or less. To destroy or
+//! flush a set of a million entries, or to begin listing it, takes 10 to 30 ms.
 //!
 //! Opening a handle in another namespace starts a thread, and blocks until that thread has opened a
 //! socket there.

@@ -14,8 +14,8 @@ pub(crate) const ROOM: usize = 1024;
 pub(crate) type Room<'a> = Fixed<'a, [u8; ROOM]>;
 
 impl Writer<Room<'_>> {
-    /// Returns the number of written bytes, or an error if they did not fit, or a length did not fit
-    /// its field.
+    /// Returns the number of written bytes, or an error if they did not fit, or a length did not
+    /// fit its field.
     #[inline(always)]
     fn written(&self) -> Result<usize, Oversized> {
         match (self.oversized, self.len()) {

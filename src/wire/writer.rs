@@ -1,7 +1,7 @@
 use super::buffer::{Buffer, Growing};
 use super::{ATTRIBUTE_HEADER, NESTED, NET_BYTE_ORDER, align};
 
-/// An attribute or message whose length does not fit its length field, so it can't be sent.
+/// An attribute or message whose length does not fit its length field, so it cannot be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("attribute {kind} would be {length} bytes long; the maximum is 65535")]
 pub(crate) struct Oversized {

@@ -145,7 +145,7 @@ const OLDER: [(&str, i32, &str); 3] = [
     ),
 ];
 
-/// Returns whether the programs can be compared from this command on.
+/// Returns true if the programs can be compared from this command on.
 fn is_comparable(line: &str, meant: &Ended) -> bool {
     let Some((_, newer, what)) = OLDER.iter().find(|(older, ..)| *older == line) else {
         return true;

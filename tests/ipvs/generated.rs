@@ -165,7 +165,7 @@ pub(crate) fn generate_server(
         ),
     ];
     if OVER_SOCKET_OPTIONS {
-        // What is read of a tunnel can't be written back.
+        // What is read of a tunnel cannot be written back.
         methods.truncate(2);
     }
     if words == Words::Kernels {

@@ -74,7 +74,7 @@ fn a_changed_file_is_applied() -> Result {
     let mut watch = folder.start("--apply --watch 1 --record record wanted")?;
     watch.expect(&ADDED);
 
-    // A file that can't be read changes nothing.
+    // A file that cannot be read changes nothing.
     folder.write("wanted", "-A -t 10.0.0.2:80\n-A nonsense\n")?;
     std::thread::sleep(Duration::from_millis(2500));
     expect_table(WANTED);

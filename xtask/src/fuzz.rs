@@ -70,7 +70,7 @@ fn nightly(arguments: &[&str], environment: &[(&str, &str)]) -> Outcome {
     run("cargo", "cargo", &arguments, environment)
 }
 
-/// Fails where the targets can't be built, and says what is missing.
+/// Fails where the targets cannot be built, and says what is missing.
 fn check() -> Outcome {
     let version = Command::new("cargo")
         .args(["+nightly", "--version"])

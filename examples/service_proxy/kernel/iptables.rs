@@ -41,7 +41,7 @@ impl Iptables {
         Err(io::Error::other(reasons.join("; ")))
     }
 
-    /// Returns the programs with this name, such as `iptables-nft`. The error says why they can't
+    /// Returns the programs with this name, such as `iptables-nft`. The error says why they cannot
     /// filter or do nat.
     pub fn named(program: &'static str) -> io::Result<Self> {
         let found = Self { program };

@@ -33,7 +33,7 @@ pub(crate) enum Change {
 }
 
 impl Change {
-    /// Returns whether the kernel refuses to add what is in the set and to remove what is not.
+    /// Returns true if the kernel refuses to add what is in the set and to remove what is not.
     pub(in crate::ipset) fn is_exclusive(self) -> bool {
         matches!(self, Self::Add | Self::Remove)
     }

@@ -66,7 +66,7 @@ impl Claim {
         }
     }
 
-    /// Returns whether a set was made by a handle that does not exist any more, or by this one
+    /// Returns true if a set was made by a handle that does not exist any more, or by this one
     /// earlier.
     pub(in crate::ipset) fn is_left_over(&self, name: &SetName) -> bool {
         if self.name.is_some_and(|own| own == *name) {
@@ -84,7 +84,7 @@ impl Claim {
     }
 }
 
-/// Returns whether a set has the name of a temporary set, of any handle.
+/// Returns true if a set has the name of a temporary set, of any handle.
 pub(super) fn is_temporary(name: &SetName) -> bool {
     let number = number(name).map(|number| number.strip_prefix(b"x").unwrap_or(number));
     number.is_some_and(is_hexadecimal)

@@ -129,7 +129,7 @@ impl<T: Transport> Client<T> {
             .map(drop)
     }
 
-    /// Returns whether an entry is in a set.
+    /// Returns true if an entry is in a set.
     pub(crate) async fn test<K: SetType>(
         &mut self,
         set: &IpSet<K>,

@@ -13,7 +13,7 @@ use crate::ipset::{IpSet, SetInfo, SetType};
 use crate::netlink::Transport;
 use crate::{Error, Result};
 
-/// Returns whether a wrong description of the set may be the reason for an error.
+/// Returns true if a wrong description of the set may be the reason for an error.
 pub(crate) fn is_dubious(error: &Error) -> bool {
     let private = |code| code == code::MALFORMED || code >= code::TYPE_SPECIFIC;
     error.ipset_code().is_some_and(private) || error.errno() == Some(libc::EINVAL)

@@ -198,7 +198,7 @@ impl<T: Transport, K: SetType> Run<'_, T, K> {
         Ok(None)
     }
 
-    /// Returns whether the entry at a place has several elements. A range may be a single network.
+    /// Returns true if the entry at a place has several elements. A range may be a single network.
     fn is_several(&self, place: &Range<usize>) -> bool {
         let definition = self.set.definition();
         let shape = Shape::of(definition, self.batch.attributes(place.clone()));

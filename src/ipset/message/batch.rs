@@ -100,7 +100,7 @@ impl Batch {
         netlink::set_flag(&mut self.header, flag::EXCL, exclusive);
     }
 
-    /// Returns whether an entry was not given a counter that the set has.
+    /// Returns true if an entry was not given a counter that the set has.
     pub(crate) fn lacks_counters(&self) -> bool {
         !self.not_given.is_empty()
     }

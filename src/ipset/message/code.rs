@@ -115,7 +115,7 @@ pub(crate) fn interpret(command: Command, about: About<'_>, code: i32) -> Meanin
     }
 }
 
-/// Returns whether the code means that the whole set is full. In a `hash:net,iface`, it may also
+/// Returns true if the code means that the whole set is full. In a `hash:net,iface`, it may also
 /// mean that one network is: its entries share a bucket (`AHASH_MAX_TUNED` in ip_set_hash_gen.h).
 pub(crate) fn is_of_full_set(about: About<'_>, code: i32) -> bool {
     type_specific(about, code).kind == ErrorKind::Full && !about.is("hash:net,iface")
@@ -126,7 +126,7 @@ impl About<'_> {
         self.definition.is_some_and(|it| it.name == name)
     }
 
-    /// Returns whether Linux 6.2 and later refuse entries with a zero address in this set type.
+    /// Returns true if Linux 6.2 and later refuse entries with a zero address in this set type.
     fn refuses_zero(&self) -> bool {
         self.definition
             .is_some_and(|it| it.options.contains(Takes::NETMASK_LATE))

@@ -58,7 +58,7 @@ pub(crate) enum Purpose {
 }
 
 impl Purpose {
-    /// Returns whether the entry is encoded with its options.
+    /// Returns true if the entry is encoded with its options.
     #[inline(always)]
     pub(crate) fn adds(self) -> bool {
         matches!(self, Self::Add | Self::Put)

@@ -25,7 +25,7 @@ pub struct EncodedEntries {
 }
 
 impl PartialEq for EncodedEntries {
-    /// Returns whether both have the same bytes.
+    /// Returns true if both have the same bytes.
     fn eq(&self, other: &Self) -> bool {
         (&self.bytes, self.many) == (&other.bytes, other.many)
     }
@@ -89,7 +89,7 @@ impl EncodedEntries {
         }
     }
 
-    /// Returns whether there are no entries.
+    /// Returns true if there are no entries.
     pub fn is_empty(&self) -> bool {
         self.many && self.bytes.is_empty()
     }

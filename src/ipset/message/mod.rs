@@ -32,11 +32,11 @@ use crate::{Error, Result};
 
 /// An ipset message, for programs that have a netlink connection of their own.
 ///
-/// The connection is one to the protocol `NETLINK_NETFILTER`, for example of `netlink-proto`.
-/// With the feature `netlink-packet`, this type implements the traits of the crate
+/// The connection is one to the protocol `NETLINK_NETFILTER`, for example of `netlink-proto`. With
+/// the feature `netlink-packet`, this type implements the traits of the crate
 /// `netlink-packet-core`, and a [`Request`] can be made a `NetlinkMessage` whose header has the
-/// flags that the request needs. Messages use version 7 of ipset's protocol (Linux 4.20 or later). A program that uses
-/// [`IpSets`](crate::ipset::IpSets) does not need them.
+/// flags that the request needs. Messages use version 7 of ipset's protocol (Linux 4.20 or later).
+/// A program that uses [`IpSets`](crate::ipset::IpSets) does not need them.
 ///
 /// ```
 /// use ipvset::ipset::elements::tcp;

@@ -311,8 +311,10 @@ impl Request {
         }
     }
 
-    /// Leaves out the flag `NLM_F_EXCL`, which allows creating a set that exists, destroying one that does not, adding entries that are in
-    /// the set, and removing entries that are not.
+    /// Leaves out the flag `NLM_F_EXCL`.
+    ///
+    /// Without the flag, it is no error to create a set that exists, to destroy one that does not,
+    /// to add entries that are in the set, or to remove entries that are not.
     ///
     /// An entry in the set keeps the counters that are not given. A new entry may inherit the
     /// counters of an entry that was removed before. If that matters, send the original request

@@ -460,7 +460,7 @@ impl<T: SetType> Entry<T> {
         self
     }
 
-    /// Returns whether the entry stands for several entries of a set.
+    /// Returns true if the entry stands for several entries of a set.
     pub(in crate::ipset) fn is_several(&self, dimensions: &[Dimension]) -> bool {
         let mut several = false;
         let mut value = self.value.clone();

@@ -349,7 +349,7 @@ impl CreateOptions {
         }
     }
 
-    /// Returns whether an option is set that decides how entries are spread over buckets.
+    /// Returns true if an option is set that decides how entries are spread over buckets.
     pub(crate) fn spreads(&self) -> bool {
         self.bucketsize.is_some() || self.initval.is_some()
     }
@@ -453,7 +453,7 @@ mod tests {
     use super::*;
     use crate::ipset::{AnySet, AnyType, SetType};
 
-    /// Returns whether a bitmap takes a range of addresses, with a netmask.
+    /// Returns true if a bitmap takes a range of addresses, with a netmask.
     fn takes(first: [u8; 4], last: [u8; 4], netmask: Option<u8>) -> bool {
         let options = CreateOptions {
             netmask,

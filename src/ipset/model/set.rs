@@ -328,8 +328,8 @@ impl<T: BitmaskType> IpSet<T> {
     /// Sets a mask, which the kernel applies to addresses. It may have any bits, not only leading
     /// ones. Needs Linux 6.2 or later.
     ///
-    /// In a [`HashIpPort`](crate::ipset::HashIpPort) the kernel adds the addresses of a range without
-    /// the mask, beginning at the masked first address, as with a netmask.
+    /// In a [`HashIpPort`](crate::ipset::HashIpPort) the kernel adds the addresses of a range
+    /// without the mask, beginning at the masked first address, as with a netmask.
     #[must_use]
     pub fn bitmask(mut self, mask: impl Into<IpAddr>) -> Self {
         self.options.bitmask = Some(mask.into());

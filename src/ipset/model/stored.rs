@@ -130,8 +130,8 @@ impl<T: SetType> IpSet<T> {
     ///
     /// The kernel itself does not mask the addresses of a range in a set with a
     /// [`bitmask`](IpSet::bitmask), and in a [`HashIpPort`](crate::ipset::types::HashIpPort) or
-    /// [`HashNetNet`](crate::ipset::types::HashNetNet) with a [`netmask`](IpSet::netmask). It stores
-    /// addresses that match no packet. This method returns the masked ones.
+    /// [`HashNetNet`](crate::ipset::types::HashNetNet) with a [`netmask`](IpSet::netmask). It
+    /// stores addresses that match no packet. This method returns the masked ones.
     ///
     /// ```
     /// use std::time::Duration;

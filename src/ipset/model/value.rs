@@ -29,13 +29,13 @@ pub(crate) trait Elements: Sized {
         rest: impl FnMut(usize, Self),
     );
 
-    /// Returns whether a set has only one entry for both.
+    /// Returns true if a set has only one entry for both.
     fn is_same_entry(&self, other: &Self, dimensions: &[Dimension]) -> bool;
 
     /// Hashes what [`Elements::is_same_entry`] compares.
     fn hash_entry<H: Hasher>(&self, dimensions: &[Dimension], state: &mut H);
 
-    /// Returns whether the elements of the same entry in a set need not change for these.
+    /// Returns true if the elements of the same entry in a set need not change for these.
     fn is_met_by(&self, there: &Self, dimensions: &[Dimension]) -> bool;
 
     /// Returns the member of a list, if that is what the entry is.
@@ -335,7 +335,7 @@ pub struct AnyValue {
 }
 
 impl AnyValue {
-    /// Returns whether there are more elements than an entry of any type has.
+    /// Returns true if there are more elements than an entry of any type has.
     #[cfg(feature = "serde")]
     pub(crate) fn is_too_long(&self) -> bool {
         self.count > MOST

@@ -21,7 +21,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Returns whether no entry is added, removed, changed or renewed.
+    /// Returns true if no entry is added, removed, changed or renewed.
     pub fn is_unchanged(&self) -> bool {
         self.changes() == 0
     }

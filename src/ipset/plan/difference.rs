@@ -29,7 +29,7 @@ pub(super) enum Fate {
 }
 
 impl Fate {
-    /// Returns whether the entry is not in the set when it is written.
+    /// Returns true if the entry is not in the set when it is written.
     pub(super) fn is_written_anew(self) -> bool {
         matches!(self, Self::Added | Self::Moved)
     }

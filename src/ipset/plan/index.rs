@@ -56,8 +56,8 @@ impl Index {
         }
     }
 
-    /// Loads the slots of some hashes into the processor's caches, all at the same time, and returns
-    /// the positions in them. Most are those that [`find`](Self::find) will return.
+    /// Loads the slots of some hashes into the processor's caches, all at the same time, and
+    /// returns the positions in them. Most are those that [`find`](Self::find) will return.
     ///
     /// In a large table nearly every lookup has to wait for the memory. Lookups one after the other
     /// wait one after the other.

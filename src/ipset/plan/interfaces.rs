@@ -28,7 +28,7 @@ fn is_wildcard(pair: &Pair) -> bool {
     pair.1.is_wildcard()
 }
 
-/// Returns whether a wildcard hides an entry that is to be added, changed or removed.
+/// Returns true if a wildcard hides an entry that is to be added, changed or removed.
 pub(super) fn are_hidden<T: SetType>(difference: &Difference<T>) -> bool {
     let wanted = difference.wanted();
     let all = 0..wanted.count() as u32;

@@ -124,7 +124,7 @@ impl<A: Iterator<Item = IpNet>, B: Iterator<Item = IpNet>> Iterator for Merged<A
     }
 }
 
-/// Returns whether an address lies in a range or directly behind it.
+/// Returns true if an address lies in a range or directly behind it.
 fn continues(first: IpAddr, last: IpAddr, address: IpAddr) -> bool {
     let behind = match (last, address) {
         (IpAddr::V4(last), IpAddr::V4(it)) => last.to_bits().checked_add(1) == Some(it.to_bits()),

@@ -67,7 +67,7 @@ impl<T: SetType> SetReport<T> {
         self.stopped = Some(error);
     }
 
-    /// Returns whether nothing was changed.
+    /// Returns true if nothing was changed.
     pub(in crate::ipset) fn is_untouched(&self) -> bool {
         !self.created && self.counts().is_unchanged()
     }
@@ -173,7 +173,7 @@ impl<T: SetType> SetReport<T> {
         &self.way
     }
 
-    /// Returns whether the set was created.
+    /// Returns true if the set was created.
     pub fn is_created(&self) -> bool {
         self.created
     }
@@ -215,7 +215,7 @@ impl<T: SetType> SetReport<T> {
         self.stopped.as_ref()
     }
 
-    /// Returns whether the set is as wanted now.
+    /// Returns true if the set is as wanted now.
     ///
     /// Entries that are left out because of the policy do not count.
     pub fn is_complete(&self) -> bool {

@@ -75,7 +75,7 @@ impl Scope {
         Self { rules: vec![rule] }
     }
 
-    /// Returns whether a set is in the scope although it is not wanted.
+    /// Returns true if a set is in the scope although it is not wanted.
     pub fn contains(&self, set: &SetName) -> bool {
         self.rules.iter().any(|rule| match rule {
             Rule::Everything => true,

@@ -85,7 +85,7 @@ impl<T: SetType> Planning<T> {
         self.difference.see(entry);
     }
 
-    /// Returns whether the entries in the set matter.
+    /// Returns true if the entries in the set matter.
     pub(in crate::ipset) fn compares(&self) -> bool {
         matches!(self.way, Way::InPlace | Way::SecondSet { .. })
     }
@@ -217,7 +217,7 @@ impl<T: SetType> SetPlan<T> {
         &self.way
     }
 
-    /// Returns whether nothing is to be done.
+    /// Returns true if nothing is to be done.
     ///
     /// Entries that are refused or left out do not count.
     pub fn is_empty(&self) -> bool {
@@ -290,7 +290,7 @@ impl<T: SetType> SetPlan<T> {
         there.map_or(Revision::Lowest, Revision::Number)
     }
 
-    /// Returns whether removals come before additions: if both together have no room, or if
+    /// Returns true if removals come before additions: if both together have no room, or if
     /// additions may meet what is to be removed.
     pub(in crate::ipset) fn removes_first(&self) -> bool {
         let counts = self.counts();

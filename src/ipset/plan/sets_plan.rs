@@ -41,7 +41,7 @@ impl SetsPlan {
         self.refused.iter().map(|(name, error)| (name, error))
     }
 
-    /// Returns whether nothing is to be done. Sets and entries that are refused do not count.
+    /// Returns true if nothing is to be done. Sets and entries that are refused do not count.
     pub fn is_empty(&self) -> bool {
         self.removals.is_empty() && self.sets.iter().all(SetPlan::is_empty)
     }

@@ -28,17 +28,18 @@ impl SetsReport {
     }
 
     /// Returns the sets that could not be changed at all, or not be destroyed, and why. For
-    /// example, the type of a wanted set cannot be changed, or a rule uses a set that is not wanted.
+    /// example, the type of a wanted set cannot be changed, or a rule uses a set that is not
+    /// wanted.
     pub fn failed(&self) -> impl ExactSizeIterator<Item = (&SetName, &Error)> {
         self.failed.iter().map(|(name, error)| (name, error))
     }
 
-    /// Returns whether all sets are as wanted now.
+    /// Returns true if all sets are as wanted now.
     pub fn is_complete(&self) -> bool {
         self.failed.is_empty() && self.sets.iter().all(SetReport::is_complete)
     }
 
-    /// Returns whether nothing was changed.
+    /// Returns true if nothing was changed.
     pub fn is_unchanged(&self) -> bool {
         self.removed.is_empty() && self.sets.iter().all(SetReport::is_untouched)
     }

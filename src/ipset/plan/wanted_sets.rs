@@ -86,7 +86,7 @@ impl WantedSets {
         self.sets.len()
     }
 
-    /// Returns whether no set is wanted.
+    /// Returns true if no set is wanted.
     pub fn is_empty(&self) -> bool {
         self.sets.is_empty()
     }
@@ -124,7 +124,7 @@ impl FromStr for WantedSets {
     }
 }
 
-/// Returns whether a set's entries are other sets.
+/// Returns true if a set's entries are other sets.
 pub(super) fn is_list(kind: &AnyType) -> bool {
     kind.definition().has_members()
 }

@@ -34,7 +34,7 @@ pub enum Way {
 }
 
 impl Way {
-    /// Returns whether entries that stay have to be written again.
+    /// Returns true if entries that stay have to be written again.
     pub(super) fn starts_empty(&self) -> bool {
         *self != Self::InPlace
     }

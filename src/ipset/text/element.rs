@@ -67,7 +67,7 @@ impl<'a> Parts<'a> {
         self.rest.take()
     }
 
-    /// Returns whether nothing is left, not even a comma.
+    /// Returns true if nothing is left, not even a comma.
     fn at_end(&self) -> bool {
         self.rest.is_none()
     }
@@ -118,7 +118,7 @@ pub(crate) trait Text {
     where
         Self: Sized;
 
-    /// Returns whether the element has any text.
+    /// Returns true if the element has any text.
     fn is_present(&self) -> bool {
         true
     }
@@ -129,7 +129,7 @@ pub(crate) trait Text {
         Carried::Plain
     }
 
-    /// Returns whether the element has the option `wildcard`.
+    /// Returns true if the element has the option `wildcard`.
     fn is_wildcard(&self) -> bool {
         false
     }
@@ -168,7 +168,7 @@ fn read_odd_address(piece: Piece<'_>, context: &Context<'_>) -> Option<IpAddr> {
     asked.then(|| context.names.address(host, context.family))?
 }
 
-/// Returns whether the text can be the name of a host, rather than a malformed address.
+/// Returns true if the text can be the name of a host, rather than a malformed address.
 fn is_host_name(host: &str) -> bool {
     let is_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     let last = host.rsplit('.').next().unwrap_or_default();
@@ -177,7 +177,7 @@ fn is_host_name(host: &str) -> bool {
     !host.is_empty() && host.chars().all(is_name) && !is_number
 }
 
-/// Returns whether C's `inet_aton` reads the text: numbers that are octal after a zero, the last of
+/// Returns true if C's `inet_aton` reads the text: numbers that are octal after a zero, the last of
 /// which stands for all remaining bytes. The tool does not accept hexadecimal numbers.
 fn is_old_address(piece: Piece<'_>) -> bool {
     let mut rest = piece;
@@ -501,7 +501,7 @@ fn read_member(piece: Piece<'_>) -> Result<SetName, Flaw> {
     SetName::existing(piece.text).map_err(|error| piece.flaw(error.reason()))
 }
 
-/// Returns whether commas are part of a name. For the tool, they are if one is the first or the
+/// Returns true if commas are part of a name. For the tool, they are if one is the first or the
 /// last character.
 fn is_one_name(text: &[u8]) -> bool {
     text.starts_with(b",") || text.ends_with(b",") || !text.contains(&b',')

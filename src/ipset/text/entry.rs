@@ -196,7 +196,7 @@ fn print_comment(comment: &[u8], out: &mut dyn Sink) -> fmt::Result {
     }
 }
 
-/// Returns whether text can represent a comment.
+/// Returns true if text can represent a comment.
 fn is_plain_comment(comment: &[u8]) -> bool {
     !comment.iter().any(|byte| matches!(byte, b'"' | b'\n'))
 }
@@ -343,7 +343,7 @@ impl Rest {
     }
 }
 
-/// Returns whether an option is accepted for an entry with this purpose.
+/// Returns true if an option is accepted for an entry with this purpose.
 fn is_for(name: &str, purpose: Purpose) -> bool {
     match purpose {
         Purpose::Add | Purpose::Put => true,

@@ -37,7 +37,7 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
-    /// Returns whether the line was cut off, because it is longer than any command.
+    /// Returns true if the line was cut off, because it is longer than any command.
     pub(super) fn is_too_long(&self) -> bool {
         self.too_long
     }

@@ -29,7 +29,8 @@
 //! The syntax is that of version 7.17 of the tool. Every line that `ipset save` prints can be read,
 //! and is written again unchanged. Other text that the tool accepts can be read too: ranges, names
 //! of ICMP messages, numbers in the bases of C (`0x10`, `010`), options in any order, and options
-//! of older versions. Names of hosts and services are read with the help of [`Names`](crate::Names).
+//! of older versions. Names of hosts and services are read with the help of
+//! [`Names`](crate::Names).
 //!
 //! Two things differ from the tool. `forceadd` is written, which the tool omits. A quote is only
 //! accepted around a whole word.

@@ -279,7 +279,7 @@ enum Word<'a> {
     Quoted(Piece<'a>),
 }
 
-/// Returns whether a byte separates words. The tool has no other blanks.
+/// Returns true if a byte separates words. The tool has no other blanks.
 pub(crate) fn is_blank(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }

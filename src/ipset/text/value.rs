@@ -133,7 +133,7 @@ pub(crate) fn carried<V: Elements>(value: &V, medium: Medium) -> Carried {
     carried
 }
 
-/// Returns whether all elements belong to one family. The kernel also stores ICMP in sets of IPv6
+/// Returns true if all elements belong to one family. The kernel also stores ICMP in sets of IPv6
 /// addresses, and ICMPv6 in sets of IPv4 addresses, which the tool refuses.
 pub(crate) fn has_one_family<V: Elements>(value: &V) -> bool {
     let mut family: Option<Family> = None;
@@ -147,7 +147,7 @@ pub(crate) fn has_one_family<V: Elements>(value: &V) -> bool {
     one
 }
 
-/// Returns whether a value has the option `wildcard`.
+/// Returns true if a value has the option `wildcard`.
 pub(crate) fn has_wildcard<V: Elements>(value: &V) -> bool {
     let mut wildcard = false;
     value.each(&mut |element| wildcard |= element.is_wildcard());

@@ -265,7 +265,7 @@ impl Round {
         if self.stopped.is_some() || self.failures.is_empty() {
             return false;
         }
-        // Servers can't be added to a service that could not be added either.
+        // Servers cannot be added to a service that could not be added either.
         let not_added: HashSet<_> = self
             .failures
             .iter()

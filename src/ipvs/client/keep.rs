@@ -306,7 +306,7 @@ impl<T: Transport> Client<T> {
         is_read.then_some(now)
     }
 
-    /// Reads a snapshot as [`Proc::snapshot_into`] does. Returns false if it can't be read, or not
+    /// Reads a snapshot as [`Proc::snapshot_into`] does. Returns false if it cannot be read, or not
     /// until then.
     async fn snapshot(
         &mut self,

@@ -22,8 +22,8 @@ impl<T: Transport> Client<T> {
     ///
     /// A list that arrives in one datagram is complete. If it arrives in several, the kernel may
     /// have moved the services into another table in between, and then some are missing. In this
-    /// case their number differs from the kernel's count. If that count can't be read, two lists in
-    /// succession have to contain the same services.
+    /// case their number differs from the kernel's count. If that count cannot be read, two lists
+    /// in succession have to contain the same services.
     pub(crate) async fn services(&mut self) -> Result<Vec<ServiceInfo>> {
         let (operation, began) = (Query::Services.name(), Began::now());
         let mut before = None;
@@ -139,7 +139,7 @@ impl Iterator for TableEntries<'_> {
     }
 }
 
-/// Returns whether two tables contain the same services and servers with the same configuration.
+/// Returns true if two tables contain the same services and servers with the same configuration.
 /// The counters and the order may differ.
 fn same(one: &[TableEntry], other: &[TableEntry]) -> bool {
     let others: HashMap<_, _> = other.iter().map(|it| (it.service.key(), it)).collect();

@@ -55,7 +55,7 @@ impl IpvsMessage {
     /// The version of the family's protocol, in the header of generic netlink.
     pub const VERSION: u8 = VERSION;
 
-    /// Returns whether the message asks for a list, and so needs the flag `NLM_F_DUMP`.
+    /// Returns true if the message asks for a list, and so needs the flag `NLM_F_DUMP`.
     pub fn is_dump(&self) -> bool {
         matches!(self, Self::Query(query) if query.is_dump())
     }

@@ -1,5 +1,5 @@
-//! The messages of IPVS's generic netlink family: their numbers, encoding and decoding, the meaning of error numbers, and the message type for
-//! programs that have their own netlink connection.
+//! The messages of IPVS's generic netlink family: their numbers, encoding and decoding, the meaning
+//! of error numbers, and the message type for programs that have their own netlink connection.
 
 pub(super) mod decode;
 pub(super) mod encode;

@@ -151,7 +151,7 @@ fn no_service() -> Meaning {
     Meaning::missing(Missing::Service, "there is no such service")
 }
 
-/// Returns whether the operation is a removal "if present" that found nothing to remove.
+/// Returns true if the operation is a removal "if present" that found nothing to remove.
 pub(in crate::ipvs) fn is_settled(operation: &Operation, failure: &Failure) -> bool {
     let Failure::Rejected(rejection) = failure else {
         return false;
@@ -166,7 +166,7 @@ pub(in crate::ipvs) fn is_settled(operation: &Operation, failure: &Failure) -> b
     )
 }
 
-/// Returns whether the operation is a "put" that was sent as an addition and has to be sent as an
+/// Returns true if the operation is a "put" that was sent as an addition and has to be sent as an
 /// update, since the object exists.
 pub(in crate::ipvs) fn wants_update(operation: &Operation, failure: &Failure) -> bool {
     matches!(

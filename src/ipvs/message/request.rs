@@ -63,7 +63,7 @@ fn query(query: Query) -> Result<Option<Request>, Malformed> {
     Ok(Some(Request::Query(query)))
 }
 
-/// Returns whether there is an attribute with this number.
+/// Returns true if there is an attribute with this number.
 fn has(attributes: Attributes<'_>, kind: u16) -> Result<bool, Malformed> {
     for attribute in attributes {
         if attribute?.kind() == kind {

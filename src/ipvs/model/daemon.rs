@@ -53,7 +53,7 @@ pub struct SyncDaemon {
     /// the same id; a backup with id 0 accepts them from all masters. The default is 0.
     #[cfg_attr(feature = "serde", serde(default))]
     pub sync_id: u8,
-    /// The maximum length of a message, in bytes. It can't be 0.
+    /// The maximum length of a message, in bytes. It cannot be 0.
     ///
     /// If it is `None`, the kernel uses the length of a packet less the headers. For a master the
     /// packet has 1500 bytes; for a backup it has the interface's MTU (1500 to 65,535). The
@@ -70,7 +70,7 @@ pub struct SyncDaemon {
         serde(default, skip_serializing_if = "Option::is_none")
     )]
     pub group: Option<IpAddr>,
-    /// The first UDP port. It can't be 0. If it is `None`, the kernel uses 8848.
+    /// The first UDP port. It cannot be 0. If it is `None`, the kernel uses 8848.
     ///
     /// The sysctl `net.ipv4.vs.sync_ports` sets the number of ports.
     #[cfg_attr(
@@ -78,7 +78,7 @@ pub struct SyncDaemon {
         serde(default, skip_serializing_if = "Option::is_none")
     )]
     pub port: Option<u16>,
-    /// The time to live of a message: the number of routers that it may pass. It can't be 0. If it
+    /// The time to live of a message: the number of routers that it may pass. It cannot be 0. If it
     /// is `None`, the kernel uses 1.
     #[cfg_attr(
         feature = "serde",

@@ -3,7 +3,7 @@ use std::num::NonZeroU32;
 
 use crate::{Family, Protocol};
 
-/// The identity of a virtual service: the part of its configuration that can't be changed.
+/// The identity of a virtual service: the part of its configuration that cannot be changed.
 ///
 /// Methods that need to know only which service is meant, for example to remove it or to add a
 /// server to it, take a key. As text, a key has the form of `ipvsadm`'s options:

@@ -1,5 +1,5 @@
-//! Plain data: the values that a user builds and the kernel reports, their validation, and the operations and queries on them. Nothing here
-//! handles bytes of messages.
+//! Plain data: the values that a user builds and the kernel reports, their validation, and the
+//! operations and queries on them. Nothing here handles bytes of messages.
 
 pub(crate) mod control_interface;
 pub(crate) mod daemon;

@@ -201,7 +201,7 @@ impl Operations {
         self.0.len()
     }
 
-    /// Returns whether the list is empty.
+    /// Returns true if the list is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -51,7 +51,7 @@ impl Persistence {
     /// The timeout that `ipvsadm -p` uses if none is given: 360 seconds.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(360);
 
-    /// The longest timeout that works on every kernel: 4,294,967 seconds, about 49 days.
+    /// The longest timeout that works on every kernel: 4,294,967 seconds, nearly 50 days.
     ///
     /// The kernel counts ticks in 32 bits and does not notice an overflow (`ip_vs_add_service` in
     /// net/netfilter/ipvs/ip_vs_ctl.c). A tick is 1/1000 second or longer. The crate sends a
@@ -121,7 +121,7 @@ impl Persistence {
         }
     }
 
-    /// Returns whether each address is a client of its own.
+    /// Returns true if each address is a client of its own.
     pub fn is_per_client(&self) -> bool {
         [Family::Ipv4, Family::Ipv6]
             .map(Granularity::host)

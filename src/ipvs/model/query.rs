@@ -3,7 +3,8 @@ use super::key::ServiceKey;
 /// A request that reads from the IPVS of a network namespace, as a value.
 ///
 /// The methods of [`Ipvs`](crate::ipvs::Ipvs) send queries and return the results. A program that
-/// has its own netlink connection sends a query as an [`IpvsMessage`](crate::ipvs::messages::IpvsMessage):
+/// has its own netlink connection sends a query as an
+/// [`IpvsMessage`](crate::ipvs::messages::IpvsMessage):
 ///
 /// ```
 /// use ipvset::ipvs::messages::{IpvsMessage, Query};
@@ -59,7 +60,7 @@ impl Query {
         }
     }
 
-    /// Returns whether the kernel answers with any number of messages.
+    /// Returns true if the kernel answers with any number of messages.
     pub(in crate::ipvs) fn is_dump(&self) -> bool {
         matches!(self, Self::Services | Self::Servers(_) | Self::Daemons)
     }

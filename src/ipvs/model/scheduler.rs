@@ -48,20 +48,20 @@ impl Scheduler {
     /// [`SchedulerFlags::SH_FALLBACK`] and [`SchedulerFlags::SH_PORT`].
     pub const SourceHashing: Self = Self(Name::literal("sh"));
     /// `mh`: the server that Maglev hashing of the source address selects. Few connections move
-    /// when servers change. Linux 4.18 or later. See [`SchedulerFlags::MH_FALLBACK`] and
+    /// when servers change. Needs Linux 4.18 or later. See [`SchedulerFlags::MH_FALLBACK`] and
     /// [`SchedulerFlags::MH_PORT`].
     pub const MaglevHashing: Self = Self(Name::literal("mh"));
     /// `sed`: the server with the shortest expected delay.
     pub const ShortestExpectedDelay: Self = Self(Name::literal("sed"));
     /// `nq`: an idle server, or else the server with the shortest expected delay.
     pub const NeverQueue: Self = Self(Name::literal("nq"));
-    /// `fo`: the available server with the highest weight. Linux 3.18 or later.
+    /// `fo`: the available server with the highest weight. Needs Linux 3.18 or later.
     pub const WeightedFailover: Self = Self(Name::literal("fo"));
-    /// `ovf`: the server with the highest weight among those whose active connections do not
-    /// exceed their weight. Linux 4.3 or later. UDP connections are never active, so with UDP no
+    /// `ovf`: the server with the highest weight among those whose active connections do not exceed
+    /// their weight. Needs Linux 4.3 or later. UDP connections are never active, so with UDP no
     /// server overflows.
     pub const WeightedOverflow: Self = Self(Name::literal("ovf"));
-    /// `twos`: the better of two random servers. Linux 5.12 or later.
+    /// `twos`: the better of two random servers. Needs Linux 5.12 or later.
     pub const PowerOfTwoChoices: Self = Self(Name::literal("twos"));
     /// `none`: no scheduler. The service handles only connections that a sync daemon or a
     /// persistence template assigns to a server.

@@ -51,7 +51,7 @@ pub struct Timeouts {
 }
 
 impl Timeouts {
-    /// The longest timeout that every kernel accepts: 2,147,483 seconds, about 24 days.
+    /// The longest timeout that every kernel accepts: 2,147,483 seconds, nearly 25 days.
     ///
     /// The kernel counts ticks in 31 bits. A tick is 1/1000 second or longer, so kernels with
     /// longer ticks accept up to ten times as much. A kernel refuses a longer timeout with

@@ -1,5 +1,5 @@
 bitflags::bitflags! {
-    /// The checksum options of a GUE or GRE tunnel. Linux 5.3 or later.
+    /// The checksum options of a GUE or GRE tunnel. Needs Linux 5.3 or later.
     ///
     /// Bits without a name here are kept if the kernel reports them.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -34,15 +34,15 @@ bitflags::bitflags! {
 pub enum Tunnel {
     /// IP in IP.
     Ipip,
-    /// Generic UDP encapsulation. Linux 5.2 or later.
+    /// Generic UDP encapsulation. Needs Linux 5.2 or later.
     #[non_exhaustive]
     Gue {
-        /// The UDP port on which the server listens. It can't be 0.
+        /// The UDP port on which the server listens. It cannot be 0.
         port: u16,
         /// The checksum options.
         flags: TunnelFlags,
     },
-    /// Generic routing encapsulation. Linux 5.3 or later.
+    /// Generic routing encapsulation. Needs Linux 5.3 or later.
     #[non_exhaustive]
     Gre {
         /// The checksum options.

@@ -14,7 +14,7 @@ use crate::ipvs::proc::{
 /// Returns true if `after` shows what some operations made of `before`. What it shows of services
 /// that are not the program's own, and that no operation changed, does not matter.
 ///
-/// It returns false where a snapshot can't tell: if operations changed a service with a firewall
+/// It returns false where a snapshot cannot tell: if operations changed a service with a firewall
 /// mark that both families have, because the two look the same.
 pub(super) fn is_expected(
     before: &Snapshot,
@@ -138,7 +138,7 @@ TCP  0A000001:0050 rr
         lines.collect()
     }
 
-    /// Returns whether operations, as text, make `after` of `before`.
+    /// Returns true if operations, as text, make `after` of `before`.
     fn leads(before: &str, lines: &str, after: &str) -> bool {
         let operations = operations(lines);
         let operations: Vec<_> = operations.iter().collect();

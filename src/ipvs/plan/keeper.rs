@@ -19,18 +19,18 @@ use crate::ipvs::proc::{Proc, Snapshot};
 /// needs to know of those before: the record, the draining servers, and what `/proc` showed when
 /// the table was as wanted.
 ///
-/// If little is wanted otherwise than before, a call reads and changes only these services: a
-/// change takes the same time however large the table is. That is so for up to a quarter of the
-/// services, and as long as all services were [checked](Keeper::check_every) within the last ten
-/// seconds.
+/// If only a few services are wanted differently than in the call before, a call reads and changes
+/// only those: a change takes the same time however large the table is. That is so for up to a
+/// quarter of the services, and as long as all services were [checked](Keeper::check_every) within
+/// the last ten seconds.
 ///
-/// Otherwise, a call looks at `/proc` first. If that shows the program's services as the call before
-/// left them, the table is not read. With 1,000 services of 10 servers, the look takes about a
-/// seventh of the time. Up to Linux 7.0, the time that `/proc` takes grows with the square of the
+/// Otherwise, a call looks at `/proc` first. If that shows the program's services as the call
+/// before left them, the table is not read. With 1,000 services of 10 servers, the look takes about
+/// a seventh of the time. Up to Linux 7.0, the time that `/proc` takes grows with the square of the
 /// number of services. From 2,000 services on, a look is given up when reading the table would have
-/// been as fast, and the next fifty calls only read the table. `/proc` does not show everything (see
-/// [`Snapshot`](crate::ipvs::proc::Snapshot)), so the table is read
-/// [from time to time](Keeper::read_every) all the same.
+/// been as fast, and the next fifty calls only read the table. `/proc` does not show everything
+/// (see [`Snapshot`](crate::ipvs::proc::Snapshot)), so the table is read [from time to
+/// time](Keeper::read_every) all the same.
 ///
 /// The kernel can leave out services if other programs add and remove some while the table is
 /// read. A call that meets this ends with the table as wanted, or the next call reads it again. But
@@ -126,7 +126,7 @@ impl Keeper {
     }
 
     /// Sets the longest time between two checks of all services. The default is ten seconds. With
-    /// zero, each call checks all services, however little is wanted otherwise.
+    /// zero, each call checks all services, even if only a few are wanted differently.
     ///
     /// A call is due at this time at the latest.
     #[must_use]

@@ -10,6 +10,8 @@
 //!   lead from one to the other, in an order in which no client is refused, and [`Warning`]s.
 //! - A [`Record`] has what was applied, and ends the drains of servers that are no longer wanted.
 //! - An [`ApplyReport`] says what became of each service and server.
+//! - A [`Keeper`] holds all of these from call to call, for
+//!   [`Ipvs::keep`](crate::ipvs::Ipvs::keep).
 //!
 //! ```no_run
 //! use ipvset::ipvs::plan::{Planner, Record, WantedTable};

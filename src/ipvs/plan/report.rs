@@ -27,7 +27,7 @@ pub struct ApplyReport {
     pub drift: Vec<Object>,
 }
 
-/// What became of an object.
+/// An object of an [`ApplyReport`], and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -21,8 +21,8 @@ const OPERATION: &str = "build wanted table";
 /// The services are in the order of their keys. The servers of a service are in the order in
 /// which they were given, which is the order in which they are added.
 ///
-/// A clone shares the services with the original, so it takes little time and memory. To find out
-/// what is wanted otherwise than before, only services that are not shared are compared.
+/// A clone shares the services with the original, so it takes little time and memory. To find
+/// what has changed since an earlier table, only services that are not shared are compared.
 ///
 /// ```
 /// use ipvset::ipvs::plan::{WantedServer, WantedTable};

@@ -19,7 +19,7 @@ impl WantedTable {
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput), with the line and column
     /// ([`Error::position`]):
-    /// - a line can't be read, or does anything else,
+    /// - a line cannot be read, or does anything else,
     /// - two lines are for the same service or server: the error names the other line,
     /// - a service or server is invalid.
     pub fn parse_with(

@@ -38,7 +38,7 @@ pub(crate) enum Growth {
     Never,
     /// They grow, and this is the status file of the network namespace.
     Counted(File),
-    /// They grow, and the status file can't be read.
+    /// They grow, and the status file cannot be read.
     Uncounted,
 }
 

@@ -86,12 +86,12 @@ impl Proc {
     /// Reads the connections that IPVS knows, one after the other: `/proc/net/ip_vs_conn`.
     ///
     /// # Errors
-    /// - [`is_unavailable`](Error::is_unavailable): the file does not exist, because IPVS is not
-    ///   loaded.
-    /// - [`is_inconsistent`](Error::is_inconsistent): the kernel did not finish changing the
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable) if the file does not exist, because IPVS is
+    ///   not loaded.
+    /// - [`Inconsistent`](crate::ErrorKind::Inconsistent) if the kernel did not finish changing the
     ///   table's size (Linux 7.1).
-    /// - [`is_permission_denied`](Error::is_permission_denied), or
-    ///   [`ErrorKind::Io`](crate::ErrorKind::Io): opening the file failed.
+    /// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied) or [`Io`](crate::ErrorKind::Io)
+    ///   if opening the file fails.
     pub fn connections(&self) -> Result<Connections<BufReader<File>>> {
         self.connections_in("ip_vs_conn")
     }
@@ -121,12 +121,12 @@ impl Proc {
     /// current.
     ///
     /// # Errors
-    /// - [`is_unavailable`](Error::is_unavailable): the file does not exist, because IPVS is not
-    ///   loaded.
-    /// - [`ErrorKind::MalformedReply`](crate::ErrorKind::MalformedReply): the file's content is
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable) if the file does not exist, because IPVS is
+    ///   not loaded.
+    /// - [`MalformedReply`](crate::ErrorKind::MalformedReply) if the file's content is
     ///   not understood; [`Error::position`] returns where.
-    /// - [`is_permission_denied`](Error::is_permission_denied), or
-    ///   [`ErrorKind::Io`](crate::ErrorKind::Io): opening or reading the file failed.
+    /// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied) or [`Io`](crate::ErrorKind::Io)
+    ///   if opening or reading the file fails.
     pub fn totals(&self) -> Result<Statistics> {
         totals::totals(&self.read_table("read statistics", "ip_vs_stats")?)
     }
@@ -144,9 +144,10 @@ impl Proc {
     /// `/proc/net/ip_vs_status` (Linux 7.1).
     ///
     /// # Errors
-    /// - [`is_unavailable`](Error::is_unavailable): the file does not exist, because the kernel
-    ///   is older or IPVS is not loaded.
-    /// - [`is_permission_denied`](Error::is_permission_denied): the program does not run as root.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable) if the file does not exist, because the
+    ///   kernel is older or IPVS is not loaded.
+    /// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied) if the program does not run as
+    ///   root.
     /// - Otherwise as for [`Proc::totals`].
     pub fn status(&self) -> Result<Status> {
         status::status(&self.read_table("read status", "ip_vs_status")?)
@@ -155,8 +156,9 @@ impl Proc {
     /// Returns the table of services and servers as `/proc/net/ip_vs` shows it.
     ///
     /// # Errors
-    /// - [`is_inconsistent`](Error::is_inconsistent): none of ten readings was complete, because
-    ///   the kernel was changing the table's size or other programs its services (Linux 7.1).
+    /// - [`Inconsistent`](crate::ErrorKind::Inconsistent) if none of ten readings was complete,
+    ///   because the kernel was changing the table's size or other programs its services (Linux
+    ///   7.1).
     /// - Otherwise as for [`Proc::totals`].
     pub fn snapshot(&self) -> Result<Snapshot> {
         let mut snapshot = Snapshot::default();

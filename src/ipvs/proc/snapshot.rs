@@ -8,8 +8,9 @@ use crate::ipvs::{ForwardingMethod, Info, Scheduler, ServiceKey, Version};
 /// The table of services and servers, as `/proc/net/ip_vs` shows it.
 ///
 /// Reading it takes one pass. With up to some thousand services, that is much faster than a netlink
-/// dump of every service's servers. But it does not contain everything. It serves to find out whether anything changed, and what:
-/// usually nothing did, and then a program needs to read nothing else. It does not contain:
+/// dump of every service's servers. But it does not contain everything. It serves to find out
+/// whether anything changed, and what: usually nothing did, and then a program needs to read
+/// nothing else. It does not contain:
 /// - thresholds, scheduler flags, persistence engines, the kind of a tunnel, statistics and the
 ///   number of persistent connections;
 /// - the family of a firewall mark: a mark with a service for each family appears twice;

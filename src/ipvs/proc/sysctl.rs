@@ -78,12 +78,12 @@ impl Proc {
     /// Returns the value of a sysctl.
     ///
     /// # Errors
-    /// - [`is_unavailable`](Error::is_unavailable): the kernel does not have the sysctl, or IPVS
-    ///   is not loaded.
-    /// - [`ErrorKind::MalformedReply`](crate::ErrorKind::MalformedReply): the value does not fit
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable) if the kernel does not have the sysctl, or
+    ///   IPVS is not loaded.
+    /// - [`MalformedReply`](crate::ErrorKind::MalformedReply) if the value does not fit
     ///   the sysctl's type.
-    /// - [`is_permission_denied`](Error::is_permission_denied), or
-    ///   [`ErrorKind::Io`](crate::ErrorKind::Io): reading the file failed.
+    /// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied) or [`Io`](crate::ErrorKind::Io)
+    ///   if reading the file fails.
     pub fn get<T: Value>(&self, sysctl: Sysctl<T>) -> Result<T> {
         let text = self.get_text(sysctl.name)?;
         T::read(&text).ok_or_else(|| {
@@ -99,13 +99,13 @@ impl Proc {
     /// Sets the value of a sysctl.
     ///
     /// # Errors
-    /// - [`is_invalid_input`](Error::is_invalid_input): the value is outside the sysctl's range,
-    ///   and was not written, or the kernel refused it.
-    /// - [`is_permission_denied`](Error::is_permission_denied): the program lacks CAP_NET_ADMIN
-    ///   over the namespace.
-    /// - [`is_unavailable`](Error::is_unavailable): the kernel does not have the sysctl, or IPVS
-    ///   is not loaded.
-    /// - [`ErrorKind::Io`](crate::ErrorKind::Io): writing the file failed otherwise.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if the value is outside the sysctl's
+    ///   range, and was not written, or the kernel refused it.
+    /// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied) if the program lacks
+    ///   CAP_NET_ADMIN over the namespace.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable) if the kernel does not have the sysctl, or
+    ///   IPVS is not loaded.
+    /// - [`Io`](crate::ErrorKind::Io) if writing the file fails otherwise.
     pub fn set<T: Value>(&self, sysctl: Sysctl<T>, value: &T) -> Result<()> {
         value
             .check(&sysctl.limits)
@@ -116,11 +116,11 @@ impl Proc {
     /// Returns the value of a sysctl as the kernel writes it, also of one without a constant.
     ///
     /// # Errors
-    /// - [`is_unavailable`](Error::is_unavailable): the kernel does not have the sysctl, or IPVS
-    ///   is not loaded.
-    /// - [`is_invalid_input`](Error::is_invalid_input): this can't be the name of a sysctl.
-    /// - [`is_permission_denied`](Error::is_permission_denied), or
-    ///   [`ErrorKind::Io`](crate::ErrorKind::Io): reading the file failed.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable) if the kernel does not have the sysctl, or
+    ///   IPVS is not loaded.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if this cannot be the name of a sysctl.
+    /// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied) or [`Io`](crate::ErrorKind::Io)
+    ///   if reading the file fails.
     pub fn get_text(&self, name: &str) -> Result<String> {
         let mut text = String::new();
         self.open_sysctl(GET, name, OpenOptions::new().read(true))?
@@ -133,8 +133,8 @@ impl Proc {
     /// Sets the value of a sysctl as text, also of one without a constant.
     ///
     /// # Errors
-    /// - [`is_invalid_input`](Error::is_invalid_input): the kernel refused the value, or this
-    ///   can't be the name of a sysctl.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) if the kernel refused the value, or this
+    ///   cannot be the name of a sysctl.
     /// - Otherwise as for [`Proc::set`].
     pub fn set_text(&self, name: &str, value: &str) -> Result<()> {
         // In one write, because the kernel takes each write as a whole value.
@@ -153,9 +153,10 @@ impl Proc {
     /// Returns the names of the sysctls that this kernel has, in alphabetical order.
     ///
     /// # Errors
-    /// - [`is_unavailable`](Error::is_unavailable): the kernel has no IPVS, or it is not loaded.
-    /// - [`is_permission_denied`](Error::is_permission_denied), or
-    ///   [`ErrorKind::Io`](crate::ErrorKind::Io): reading the directory failed.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable) if the kernel has no IPVS, or it is not
+    ///   loaded.
+    /// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied) or [`Io`](crate::ErrorKind::Io)
+    ///   if reading the directory fails.
     pub fn sysctls(&self) -> Result<Vec<String>> {
         let list = || -> io::Result<Vec<String>> {
             let mut names = Vec::new();

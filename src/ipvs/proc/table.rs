@@ -19,9 +19,9 @@ impl Snapshot {
     /// Reads a snapshot from the text of `/proc/net/ip_vs`.
     ///
     /// # Errors
-    /// - [`ErrorKind::MalformedReply`](crate::ErrorKind::MalformedReply): the text is not of this
+    /// - [`MalformedReply`](crate::ErrorKind::MalformedReply) if the text is not of this
     ///   form; [`Error::position`](crate::Error::position) returns where.
-    /// - [`ErrorKind::Io`](crate::ErrorKind::Io): reading failed.
+    /// - [`Io`](crate::ErrorKind::Io) if reading fails.
     pub fn read(text: impl BufRead) -> Result<Self> {
         let mut snapshot = Self::default();
         self::read(&mut snapshot, text)?;

@@ -1,6 +1,6 @@
 //! Tells names from malformed addresses.
 
-/// Returns true if a text has the form of an address and so can't be the name of a host: an IPv6
+/// Returns true if a text has the form of an address and so cannot be the name of a host: an IPv6
 /// address contains a colon, and the last part of an IPv4 address is a number.
 pub(super) fn is_meant_as_address(text: &str) -> bool {
     let part = text.strip_suffix('.').unwrap_or(text).rsplit('.').next();

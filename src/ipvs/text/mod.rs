@@ -31,7 +31,7 @@
 //! change the packets' port. The tool saves this port but does not restore it. This module keeps
 //! it.
 //!
-//! Some things can't be written in the tool's options. This module has options of its own for
+//! Some things cannot be written in the tool's options. This module has options of its own for
 //! them, which the tool refuses:
 //! - `--put-service`, `--put-server` and `--if-present`, for operations that neither the tool nor
 //!   the kernel has;
@@ -80,14 +80,14 @@ pub struct Line {
 /// the operation is carried out.
 ///
 /// # Errors
-/// The iterator returns an error for a line that can't be read
+/// The iterator returns an error for a line that cannot be read
 /// ([`is_invalid_input`](crate::Error::is_invalid_input)), with its line and column
 /// ([`Error::position`](crate::Error::position)). It goes on with the next line.
 pub fn parse(text: &(impl AsRef<[u8]> + ?Sized)) -> Lines<'_> {
     parse_with(text, &())
 }
 
-/// As [`parse`], but also reads names in place of numbers.
+/// Reads a saved table as [`parse`] does, and also names in place of numbers.
 ///
 /// # Errors
 /// As with [`parse`].

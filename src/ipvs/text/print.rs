@@ -1,5 +1,5 @@
 //! Writes values as `ipvsadm`'s options, in the order in which `ipvsadm -S` prints them. Values
-//! that `ipvsadm` can't express have options of this crate, which it refuses. `ipvsadm` itself
+//! that `ipvsadm` cannot express have options of this crate, which it refuses. `ipvsadm` itself
 //! prints some of them as something else, such as a local node.
 
 use std::fmt::{self, Display, Formatter};

@@ -129,7 +129,7 @@ fn count_until_stop(pid: Pid) -> Outcome<usize> {
     }
 }
 
-/// Returns whether the process is in a system call that sends a message.
+/// Returns true if the process is in a system call that sends a message.
 #[cfg(target_arch = "x86_64")]
 fn sends(pid: Pid) -> Outcome<bool> {
     use nix::libc::{SYS_sendmmsg, SYS_sendmsg, SYS_sendto};

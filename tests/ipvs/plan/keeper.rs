@@ -349,7 +349,7 @@ fn a_mark_of_both_families() -> Result {
         let mark = VirtualService::firewall_mark(7.try_into()?, family);
         table.insert(mark, [] as [ipvset::ipvs::RealServer; 0])?;
     }
-    // What was expected can't be told from `/proc`, so the table is read once more.
+    // What was expected cannot be told from `/proc`, so the table is read once more.
     assert!(ipvs.keep(&mut keeper, &table)?.read_table);
     assert!(keep(&mut ipvs, &mut keeper, &table)?.read_table);
     let v6 = VirtualService::firewall_mark(7.try_into()?, Family::Ipv6);
@@ -409,7 +409,7 @@ fn the_record_is_saved_before_the_steps() -> Result {
     ipvs.keep(&mut keeper, &table)?;
     assert!(saved.lock().expect("nobody panics").0.is_empty());
 
-    // It is not carried out if it can't be saved.
+    // It is not carried out if it cannot be saved.
     saved.lock().expect("nobody panics").1 = true;
     let fewer = table_of(&[1], &[1])?;
     let error = ipvs

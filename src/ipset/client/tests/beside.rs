@@ -16,7 +16,7 @@ use crate::netlink::ready;
 use crate::netlink::scripted::{Reply, Request};
 use crate::{ErrorKind, Missing, Result};
 
-/// Returns whether a request is for a command.
+/// Returns true if a request is for a command.
 pub(super) fn asks_for(command: Command, request: &Request<'_>) -> bool {
     request.header.kind == command.message()
 }

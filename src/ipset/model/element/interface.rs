@@ -112,12 +112,12 @@ impl Interface {
         SIZE - zeros as usize
     }
 
-    /// Returns whether it matches bridge ports, see [`Interface::physdev`].
+    /// Returns true if it matches bridge ports, see [`Interface::physdev`].
     pub fn is_physdev(&self) -> bool {
         self.physdev
     }
 
-    /// Returns whether it matches a prefix, see [`Interface::wildcard`].
+    /// Returns true if it matches a prefix, see [`Interface::wildcard`].
     pub fn is_wildcard(&self) -> bool {
         self.wildcard
     }

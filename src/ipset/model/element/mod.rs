@@ -53,7 +53,7 @@ pub(crate) trait Element:
         None
     }
 
-    /// Returns whether the kernel fills the element in.
+    /// Returns true if the kernel fills the element in.
     fn is_open(&self) -> bool {
         false
     }
@@ -89,7 +89,7 @@ impl Dimension {
         }
     }
 
-    /// Returns whether entries with different elements here are different entries.
+    /// Returns true if entries with different elements here are different entries.
     #[inline(always)]
     pub(crate) fn identifies(&self) -> bool {
         !matches!(self, Self::OptionalMac)
@@ -189,7 +189,7 @@ mod tests {
         }
     }
 
-    /// Returns why a set does not take an entry, or why it can't be tested.
+    /// Returns why a set does not take an entry, or why it cannot be tested.
     fn refusal(set: &str, entry: &str, purpose: Purpose) -> Option<String> {
         let set: AnySet = format!("s {set}").parse().unwrap();
         let elements = entry.split(',').map(element);

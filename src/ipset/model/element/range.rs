@@ -36,7 +36,7 @@ impl Ipv4Range {
         self.last
     }
 
-    /// Returns whether the range contains an address.
+    /// Returns true if the range contains an address.
     pub fn contains(&self, address: Ipv4Addr) -> bool {
         (self.first..=self.last).contains(&address)
     }

@@ -289,24 +289,24 @@ impl Definition {
         .fold(0, u8::max)
     }
 
-    /// Returns whether the kernel fills in an element of an entry.
+    /// Returns true if the kernel fills in an element of an entry.
     pub(crate) fn fills_in(&self) -> bool {
         !self.dimensions.iter().all(Dimension::identifies)
     }
 
-    /// Returns whether entries have an interface.
+    /// Returns true if entries have an interface.
     pub(crate) fn has_interface(&self) -> bool {
         let interface = |it: &Dimension| matches!(it, Dimension::Interface);
         self.dimensions.iter().any(interface)
     }
 
-    /// Returns whether requests for some entries cannot be told from those for others, or depend on
+    /// Returns true if requests for some entries cannot be told from those for others, or depend on
     /// their order: interfaces with a wildcard, and members of a list.
     pub(crate) fn is_fickle(&self) -> bool {
         self.has_interface() || self.has_members()
     }
 
-    /// Returns whether entries are sets.
+    /// Returns true if entries are sets.
     pub(crate) fn has_members(&self) -> bool {
         let member = |it: &Dimension| matches!(it, Dimension::Member);
         self.dimensions.iter().any(member)

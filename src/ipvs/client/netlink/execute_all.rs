@@ -264,7 +264,7 @@ impl Pending {
         }
     }
 
-    /// Returns whether one of these has to be finished before `operation` is sent.
+    /// Returns true if one of these has to be finished before `operation` is sent.
     fn comes_before(&self, operation: &Operation) -> bool {
         use Operation as O;
         if self.services.is_empty() && self.servers.is_empty() {

@@ -185,7 +185,7 @@ impl<T: Transport> Netlink<T> {
     }
 }
 
-/// Returns whether the failure can mean that the kernel's IPVS was unloaded. The same error number
+/// Returns true if the failure can mean that the kernel's IPVS was unloaded. The same error number
 /// also means that a server or a scheduler does not exist.
 fn may_be_gone(failure: &Failure) -> bool {
     matches!(failure, Failure::Rejected(rejection) if rejection.code == Errno::ENOENT as i32)

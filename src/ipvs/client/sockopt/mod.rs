@@ -71,7 +71,7 @@ impl SocketOptions {
         Err(rejected(Errno::EINVAL))
     }
 
-    /// Returns what the socket options lack for the operation, if they can't carry it out.
+    /// Returns what the socket options lack for the operation, if they cannot carry it out.
     pub(in crate::ipvs) fn lack(operation: &Operation) -> Option<Lack> {
         encode::operation(operation).err()
     }

@@ -150,7 +150,7 @@ fn a_table_that_cannot_be_read_is_read_once() {
     assert!(ready(client.table_of(&[web()])).is_err());
 }
 
-/// Returns whether the first message of a datagram is a query.
+/// Returns true if the first message of a datagram is a query.
 fn is_query(request: &Request<'_>) -> bool {
     let (first, _) = Frame::read(request.bytes, 0, false).unwrap();
     let content = &request.bytes[HEADERS..first.payload.end];

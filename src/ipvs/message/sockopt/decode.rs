@@ -17,13 +17,13 @@ pub(in crate::ipvs) const UNWRITTEN: u8 = 0xff;
 
 const UNWRITTEN_WORD: [u8; 4] = [UNWRITTEN; 4];
 
-/// Returns whether the kernel wrote this service, the entry of a list that was filled with
+/// Returns true if the kernel wrote this service, the entry of a list that was filled with
 /// [`UNWRITTEN`].
 pub(in crate::ipvs) fn is_service(entry: &[u8]) -> bool {
     word(entry, service::SCHEDULER).is_ok_and(|it| it != UNWRITTEN_WORD)
 }
 
-/// Returns whether the kernel wrote this server, the entry of a list that was filled with
+/// Returns true if the kernel wrote this server, the entry of a list that was filled with
 /// [`UNWRITTEN`].
 pub(in crate::ipvs) fn is_server(entry: &[u8]) -> bool {
     word(entry, server::WEIGHT).is_ok_and(|it| it != UNWRITTEN_WORD)

@@ -1,4 +1,4 @@
-//! Encodes operations and queries, and says which of them the socket options can't carry out.
+//! Encodes operations and queries, and says which of them the socket options cannot carry out.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -40,7 +40,7 @@ pub(in crate::ipvs) enum Change {
     StopDaemon(Daemon),
 }
 
-/// The reason why the socket options can't carry out something, as the end of a sentence.
+/// The reason why the socket options cannot carry out something, as the end of a sentence.
 pub(in crate::ipvs) type Lack = &'static str;
 
 const IPV6: Lack = "IPVS's socket options have no IPv6";

@@ -8,7 +8,8 @@ use super::rounds::{error, keeper as keeper_of};
 use crate::ipvs::plan::*;
 use crate::ipvs::{Operation, ServiceKey};
 
-/// Returns eight services, the first of which have a server of weight 2, the others one of weight 1.
+/// Returns eight services, the first of which have a server of weight 2, the others one of weight
+/// 1.
 fn table(heavy: u8) -> String {
     let service = |number: u8| {
         let (key, weight) = (name(number), 1 + u8::from(number <= heavy));

@@ -1,4 +1,5 @@
-//! Services of one firewall mark for both families. A snapshot shows them in rows that look the same.
+//! Services of one firewall mark for both families. A snapshot shows them in rows that look the
+//! same.
 
 use super::program::Program;
 use crate::ipvs::Operation;
@@ -33,7 +34,7 @@ fn a_server_of_both_families_is_drained_once_both_rows_say_so() {
     }
 }
 
-/// Returns whether operations, as text, make rows with mark 7 and these schedulers of others.
+/// Returns true if operations, as text, make rows with mark 7 and these schedulers of others.
 fn leads(before: &[&str], lines: &str, after: &[&str]) -> bool {
     let snapshot = |schedulers: &[&str]| {
         let mut text = "IP Virtual Server version 1.2.1 (size=4096)\n\

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 /// The types of sysctl values.
 ///
-/// This trait can't be implemented outside of this crate. A sysctl without a constant is read
+/// This trait cannot be implemented outside of this crate. A sysctl without a constant is read
 /// and written as text.
 pub trait Value: Sized + sealed::Sealed {
     #[doc(hidden)]

@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Returns whether all services are as wanted.
+/// Returns true if all services are as wanted.
 fn run() -> Result<bool> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (on_tokio, file) = match &arguments[..] {
