@@ -141,9 +141,9 @@ impl Drains {
     /// Returns the operations that end drains, and the time of the next look.
     pub(super) fn look(&mut self, policy: &Policy, reading: Reading<'_>, now: SystemTime) -> Look {
         let seen = seen(self, policy.wait_for, reading);
-        let latest = ceil(now + policy.drain_time);
+        let latest = ceil(after(now, policy.drain_time));
         let mut look = Look::default();
-        let mut earliest = now + policy.look_every;
+        let mut earliest = after(now, policy.look_every);
         self.services.retain(|key, service| {
             let Some(seen) = seen.get(key) else {
                 return false; // the service was removed
@@ -297,6 +297,14 @@ fn in_rows(
         seen.is_drained &= is_drained;
     }
     Some(all)
+}
+
+/// The longest time that a policy asks for. Longer ones count as this: a hundred years.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// Returns the time that comes so long after another one.
+pub(super) fn after(now: SystemTime, time: Duration) -> SystemTime {
+    now.checked_add(time.min(LONGEST)).unwrap_or(now)
 }
 
 /// Returns the time in whole seconds, rounded up.

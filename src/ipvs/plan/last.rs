@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::time::{Duration, SystemTime};
 
+use super::drains;
 use super::drift::Before;
 use super::expected::is_expected;
 use super::keeper::Keeper;
@@ -149,7 +150,7 @@ impl Keeper {
     /// Remembers when to look at the draining servers, where some of them were not looked at.
     pub(in crate::ipvs) fn look_soon(&mut self, now: SystemTime) {
         let drains = self.record.drains();
-        let new = now + self.planner.policy.look_every;
+        let new = drains::after(now, self.planner.policy.look_every);
         let ends = drains.iter().map(|(_, until)| until);
         let next = ends.chain(self.look_at).chain([new]).min();
         self.look_at = next.filter(|_| !drains.is_empty());

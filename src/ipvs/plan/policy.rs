@@ -21,13 +21,15 @@ use crate::ipvs::model::report::ServerInfo;
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Policy {
     /// The longest time that a server drains. Then it is removed, whatever connections it has.
-    /// The default is ten minutes. With zero, servers are removed at once.
+    /// The default is ten minutes. With zero, servers are removed at once. More than a hundred years
+    /// count as a hundred.
     #[cfg_attr(feature = "serde", serde(with = "crate::serde::seconds"))]
     pub drain_time: Duration,
     /// The connections that a draining server waits for. The default is
     /// [`WaitFor::ActiveAndInactive`].
     pub wait_for: WaitFor,
-    /// The longest time between two looks at the draining servers. The default is one second.
+    /// The longest time between two looks at the draining servers. The default is one second. More
+    /// than a hundred years count as a hundred.
     #[cfg_attr(feature = "serde", serde(with = "crate::serde::seconds"))]
     pub look_every: Duration,
     /// Whether the servers of UDP services drain. The default is `false`: they are removed at

@@ -94,7 +94,7 @@ impl Record {
             let applied = self.applied.entry(objects[0].service).or_default();
             applied.add(servers);
         }
-        let until = drains::ceil(now + plan.drain_time);
+        let until = drains::ceil(drains::after(now, plan.drain_time));
         for draining in &plan.draining {
             let service = self
                 .drains
