@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use ipvset::ipvs::plan::{Keeper, Object, Planner, Policy, Record, Scope, WantedTable};
 use ipvset::ipvs::proc::{Proc, SnapshotKey};
 use ipvset::ipvs::{
     ControlInterface, Info, Ipvs, Operation, Operations, RealServer, Scheduler, SchedulerFlags,
@@ -28,6 +29,9 @@ lab::tests![
     what_needs_netlink_is_not_sent,
     lists_that_grow_while_they_are_read,
     services_that_vanish_while_the_table_is_read,
+    tunnels_are_kept_and_drain,
+    a_service_that_only_netlink_can_change_stops_no_other,
+    changes_are_found_beside_ipv6,
 ];
 
 fn netlink() -> ipvset::Result<Ipvs> {
@@ -448,5 +452,86 @@ fn services_that_vanish_while_the_table_is_read() -> Result {
         let error = ipvs.servers(&web).expect_err("there is no such service");
         assert!(error.is_not_found(), "{error}");
     }
+    Ok(())
+}
+
+/// The socket options do not report tunnels. Those that are wanted are taken for what is there.
+fn tunnels_are_kept_and_drain() -> Result {
+    let mut options = socket_options()?;
+    let one = "-A -t 10.0.0.1:80 -s rr\n-a -t 10.0.0.1:80 -r 127.0.0.11:80 -i\n";
+    let both = format!("{one}-a -t 10.0.0.1:80 -r 127.0.0.12:80 -i\n");
+    let (one, both): (WantedTable, WantedTable) = (one.parse()?, both.parse()?);
+    let policy = Policy::new().drain_time(Duration::from_secs(1));
+    let planner = Planner::new().scope(Scope::everything()).policy(policy);
+    let mut keeper = Keeper::new(planner.clone());
+    assert!(options.keep(&mut keeper, &both)?.report.is_success());
+    assert!(options.verify(&planner, &both, keeper.record())?.is_empty());
+    keeper.read_next();
+    let kept = options.keep(&mut keeper, &both)?;
+    assert_eq!(
+        (&kept.report.objects[..], &kept.report.drift[..]),
+        (&[][..], &[][..])
+    );
+
+    assert!(options.keep(&mut keeper, &one)?.report.is_success());
+    assert_eq!(keeper.record().drains().iter().count(), 1);
+    let drained = "-a -t 10.0.0.1:80 -r 127.0.0.12:80 -i -w 0 --tun-type ipip";
+    assert!(saved()?.iter().any(|it| it == drained), "{:?}", saved()?);
+    assert!(
+        options
+            .keep(&mut keeper, &WantedTable::new())?
+            .report
+            .is_success()
+    );
+    lab::test::eventually(|| {
+        options.keep(&mut keeper, &WantedTable::new())?;
+        let left = saved()?;
+        match left.is_empty() {
+            true => Ok(()),
+            false => Err(format!("{left:?}").into()),
+        }
+    })
+}
+
+fn a_service_that_only_netlink_can_change_stops_no_other() -> Result {
+    let mut options = socket_options()?;
+    let table = |weight: u32| -> Result<WantedTable> {
+        let mut text = String::from("-A -t [fd00::1]:80 -s rr\n");
+        for number in 1..=9 {
+            let weight = if number == 1 { weight } else { 1 };
+            let service = format!("-t 10.0.0.{number}:80");
+            text += &format!("-A {service} -s rr\n-a {service} -r 127.0.0.11:80 -m -w {weight}\n");
+        }
+        Ok(text.parse()?)
+    };
+    let mut keeper = Keeper::new(Planner::new().scope(Scope::everything()));
+    let ipv6 = Object::service("-t [fd00::1]:80".parse::<ServiceKey>()?);
+    for weight in [1, 2, 3] {
+        let report = options.keep(&mut keeper, &table(weight)?)?.report;
+        let failed: Vec<_> = report.failures().map(|it| it.object).collect();
+        assert_eq!(failed, [ipv6]);
+        let line = format!("-a -t 10.0.0.1:80 -r 127.0.0.11:80 -m -w {weight}");
+        assert!(saved()?.contains(&line), "{:?}", saved()?);
+    }
+    let mut record = Record::new();
+    let planner = Planner::new().scope(Scope::everything());
+    let report = options.apply(&planner, &table(4)?, &mut record)?;
+    assert_eq!(report.failures().count(), 1);
+    Ok(())
+}
+
+/// `/proc` shows IPv6 services, which the lists of the socket options lack.
+fn changes_are_found_beside_ipv6() -> Result {
+    let (mut netlink, mut options) = (netlink()?, socket_options()?);
+    netlink.execute(&operation("-A -t [fd00::1]:80 -s rr"))?;
+    let wanted: WantedTable =
+        "-A -t 10.0.0.1:80 -s rr\n-a -t 10.0.0.1:80 -r 127.0.0.11:80 -m\n".parse()?;
+    let mut keeper = Keeper::new(Planner::new().scope(Scope::named()));
+    options.keep(&mut keeper, &wanted)?;
+    assert!(!options.keep(&mut keeper, &wanted)?.read_table);
+    netlink.execute(&operation("-e -t 10.0.0.1:80 -r 127.0.0.11:80 -m -w 7"))?;
+    let kept = options.keep(&mut keeper, &wanted)?;
+    let server = Object::server("-t 10.0.0.1:80".parse::<ServiceKey>()?, at("127.0.0.11:80"));
+    assert_eq!(kept.report.drift, [server]);
     Ok(())
 }

@@ -5,13 +5,14 @@ use std::time::{Instant, SystemTime};
 
 use super::Client;
 use super::apply::{Applied, Goal, Round};
+use crate::ipvs::model::control_interface::ControlInterface;
 use crate::ipvs::model::key::ServiceKey;
 use crate::ipvs::model::operation::Operation;
 use crate::ipvs::plan::{
     Changes, Keeper, Kept, Last, Look, Reading, Seen, Step, WantedTable, drifted,
 };
 use crate::ipvs::proc::growth::{ATTEMPTS, PAUSE};
-use crate::ipvs::proc::{Proc, Snapshot, sysctl};
+use crate::ipvs::proc::{Proc, Snapshot, SnapshotKey, sysctl};
 use crate::netlink::Transport;
 use crate::{Missing, OnFailure, Result};
 
@@ -136,7 +137,7 @@ impl<T: Transport> Client<T> {
         keeper.times.enter_reading(services, applied.reading_time);
         if let Some(Seen { snapshot, since }) = before {
             let last = applied.rounds.last().into_iter().flat_map(Round::done);
-            let services = services_after(services, last.chain(&ended));
+            let services = services_after(services, last.chain(&ended)) + self.unlisted(&snapshot);
             let done = applied.rounds.iter().flat_map(Round::done);
             let done: Vec<_> = since.iter().chain(done).chain(&ended).collect();
             self.settle(keeper, snapshot, &done, services).await;
@@ -212,7 +213,7 @@ impl<T: Transport> Client<T> {
         if is_as_wanted {
             keeper.has_just_read(now);
             if let Some(Seen { snapshot, since }) = before {
-                let services = services_after(table.len(), &ended);
+                let services = services_after(table.len(), &ended) + self.unlisted(&snapshot);
                 let done: Vec<_> = since.iter().chain(&ended).collect();
                 self.settle(keeper, snapshot, &done, services).await;
             }
@@ -272,6 +273,19 @@ impl<T: Transport> Client<T> {
         match keeper.take_seen() {
             Some(seen) => Some(seen),
             None => self.now(keeper).await.map(Seen::new),
+        }
+    }
+
+    /// Returns how many services of a snapshot are not in the tables that are read: over socket
+    /// options those with IPv6 addresses. Firewall marks of IPv6 are not counted, since `/proc` does
+    /// not show their family. Beside these, each call reads the table.
+    fn unlisted(&self, snapshot: &Snapshot) -> usize {
+        let is_ipv6 = |key: &SnapshotKey| matches!(key, SnapshotKey::Address { address, .. } if address.is_ipv6());
+        match self.control.interface() {
+            ControlInterface::Netlink => 0,
+            ControlInterface::SocketOptions => {
+                snapshot.iter().filter(|(it, _)| is_ipv6(&it.key)).count()
+            }
         }
     }
 

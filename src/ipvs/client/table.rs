@@ -78,7 +78,8 @@ impl<T: Transport> Client<T> {
         Ok(table)
     }
 
-    /// Reads the part of the table with some services. Those that do not exist are left out.
+    /// Reads the part of the table with some services. Those that do not exist are left out, and so
+    /// are those of which the interface knows nothing: their operations fail by themselves.
     pub(in crate::ipvs) async fn table_of(
         &mut self,
         services: impl IntoIterator<Item = &ServiceKey>,
@@ -87,7 +88,7 @@ impl<T: Transport> Client<T> {
         for key in services {
             let service = match self.service(*key).await {
                 Ok(service) => service,
-                Err(error) if error.is_not_found() => continue,
+                Err(error) if error.is_not_found() || error.is_netlink_required() => continue,
                 Err(error) => return Err(error),
             };
             let servers = self.servers_if_any(*key).await?;

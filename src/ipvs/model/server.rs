@@ -226,6 +226,22 @@ impl RealServer {
         })
     }
 
+    /// Returns true if a server that exists is as this one says, as far as the kernel reports it.
+    pub(in crate::ipvs) fn is_met_by(&self, present: &Self) -> bool {
+        self == present
+            || present.forwarding == ForwardingMethod::Tunnel(Tunnel::Unreported)
+                && *self == present.clone().with_known_tunnel()
+    }
+
+    /// Returns the server with IP in IP instead of a tunnel that is not reported. The socket options
+    /// can write no other one.
+    pub(in crate::ipvs) fn with_known_tunnel(mut self) -> Self {
+        if self.forwarding == ForwardingMethod::Tunnel(Tunnel::Unreported) {
+            self.forwarding = ForwardingMethod::Tunnel(Tunnel::Ipip);
+        }
+        self
+    }
+
     /// Does what [`RealServer::validate`] does. The error is only the reason.
     pub(in crate::ipvs) fn check(&self, service: &ServiceKey) -> Result<(), String> {
         check_unicast(&self.address)?;

@@ -123,7 +123,7 @@ impl ServicePlanner<'_, '_> {
                 weight,
                 ..server.config.clone()
             };
-            if target != *present {
+            if !target.is_met_by(present) {
                 sorted.changed.push((present, target));
             }
         }
@@ -314,7 +314,8 @@ impl ServicePlanner<'_, '_> {
             let step = (weight > 0).then_some(self.draft.plan.steps.len());
             if step.is_some() {
                 let before = Before::Server(server.config.clone());
-                let operation = Operation::UpdateServer(key, server.config.clone().weight(0));
+                let drained = server.config.clone().with_known_tunnel().weight(0);
+                let operation = Operation::UpdateServer(key, drained);
                 self.draft.push(operation, before, Reason::Drains);
             }
             servers.push(DrainingServer {

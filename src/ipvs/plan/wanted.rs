@@ -175,7 +175,9 @@ impl WantedTable {
     /// Returns the table that is there, as [`Ipvs::table`](crate::ipvs::Ipvs::table) read it.
     ///
     /// # Errors
-    /// As for [`WantedTable::insert`]. A table that was read from the kernel has no errors.
+    /// As for [`WantedTable::insert`]. A table that was read from the kernel has no errors, unless
+    /// it was read over socket options and has a server behind a tunnel
+    /// ([`Tunnel::Unreported`](crate::ipvs::Tunnel::Unreported)).
     pub fn from_entries(table: &[TableEntry]) -> Result<Self> {
         let mut wanted = Self::new();
         for entry in table {

@@ -1,9 +1,11 @@
 //! What servers of weight 0, servers that drain already and servers of other programs mean for the
 //! plan of a service.
 
+use std::time::Duration;
+
 use super::program::{Program, WEB, key, web};
-use crate::ipvs::Operation;
 use crate::ipvs::plan::*;
+use crate::ipvs::{ForwardingMethod, Operation, Tunnel};
 
 fn server(last: u8) -> Object {
     Object::server(key(WEB), ([10, 1, 0, last], 80).into())
@@ -158,4 +160,45 @@ fn a_scheduler_that_selects_servers_of_weight_0_comes_last() {
         format!("-E {WEB} -s dh"),
     ];
     assert_eq!(program.operations(&web("dh", &[(2, 1)])), steps);
+}
+
+#[test]
+fn a_drain_may_be_as_long_as_there_is_time() {
+    let mut program = Program::new(&web("rr", &[(1, 1), (2, 1)]));
+    let policy = Policy::new()
+        .drain_time(Duration::MAX)
+        .look_every(Duration::MAX);
+    program.planner.policy = policy;
+    program.apply(&web("rr", &[(2, 1)]));
+    assert_eq!(program.record.drains().iter().count(), 1);
+    program.look(1);
+    assert_eq!(program.record.drains().iter().count(), 1);
+}
+
+/// Over socket options, a tunnel is read as one that is not known.
+#[test]
+fn a_tunnel_that_is_not_reported_is_taken_for_ip_in_ip() {
+    let table = |servers: &[(u8, &str)]| {
+        let service = format!("-A {WEB} -s rr\n");
+        let servers = servers
+            .iter()
+            .map(|(last, tunnel)| format!("-a {WEB} -r 10.1.0.{last}:80 -i{tunnel}\n"));
+        service + &servers.collect::<String>()
+    };
+    let both = table(&[(1, ""), (2, "")]);
+    let mut program = Program::new(&both);
+    for service in program.kernel.services.values_mut() {
+        for server in &mut service.servers {
+            server.config.forwarding = ForwardingMethod::Tunnel(Tunnel::Unreported);
+        }
+    }
+    assert!(program.operations(&both).is_empty());
+    let weight = format!("-e {WEB} -r 10.1.0.2:80 -i -w 3 --tun-type ipip");
+    let heavy = table(&[(1, ""), (2, " -w 3")]);
+    assert_eq!(program.operations(&heavy), [weight]);
+    let gre = table(&[(1, ""), (2, " --tun-type gre")]);
+    let to_gre = format!("-e {WEB} -r 10.1.0.2:80 -i -w 1 --tun-type gre --tun-nocsum");
+    assert_eq!(program.operations(&gre), [to_gre]);
+    let drain = format!("-e {WEB} -r 10.1.0.2:80 -i -w 0 --tun-type ipip");
+    assert_eq!(program.operations(&table(&[(1, "")])), [drain]);
 }
