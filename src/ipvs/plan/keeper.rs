@@ -162,8 +162,8 @@ impl Keeper {
         self
     }
 
-    /// Makes the next call read the table, whatever `/proc` shows and however little is wanted
-    /// otherwise.
+    /// Makes the next call read the table, whatever `/proc` shows and even if only a few services
+    /// are wanted differently.
     pub fn read_next(&mut self) {
         if let Some(last) = &mut self.last {
             last.is_doubted = true;

@@ -39,7 +39,8 @@
 //!   scheduler flags as `0xN`, for values that only the netlink interface has;
 //! - `--keep-weight`, for servers of a wanted table
 //!   ([`WantedServer::keep_weight`](crate::ipvs::plan::WantedServer::keep_weight));
-//! - `--tun-type unreported`, for [`Tunnel::Unreported`](crate::ipvs::Tunnel::Unreported).
+//! - `--tun-type unreported`, for [`Tunnel::Unreported`](crate::ipvs::Tunnel::Unreported). It is
+//!   read back, but no handle and no wanted table takes it: replace it by the tunnel that is meant.
 //!
 //! The tool saves a local node as `-g`, and omits thresholds and unknown flags. This module omits
 //! nothing.
