@@ -22,5 +22,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for failed in report.failures() {
         eprintln!("{}: {}", failed.index, failed.error);
     }
+    if let Some(error) = report.stopped() {
+        eprintln!("the rest was not tried: {error}");
+    }
     Ok(())
 }

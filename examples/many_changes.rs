@@ -23,5 +23,8 @@ fn main() -> ipvset::Result<()> {
             failed.index, failed.input, failed.error
         );
     }
+    if let Some(error) = outcome.stopped() {
+        println!("the rest was not tried: {error}");
+    }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::io::{BufRead, Write};
 use ipvset::ipvs::{Ipvs, Operation};
 
 use super::arguments::{BLANKS, Command, parse};
-use super::failure::Failure;
+use super::failure::{self, Failure};
 
 /// Reads all lines before it carries out any, so that input with a wrong line changes nothing.
 pub(crate) fn restore(text: impl BufRead, out: &mut impl Write) -> Result<(), Failure> {
@@ -84,9 +84,7 @@ fn carry_out(
         numbers.push(number);
         batch.push(operation);
     }
-    for failure in ipvs.execute_all(batch, OnFailure::Continue).into_failures() {
-        let number = numbers.get(failure.index).copied().unwrap_or_default();
-        failed.push((number, failure.error.into()));
-    }
+    let outcome = ipvs.execute_all(batch, OnFailure::Continue);
+    failed.extend(failure::of_lines(outcome, &numbers));
     Ok(())
 }

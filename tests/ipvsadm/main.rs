@@ -3,6 +3,9 @@
 
 mod both;
 mod commands;
+#[path = "../../examples/ipvsadm/failure.rs"]
+#[allow(dead_code, reason = "the program uses the rest")]
+mod failure;
 mod listings;
 mod options;
 mod restore;
@@ -41,6 +44,10 @@ fn main() -> ExitCode {
         Test::new("saved_is_restored", restore::saved_is_restored),
         Test::new("failures_of_restore", restore::failures),
         Test::new(
+            "what_restore_did_not_try_is_a_failure",
+            restore::what_was_not_tried_is_a_failure,
+        ),
+        Test::new(
             "a_wrong_line_changes_nothing",
             restore::a_wrong_line_changes_nothing,
         ),
@@ -58,5 +65,6 @@ fn main() -> ExitCode {
     ];
     // Each test starts hundreds of processes, which is slow on User Mode Linux.
     let tests = tests.into_iter().map(|test| test.limit(LIMIT)).collect();
-    lab::test::main(&lab::Needs::ipvs().and_devices(&["veth"]), tests)
+    let needs = lab::Needs::ipvs().and_sets(&["hash:ip"]);
+    lab::test::main(&needs.and_devices(&["veth"]), tests)
 }

@@ -1,6 +1,13 @@
 //! The commands `-S` and `-R`.
 
+use std::net::Ipv4Addr;
+
+use ipvset::OnFailure;
+use ipvset::ipset::types::HashIp;
+use ipvset::ipset::{IpSet, IpSets};
+
 use crate::both::{Both, Result};
+use crate::failure::{Failure, of_lines};
 
 /// Returns services and servers of every protocol, family, scheduler and forwarding method,
 /// optionally with thresholds, which the tool cannot save.
@@ -293,5 +300,21 @@ pub(crate) fn output_that_cannot_be_written() -> Result {
     let ours = both.ours.run_in_shell(script)?;
     assert_eq!(ours.status, 0, "{ours:?}");
     assert!(both.ours.run("-S -n")?.out.contains("10.0.0.2:80"));
+    Ok(())
+}
+
+/// A set that does not exist ends many changes as a broken connection does.
+pub fn what_was_not_tried_is_a_failure() -> Result {
+    let set = IpSet::<HashIp>::new("missing")?;
+    let entries = [1, 2].map(|number| Ipv4Addr::new(192, 0, 2, number));
+    let outcome = IpSets::connect()?.add_all(&set, entries, OnFailure::Continue);
+    assert!(outcome.failures().is_empty(), "{outcome:?}");
+    let failed = Failure::Lines(of_lines(outcome, &[3, 5]));
+    let text = failed.to_string();
+    assert!(text.starts_with("line 3: "), "{text}");
+    assert!(
+        text.ends_with("; nothing was carried out from this line on"),
+        "{text}"
+    );
     Ok(())
 }
