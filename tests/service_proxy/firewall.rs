@@ -1,17 +1,22 @@
 //! The firewall rules, when another program changes them and when it does not.
 
+use lab::net::Unanswered;
+use lab::test::eventually;
 use lab::tool;
 use nix::sys::signal::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::Result;
-use crate::cluster::{service, slice, slice6};
+use crate::cluster::{service, slice, slice6, with_load_balancer};
 use crate::proxy::{self, Proxy};
-use crate::world::{From, PATIENCE, World};
+use crate::world::{CLIENT, From, PATIENCE, World, names};
 
 crate::tests![
     rules_that_another_program_changed_are_put_back,
     rules_that_are_in_place_are_not_put_back,
+    what_not_all_may_use_waits_for_its_rules,
+    what_not_all_may_use_is_taken_back_without_its_rules,
+    a_network_that_may_no_longer_use_an_address_is_out_at_once,
 ];
 
 const VIP: [&str; 2] = ["10.96.0.10", "fd00:96::10"];
@@ -123,5 +128,81 @@ fn rules_that_are_in_place_are_not_put_back() -> Result {
         let ended = proxy::run(&dry, &[service("web", "TCP", 80, &VIP, json!({}))])?;
         assert!(!ended.out.contains("tables"), "{}", ended.out);
     }
+    Ok(())
+}
+
+const BALANCED: &str = "198.51.100.8";
+/// A set that the rules need.
+const FIREWALL: &str = "SVCPROXY-LOAD-BALANCER-FW";
+
+/// A Service whose load balancer only these networks may use.
+fn closed(name: &str, address: &str, balanced: &str, ranges: &[&str]) -> Value {
+    let ranges = json!({ "loadBalancerSourceRanges": ranges });
+    let service = service(name, "TCP", 80, &[address], ranges);
+    with_load_balancer(service, &[balanced])
+}
+
+fn what_not_all_may_use_waits_for_its_rules() -> Result {
+    let world = World::new()?;
+    // The program cannot create a set with this name, and so not the rules that match on it.
+    tool("ipset", ["create", FIREWALL, "hash:net"])?;
+    let mut proxy = Proxy::start(&[])?;
+    let others = closed("others", "10.96.0.10", BALANCED, &["203.0.113.0/24"]);
+    proxy.say("ADDED", &others)?;
+    let own = format!("{}/32", CLIENT[0]);
+    let clients = closed("clients", "10.96.0.11", "198.51.100.9", &[&own]);
+    proxy.say("ADDED", &clients)?;
+    proxy.say("ADDED", &slice("others", "TCP", [1]))?;
+    proxy.say("ADDED", &slice("clients", "TCP", [1]))?;
+    proxy.wait_for("2 addresses that not all may use are not served");
+    for address in [BALANCED, "198.51.100.9"] {
+        world.ask_in_vain(From::Client, address, 80);
+    }
+    // All may use this one.
+    assert_eq!(world.who(From::Pod(3), "10.96.0.10", 80, 1), names([1]));
+
+    // A rule that names the set, whatever its type, may be back before the set is gone.
+    eventually(|| {
+        tool("iptables-legacy", ["-F", "SVCPROXY-INPUT"])?;
+        tool("ipset", ["destroy", FIREWALL])
+    })?;
+    proxy.wait_for("2 Services; changed: 2 virtual services, 2 servers");
+    let unanswered = world.ask_in_vain(From::Client, BALANCED, 80);
+    assert_eq!(unanswered, Unanswered::TimedOut);
+    assert_eq!(world.who(From::Client, "198.51.100.9", 80, 1), names([1]));
+    Ok(())
+}
+
+fn what_not_all_may_use_is_taken_back_without_its_rules() -> Result {
+    let world = World::new()?;
+    let mut proxy = Proxy::start(&[])?;
+    let others = closed("others", "10.96.0.10", BALANCED, &["203.0.113.0/24"]);
+    proxy.say("ADDED", &others)?;
+    proxy.say("ADDED", &slice("others", "TCP", [1]))?;
+    proxy.wait_for("1 Services; changed: 2 virtual services, 2 servers");
+    // Another program removes the rules, and keeps them from being put back.
+    tool("iptables-legacy", ["-F", "SVCPROXY-INPUT"])?;
+    tool("ipset", ["destroy", FIREWALL])?;
+    tool("ipset", ["create", FIREWALL, "hash:net"])?;
+    assert_eq!(world.who(From::Client, BALANCED, 80, 1), names([1]));
+    proxy.signal(Signal::SIGHUP)?;
+    proxy.wait_for("1 addresses that not all may use are not served");
+    world.ask_in_vain(From::Client, BALANCED, 80);
+    assert_eq!(world.who(From::Pod(3), "10.96.0.10", 80, 1), names([1]));
+    Ok(())
+}
+
+fn a_network_that_may_no_longer_use_an_address_is_out_at_once() -> Result {
+    let world = World::new()?;
+    let mut proxy = Proxy::start(&[])?;
+    let of = |range: &str| closed("web", "10.96.0.10", BALANCED, &[range]);
+    proxy.say("ADDED", &of("192.0.2.0/24"))?;
+    proxy.say("ADDED", &slice("web", "TCP", [1]))?;
+    proxy.wait_for("1 Services; changed: 2 virtual services, 2 servers");
+    assert_eq!(world.who(From::Client, BALANCED, 80, 1), names([1]));
+    proxy.say("MODIFIED", &of("203.0.113.0/24"))?;
+    proxy.wait_until_applied();
+    let unanswered = world.ask_in_vain(From::Client, BALANCED, 80);
+    assert_eq!(unanswered, Unanswered::TimedOut);
     Ok(())
 }

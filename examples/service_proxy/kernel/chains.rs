@@ -55,6 +55,10 @@ impl Chains {
         Self { iptables, rules }
     }
 
+    pub fn family(&self) -> Family {
+        self.rules.family
+    }
+
     /// Returns the name of the program.
     pub fn program(&self) -> &str {
         self.iptables.program()

@@ -9,6 +9,15 @@ use ipvset::ipvs::plan::{
 
 use super::{RecordFile, Report};
 
+/// What [`Services::keep`] did.
+#[derive(Debug)]
+pub struct Kept {
+    /// When to look again.
+    pub next: Instant,
+    /// Whether no virtual service takes new connections that is not wanted.
+    pub is_rest_gone: bool,
+}
+
 /// The virtual services of this node.
 #[derive(Debug)]
 pub struct Services {
@@ -30,11 +39,10 @@ impl Services {
         })
     }
 
-    /// Brings the table to what is wanted, and ends the drains whose time has come. Returns when to
-    /// look again.
+    /// Brings the table to what is wanted, and ends the drains whose time has come.
     ///
     /// If few services changed, only these are read. With `full`, the table is read in any case.
-    pub fn keep(&mut self, wanted: &WantedTable, full: bool, report: &mut Report) -> Instant {
+    pub fn keep(&mut self, wanted: &WantedTable, full: bool, report: &mut Report) -> Kept {
         if full {
             self.keeper.read_next();
         }
@@ -44,9 +52,16 @@ impl Services {
             Some(kept) => {
                 enter(&kept.report, report);
                 report.cut += kept.cut.len();
-                now + kept.next
+                let mut failures = kept.report.failures();
+                Kept {
+                    next: now + kept.next,
+                    is_rest_gone: failures.all(|it| wanted.get(it.object.service).is_some()),
+                }
             }
-            None => now + Duration::from_secs(1),
+            None => Kept {
+                next: now + Duration::from_secs(1),
+                is_rest_gone: false,
+            },
         }
     }
 

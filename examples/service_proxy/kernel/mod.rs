@@ -11,12 +11,15 @@ mod rules;
 mod sets;
 mod sysctls;
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use ipvset::Family;
 use ipvset::ipset::IpSets;
+use ipvset::ipvs::plan::WantedTable;
 
 use chains::Chains;
 use ipvs::Services;
@@ -45,6 +48,8 @@ pub struct Kernel {
     sets: IpSets,
     chains: Vec<Chains>,
     setup: Setup,
+    /// The families whose sets and rules may let in those who may not use an address.
+    unclosed: BTreeSet<Family>,
     /// Whether sets, addresses, settings and rules are as they were left, as far as is known.
     is_known: bool,
 }
@@ -61,6 +66,7 @@ impl Kernel {
             services: Services::open(setup.drain_time, setup.record.clone())?,
             sets: IpSets::connect()?,
             chains: chains.collect::<std::result::Result<_, _>>()?,
+            unclosed: BTreeSet::new(),
             is_known: false,
             setup,
         })
@@ -71,6 +77,8 @@ impl Kernel {
     /// What clients need comes before the virtual services: sets, rules, addresses. What they
     /// needed goes after them. With `full`, or after a failure, everything is compared with the
     /// kernel; otherwise sets and addresses get the changes only.
+    ///
+    /// Where sets or rules fail that keep clients out, addresses that not all may use are left out.
     pub fn apply(&mut self, wanted: &mut Wanted, full: bool, report: &mut Report) -> Instant {
         let begin = Instant::now();
         let full = full || !self.is_known;
@@ -81,9 +89,13 @@ impl Kernel {
             last = now;
         };
         let mut removals = Vec::new();
+        self.unclosed.clear();
         for family in &self.setup.families {
-            let sets = wanted.sets(*family);
-            removals.extend(sets::add(&mut self.sets, sets, full, report));
+            let added = sets::add(&mut self.sets, wanted.sets(*family), full, report);
+            removals.extend(added.removals);
+            if !added.closes {
+                self.unclosed.insert(*family);
+            }
         }
         step("sets", report);
         if full {
@@ -98,31 +110,50 @@ impl Kernel {
             report.enter(record.save_sysctls(before));
             step("settings", report);
             for chains in &self.chains {
-                report.enter(chains.put());
+                if report.enter(chains.put()).is_none() {
+                    self.unclosed.insert(chains.family());
+                }
             }
             step("rules", report);
         }
         let addresses = device::add(&mut wanted.addresses, full, report);
         step("addresses", report);
-        let next = self.services.keep(&wanted.table, full, report);
+        let table = self.table(wanted, report);
+        let kept = self.services.keep(&table, full, report);
         step("virtual services", report);
-        device::remove(&addresses, report);
-        for removal in removals {
-            removal(&mut self.sets, report);
+        if kept.is_rest_gone {
+            device::remove(&addresses, report);
+            for removal in removals {
+                removal(&mut self.sets, report);
+            }
         }
         step("removals", report);
         self.is_known = report.failures.is_empty();
         report.time = begin.elapsed();
-        next
+        kept.next
+    }
+
+    /// Returns the virtual services that may be there.
+    fn table<'a>(&self, wanted: &'a Wanted, report: &mut Report) -> Cow<'a, WantedTable> {
+        let table = wanted.open_table(&self.unclosed);
+        let missing = wanted.table.len() - table.len();
+        if missing > 0 {
+            report.failures.push(format!(
+                "{missing} addresses that not all may use are not served until the sets and rules \
+                 are in place"
+            ));
+        }
+        table
     }
 
     /// Ends the drains whose time has come, and corrects what another program changed of the
     /// virtual services. Returns when to look again.
     pub fn look(&mut self, wanted: &Wanted, report: &mut Report) -> Instant {
         let begin = Instant::now();
-        let next = self.services.keep(&wanted.table, false, report);
+        let table = wanted.open_table(&self.unclosed);
+        let kept = self.services.keep(&table, false, report);
         report.time = begin.elapsed();
-        next
+        kept.next
     }
 
     /// Returns how many servers drain.

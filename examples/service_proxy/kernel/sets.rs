@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use ipvset::ipset::elements::FromParts;
 use ipvset::ipset::types::SetType;
-use ipvset::ipset::{Entry, IpSets, SetName};
+use ipvset::ipset::{Entry, IpSet, IpSets, SetName};
 use ipvset::{OnFailure, Outcome};
 
 use super::Report;
@@ -16,38 +16,72 @@ use crate::translate::sets::{PREFIX, Sets, Visitor, WantedSet};
 /// Removes entries. It waits until no virtual service needs them any more.
 pub type Removal = Box<dyn FnOnce(&mut IpSets, &mut Report)>;
 
-/// Creates the sets that are missing, and adds the entries that are. Returns what is left to do
-/// once the virtual services are as wanted.
+/// What [`add`] leaves to do.
+#[derive(Default)]
+pub struct Added {
+    /// Entries to remove once the virtual services are as wanted.
+    pub removals: Vec<Removal>,
+    /// Whether it is certain that the sets keep those out who may not use an address.
+    pub closes: bool,
+}
+
+/// Creates the sets that are missing, and adds the entries that are.
 ///
 /// With `by_listing`, the sets are compared with the kernel's. Otherwise only what changed since
 /// the last call is looked at.
-pub fn add(
-    sets: &mut IpSets,
-    wanted: &mut Sets,
-    by_listing: bool,
-    report: &mut Report,
-) -> Vec<Removal> {
+pub fn add(sets: &mut IpSets, wanted: &mut Sets, by_listing: bool, report: &mut Report) -> Added {
     let mut filling = Filling {
         sets,
         by_listing,
         report,
-        later: Vec::new(),
+        added: Added::default(),
     };
-    let Ok(()) = wanted.visit(&mut filling);
-    filling.later
+    filling.close(wanted);
+    let Ok(()) = wanted.visit_open(&mut filling);
+    filling.added
+}
+
+/// Removes entries of a set.
+fn remove_entries<T>(set: &IpSet<T>, entries: Vec<T::Value>, sets: &mut IpSets, report: &mut Report)
+where
+    T: SetType<Value: FromParts<T::Value>>,
+{
+    if !entries.is_empty() {
+        let entries = entries.into_iter().map(Entry::new);
+        let outcome = sets.remove_all_if_present(set, entries, OnFailure::Continue);
+        enter(report, outcome);
+    }
 }
 
 struct Filling<'a> {
     sets: &'a mut IpSets,
     by_listing: bool,
     report: &'a mut Report,
-    later: Vec<Removal>,
+    added: Added,
 }
 
-impl Visitor for Filling<'_> {
-    type Error = std::convert::Infallible;
+impl Filling<'_> {
+    /// Brings the sets to what is wanted that say who may use an address.
+    ///
+    /// A network that may no longer use an address goes at once, apart from those of addresses
+    /// that are not closed any more: their clients need it until the last rule has changed.
+    fn close(&mut self, wanted: &mut Sets) {
+        let failures = self.report.failures.len();
+        let networks = self.fill(&mut wanted.load_balancer_source);
+        let ports = self.fill(&mut wanted.load_balancer_fw);
+        let closed = &wanted.load_balancer_fw.entries;
+        let (now, later) = networks
+            .into_iter()
+            .partition(|(address, port, _)| closed.contains(&(*address, *port)));
+        let source = &wanted.load_balancer_source.set;
+        remove_entries(source, now, self.sets, self.report);
+        self.later(source, later);
+        self.later(&wanted.load_balancer_fw.set, ports);
+        self.added.closes = self.report.failures.len() == failures;
+    }
 
-    fn visit<T>(&mut self, wanted: &mut WantedSet<T>) -> Result<(), Self::Error>
+    /// Adds the entries that are missing. Returns those that are too many.
+    fn fill<T>(&mut self, wanted: &mut WantedSet<T>) -> Vec<T::Value>
     where
         T: SetType<Value: FromParts<T::Value>>,
     {
@@ -58,7 +92,7 @@ impl Visitor for Filling<'_> {
                 let found = made.and_then(|_| difference(self.sets, wanted));
                 match self.report.enter(found) {
                     Some(difference) => difference,
-                    None => return Ok(()),
+                    None => return Vec::new(),
                 }
             }
             false => changes,
@@ -68,14 +102,32 @@ impl Visitor for Filling<'_> {
             let outcome = self.sets.put_all(&wanted.set, entries, OnFailure::Continue);
             enter(self.report, outcome);
         }
-        if !removed.is_empty() {
-            let set = wanted.set.clone();
-            self.later.push(Box::new(move |sets, report| {
-                let entries = removed.into_iter().map(Entry::new);
-                let outcome = sets.remove_all_if_present(&set, entries, OnFailure::Continue);
-                enter(report, outcome);
-            }));
+        removed
+    }
+
+    fn later<T>(&mut self, set: &IpSet<T>, entries: Vec<T::Value>)
+    where
+        T: SetType<Value: FromParts<T::Value>>,
+    {
+        if !entries.is_empty() {
+            let set = set.clone();
+            let remove = move |sets: &mut IpSets, report: &mut Report| {
+                remove_entries(&set, entries, sets, report);
+            };
+            self.added.removals.push(Box::new(remove));
         }
+    }
+}
+
+impl Visitor for Filling<'_> {
+    type Error = std::convert::Infallible;
+
+    fn visit<T>(&mut self, wanted: &mut WantedSet<T>) -> Result<(), Self::Error>
+    where
+        T: SetType<Value: FromParts<T::Value>>,
+    {
+        let removed = self.fill(wanted);
+        self.later(&wanted.set, removed);
         Ok(())
     }
 }

@@ -103,12 +103,17 @@ impl Sets {
 
     /// Visits each set, in an order in which none is used before it is filled.
     pub fn visit<V: Visitor>(&mut self, visitor: &mut V) -> Result<(), V::Error> {
+        visitor.visit(&mut self.load_balancer_source)?;
+        visitor.visit(&mut self.load_balancer_fw)?;
+        self.visit_open(visitor)
+    }
+
+    /// Visits the sets by which nobody is kept out.
+    pub fn visit_open<V: Visitor>(&mut self, visitor: &mut V) -> Result<(), V::Error> {
         visitor.visit(&mut self.loop_back)?;
         visitor.visit(&mut self.cluster_ip)?;
         visitor.visit(&mut self.external_ip)?;
         visitor.visit(&mut self.external_ip_local)?;
-        visitor.visit(&mut self.load_balancer_source)?;
-        visitor.visit(&mut self.load_balancer_fw)?;
         visitor.visit(&mut self.load_balancer)?;
         visitor.visit(&mut self.load_balancer_local)?;
         visitor.visit(&mut self.node_port_tcp)?;

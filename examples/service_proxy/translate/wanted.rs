@@ -1,5 +1,6 @@
 //! What all Services together ask of the node.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -64,6 +65,19 @@ impl Wanted {
             self.put(name, share, &mut notes);
         }
         notes
+    }
+
+    /// Returns the table without the addresses of these families that not all may use.
+    pub fn open_table(&self, families: &BTreeSet<Family>) -> Cow<'_, WantedTable> {
+        let mut table = Cow::Borrowed(&self.table);
+        if !families.is_empty() {
+            for (key, frontend) in &self.installed {
+                if frontend.source_ranges.is_some() && families.contains(&key.family()) {
+                    table.to_mut().remove(*key);
+                }
+            }
+        }
+        table
     }
 
     /// Returns the number of Services that have an address.
