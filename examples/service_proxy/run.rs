@@ -238,7 +238,7 @@ impl Proxy {
 
     fn look(&mut self) {
         let mut report = Report::default();
-        self.look = Some(self.kernel.look(&self.wanted, &mut report));
+        self.look = Some(self.kernel.look(&mut self.wanted, &mut report));
         self.monitor.looked(&report, self.kernel.draining());
         if !report.is_unchanged() {
             println!("looked: {report}");

@@ -5,13 +5,14 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use lab::net::Unanswered;
 use lab::test::eventually;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::cluster::{endpoint, service, slice, slice_of, slice6};
 use crate::proxy::{self, Proxy};
-use crate::world::{From, PATIENCE, World, get, names, pod_name};
+use crate::world::{From, PATIENCE, World, get, names, pod_name, socket};
 use crate::{Result, metrics};
 
 crate::tests![
@@ -22,6 +23,8 @@ crate::tests![
     what_another_program_changed_is_corrected,
     files_are_followed_side_by_side,
     udp_goes_on_to_another_endpoint,
+    a_deleted_service_keeps_its_connections,
+    the_address_of_a_deleted_service_goes_when_its_drain_ends,
 ];
 
 fn a_change_is_followed() -> Result {
@@ -50,7 +53,7 @@ fn a_change_is_followed() -> Result {
     proxy.wait_until_applied();
     proxy.say("DELETED", &slice("web", "TCP", [1, 2]))?;
     proxy.wait_until_applied();
-    let refused = lab::net::Unanswered::Refused;
+    let refused = Unanswered::Refused;
     assert_eq!(world.ask_in_vain(From::Pod(3), "10.96.0.10", 80), refused);
 
     proxy.signal(Signal::SIGTERM)?;
@@ -274,6 +277,104 @@ fn udp_goes_on_to_another_endpoint() -> Result {
     proxy::apply(&[], &objects(&[2]));
     for socket in &sockets {
         ask(socket, "pod 2")?;
+    }
+    Ok(())
+}
+
+fn a_deleted_service_keeps_its_connections() -> Result {
+    let world = World::new()?;
+    let vip = ["10.96.0.10", "fd00:96::10"];
+    let objects = |name: &str, addresses: &[&str]| {
+        [
+            service(name, "TCP", 80, addresses, json!({})),
+            slice(name, "TCP", [1]),
+            slice6(name, "TCP", [1]),
+        ]
+    };
+    let start = || -> Result<Proxy> {
+        let mut proxy = Proxy::start(&["--drain", "3600"])?;
+        for object in objects("other", &["10.96.0.11", "fd00:96::11"]) {
+            proxy.say("ADDED", &object)?;
+        }
+        proxy.wait_until_applied();
+        Ok(proxy)
+    };
+    let mut proxy = start()?;
+    let web = objects("web", &vip);
+    for object in &web {
+        proxy.say("ADDED", object)?;
+    }
+    proxy.wait_for("2 Services; changed: 2 virtual services, 2 servers");
+    let client = world.namespace(From::Client);
+    let connect = |address: &str| lab::net::connect(client, &socket(address, 80), PATIENCE);
+    let mut connections = [connect(vip[0])?, connect(vip[1])?];
+    for connection in &mut connections {
+        assert_eq!(connection.ask()?.server, pod_name(1));
+    }
+    for object in &web {
+        proxy.say("DELETED", object)?;
+    }
+    proxy.wait_for("1 Services; changed: ");
+    // A program that listens on all addresses does not answer for the Service.
+    let _listener = std::net::TcpListener::bind("[::]:80")?;
+    for round in ["followed", "started again", "everything compared"] {
+        for (connection, address) in connections.iter_mut().zip(vip) {
+            assert_eq!(connection.ask()?.server, pod_name(1), "{round}");
+            let unanswered = world.ask_in_vain(From::Client, address, 80);
+            assert_eq!(unanswered, Unanswered::Refused, "{round}: {address}");
+        }
+        if round == "followed" {
+            drop(proxy);
+            proxy = start()?;
+        } else {
+            proxy.signal(Signal::SIGHUP)?;
+            proxy.wait_until_applied();
+        }
+    }
+    Ok(())
+}
+
+fn the_address_of_a_deleted_service_goes_when_its_drain_ends() -> Result {
+    let world = World::new()?;
+    let start = || -> Result<Proxy> {
+        let mut proxy = Proxy::start(&["--drain", "2"])?;
+        let other = service("other", "TCP", 80, &["10.96.0.11"], json!({}));
+        proxy.say("ADDED", &other)?;
+        proxy.wait_until_applied();
+        Ok(proxy)
+    };
+    let is_there = || -> Result<[bool; 2]> {
+        let addresses = lab::tool("ip", ["address", "show", "dev", "svcproxy0"])?;
+        let entries = lab::tool("ipset", ["list", "SVCPROXY-SERVICE-IP"])?;
+        Ok([addresses, entries].map(|it| it.contains("10.96.0.10")))
+    };
+    let web = service("web", "TCP", 80, &["10.96.0.10"], json!({}));
+    let web = [web, slice("web", "TCP", [1])];
+    for is_started_again in [false, true] {
+        let mut proxy = start()?;
+        for object in &web {
+            proxy.say("ADDED", object)?;
+        }
+        proxy.wait_for("2 Services; changed: 1 virtual services, 1 servers");
+        assert_eq!(is_there()?, [true, true]);
+        let client = world.namespace(From::Client);
+        let mut connection = lab::net::connect(client, "10.96.0.10:80", PATIENCE)?;
+        connection.ask()?;
+        for object in &web {
+            proxy.say("DELETED", object)?;
+        }
+        proxy.wait_for("1 Services; changed: ");
+        if is_started_again {
+            drop(proxy);
+            std::thread::sleep(Duration::from_secs(3));
+            proxy = start()?;
+        }
+        eventually(|| match is_there() {
+            Ok([false, false]) => Ok(()),
+            found => Err(format!("started again: {is_started_again}: {found:?}")),
+        })?;
+        assert_eq!(lab::tool("ipvsadm", ["-S", "-n"])?, "");
+        drop(proxy);
     }
     Ok(())
 }

@@ -1,11 +1,13 @@
 //! Keeps the virtual services at the wanted table, and ends drains.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use ipvset::ipvs::Ipvs;
 use ipvset::ipvs::plan::{
     ApplyReport, Keeper, ObjectState, Plan, Planner, Policy, Scope, WantedTable,
 };
+use ipvset::ipvs::{Ipvs, ServiceKey};
 
 use super::{RecordFile, Report};
 
@@ -63,6 +65,16 @@ impl Services {
                 is_rest_gone: false,
             },
         }
+    }
+
+    /// Returns the addresses of virtual services that have a server that drains.
+    pub fn draining_addresses(&self) -> BTreeSet<IpAddr> {
+        let drains = self.keeper.record().drains().iter();
+        let address = |service: ServiceKey| match service {
+            ServiceKey::Address { address, .. } => Some(address.ip()),
+            _ => None,
+        };
+        drains.filter_map(|(it, _)| address(it.service)).collect()
     }
 
     /// Returns how many servers drain.

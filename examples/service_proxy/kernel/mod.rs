@@ -4,6 +4,7 @@ mod chains;
 mod device;
 mod iptables;
 mod ipvs;
+mod leaving;
 mod record;
 mod report;
 mod routing;
@@ -23,6 +24,7 @@ use ipvset::ipvs::plan::WantedTable;
 
 use chains::Chains;
 use ipvs::Services;
+use leaving::Leaving;
 pub use record::RecordFile;
 pub use report::Report;
 pub use rules::Masquerading;
@@ -48,6 +50,7 @@ pub struct Kernel {
     sets: IpSets,
     chains: Vec<Chains>,
     setup: Setup,
+    leaving: Leaving,
     /// The families whose sets and rules may let in those who may not use an address.
     unclosed: BTreeSet<Family>,
     /// Whether sets, addresses, settings and rules are as they were left, as far as is known.
@@ -66,6 +69,7 @@ impl Kernel {
             services: Services::open(setup.drain_time, setup.record.clone())?,
             sets: IpSets::connect()?,
             chains: chains.collect::<std::result::Result<_, _>>()?,
+            leaving: Leaving::default(),
             unclosed: BTreeSet::new(),
             is_known: false,
             setup,
@@ -93,6 +97,8 @@ impl Kernel {
         for family in &self.setup.families {
             let added = sets::add(&mut self.sets, wanted.sets(*family), full, report);
             removals.extend(added.removals);
+            let addresses = added.addresses.into_iter().map(|it| (*family, it));
+            self.leaving.entries.extend(addresses);
             if !added.closes {
                 self.unclosed.insert(*family);
             }
@@ -117,12 +123,13 @@ impl Kernel {
             step("rules", report);
         }
         let addresses = device::add(&mut wanted.addresses, full, report);
+        self.leaving.addresses.extend(addresses);
         step("addresses", report);
         let table = self.table(wanted, report);
         let kept = self.services.keep(&table, full, report);
         step("virtual services", report);
         if kept.is_rest_gone {
-            device::remove(&addresses, report);
+            self.remove_leaving(wanted, report);
             for removal in removals {
                 removal(&mut self.sets, report);
             }
@@ -146,12 +153,21 @@ impl Kernel {
         table
     }
 
+    fn remove_leaving(&mut self, wanted: &mut Wanted, report: &mut Report) {
+        let draining = self.services.draining_addresses();
+        let sets = &mut self.sets;
+        self.leaving.remove(wanted, &draining, sets, report);
+    }
+
     /// Ends the drains whose time has come, and corrects what another program changed of the
     /// virtual services. Returns when to look again.
-    pub fn look(&mut self, wanted: &Wanted, report: &mut Report) -> Instant {
+    pub fn look(&mut self, wanted: &mut Wanted, report: &mut Report) -> Instant {
         let begin = Instant::now();
         let table = wanted.open_table(&self.unclosed);
         let kept = self.services.keep(&table, false, report);
+        if kept.is_rest_gone {
+            self.remove_leaving(wanted, report);
+        }
         report.time = begin.elapsed();
         kept.next
     }

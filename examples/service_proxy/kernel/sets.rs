@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use ipvset::ipset::elements::FromParts;
+use ipvset::ipset::elements::{Addresses, FromParts};
 use ipvset::ipset::types::SetType;
 use ipvset::ipset::{Entry, IpSet, IpSets, SetName};
 use ipvset::{OnFailure, Outcome};
@@ -21,6 +21,8 @@ pub type Removal = Box<dyn FnOnce(&mut IpSets, &mut Report)>;
 pub struct Added {
     /// Entries to remove once the virtual services are as wanted.
     pub removals: Vec<Removal>,
+    /// Addresses to remove once nothing needs them any more.
+    pub addresses: Vec<Addresses>,
     /// Whether it is certain that the sets keep those out who may not use an address.
     pub closes: bool,
 }
@@ -38,12 +40,17 @@ pub fn add(sets: &mut IpSets, wanted: &mut Sets, by_listing: bool, report: &mut 
     };
     filling.close(wanted);
     let Ok(()) = wanted.visit_open(&mut filling);
+    filling.added.addresses = filling.fill(&mut wanted.service_ip);
     filling.added
 }
 
 /// Removes entries of a set.
-fn remove_entries<T>(set: &IpSet<T>, entries: Vec<T::Value>, sets: &mut IpSets, report: &mut Report)
-where
+pub fn remove_entries<T>(
+    set: &IpSet<T>,
+    entries: Vec<T::Value>,
+    sets: &mut IpSets,
+    report: &mut Report,
+) where
     T: SetType<Value: FromParts<T::Value>>,
 {
     if !entries.is_empty() {

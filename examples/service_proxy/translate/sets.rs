@@ -105,7 +105,8 @@ impl Sets {
     pub fn visit<V: Visitor>(&mut self, visitor: &mut V) -> Result<(), V::Error> {
         visitor.visit(&mut self.load_balancer_source)?;
         visitor.visit(&mut self.load_balancer_fw)?;
-        self.visit_open(visitor)
+        self.visit_open(visitor)?;
+        visitor.visit(&mut self.service_ip)
     }
 
     /// Visits the sets by which nobody is kept out.
@@ -119,8 +120,7 @@ impl Sets {
         visitor.visit(&mut self.node_port_tcp)?;
         visitor.visit(&mut self.node_port_udp)?;
         visitor.visit(&mut self.node_port_sctp)?;
-        visitor.visit(&mut self.health_check)?;
-        visitor.visit(&mut self.service_ip)
+        visitor.visit(&mut self.health_check)
     }
 
     /// Enters an address and port of a Service.
