@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use ipvset::OnFailure;
 use ipvset::ipvs::{Ipvs, Operation, RealServer, VirtualService};
@@ -25,6 +26,7 @@ lab::tests![
     without_a_capability,
     counters_grow,
     memory_does_not_grow_with_scrapes,
+    slow_clients_give_way,
 ];
 
 /// A running exporter.
@@ -243,5 +245,21 @@ fn memory_does_not_grow_with_scrapes() -> Result {
     let many = scrape(16)?;
     // The table alone takes more than a mebibyte.
     assert!(many < few + 1024, "{few} KiB, then {many} KiB");
+    Ok(())
+}
+
+/// More clients than are answered at a time, which never come to the end of their request.
+fn slow_clients_give_way() -> Result {
+    let _exporter = Exporter::start(&mut Command::new(lab::tool::example("exporter")?))?;
+    let connect = |_| Ok(TcpStream::connect(ADDRESS)?);
+    let mut clients = (0..70).map(connect).collect::<Result<Vec<_>>>()?;
+    let begin = Instant::now();
+    // A client with an answer had to wait for the others to be hung up on.
+    while metrics().is_err() {
+        let slow = begin.elapsed();
+        assert!(slow < Duration::from_secs(60), "locked out for {slow:?}");
+        clients.retain_mut(|client| client.write_all(b"x").is_ok());
+        std::thread::sleep(Duration::from_millis(200));
+    }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{Shutdown, shutdown};
@@ -32,7 +32,7 @@ pub enum Handler {
 /// Writes a text.
 type WriteText = dyn Fn(&mut dyn Write) -> io::Result<()> + Send + Sync;
 
-/// How long a client may take to send its request or to read the answer.
+/// How long a client may take to send its whole request, and to read a part of the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How many clients are answered at a time. Others are hung up on.
 const MOST: usize = 64;
@@ -160,9 +160,12 @@ fn accept(listeners: &Mutex<BTreeMap<SocketAddr, Served>>, mut woken: UnixStream
 /// Reads a request, whatever it asks for, and answers it.
 fn answer(stream: TcpStream, handler: &Handler) -> io::Result<()> {
     stream.set_nonblocking(false)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    let mut request = BufReader::new(&stream).take(1 << 16);
+    let request = Until {
+        stream: &stream,
+        end: Instant::now() + PATIENCE,
+    };
+    let mut request = BufReader::new(request).take(1 << 16);
     let mut line = String::new();
     while request.read_line(&mut line)? > 2 {
         line.clear();
@@ -178,6 +181,25 @@ fn answer(stream: TcpStream, handler: &Handler) -> io::Result<()> {
         }
     }
     output.flush()
+}
+
+/// Reads until its time is up. A timeout of each read would begin anew with each byte, so a client
+/// could keep its place for as long as it likes.
+struct Until<'a> {
+    stream: &'a TcpStream,
+    end: Instant,
+}
+
+impl Read for Until<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.end.saturating_duration_since(Instant::now());
+        // A timeout of zero is none.
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.stream.set_read_timeout(Some(left))?;
+        self.stream.read(buffer)
+    }
 }
 
 fn send(answer: &Answer, output: &mut impl Write) -> io::Result<()> {
