@@ -2,16 +2,19 @@
 
 use std::process::Command;
 
+use nix::sys::signal::Signal;
 use serde_json::json;
 
+use crate::Result;
 use crate::cluster::{service, slice, slice6, with_load_balancer, with_node_port};
+use crate::proxy::{self, Proxy};
 use crate::world::World;
-use crate::{Result, proxy};
 
 crate::tests![
     what_others_made_stays_and_cleanup_leaves_nothing,
     the_rules_do_not_grow_with_services,
     a_dry_run_changes_nothing,
+    a_server_of_another_program_is_no_failure,
 ];
 
 /// All that the proxy could touch, as text.
@@ -162,5 +165,27 @@ fn a_dry_run_changes_nothing() -> Result {
         );
     }
     assert_eq!(state()?, before);
+    Ok(())
+}
+
+fn a_server_of_another_program_is_no_failure() -> Result {
+    let _world = World::new()?;
+    let mut proxy = Proxy::start(&[])?;
+    let web = service("web", "TCP", 80, &["10.96.0.10"], json!({}));
+    proxy.say("ADDED", &web)?;
+    proxy.say("ADDED", &slice("web", "TCP", [1]))?;
+    proxy.wait_until_applied();
+    run("ipvsadm -a -t 10.96.0.10:80 -r 10.244.1.99:80 -m -w 7")?;
+    let is_there = || -> Result<bool> {
+        let saved = lab::tool("ipvsadm", ["-S", "-n"])?;
+        Ok(saved.contains("-r 10.244.1.99:80 -m -w 7"))
+    };
+    proxy.signal(Signal::SIGHUP)?;
+    proxy.wait_until_applied();
+    assert!(is_there()?);
+    // Nor is its service, which it keeps.
+    proxy.say("DELETED", &web)?;
+    proxy.wait_until_applied();
+    assert!(is_there()?);
     Ok(())
 }

@@ -100,6 +100,8 @@ fn enter(applied: &ApplyReport, report: &mut Report) {
     for object in &applied.objects {
         match &object.state {
             ObjectState::Failed { error, .. } => report.failures.push(error.clone()),
+            // It belongs to another program.
+            ObjectState::LeftAlone(_) if object.state.is_success() => {}
             ObjectState::LeftAlone(_) => report.failures.push(object.to_string()),
             ObjectState::DrainingUntil(_) => report.draining += 1,
             _ if object.object.server.is_none() => report.services += 1,
