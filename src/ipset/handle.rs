@@ -449,6 +449,8 @@ impl IpSets {
     /// - If the set's options differ, such as `maxelem` or comments, a second set with the wanted
     ///   options is filled and swapped with the set. Entries that stay bring along their counters
     ///   and times. The policy can ask for that always ([`Policy::at_once`]).
+    /// - A set of another type or family is an error, or is created anew if the policy says so
+    ///   ([`Policy::recreate`]). Until the new set is complete, the old one stays.
     /// - The members of a list are brought to the wanted order, too.
     ///
     /// Entries that are refused are in the report with their indices, and the others are written.

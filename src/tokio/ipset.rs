@@ -439,6 +439,8 @@ impl IpSets {
     /// - If the set's options differ, such as `maxelem` or comments, a second set with the wanted
     ///   options is filled and swapped with the set. Entries that stay bring along their counters
     ///   and times. The policy can ask for that always ([`Policy::at_once`]).
+    /// - A set of another type or family is an error, or is created anew if the policy says so
+    ///   ([`Policy::recreate`]). Until the new set is complete, the old one stays.
     /// - The members of a list are brought to the wanted order, too.
     ///
     /// Entries that are refused are in the report with their indices, and the others are written.
@@ -448,7 +450,7 @@ impl IpSets {
     /// [`replace`](Self::replace).
     ///
     /// If the future is dropped, the set may have a part of the changes, or none if a second set
-    /// was filled. The second set is destroyed.
+    /// was filled. The second set is destroyed. A set that is created anew may be missing.
     ///
     /// The wanted entries are held in memory, with about half as much again for comparing them.
     ///

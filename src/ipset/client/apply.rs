@@ -3,7 +3,6 @@
 use super::change_all::Change;
 use super::second_set::{Swapped, size_table};
 use crate::ipset::client::Client;
-use crate::ipset::message::code::Command;
 use crate::ipset::plan::{Policy, SetPlan, SetReport, Way};
 use crate::ipset::{Entry, IpSet, Revision, SetType};
 use crate::netlink::Transport;
@@ -81,16 +80,8 @@ impl<T: Transport> Client<T> {
         match plan.way() {
             Way::Create => self.create_and_fill(plan, report).await,
             Way::InPlace => self.change_in_place(plan, report).await,
-            Way::SecondSet { .. } => self.change_by_second_set(plan, report).await,
-            Way::Recreate { .. } => {
-                let name = plan.set().name();
-                match self.when_free(Command::Destroy, name, None).await {
-                    Err(error) if !error.is_not_found() => {
-                        report.stop(error.during(APPLY));
-                        Err(Stop::Stopped)
-                    }
-                    _ => self.create_and_fill(plan, report).await,
-                }
+            Way::SecondSet { .. } | Way::Recreate { .. } => {
+                self.change_by_second_set(plan, report).await
             }
         }
     }
@@ -182,9 +173,13 @@ impl<T: Transport> Client<T> {
     ) -> Result<(), Stop> {
         let set = sized(plan);
         let (content, revision) = (plan.content(), plan.revision());
-        let swapped = self
-            .swap_in(&set, revision, content, OnFailure::Continue)
-            .await;
+        let swapped = match plan.way() {
+            Way::Recreate { .. } => self.put_instead(&set, content, report).await,
+            _ => {
+                self.swap_in(&set, revision, content, OnFailure::Continue)
+                    .await
+            }
+        };
         match swapped {
             Ok(Swapped {
                 outcome,
@@ -199,7 +194,8 @@ impl<T: Transport> Client<T> {
                     .swapped(plan, outcome, left_behind)
                     .map_err(Stop::from_report)
             }
-            Err(error) if error.is_not_found() => Err(Stop::Other(error)),
+            // If the old set is gone, the next attempt creates the new one under its name.
+            Err(error) if error.is_not_found() || report.is_gone() => Err(Stop::Other(error)),
             Err(error) => {
                 report.stop(error.during(APPLY));
                 Err(Stop::Stopped)
@@ -238,6 +234,7 @@ mod tests {
     use crate::ipset::client::claim::Claim;
     use crate::ipset::message::attr::top;
     use crate::ipset::message::body;
+    use crate::ipset::message::code::Command;
     use crate::ipset::message::encode::Purpose;
     use crate::ipset::types::HashIp;
     use crate::netlink::ready;

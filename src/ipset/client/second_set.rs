@@ -1,4 +1,5 @@
-//! Gives a set another content, and other options, through a second set that is swapped with it.
+//! Gives a set another content, and other options, through a second set that is swapped with it or,
+//! if the type is another one, takes its name.
 
 use std::time::Duration;
 
@@ -6,17 +7,19 @@ use super::change_all::Change;
 use crate::ipset::client::Client;
 use crate::ipset::message::code::Command;
 use crate::ipset::model::types::Takes;
+use crate::ipset::plan::SetReport;
 use crate::ipset::{CreateOptions, Entry, IpSet, Revision, SetName, SetType};
 use crate::netlink::Transport;
 use crate::trace::Began;
-use crate::{Error, OnFailure, Outcome, Result};
+use crate::{Error, ErrorKind, OnFailure, Outcome, Result};
 
 /// The maximum number of buckets of the temporary set. A quarter million of them takes 2 MiB.
 const MOST_BUCKETS: u32 = 1 << 24;
 
 /// What became of a second set.
 pub(super) struct Swapped<K: SetType> {
-    /// What became of the entries. If some were not tried, the sets were not swapped.
+    /// What became of the entries. If some were not tried, the second set did not take the place of
+    /// the first.
     pub(super) outcome: Outcome<Entry<K>>,
     /// The error because of which the set with the old content, or with a part of the new one, was
     /// left behind, and that set's name.
@@ -43,14 +46,7 @@ impl<T: Transport> Client<T> {
         let client = &mut *temporary.client;
         let filled = client.fill_and_swap(set, &new, entries, on_failure).await;
         // It holds the old content now, or the part of the new content that was added.
-        let destroyed = temporary.destroy().await;
-        match (filled, destroyed) {
-            (Err(error), Err(_)) => Err(left_behind(error, new.name())),
-            (filled, destroyed) => Ok(Swapped {
-                outcome: filled?,
-                left_behind: destroyed.err().map(|error| (*new.name(), error)),
-            }),
-        }
+        temporary.swapped(filled).await
     }
 
     async fn fill_and_swap<K: SetType, E: Into<Entry<K>>>(
@@ -63,14 +59,50 @@ impl<T: Transport> Client<T> {
         let outcome = self
             .change_all_as(Change::Put, new, set.name(), entries, on_failure)
             .await;
-        if outcome.stopped().is_none() && outcome.untried_from().is_none() {
+        if is_filled(&outcome) {
             self.when_free(Command::Swap, set.name(), Some(new.name()))
                 .await?;
         }
         Ok(outcome)
     }
 
-    /// Swaps two sets or destroys one as soon as nobody lists them. Gives up after a while.
+    /// Fills a temporary set, destroys the set that has the name of `set` and another type, and
+    /// gives that name to the temporary one.
+    ///
+    /// The old set is destroyed last, since the kernel may lack the new type or one of its options,
+    /// or the new set may have no room.
+    pub(super) async fn put_instead<K: SetType>(
+        &mut self,
+        set: &IpSet<K>,
+        entries: impl Iterator<Item = Entry<K>>,
+        report: &mut SetReport<K>,
+    ) -> Result<Swapped<K>> {
+        let mut temporary = Temporary {
+            name: None,
+            client: self,
+        };
+        let put = temporary.fill_and_put_instead(set, entries, report).await;
+        temporary.swapped(put).await
+    }
+
+    /// Destroys a set of another type, and enters into the report that it is gone, or may be.
+    async fn destroy_other<K: SetType>(
+        &mut self,
+        name: &SetName,
+        report: &mut SetReport<K>,
+    ) -> Result<()> {
+        let destroyed = self.when_free(Command::Destroy, name, None).await;
+        let refused = destroyed.err().filter(|error| !error.is_not_found());
+        let is_lost =
+            |error: &Error| matches!(error.kind(), ErrorKind::RepliesLost | ErrorKind::Io);
+        if refused.as_ref().is_none_or(is_lost) {
+            report.set_gone();
+        }
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// Swaps two sets, or destroys or renames one, as soon as nobody lists them. Gives up after a
+    /// while.
     pub(super) async fn when_free(
         &mut self,
         command: Command,
@@ -143,16 +175,51 @@ impl<T: Transport> Temporary<'_, T> {
         created.map(|()| new)
     }
 
-    async fn destroy(mut self) -> Result<()> {
-        let Some(name) = self.name else {
-            return Ok(());
-        };
+    async fn fill_and_put_instead<K: SetType>(
+        &mut self,
+        set: &IpSet<K>,
+        entries: impl Iterator<Item = Entry<K>>,
+        report: &mut SetReport<K>,
+    ) -> Result<Outcome<Entry<K>>> {
+        let options = set.options().clone();
+        let new = self.create(set, options, Revision::Lowest).await?;
+        let outcome = self
+            .client
+            .change_all_as(Change::Put, &new, set.name(), entries, OnFailure::Continue)
+            .await;
+        if is_filled(&outcome) {
+            self.client.destroy_other(set.name(), report).await?;
+            self.rename(&new, set.name()).await?;
+            report.set_created();
+        }
+        Ok(outcome)
+    }
+
+    async fn rename<K: SetType>(&mut self, new: &IpSet<K>, name: &SetName) -> Result<()> {
+        let (command, new) = (Command::Rename, new.name());
+        self.client.when_free(command, new, Some(name)).await?;
+        self.name = None;
+        Ok(())
+    }
+
+    /// Destroys the set if it still exists, and returns what became of the entries.
+    async fn swapped<K: SetType>(self, filled: Result<Outcome<Entry<K>>>) -> Result<Swapped<K>> {
+        match (filled, self.destroy().await) {
+            (Err(error), Some((name, _))) => Err(left_behind(error, &name)),
+            (filled, left_behind) => Ok(Swapped {
+                outcome: filled?,
+                left_behind,
+            }),
+        }
+    }
+
+    /// Destroys the set. If that fails, returns its name and the error.
+    async fn destroy(mut self) -> Option<(SetName, Error)> {
+        let name = self.name?;
         let destroyed = self.client.when_free(Command::Destroy, &name, None).await;
         self.name = None;
-        match destroyed {
-            Err(error) if error.is_not_found() => Ok(()),
-            destroyed => destroyed,
-        }
+        let error = destroyed.err().filter(|error| !error.is_not_found())?;
+        Some((name, error))
     }
 }
 
@@ -162,6 +229,11 @@ impl<T: Transport> Drop for Temporary<'_, T> {
             self.client.destroy_and_forget(name);
         }
     }
+}
+
+/// Returns true if all entries were tried.
+fn is_filled<I>(outcome: &Outcome<I>) -> bool {
+    outcome.stopped().is_none() && outcome.untried_from().is_none()
 }
 
 /// Adds to an error that a temporary set was left behind.

@@ -1,5 +1,6 @@
 //! The client with a kernel that is made up, for what no kernel does on demand.
 
+mod anew;
 mod beside;
 mod faults;
 mod requests;

@@ -119,8 +119,13 @@ impl Policy {
         self
     }
 
-    /// Destroys a set of another type or family and creates it anew, if no rule or list refers to
-    /// it. By default, planning for such a set fails.
+    /// Creates a set of another type or family anew, if no rule or list refers to it. By default,
+    /// planning for such a set fails.
+    ///
+    /// The new set is filled under a temporary name. Then the old one is destroyed, and the new one
+    /// gets its name; for a moment no set has the name. If the new set cannot be created or has no
+    /// room for the entries, for example because the kernel lacks its type, the old one stays as it
+    /// is.
     #[must_use]
     pub fn recreate(mut self) -> Self {
         self.recreate = true;

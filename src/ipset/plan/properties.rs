@@ -490,7 +490,8 @@ fn another_type_or_family_is_refused_or_made_anew() {
         assert!(matches!(recreated.way(), Way::Recreate { .. }));
         assert_eq!(
             recreated.to_string(),
-            "destroy s\ncreate s hash:ip family inet\nadd s 10.0.0.1\n"
+            "create ipvset-second hash:ip family inet\nadd ipvset-second 10.0.0.1\n\
+             destroy s\nrename ipvset-second s\n"
         );
         info.references = 1;
         let error = plan(&info, &allowed).unwrap_err();

@@ -15,6 +15,8 @@ pub struct SetReport<T: SetType> {
     set: SetName,
     way: Way,
     created: bool,
+    /// Whether a set of another type was destroyed, or may have been.
+    gone: bool,
     counts: Counts,
     /// What earlier attempts changed.
     earlier: Counts,
@@ -35,6 +37,7 @@ impl<T: SetType> SetReport<T> {
             set: *plan.set().name(),
             way: plan.way().clone(),
             created: earlier.as_ref().is_some_and(|it| it.created),
+            gone: earlier.as_ref().is_some_and(|it| it.gone),
             counts: Counts {
                 left_out: planned.left_out,
                 ..Counts::default()
@@ -63,13 +66,24 @@ impl<T: SetType> SetReport<T> {
         self.created = true;
     }
 
+    pub(in crate::ipset) fn set_gone(&mut self) {
+        self.gone = true;
+    }
+
+    pub(in crate::ipset) fn is_gone(&self) -> bool {
+        self.gone
+    }
+
     pub(in crate::ipset) fn stop(&mut self, error: Error) {
-        self.stopped = Some(error);
+        self.stopped = Some(match self.gone && !self.created {
+            true => error.note("the set of another type was destroyed, or may have been"),
+            false => error,
+        });
     }
 
     /// Returns true if nothing was changed.
     pub(in crate::ipset) fn is_untouched(&self) -> bool {
-        !self.created && self.counts().is_unchanged()
+        !self.created && !self.gone && self.counts().is_unchanged()
     }
 
     /// Enters what became of wanted entries, which have these positions in the plan.

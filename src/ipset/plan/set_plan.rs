@@ -420,12 +420,9 @@ impl<T: SetType> fmt::Display for SetPlan<T> {
         let name = self.set().name();
         let second = SetName::new("ipvset-second").unwrap_or(*name);
         let filled = match self.way {
-            Way::SecondSet { .. } => &second,
-            _ => name,
+            Way::SecondSet { .. } | Way::Recreate { .. } => &second,
+            Way::Create | Way::InPlace => name,
         };
-        if matches!(self.way, Way::Recreate { .. }) {
-            writeln!(f, "destroy {name}")?;
-        }
         if self.way.starts_empty() {
             let set = self.set().with_name(*filled).map_err(|_| fmt::Error)?;
             writeln!(f, "create {set}")?;
@@ -443,11 +440,17 @@ impl<T: SetType> fmt::Display for SetPlan<T> {
                 writeln!(f, "add {name} {entry}")?;
             }
         }
-        if filled != name {
-            writeln!(f, "swap {filled} {name}")?;
-            writeln!(f, "destroy {filled}")?;
+        match self.way {
+            Way::SecondSet { .. } => {
+                writeln!(f, "swap {filled} {name}")?;
+                writeln!(f, "destroy {filled}")
+            }
+            Way::Recreate { .. } => {
+                writeln!(f, "destroy {name}")?;
+                writeln!(f, "rename {filled} {name}")
+            }
+            Way::Create | Way::InPlace => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -25,7 +25,8 @@ pub enum Way {
         /// The reason, such as `maxelem 1000 instead of 65536`.
         why: Cow<'static, str>,
     },
-    /// The set is destroyed and created anew.
+    /// The set has another type or family. A second set is filled, the first one is destroyed, and
+    /// the second one gets its name.
     #[non_exhaustive]
     Recreate {
         /// The reason, such as `type hash:ip instead of hash:net`.

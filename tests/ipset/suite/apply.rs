@@ -28,6 +28,7 @@ pub(crate) fn tests() -> Vec<Test> {
         &["hash:ip"] => a_set_is_created_sized_and_left_alone,
         &["hash:ip"] => options_are_changed_by_a_second_set,
         &["hash:ip", "hash:net"] => another_type_is_refused_or_created_anew,
+        &["list:set", "hash:net"] => a_set_whose_successor_cannot_take_its_place,
         &["hash:ip"] => a_list_longer_than_the_set,
         &["hash:ip"] => timeouts_are_renewed_in_time,
         &["hash:net"] => a_plan_is_what_restore_takes,
@@ -279,6 +280,20 @@ fn another_type_is_refused_or_created_anew() -> Outcome {
     let report = sets.apply(&wanted, [v4("10.0.0.1")], &Policy::new().recreate())?;
     assert!(report.is_complete() && report.is_created());
     assert_eq!(values(&mut sets, &wanted)?, ["10.0.0.1"]);
+    Ok(())
+}
+
+/// The new set is a list that refers to the old one, which thus cannot be destroyed.
+fn a_set_whose_successor_cannot_take_its_place() -> Outcome {
+    let (mut sets, there) = created(set::<HashNet>())?;
+    sets.add(&there, net("10.0.0.0/8"))?;
+    let list = set::<ListSet>();
+    let report = sets.apply(&list, [Member::new("s")?], &Policy::new().recreate())?;
+    let error = report.stopped().ok_or("a reason")?;
+    assert!(error.is_busy(), "{error}");
+    assert!(!report.is_created() && report.counts().is_unchanged());
+    assert_eq!(values(&mut sets, &there)?, ["10.0.0.0/8"]);
+    assert_eq!(sets.names()?.len(), 1);
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use ipvset::OnFailure;
 use ipvset::ipset::elements::Interface;
 use ipvset::ipset::plan::Policy;
-use ipvset::ipset::types::{HashIp, HashNetIface};
+use ipvset::ipset::types::{HashIp, HashNet, HashNetIface};
 use ipvset::ipset::{Entry, IpSet, IpSets};
 
 use super::common::{Outcome, created, ipset, listed_in_order, net, set, tests, v4, values};
@@ -20,6 +20,7 @@ use super::{Test, needs, rounds};
 pub(crate) fn tests() -> Vec<Test> {
     let mut tests = tests![
         &["hash:ip"] => beside_listings_and_another_writer,
+        &["hash:ip", "hash:net"] => created_anew_beside_listings,
         &["hash:ip"] => beside_a_program_that_destroys_the_set,
         &["hash:ip"] => after_a_process_was_killed_at_any_moment,
         &["hash:net,iface"] => more_interfaces_than_a_network_can_have,
@@ -229,6 +230,30 @@ fn same_addresses(
     let found: BTreeSet<_> = values(sets, set)?.into_iter().collect();
     assert!(found == wanted);
     Ok(())
+}
+
+/// The old set is destroyed and the new one renamed while neither is being listed.
+fn created_anew_beside_listings() -> Outcome {
+    const SIZE: u32 = 500;
+    let (mut sets, set) = created(set::<HashIp>())?;
+    let other_type = IpSet::<HashNet>::new("s")?;
+    let mut lister = IpSets::connect()?;
+    let lists: Box<dyn FnMut() + Send> = Box::new(move || {
+        let entries = lister.list_all().unwrap();
+        entries.collect::<ipvset::Result<Vec<_>>>().unwrap();
+    });
+    let policy = Policy::new().recreate();
+    beside(vec![lists], || -> Outcome {
+        for _ in 0..rounds(100) {
+            let report = sets.apply(&other_type, [net("10.0.0.0/8")], &policy)?;
+            assert!(report.is_complete() && report.is_created(), "{report}");
+            let report = sets.apply(&set, addresses(1..SIZE), &policy)?;
+            assert!(report.is_complete() && report.is_created(), "{report}");
+        }
+        Ok(())
+    })?;
+    assert_eq!(own_sets(&mut sets)?, [""; 0]);
+    same_addresses(&mut sets, &set, addresses(1..SIZE))
 }
 
 /// The set vanishes at any moment. It is created again, or the report has the reason.
