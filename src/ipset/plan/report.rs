@@ -93,7 +93,8 @@ impl<T: SetType> SetReport<T> {
         positions: impl Iterator<Item = u32>,
         outcome: Outcome<Entry<T>>,
     ) -> Result<(), Again> {
-        let tried = outcome.untried_from().unwrap_or(usize::MAX);
+        let untried_from = outcome.untried_from();
+        let tried = untried_from.unwrap_or(usize::MAX);
         let ended = ended(outcome, |failures| {
             let mut failures = failures.into_iter().peekable();
             for (index, position) in positions.enumerate() {
@@ -114,9 +115,9 @@ impl<T: SetType> SetReport<T> {
         });
         match ended {
             Err(Some(error)) => Err(self.again(error)),
-            // The last failure is why the others were not tried. Its error becomes the one that
-            // stopped the run, and its entry is counted with the others.
-            Ok(()) if self.untried > 0 => {
+            // The set is full, as the last failure says. Its error becomes the one that stopped the
+            // run, and its entry counts as one that was not tried.
+            Ok(()) if untried_from.is_some() => {
                 let last = self.failures.pop();
                 self.untried += usize::from(last.is_some());
                 Err(last.map(|failed| failed.error))
@@ -219,7 +220,7 @@ impl<T: SetType> SetReport<T> {
 
     /// Returns how many wanted entries were not tried, because the set was full or because of the
     /// error that [`stopped`](Self::stopped) the run. The entry that was refused because the set
-    /// was full is counted here too, if others came after it.
+    /// was full is counted here too.
     pub fn untried(&self) -> usize {
         self.untried
     }

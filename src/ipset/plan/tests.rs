@@ -215,6 +215,16 @@ fn the_failure_that_stopped_a_run_is_handed_back_and_its_entry_counts_as_untried
     assert!(report.failures().is_empty() && !report.is_complete());
     let text = report.to_string();
     assert_eq!(text, "web: 1 added, in place, 2 not tried");
+    // The same if it was the last entry.
+    let (plan, mut report) = self::report("create web hash:ip\n", NEXT);
+    let mut outcome = Outcome::new();
+    outcome
+        .failures
+        .push(failed(2, "192.0.2.5", ErrorKind::Full));
+    outcome.untried_from = Some(3);
+    let full = report.written(&plan, plan.added_positions(), outcome);
+    assert_eq!(full.unwrap_err().unwrap().kind(), ErrorKind::Full);
+    assert_eq!((report.untried(), report.failures().len()), (1, 0));
 }
 
 #[test]

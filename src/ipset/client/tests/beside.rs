@@ -7,8 +7,8 @@ use std::thread;
 
 use nix::libc;
 
-use super::{address, with_set};
-use crate::ipset::message::code::Command;
+use super::{address, refusal, with_set};
+use crate::ipset::message::code::{self, Command};
 use crate::ipset::plan::{Policy, Scope, SetReport, WantedSets};
 use crate::ipset::types::HashIp;
 use crate::ipset::{AnySet, IpSet};
@@ -126,6 +126,25 @@ fn a_set_that_cannot_be_read_again_ends_the_attempts() {
         };
         assert_eq!(error.kind(), ErrorKind::PermissionDenied);
         assert_eq!(creates, 1);
+    }
+}
+
+/// Adds three addresses to a set. The one in this line is refused at first, since the set is full.
+fn filled(line: u32) -> SetReport<HashIp> {
+    let set = IpSet::<HashIp>::new("web").unwrap();
+    let mut is_full = true;
+    let mut client = with_set(set.untype(), move |request| {
+        let refused = asks_for(Command::Add, request) && std::mem::replace(&mut is_full, false);
+        refused.then(|| vec![refusal(request, line, code::TYPE_SPECIFIC)])
+    });
+    ready(client.apply(&set, (1..4).map(address), &Policy::new())).unwrap()
+}
+
+#[test]
+fn whichever_entry_finds_a_set_full_it_is_tried_again() {
+    for line in 1..=3 {
+        let report = filled(line);
+        assert!(report.is_complete(), "line {line}: {report}");
     }
 }
 
