@@ -39,6 +39,15 @@ impl Claim {
         }
     }
 
+    /// Makes the claim of a process that may not open a Unix socket.
+    #[cfg(test)]
+    pub(in crate::ipset) fn without_socket() -> Self {
+        Self {
+            socket: None,
+            name: None,
+        }
+    }
+
     /// Returns the name of the handle's temporary set, and claims it on the first call.
     pub(in crate::ipset) fn name(&mut self) -> crate::Result<SetName> {
         self.name_of(|| RandomState::new().build_hasher().finish())
@@ -133,10 +142,7 @@ mod tests {
     /// The process may not open a Unix socket.
     #[test]
     fn a_name_that_cannot_be_claimed_is_another_one_each_time() {
-        let mut claim = Claim {
-            socket: None,
-            name: None,
-        };
+        let mut claim = Claim::without_socket();
         let (one, other) = (claim.name().unwrap(), claim.name().unwrap());
         assert_ne!(one, other);
         for name in [one, other] {

@@ -91,14 +91,20 @@ impl<T: Transport> Client<T> {
         name: &SetName,
         report: &mut SetReport<K>,
     ) -> Result<()> {
-        let destroyed = self.when_free(Command::Destroy, name, None).await;
-        let refused = destroyed.err().filter(|error| !error.is_not_found());
-        let is_lost =
-            |error: &Error| matches!(error.kind(), ErrorKind::RepliesLost | ErrorKind::Io);
-        if refused.as_ref().is_none_or(is_lost) {
+        let destroyed = self.destroy_when_free(name).await;
+        let kind = destroyed.as_ref().err().map(Error::kind);
+        if matches!(kind, None | Some(ErrorKind::RepliesLost | ErrorKind::Io)) {
             report.set_gone();
         }
-        refused.map_or(Ok(()), Err)
+        destroyed
+    }
+
+    /// Destroys a set as soon as nobody lists it, unless it is gone already.
+    async fn destroy_when_free(&mut self, name: &SetName) -> Result<()> {
+        match self.when_free(Command::Destroy, name, None).await {
+            Err(error) if error.is_not_found() => Ok(()),
+            destroyed => destroyed,
+        }
     }
 
     /// Swaps two sets, or destroys or renames one, as soon as nobody lists them. Gives up after a
@@ -167,8 +173,13 @@ impl<T: Transport> Temporary<'_, T> {
         let new = IpSet::from_parts(name, like.kind().clone(), options);
         // Set before the kernel is asked, since the set may exist even if the future is dropped.
         self.name = Some(name);
-        let created = self.client.create(&new, revision).await;
-        if created.as_ref().is_err_and(Error::is_already_exists) {
+        let mut created = self.client.create(&new, revision).await;
+        if exists(&created) && self.client.claim.is_left_over(&name) {
+            // An earlier one was left behind, because another program listed it.
+            self.client.destroy_when_free(&name).await?;
+            created = self.client.create(&new, revision).await;
+        }
+        if exists(&created) {
             // The set belongs to another program.
             self.name = None;
         }
@@ -216,10 +227,9 @@ impl<T: Transport> Temporary<'_, T> {
     /// Destroys the set. If that fails, returns its name and the error.
     async fn destroy(mut self) -> Option<(SetName, Error)> {
         let name = self.name?;
-        let destroyed = self.client.when_free(Command::Destroy, &name, None).await;
+        let destroyed = self.client.destroy_when_free(&name).await;
         self.name = None;
-        let error = destroyed.err().filter(|error| !error.is_not_found())?;
-        Some((name, error))
+        destroyed.err().map(|error| (name, error))
     }
 }
 
@@ -229,6 +239,10 @@ impl<T: Transport> Drop for Temporary<'_, T> {
             self.client.destroy_and_forget(name);
         }
     }
+}
+
+fn exists(created: &Result<()>) -> bool {
+    created.as_ref().is_err_and(Error::is_already_exists)
 }
 
 /// Returns true if all entries were tried.

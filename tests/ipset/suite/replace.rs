@@ -272,6 +272,10 @@ fn a_set_that_could_not_be_destroyed() -> Outcome {
     };
     assert!(error.to_string().contains(&name[..]), "{error}");
     assert_eq!(sets.info(&set)?.entries, Some(9));
+    // The handle has no other name for a temporary set.
+    let error = sets.replace(&set, addresses(0..9)).unwrap_err();
+    assert!(error.is_busy(), "{error}");
+    assert_eq!(sets.info(&set)?.entries, Some(9));
     drop(listing);
     // Another handle destroys it only after the first handle is closed.
     third.replace(&set, addresses(0..9))?;

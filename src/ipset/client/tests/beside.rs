@@ -8,6 +8,7 @@ use std::thread;
 use nix::libc;
 
 use super::{address, refusal, with_set};
+use crate::ipset::client::claim::Claim;
 use crate::ipset::message::code::{self, Command};
 use crate::ipset::plan::{Policy, Scope, SetReport, WantedSets};
 use crate::ipset::types::HashIp;
@@ -219,7 +220,7 @@ fn a_set_that_is_not_wanted_may_be_gone_or_listed() {
 }
 
 /// Replaces the content of a set, and returns the commands that were sent since the temporary set
-/// was to be created.
+/// was to be created. Its name is not claimed, so another program may have a set of this name.
 fn replaced(
     mut answer: impl FnMut(Command, &Request<'_>) -> Option<Reply>,
     entries: impl Iterator<Item = Ipv4Addr>,
@@ -239,6 +240,7 @@ fn replaced(
         log.lock().unwrap().push(command);
         answer(command, request).map(|it| vec![it])
     });
+    client.claim = Claim::without_socket();
     let replacing = AssertUnwindSafe(|| ready(client.replace(&set, entries)));
     let done = catch_unwind(replacing);
     let sent = sent.lock().unwrap().clone();
@@ -290,4 +292,41 @@ fn a_temporary_set_is_destroyed_if_the_callers_iterator_panics() {
     let (sent, done) = replaced(|_, _| None, entries);
     assert!(done.is_err());
     assert_eq!(sent, [Command::Create, Command::Destroy]);
+}
+
+/// A temporary set of this handle cannot be destroyed as often as `busy` says, since another
+/// program lists it. Then the content of the set is replaced again.
+fn replaced_again(busy: usize) -> Result<usize> {
+    let set = IpSet::<HashIp>::new("web").unwrap();
+    let left = Arc::new(Mutex::new(usize::MAX));
+    let refusals = left.clone();
+    let mut exists = false;
+    let mut client = with_set(set.untype(), move |request| {
+        if asks_for(Command::Create, request) {
+            let existed = std::mem::replace(&mut exists, true);
+            return existed.then(|| vec![request.error(libc::EEXIST)]);
+        }
+        if !asks_for(Command::Destroy, request) {
+            return None;
+        }
+        let mut left = refusals.lock().unwrap();
+        if *left > 0 {
+            *left -= 1;
+            return Some(vec![request.error(4100)]);
+        }
+        exists = false;
+        None
+    });
+    let error = ready(client.replace(&set, (1..4).map(address))).unwrap_err();
+    assert!(error.is_busy(), "{error}");
+    *left.lock().unwrap() = busy;
+    ready(client.replace(&set, (1..4).map(address)))
+}
+
+#[test]
+fn a_temporary_set_that_was_left_behind_is_destroyed_as_soon_as_nobody_lists_it() {
+    assert_eq!(replaced_again(0).unwrap(), 3);
+    assert_eq!(replaced_again(3).unwrap(), 3);
+    let error = replaced_again(usize::MAX).unwrap_err();
+    assert!(error.is_busy(), "{error}");
 }
