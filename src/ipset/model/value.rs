@@ -29,6 +29,9 @@ pub(crate) trait Elements: Sized {
         rest: impl FnMut(usize, Self),
     );
 
+    /// Returns the elements of the last of the entries that a set without masks stores for them.
+    fn last(&self, dimensions: &[Dimension]) -> Self;
+
     /// Returns true if a set has only one entry for both.
     fn is_same_entry(&self, other: &Self, dimensions: &[Dimension]) -> bool;
 
@@ -98,6 +101,13 @@ impl<A: Element> Elements for A {
             if let Some(it) = Element::take_first(self, dimension, masks) {
                 rest(0, it);
             }
+        }
+    }
+
+    fn last(&self, dimensions: &[Dimension]) -> Self {
+        match dimensions {
+            [dimension] => Element::last(self, dimension),
+            _ => self.clone(),
         }
     }
 
@@ -179,6 +189,15 @@ macro_rules! tuple {
                     behind.$place = it;
                     rest($place, behind);
                 })*
+            }
+
+            #[allow(non_snake_case)]
+            fn last(&self, dimensions: &[Dimension]) -> Self {
+                let ($($element),*) = self;
+                match dimensions {
+                    [$($part),*] => ($($element.last($part)),*),
+                    _ => self.clone(),
+                }
             }
 
             #[inline]
@@ -427,6 +446,14 @@ impl Elements for AnyValue {
                 rest(place, behind);
             }
         }
+    }
+
+    fn last(&self, dimensions: &[Dimension]) -> Self {
+        let mut last = self.clone();
+        for (element, dimension) in last.elements.iter_mut().flatten().zip(dimensions) {
+            *element = Element::last(element, dimension);
+        }
+        last
     }
 
     fn is_same_entry(&self, other: &Self, dimensions: &[Dimension]) -> bool {

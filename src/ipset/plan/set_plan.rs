@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 
 use super::counts::Counts;
@@ -107,6 +108,7 @@ impl<T: SetType> Planning<T> {
         if definition.has_interface() {
             plan.refuse_contradictions();
         }
+        plan.sort_refused();
         let counts = plan.counts();
         let second = |why: &'static str| Way::SecondSet { why: why.into() };
         if plan.way == Way::InPlace && !counts.is_unchanged() {
@@ -178,7 +180,14 @@ impl<T: SetType> SetPlan<T> {
     }
 
     /// Finds the entries that no set of the type takes.
+    ///
+    /// Those whose elements no set has were found before. What is left are options, and addresses
+    /// that the set's mask changes.
     fn refuse(&mut self) {
+        let refused = self.difference.wanted().refused();
+        self.refused = refused
+            .map(|(position, entry, why)| (position, self.refusal(entry, why.clone())))
+            .collect();
         let mut scratch = Writer::default();
         for position in 0..self.difference.wanted().count() as u32 {
             if matches!(self.difference.fate(position), Fate::Kept | Fate::Renewed) {
@@ -187,9 +196,8 @@ impl<T: SetType> SetPlan<T> {
             scratch.truncate(0);
             let entry = self.difference.entry(position);
             if let Err(refusal) = entry.write(self.set(), Purpose::Add, &mut scratch) {
-                let error = Error::refused("add entry", refusal.0);
-                let error = error.object(entry.in_set(self.set().name()));
-                self.refused.push((position, error));
+                self.refused
+                    .push((position, self.refusal(&entry, refusal.0)));
                 self.difference.decide(position, Fate::Refused);
             }
         }
@@ -201,10 +209,21 @@ impl<T: SetType> SetPlan<T> {
             let entry = self.difference.entry(position);
             let other = self.difference.entry(other);
             let why = format!("a set cannot contain it together with {other}");
-            let error = Error::refused("add entry", why).object(entry.in_set(self.set().name()));
-            self.refused.push((position, error));
+            self.refused.push((position, self.refusal(&entry, why)));
             self.difference.give_up(position);
         }
+    }
+
+    fn refusal(&self, entry: &Entry<T>, why: impl Into<Cow<'static, str>>) -> Error {
+        Error::refused("add entry", why).object(entry.in_set(self.set().name()))
+    }
+
+    /// Sorts the refused entries by their indices, and drops all but the first of a range.
+    fn sort_refused(&mut self) {
+        let mut refused = std::mem::take(&mut self.refused);
+        refused.sort_by_key(|(position, _)| self.origin(*position));
+        refused.dedup_by_key(|(position, _)| self.origin(*position));
+        self.refused = refused;
     }
 
     /// Returns the set with the options that it will have.
@@ -237,8 +256,12 @@ impl<T: SetType> SetPlan<T> {
         }
     }
 
-    /// Returns the wanted entries that no set of the type takes: the index of the entry among the
-    /// wanted ones, and the error.
+    /// Returns the wanted entries that no set of the type takes, in their order: the index of the
+    /// entry among the wanted ones, and the error.
+    ///
+    /// An entry whose elements no set of the type has, such as an address of the other family,
+    /// needs no room in the set. One that is refused because of its options is counted like the
+    /// others, since it stays if it is in the set.
     pub fn refused(&self) -> impl Iterator<Item = (usize, &Error)> {
         let refused = self.refused.iter();
         refused.map(|(position, error)| (self.origin(*position), error))
@@ -318,7 +341,10 @@ impl<T: SetType> SetPlan<T> {
 
     /// Returns a wanted entry as it was given.
     pub(super) fn given(&self, position: u32) -> Entry<T> {
-        self.difference.entry(position)
+        match self.difference.wanted().refused_entry(position) {
+            Some(refused) => refused.clone(),
+            None => self.difference.entry(position),
+        }
     }
 
     /// Returns the errors of the entries that no set of the type takes, with their positions.

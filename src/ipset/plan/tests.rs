@@ -2,6 +2,7 @@
 
 mod entries;
 mod policies;
+mod refusals;
 
 use super::*;
 use crate::error::{Cause, Kernel};

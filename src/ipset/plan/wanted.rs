@@ -1,15 +1,18 @@
 //! The wanted entries, each once and as the set stores it.
 
+use std::borrow::Cow;
 use std::hint::black_box;
 use std::mem::needs_drop;
 
 use super::index::{Index, TOGETHER};
 use super::policy::{Duplicates, Policy};
 use super::way::{PLAN, room};
+use crate::ipset::message::encode::{Encoder, Purpose, Refusal};
 use crate::ipset::model::element::Masks;
 use crate::ipset::model::stored::Singles;
 use crate::ipset::model::value::Elements;
 use crate::ipset::{Entry, EntryOptions, IpSet, Neighbor, SetType};
+use crate::wire::{ROOM, Writer};
 use crate::{Error, Result};
 
 /// The wanted entries of a set.
@@ -24,6 +27,7 @@ pub(in crate::ipset) struct Wanted<T: SetType> {
     options: Vec<EntryOptions>,
     /// For each entry the index of the given one that it comes from.
     origins: Vec<u32>,
+    refused: Vec<Refused<T>>,
     index: Index,
     /// The positions in the order in which the entries are added, if that matters.
     order: Option<Vec<u32>>,
@@ -32,6 +36,14 @@ pub(in crate::ipset) struct Wanted<T: SetType> {
     most: usize,
     cuts: bool,
     left_out: u64,
+}
+
+/// A given entry whose elements no set of the type has. It has no position and needs no room.
+#[derive(Debug, Clone)]
+struct Refused<T: SetType> {
+    entry: Entry<T>,
+    origin: u32,
+    why: Cow<'static, str>,
 }
 
 /// An entry that is to be entered.
@@ -70,6 +82,7 @@ impl<T: SetType> Wanted<T> {
             values: Vec::with_capacity(about),
             options: Vec::new(),
             origins: Vec::with_capacity(about),
+            refused: Vec::new(),
             index: Index::for_about(about),
             order: set.definition().has_members().then(Vec::new),
             duplicates: policy.duplicates(),
@@ -81,9 +94,17 @@ impl<T: SetType> Wanted<T> {
         let dimensions = definition.dimensions;
         let mut waiting = Vec::with_capacity(TOGETHER);
         let mut hashes = Vec::with_capacity(TOGETHER);
+        let mut scratch = Writer::default();
         for (origin, entry) in entries.enumerate() {
             let origin = u32::try_from(origin).unwrap_or(u32::MAX);
             let (mut value, mut options) = entry.into().into_parts();
+            if let Err(Refusal(why)) = write(set, &value, Purpose::Add, &mut scratch) {
+                if is_in_no_set(set, &value, &mut scratch) {
+                    let entry = Entry::from_parts(value, options);
+                    wanted.refused.push(Refused { entry, origin, why });
+                    continue;
+                }
+            }
             let neighbor = value.member_mut().and_then(|it| it.place().copied());
             options.drop_empty();
             let others = Singles::behind(&mut value, dimensions, &masks);
@@ -283,7 +304,28 @@ impl<T: SetType> Wanted<T> {
 
     /// Returns the index of the given entry that a wanted one comes from.
     pub(super) fn origin(&self, position: u32) -> u32 {
-        self.origins[position as usize]
+        match self.refused_at(position) {
+            Some(refused) => refused.origin,
+            None => self.origins[position as usize],
+        }
+    }
+
+    /// Returns the entries that were refused as they were given, with the reasons. Their positions
+    /// are those behind the other entries.
+    pub(super) fn refused(&self) -> impl Iterator<Item = (u32, &Entry<T>, &Cow<'static, str>)> {
+        let positions = self.count() as u32..;
+        let refused = positions.zip(&self.refused);
+        refused.map(|(position, it)| (position, &it.entry, &it.why))
+    }
+
+    /// Returns the entry at a position if it is one that was [`refused`](Self::refused).
+    pub(super) fn refused_entry(&self, position: u32) -> Option<&Entry<T>> {
+        self.refused_at(position).map(|refused| &refused.entry)
+    }
+
+    fn refused_at(&self, position: u32) -> Option<&Refused<T>> {
+        let place = (position as usize).checked_sub(self.count())?;
+        self.refused.get(place)
     }
 
     /// Sets the order in which the entries are added.
@@ -296,4 +338,37 @@ impl<T: SetType> Wanted<T> {
     pub(super) fn order(&self) -> Option<&[u32]> {
         self.order.as_deref()
     }
+}
+
+/// Writes the elements of an entry. `scratch` is overwritten.
+#[inline(always)]
+fn write<T: SetType>(
+    set: &IpSet<T>,
+    value: &T::Value,
+    purpose: Purpose,
+    scratch: &mut Writer,
+) -> Result<(), Refusal> {
+    scratch.truncate(0);
+    scratch.tail(ROOM, |tail| {
+        tail.append(|room| {
+            let mut encoder = Encoder::new(room, set.family(), purpose);
+            value.encode(set.definition().dimensions, &mut encoder)?;
+            Ok(encoder.finish())
+        })
+    })
+}
+
+/// Returns true if a set can have none of the entries that these elements stand for.
+///
+/// A range may only be refused because of its first address, or because the kernel would walk it
+/// badly. Its entries are added one by one. A single entry that cannot be added may be in the set,
+/// where another program put it.
+#[cold]
+fn is_in_no_set<T: SetType>(set: &IpSet<T>, value: &T::Value, scratch: &mut Writer) -> bool {
+    let last = value.last(set.definition().dimensions);
+    let purpose = match last == *value {
+        true => Purpose::Remove,
+        false => Purpose::Add,
+    };
+    write(set, &last, purpose, scratch).is_err()
 }

@@ -267,6 +267,18 @@ impl Element for Addresses {
         let next = next.filter(|next| *next <= last)?;
         Some(Ipv4Range::new(next, last).into())
     }
+
+    fn last(&self, dimension: &Dimension) -> Self {
+        let Dimension::Ip(ip) = dimension else {
+            return *self;
+        };
+        match (self, ip.span) {
+            // The last address also stands for the last network of a range.
+            (Self::Range(_), Span::Each | Span::Network { .. })
+            | (Self::Network(IpNet::V4(_)), Span::Each) => Self::One(self.bounds().1),
+            _ => *self,
+        }
+    }
 }
 
 /// Converts a network that the kernel lists.

@@ -77,6 +77,15 @@ impl Element for AnyElement {
         }
     }
 
+    fn last(&self, dimension: &Dimension) -> Self {
+        match self {
+            Self::Addresses(it) => it.last(dimension).into(),
+            Self::Port(it) => it.last(dimension).into(),
+            Self::Ports(it) => Element::last(it, dimension).into(),
+            other => other.clone(),
+        }
+    }
+
     fn is_open(&self) -> bool {
         matches!(self, Self::Mac(mac) if mac.is_open())
     }

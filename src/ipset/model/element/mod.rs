@@ -53,6 +53,11 @@ pub(crate) trait Element:
         None
     }
 
+    /// Returns the last of the elements that a set without masks stores for it.
+    fn last(&self, _dimension: &Dimension) -> Self {
+        self.clone()
+    }
+
     /// Returns true if the kernel fills the element in.
     fn is_open(&self) -> bool {
         false

@@ -272,6 +272,13 @@ impl Element for Port {
         let ports = self.ports.take_first(dimension, masks)?;
         Some(Self { protocol, ports })
     }
+
+    fn last(&self, dimension: &Dimension) -> Self {
+        Self {
+            protocol: self.protocol,
+            ports: Element::last(&self.ports, dimension),
+        }
+    }
 }
 
 impl Port {
@@ -331,6 +338,10 @@ impl Element for PortRange {
         let Self { first, last } = *self;
         self.last = first;
         (first < last).then(|| Self::new(first + 1, last))
+    }
+
+    fn last(&self, _: &Dimension) -> Self {
+        self.last.into()
     }
 }
 
