@@ -52,6 +52,13 @@ impl<V: Elements> Singles<V> {
         });
         others
     }
+
+    /// Returns how many follow, as far as a `u64` can count them.
+    pub(in crate::ipset) fn remaining(&self) -> u64 {
+        let left = self.next.iter().chain(self.rest.iter().flatten());
+        let counts = left.map(|value| value.count(self.dimensions, &self.masks));
+        counts.fold(0, u64::saturating_add)
+    }
 }
 
 impl<V: Elements> Iterator for Singles<V> {
@@ -242,6 +249,45 @@ mod tests {
             singles::<HashIpMark>("s hash:ip,mark markmask 0xff", "10.0.0.1,0x1ff"),
             ["10.0.0.1,0x000000ff"]
         );
+    }
+
+    #[test]
+    fn what_remains_is_counted_as_it_is_iterated() {
+        for (set, entry) in [
+            ("s hash:ip", "10.0.0.1"),
+            ("s hash:ip", "10.0.0.3-10.0.0.20"),
+            ("s hash:ip", "255.255.255.250-255.255.255.255"),
+            ("s hash:ip netmask 29", "10.0.0.3-10.0.0.40"),
+            ("s hash:ip bitmask 255.255.0.240", "10.0.0.15-10.0.0.64"),
+            ("s hash:ip family inet6", "2001:db8::1"),
+            (
+                "s bitmap:ip range 10.0.0.0/24 netmask 29",
+                "10.0.0.3-10.0.0.40",
+            ),
+            ("s bitmap:ip,mac range 10.0.0.0/24", "10.0.0.3"),
+            ("s bitmap:port range 0-99", "3-20"),
+            ("s hash:net", "10.0.0.0/8"),
+            ("s hash:net", "10.0.0.3-10.0.9.40"),
+            ("s hash:net", "0.0.0.0-127.255.255.255"),
+            ("s hash:net,iface", "10.0.0.3-10.0.9.40,eth0"),
+            ("s hash:net,net", "10.0.0.3-10.0.0.40,10.0.0.3-10.0.0.8"),
+            (
+                "s hash:ip,port,net",
+                "10.0.0.0/30,tcp:1-3,10.0.0.1-10.0.0.6",
+            ),
+            ("s hash:ip,port", "10.0.0.0/30,icmp:8/0"),
+            ("s hash:ip,mark", "10.0.0.0/30,0x1"),
+        ] {
+            let set: AnySet = set.parse().unwrap();
+            let value = set.parse_entry(entry).unwrap().into_parts().0;
+            let mut singles = set.singles(value);
+            let mut left = set.singles(singles.next.clone().unwrap()).count() as u64;
+            assert_eq!(singles.remaining(), left, "{set} {entry}");
+            while singles.next().is_some() {
+                left -= 1;
+                assert_eq!(singles.remaining(), left, "{set} {entry}");
+            }
+        }
     }
 
     /// A `hash:net` has no network of all addresses. No kernel takes a range of them.

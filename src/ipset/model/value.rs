@@ -9,7 +9,7 @@ use crate::ipset::message::encode::{Encoder, Refusal};
 use crate::ipset::text::{Flaw, Parts, Text, ValueText};
 use crate::ipset::{
     Addresses, AnyElement, Interface, Ipv4Range, MacAddress, Mark, Member, OptionalMac, Port,
-    PortRange, SetName,
+    PortRange, SetName, SetRange,
 };
 use crate::wire::Malformed;
 
@@ -31,6 +31,12 @@ pub(crate) trait Elements: Sized {
 
     /// Returns the elements of the last of the entries that a set without masks stores for them.
     fn last(&self, dimensions: &[Dimension]) -> Self;
+
+    /// Returns how many entries a set stores for the elements, as far as a `u64` can count them.
+    fn count(&self, dimensions: &[Dimension], masks: &Masks) -> u64;
+
+    /// Returns true if the first element is within the range of a bitmap.
+    fn is_within(&self, range: &SetRange) -> bool;
 
     /// Returns true if a set has only one entry for both.
     fn is_same_entry(&self, other: &Self, dimensions: &[Dimension]) -> bool;
@@ -109,6 +115,17 @@ impl<A: Element> Elements for A {
             [dimension] => Element::last(self, dimension),
             _ => self.clone(),
         }
+    }
+
+    fn count(&self, dimensions: &[Dimension], masks: &Masks) -> u64 {
+        match dimensions {
+            [dimension] => Element::count(self, dimension, masks),
+            _ => 1,
+        }
+    }
+
+    fn is_within(&self, range: &SetRange) -> bool {
+        Element::is_within(self, range)
     }
 
     #[inline]
@@ -198,6 +215,19 @@ macro_rules! tuple {
                     [$($part),*] => ($($element.last($part)),*),
                     _ => self.clone(),
                 }
+            }
+
+            #[allow(non_snake_case)]
+            fn count(&self, dimensions: &[Dimension], masks: &Masks) -> u64 {
+                let [$($part),*] = dimensions else {
+                    return 1;
+                };
+                let counts = [$(self.$place.count($part, masks)),*];
+                counts.into_iter().fold(1, u64::saturating_mul)
+            }
+
+            fn is_within(&self, range: &SetRange) -> bool {
+                self.0.is_within(range)
             }
 
             #[inline]
@@ -454,6 +484,18 @@ impl Elements for AnyValue {
             *element = Element::last(element, dimension);
         }
         last
+    }
+
+    fn count(&self, dimensions: &[Dimension], masks: &Masks) -> u64 {
+        let elements = self.elements().zip(dimensions);
+        let counts = elements.map(|(element, it)| Element::count(element, it, masks));
+        counts.fold(1, u64::saturating_mul)
+    }
+
+    fn is_within(&self, range: &SetRange) -> bool {
+        self.elements()
+            .take(1)
+            .all(|it| Element::is_within(it, range))
     }
 
     fn is_same_entry(&self, other: &Self, dimensions: &[Dimension]) -> bool {

@@ -16,7 +16,7 @@ pub struct Counts {
     pub renewed: usize,
     /// Entries that are as they are wanted.
     pub kept: usize,
-    /// Wanted entries for which the set has no room.
+    /// Wanted entries for which the set has no room. Those that are wanted twice are counted twice.
     pub left_out: u64,
 }
 

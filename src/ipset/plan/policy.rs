@@ -50,6 +50,9 @@ pub enum Overflow {
     },
     /// The set gets the first entries that fit, and the others are left out. The plan tells how
     /// many.
+    ///
+    /// Of a range or network that does not fit, no more than 65536 entries are compared with those
+    /// that fit. The others are left out without a look at whether they are wanted already.
     Cut,
 }
 

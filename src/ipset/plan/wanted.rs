@@ -10,10 +10,15 @@ use super::way::{PLAN, room};
 use crate::ipset::message::encode::{Encoder, Purpose, Refusal};
 use crate::ipset::model::element::Masks;
 use crate::ipset::model::stored::Singles;
+use crate::ipset::model::types::Takes;
 use crate::ipset::model::value::Elements;
 use crate::ipset::{Entry, EntryOptions, IpSet, Neighbor, SetType};
 use crate::wire::{ROOM, Writer};
 use crate::{Error, Result};
+
+/// How many entries of each range are looked up once the set is full, since they may be wanted
+/// already. The others are only counted, so that a range takes a few milliseconds.
+const LOOKED_UP: u32 = 1 << 16;
 
 /// The wanted entries of a set.
 ///
@@ -38,7 +43,8 @@ pub(in crate::ipset) struct Wanted<T: SetType> {
     left_out: u64,
 }
 
-/// A given entry whose elements no set of the type has. It has no position and needs no room.
+/// A given entry whose elements no set of the type and range has. It has no place among the others
+/// and needs no room.
 #[derive(Debug, Clone)]
 struct Refused<T: SetType> {
     entry: Entry<T>,
@@ -98,12 +104,10 @@ impl<T: SetType> Wanted<T> {
         for (origin, entry) in entries.enumerate() {
             let origin = u32::try_from(origin).unwrap_or(u32::MAX);
             let (mut value, mut options) = entry.into().into_parts();
-            if let Err(Refusal(why)) = write(set, &value, Purpose::Add, &mut scratch) {
-                if is_in_no_set(set, &value, &mut scratch) {
-                    let entry = Entry::from_parts(value, options);
-                    wanted.refused.push(Refused { entry, origin, why });
-                    continue;
-                }
+            if let Some(why) = refusal(set, &value, &mut scratch) {
+                let entry = Entry::from_parts(value, options);
+                wanted.refused.push(Refused { entry, origin, why });
+                continue;
             }
             let neighbor = value.member_mut().and_then(|it| it.place().copied());
             options.drop_empty();
@@ -116,13 +120,27 @@ impl<T: SetType> Wanted<T> {
             };
             let first = Single::new(value, first_options, neighbor, origin);
             wanted.push(first, &mut hashes, &mut waiting)?;
-            for value in others.into_iter().flatten() {
+            let Some(mut others) = others else {
+                continue;
+            };
+            let mut looked_up = 0;
+            while let Some(value) = others.next() {
                 let single = Single::new(value, options.clone(), neighbor, origin);
                 wanted.push(single, &mut hashes, &mut waiting)?;
+                looked_up += u32::from(wanted.is_cut());
+                if looked_up == LOOKED_UP {
+                    wanted.left_out = wanted.left_out.saturating_add(others.remaining());
+                    break;
+                }
             }
         }
         wanted.insert(&mut hashes, &mut waiting)?;
         Ok(wanted)
+    }
+
+    /// Returns true if further entries are left out.
+    fn is_cut(&self) -> bool {
+        self.cuts && self.values.len() >= self.most
     }
 
     /// Enters an entry, together with others that wait for it.
@@ -148,7 +166,7 @@ impl<T: SetType> Wanted<T> {
             match self.position(hash, &single.value) {
                 Some(position) => self.repeat(position, single)?,
                 None if self.values.len() < self.most => self.append(hash, single)?,
-                None if self.cuts => self.left_out += 1,
+                None if self.cuts => self.left_out = self.left_out.saturating_add(1),
                 None => return Err(self.too_many()),
             }
         }
@@ -356,6 +374,36 @@ fn write<T: SetType>(
             Ok(encoder.finish())
         })
     })
+}
+
+/// Returns why no set of these options can have any of the entries that these elements stand for.
+#[inline(always)]
+fn refusal<T: SetType>(
+    set: &IpSet<T>,
+    value: &T::Value,
+    scratch: &mut Writer,
+) -> Option<Cow<'static, str>> {
+    match write(set, value, Purpose::Add, scratch) {
+        Err(Refusal(why)) if is_in_no_set(set, value, scratch) => Some(why),
+        _ => is_outside(set, value).then(|| outside(set)),
+    }
+}
+
+/// Returns true if some of it is outside of the range of a bitmap, which takes none of it then.
+#[inline(always)]
+fn is_outside<T: SetType>(set: &IpSet<T>, value: &T::Value) -> bool {
+    let bitmap = Takes::ADDRESS_RANGE.union(Takes::PORT_RANGE);
+    let range = set.options().range;
+    set.definition().options.intersects(bitmap)
+        && !range.is_some_and(|range| value.is_within(&range))
+}
+
+#[cold]
+fn outside<T: SetType>(set: &IpSet<T>) -> Cow<'static, str> {
+    match set.options().range {
+        Some(range) => format!("it is not within the set's range {range}").into(),
+        None => "the set has no range".into(),
+    }
 }
 
 /// Returns true if a set can have none of the entries that these elements stand for.

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use ipnet::{IpNet, Ipv4Net, Ipv4Subnets, Ipv6Net};
 
 use super::{Bits, Dimension, Element, Fields, Ipv4Range, Masks, Slot, Span, network};
+use crate::ipset::SetRange;
 use crate::ipset::message::encode::{Encoder, Refusal};
 use crate::ipset::text::Text;
 use crate::wire::Malformed;
@@ -279,6 +280,29 @@ impl Element for Addresses {
             _ => *self,
         }
     }
+
+    fn count(&self, dimension: &Dimension, masks: &Masks) -> u64 {
+        let Dimension::Ip(ip) = dimension else {
+            return 1;
+        };
+        match (self, ip.span) {
+            (Self::Range(Ipv4Range { first, last }), Span::Network { everything }) => {
+                Ipv4Subnets::new(*first, *last, u8::from(!everything)).count() as u64
+            }
+            (Self::Range(_) | Self::Network(IpNet::V4(_)), Span::Each) => match self.bounds() {
+                (IpAddr::V4(first), IpAddr::V4(last), _) => {
+                    masks.count(first.to_bits(), last.to_bits())
+                }
+                _ => 1,
+            },
+            _ => 1,
+        }
+    }
+
+    fn is_within(&self, range: &SetRange) -> bool {
+        let (first, last, _) = self.bounds();
+        [first, last].iter().all(|address| address.is_within(range))
+    }
 }
 
 /// Converts a network that the kernel lists.
@@ -318,6 +342,14 @@ impl Element for IpAddr {
     fn take_first(&mut self, _: &Dimension, masks: &Masks) -> Option<Self> {
         *self = masks.apply(*self);
         None
+    }
+
+    fn is_within(&self, range: &SetRange) -> bool {
+        match (self, range) {
+            (Self::V4(address), SetRange::Addresses(range)) => range.contains(*address),
+            (Self::V6(_), SetRange::Addresses(_)) => false,
+            (_, SetRange::Ports(_)) => true,
+        }
     }
 }
 

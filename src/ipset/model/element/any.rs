@@ -7,9 +7,9 @@ use super::{
     Addresses, Dimension, Element, Fields, Interface, Ipv4Range, MacAddress, Mark, Masks, Member,
     OptionalMac, Port, PortRange,
 };
-use crate::ipset::SetName;
 use crate::ipset::message::encode::{Encoder, Refusal};
 use crate::ipset::text::print_element;
+use crate::ipset::{SetName, SetRange};
 use crate::wire::Malformed;
 
 /// An element whose kind is only known at run time.
@@ -83,6 +83,23 @@ impl Element for AnyElement {
             Self::Port(it) => it.last(dimension).into(),
             Self::Ports(it) => Element::last(it, dimension).into(),
             other => other.clone(),
+        }
+    }
+
+    fn count(&self, dimension: &Dimension, masks: &Masks) -> u64 {
+        match self {
+            Self::Addresses(it) => it.count(dimension, masks),
+            Self::Port(it) => it.count(dimension, masks),
+            Self::Ports(it) => Element::count(it, dimension, masks),
+            _ => 1,
+        }
+    }
+
+    fn is_within(&self, range: &SetRange) -> bool {
+        match self {
+            Self::Addresses(it) => it.is_within(range),
+            Self::Ports(it) => it.is_within(range),
+            _ => true,
         }
     }
 

@@ -51,14 +51,28 @@ impl Masks {
 
     /// Returns the next address of a range for which another address may be stored.
     pub(super) fn next(&self, address: u32) -> Option<u32> {
-        let zeros = match self.address {
-            Some(IpAddr::V4(mask)) => mask.to_bits().trailing_zeros().min(31),
-            _ => 0,
-        };
-        let step = 1 << zeros;
+        let step = 1 << self.zeros();
         match self.steps {
             true => address.checked_add(step),
             false => (address | (step - 1)).checked_add(1),
+        }
+    }
+
+    /// Returns the number of addresses from the first to the last one that [`next`](Self::next)
+    /// visits.
+    pub(super) fn count(&self, first: u32, last: u32) -> u64 {
+        let steps = match self.steps {
+            true => (last - first) >> self.zeros(),
+            false => (last >> self.zeros()) - (first >> self.zeros()),
+        };
+        u64::from(steps) + 1
+    }
+
+    /// Returns the number of bits at the end of the mask for addresses that are not set.
+    fn zeros(&self) -> u32 {
+        match self.address {
+            Some(IpAddr::V4(mask)) => mask.to_bits().trailing_zeros().min(31),
+            _ => 0,
         }
     }
 }

@@ -33,6 +33,7 @@ pub(crate) use port::only_family;
 pub use port::{Port, PortRange, icmp, icmpv6, protocol, sctp, tcp, udp, udplite};
 pub use range::Ipv4Range;
 
+use crate::ipset::SetRange;
 use crate::ipset::message::encode::{Encoder, Refusal};
 use crate::ipset::text::Text;
 use crate::wire::Malformed;
@@ -56,6 +57,17 @@ pub(crate) trait Element:
     /// Returns the last of the elements that a set without masks stores for it.
     fn last(&self, _dimension: &Dimension) -> Self {
         self.clone()
+    }
+
+    /// Returns how many elements a set stores for it.
+    fn count(&self, _dimension: &Dimension, _masks: &Masks) -> u64 {
+        1
+    }
+
+    /// Returns true if all of it is within the range of a bitmap. An element of another kind than
+    /// the range has is refused elsewhere.
+    fn is_within(&self, _range: &SetRange) -> bool {
+        true
     }
 
     /// Returns true if the kernel fills the element in.

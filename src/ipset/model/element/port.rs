@@ -2,6 +2,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::{Dimension, Element, Fields, Masks};
+use crate::ipset::SetRange;
 use crate::ipset::message::attr::data;
 use crate::ipset::message::encode::{Encoder, Purpose, Refusal};
 use crate::ipset::text::{only_in, print_element};
@@ -279,6 +280,10 @@ impl Element for Port {
             ports: Element::last(&self.ports, dimension),
         }
     }
+
+    fn count(&self, dimension: &Dimension, masks: &Masks) -> u64 {
+        Element::count(&self.ports, dimension, masks)
+    }
 }
 
 impl Port {
@@ -342,6 +347,17 @@ impl Element for PortRange {
 
     fn last(&self, _: &Dimension) -> Self {
         self.last.into()
+    }
+
+    fn count(&self, _: &Dimension, _: &Masks) -> u64 {
+        u64::from(self.last - self.first) + 1
+    }
+
+    fn is_within(&self, range: &SetRange) -> bool {
+        match range {
+            SetRange::Ports(range) => range.first <= self.first && self.last <= range.last,
+            SetRange::Addresses(_) => true,
+        }
     }
 }
 
