@@ -288,6 +288,14 @@ fn comments_that_a_line_cannot_contain_are_refused() {
         "x\" skbqueue 3 comment \"y",
         "\"",
         "\" timeout 3 \"",
+        // The tool takes them for its own options, also in quotes.
+        "-q",
+        "-exist",
+        "-!",
+        "-file",
+        "-o",
+        "--quiet",
+        "--!",
     ] {
         let entry = Entry::<HashIp>::new(address).comment(comment);
         let mut writer = Writer::new(Vec::new());
@@ -297,6 +305,20 @@ fn comments_that_a_line_cannot_contain_are_refused() {
         // The displayed text is not read as another entry.
         let shown = entry.to_string();
         assert!(shown.parse::<Entry<HashIp>>().is_err(), "{shown}");
+    }
+}
+
+#[test]
+fn comments_with_a_dash_that_are_no_option_are_written() {
+    let set = IpSet::<HashIp>::new("s").unwrap();
+    let address = std::net::Ipv4Addr::new(10, 0, 0, 1);
+    for comment in ["-", "--", "-x", "---q", "-q ", "-q -exist", "q", "-Q"] {
+        let entry = Entry::<HashIp>::new(address).comment(comment);
+        let mut writer = Writer::new(Vec::new());
+        writer.add(set.name(), &entry).unwrap();
+        let shown = entry.to_string();
+        assert_eq!(shown.parse::<Entry<HashIp>>().unwrap(), entry);
+        assert_eq!(writer.into_inner(), format!("add s {shown}\n").as_bytes());
     }
 }
 

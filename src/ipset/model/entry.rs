@@ -386,6 +386,9 @@ impl<T: SetType> Entry<T> {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput), because `ipset save` writes the comment in
     /// quotes on one line. [`comment_lossy`](Self::comment_lossy) takes any text.
     ///
+    /// A comment that is an option of the tool, such as `-q` or `-exist`, is added, but neither
+    /// `ipset restore` nor [`text::Writer`](crate::ipset::text::Writer) takes it.
+    ///
     /// The set has to be created with [`comments`](IpSet::comments).
     #[must_use]
     pub fn comment(mut self, comment: impl AsRef<[u8]>) -> Self {

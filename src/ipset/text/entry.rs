@@ -9,6 +9,7 @@ use super::options::{OptionName, OptionText, unknown, without_dashes};
 use super::piece::{Flaw, Piece, Words};
 use super::set::Quoted;
 use super::shown::Escaped;
+use super::switches::Switch;
 use super::value::{Carried, Medium, Out, Sink, carried, has_one_family, has_wildcard, print};
 use crate::Names;
 use crate::ipset::message::encode::Purpose;
@@ -26,8 +27,8 @@ const READ: &str = "read entry";
 impl<T: SetType> fmt::Display for Entry<T> {
     /// Writes the entry in the tool's syntax: the elements, then the options that it has.
     ///
-    /// A `String` cannot represent names and comments that are not UTF-8, or a comment with a
-    /// double quote. They are escaped in a form that is refused when it is read.
+    /// A `String` cannot represent names and comments that are not UTF-8, a comment with a double
+    /// quote, or one that the tool takes for an option, such as `-q`. They are escaped in a form that is refused when it is read.
     /// [`Entry::to_text`] returns the bytes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.print(f)
@@ -196,9 +197,11 @@ fn print_comment(comment: &[u8], out: &mut dyn Sink) -> fmt::Result {
     }
 }
 
-/// Returns true if text can represent a comment.
+/// Returns true if text can represent a comment. The tool takes some comments for options, even in
+/// quotes.
 fn is_plain_comment(comment: &[u8]) -> bool {
-    !comment.iter().any(|byte| matches!(byte, b'"' | b'\n'))
+    let breaks = |byte: &u8| matches!(byte, b'"' | b'\n');
+    !comment.iter().any(breaks) && Switch::named(comment).is_none()
 }
 
 impl fmt::Display for SkbMark {

@@ -27,7 +27,8 @@
 //! file that `ipset restore` accepts. [`AddressLines`] reads plain lists of addresses and networks.
 //!
 //! The syntax is that of version 7.17 of the tool. Every line that `ipset save` prints can be read,
-//! and is written again unchanged. Other text that the tool accepts can be read too: ranges, names
+//! and is written again unchanged if `ipset restore` takes it: it does not take an option of its own
+//! as a comment, such as `comment "-q"`. Other text that the tool accepts can be read too: ranges, names
 //! of ICMP messages, numbers in the bases of C (`0x10`, `010`), options in any order, and options
 //! of older versions. Names of hosts and services are read with the help of
 //! [`Names`](crate::Names).

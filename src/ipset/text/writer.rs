@@ -24,8 +24,8 @@ use crate::{Error, Result};
 ///
 /// The bytes of names and comments are written unchanged. Names with blanks are written in quotes.
 /// A line cannot represent everything that other programs may have given to the kernel: a double
-/// quote or a line feed in a name or a comment, and names with another meaning in the syntax. These
-/// are refused.
+/// quote or a line feed in a name or a comment, and names and comments with another meaning in the
+/// syntax, such as `-q`, which the tool takes for an option. These are refused.
 #[derive(Debug)]
 pub struct Writer<W> {
     out: W,
