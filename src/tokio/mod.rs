@@ -21,9 +21,13 @@
 //!
 //! The kernel carries out a request on the thread that sends it, while it is being sent. Long
 //! operations and listings let other tasks run after each millisecond or 32 datagrams. So a method
-//! holds its thread for a few milliseconds at most, unless a single request takes the kernel
-//! longer. A full message of a bulk operation takes about a millisecond or less. To destroy or
+//! holds its thread for a few milliseconds at most, unless a single request takes the kernel longer
+//! or many entries are planned. A full message of a bulk operation takes about a millisecond or less. To destroy or
 //! flush a set of a million entries, or to begin listing it, takes 10 to 30 ms.
+//!
+//! [`IpSets::plan`], [`plan_all`](IpSets::plan_all), [`apply`](IpSets::apply) and
+//! [`apply_all`](IpSets::apply_all) collect the wanted entries of a set without letting other tasks
+//! run. With a million of them, that holds the thread for about 70 ms.
 //!
 //! Opening a handle in another namespace starts a thread, and blocks until that thread has opened a
 //! socket there.

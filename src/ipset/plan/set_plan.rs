@@ -442,6 +442,10 @@ fn placed<T: SetType>(entry: Entry<T>, neighbor: Option<Neighbor>) -> Entry<T> {
 
 impl<T: SetType> fmt::Display for SetPlan<T> {
     /// Writes the lines that `ipset restore` would take, each with its end.
+    ///
+    /// Names and comments that are not UTF-8, or that a line cannot represent, are written escaped.
+    /// Only this crate refuses to read them: the tool takes the escaped text for the name or the
+    /// comment.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.set().name();
         let second = SetName::new("ipvset-second").unwrap_or(*name);

@@ -69,6 +69,10 @@ impl SetsPlan {
 
 impl fmt::Display for SetsPlan {
     /// Writes the lines that `ipset restore` would take, each with its end.
+    ///
+    /// Names and comments that are not UTF-8, or that a line cannot represent, are written escaped.
+    /// Only this crate refuses to read them: the tool takes the escaped text for the name or the
+    /// comment.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for plan in &self.sets {
             plan.fmt(f)?;
