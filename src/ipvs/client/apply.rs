@@ -40,6 +40,14 @@ pub(in crate::ipvs) struct Applied {
     pub(in crate::ipvs) rounds: Vec<Round>,
 }
 
+/// A reading of the table, and the plan that was made of it.
+struct ReadFor {
+    table: Vec<TableEntry>,
+    /// How long the reading took.
+    time: Duration,
+    plan: Plan,
+}
+
 /// A plan, and what became of its operations.
 pub(in crate::ipvs) struct Round {
     plan: Plan,
@@ -58,7 +66,9 @@ impl<T: Transport> Client<T> {
         wanted: &WantedTable,
         record: &Record,
     ) -> Result<Plan> {
-        Ok(planner.plan(wanted, &self.table().await?, record))
+        let mut table = self.table().await?;
+        self.plan_of(planner, wanted, record, None, &mut table)
+            .await
     }
 
     pub(crate) async fn verify(
@@ -101,13 +111,12 @@ impl<T: Transport> Client<T> {
         let mut reading_time = Duration::ZERO;
         loop {
             let pause = pauses.next();
-            let began = Instant::now();
-            let read = match goal.only {
-                None => self.table().await,
-                Some(only) => self.table_of(only).await,
-            };
-            match (read, pause) {
-                (Ok(read), _) => table = read,
+            let read = self.read_for(&goal).await;
+            let plan = match (read, pause) {
+                (Ok(read), _) => {
+                    (table, reading_time) = (read.table, read.time);
+                    read.plan
+                }
                 (Err(error), Some(pause)) if error.is_inconsistent() => {
                     self.control.pause(pause).await;
                     continue;
@@ -115,14 +124,6 @@ impl<T: Transport> Client<T> {
                 (Err(error), _) if rounds.is_empty() => return Err(error),
                 // The report has the failures of the round before.
                 (Err(_), _) => break,
-            }
-            reading_time = began.elapsed();
-            let plan = match goal.only {
-                None => goal.planner.plan(goal.wanted, &table, goal.record),
-                Some(only) => {
-                    let planner = goal.planner;
-                    planner.plan_some(only, goal.wanted, &table, goal.record)
-                }
             };
             let drifted = drifted(&plan, goal.wanted, goal.record, goal.before);
             goal.record.begin(&plan, SystemTime::now());
@@ -154,6 +155,26 @@ impl<T: Transport> Client<T> {
             reading_time,
             rounds,
         })
+    }
+
+    /// Reads the table, and makes a plan.
+    async fn read_for(&mut self, goal: &Goal<'_>) -> Result<ReadFor> {
+        let began = Instant::now();
+        let mut table = match goal.only {
+            None => self.table().await?,
+            Some(only) => self.table_of(only).await?,
+        };
+        let time = began.elapsed();
+        let Goal {
+            planner,
+            wanted,
+            record,
+            only,
+            ..
+        } = goal;
+        let plan = self.plan_of(planner, wanted, record, *only, &mut table);
+        let plan = plan.await?;
+        Ok(ReadFor { table, time, plan })
     }
 
     /// Carries out a plan. Servers that are replaced leave in a second batch, if others came.

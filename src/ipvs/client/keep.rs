@@ -207,6 +207,8 @@ impl<T: Transport> Client<T> {
             is_as_wanted = plan.is_empty();
         }
         let changes = Changes::since(&keeper.record);
+        self.add_missed_drains(&mut table, keeper.record.drains())
+            .await?;
         let policy = &keeper.planner.policy;
         let look = keeper.record.look(policy, Reading::Table(&table), now);
         let ended = self.end(look, keeper, &mut kept).await;
@@ -234,13 +236,15 @@ impl<T: Transport> Client<T> {
     ) -> Result<Vec<Operation>> {
         let policy = &keeper.planner.policy;
         let drains = keeper.record.drains();
-        let seen = seen.filter(|_| !drains.needs_table(policy));
+        let shows_all = |it: &&Snapshot| drains.lacking(Reading::Snapshot(it)).is_empty();
+        let seen = seen.filter(|it| !drains.needs_table(policy) && shows_all(it));
         let look = match seen {
             _ if drains.is_empty() => Look::default(),
             Some(seen) => keeper.record.look(policy, Reading::Snapshot(seen), now),
             None => {
                 let keys: Vec<_> = drains.keys().copied().collect();
-                let table = self.table_of(&keys).await?;
+                let mut table = self.table_of(&keys).await?;
+                self.add_missed_drains(&mut table, drains).await?;
                 keeper.record.look(policy, Reading::Table(&table), now)
             }
         };

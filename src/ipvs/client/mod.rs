@@ -3,6 +3,7 @@
 mod apply;
 pub(crate) mod control;
 mod keep;
+mod missed;
 mod netlink;
 mod sockopt;
 pub(crate) mod table;

@@ -54,13 +54,19 @@ pub(super) struct Server {
 }
 
 /// A reading of the table, for [`Record::look`](super::Record::look).
+///
+/// What a reading lacks counts as removed, although the kernel can leave out what exists: see
+/// [`Ipvs::services`](crate::ipvs::Ipvs::services) and [`Snapshot`]. Then the drain is forgotten,
+/// and a later plan begins it anew if the server belongs to the program.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Reading<'a> {
-    /// The whole table.
+    /// The whole table. [`Ipvs::verified_table`](crate::ipvs::Ipvs::verified_table) leaves out the
+    /// least.
     Table(&'a [TableEntry]),
     /// The `/proc` snapshot. It does not show persistence templates: see
-    /// [`Drains::needs_table`].
+    /// [`Drains::needs_table`]. Up to Linux 7.0, it does not show all services if the table is
+    /// longer than a page and another network namespace has services, too.
     Snapshot(&'a Snapshot),
 }
 
@@ -114,6 +120,21 @@ impl Drains {
     /// Returns an iterator over the services with draining servers.
     pub(in crate::ipvs) fn keys(&self) -> impl Iterator<Item = &ServiceKey> {
         self.services.keys()
+    }
+
+    /// Returns the services of which a reading lacks a draining server.
+    pub(in crate::ipvs) fn lacking(&self, reading: Reading<'_>) -> BTreeSet<ServiceKey> {
+        if self.is_empty() {
+            return BTreeSet::new();
+        }
+        let seen = seen(self, WaitFor::All, reading);
+        let is_seen = |key: &ServiceKey, service: &Service| {
+            let mut servers = service.servers.keys();
+            seen.get(key)
+                .is_some_and(|seen| servers.all(|it| seen.contains_key(it)))
+        };
+        let lacking = self.services.iter().filter(|(key, it)| !is_seen(key, it));
+        lacking.map(|(key, _)| *key).collect()
     }
 
     /// Returns true if a service has draining servers.

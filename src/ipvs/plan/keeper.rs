@@ -32,9 +32,10 @@ use crate::ipvs::proc::{Proc, Snapshot};
 /// (see [`Snapshot`](crate::ipvs::proc::Snapshot)), so the table is read [from time to
 /// time](Keeper::read_every) all the same.
 ///
-/// The kernel can leave out services if other programs add and remove some while the table is
-/// read. A call that meets this ends with the table as wanted, or the next call reads it again. But
-/// what was left out can be reported as drift later.
+/// The kernel can leave out services and servers if other programs add and remove some while the
+/// table is read. A call that meets this ends with the table as wanted, or the next call reads it
+/// again. Before the record forgets what a reading lacks, the kernel is asked for that by itself.
+/// But what was left out can be reported as drift later.
 ///
 /// Up to Linux 7.0, `/proc` does not show all services if the table is larger than a page and
 /// another network namespace has services, too. Then each call reads the table.

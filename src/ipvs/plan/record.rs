@@ -1,5 +1,5 @@
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
@@ -13,6 +13,7 @@ use super::step::{Reason, Step};
 use super::step_result::StepResult;
 use crate::ipvs::model::key::ServiceKey;
 use crate::ipvs::model::operation::Operation;
+use crate::ipvs::model::report::TableEntry;
 
 /// What a program applied before, and what drains.
 ///
@@ -25,12 +26,21 @@ use crate::ipvs::model::operation::Operation;
 /// [`Record::settle`]. Between plans, it ends drains: it calls [`Record::look`], carries out the
 /// operations, and calls [`Record::done`] for each that succeeded.
 ///
+/// What a plan finds neither in the table nor wanted is forgotten. The kernel can leave out what
+/// exists if other programs change the table while it is read, and a service or server that is
+/// forgotten for this reason can stay for good. So [`Ipvs::plan`](crate::ipvs::Ipvs::plan) asks the
+/// kernel for each of them once more, as [`Ipvs::apply`](crate::ipvs::Ipvs::apply) and
+/// [`Ipvs::keep`](crate::ipvs::Ipvs::keep) do. A program that calls
+/// [`Planner::plan`](super::Planner::plan) gives it the table of
+/// [`Ipvs::verified_table`](crate::ipvs::Ipvs::verified_table).
+///
 /// ```no_run
 /// # use std::time::SystemTime;
 /// # use ipvset::ipvs::{Ipvs, plan::*, proc::Proc};
 /// # let mut ipvs = Ipvs::connect()?;
 /// # let (wanted, policy, mut record) = (WantedTable::new(), Policy::new(), Record::new());
-/// let plan = Planner::new().policy(policy.clone()).plan(&wanted, &ipvs.table()?, &record);
+/// let planner = Planner::new().policy(policy.clone());
+/// let plan = ipvs.plan(&planner, &wanted, &record)?;
 /// record.begin(&plan, SystemTime::now());
 /// // … save the record, carry out the plan's operations
 /// record.settle(&plan, |step| StepResult::Succeeded);
@@ -77,6 +87,19 @@ impl Record {
 
     pub(super) fn applied(&self) -> &BTreeMap<ServiceKey, AddressSet> {
         &self.applied
+    }
+
+    /// Returns the services of which something is forgotten when this plan is settled, because the
+    /// table lacks it.
+    pub(in crate::ipvs) fn lacking(
+        &self,
+        plan: &Plan,
+        table: &[TableEntry],
+    ) -> BTreeSet<ServiceKey> {
+        let mut lacking = self.drains.lacking(Reading::Table(table));
+        lacking.retain(|key| plan.concerns(key));
+        lacking.extend(plan.gone.iter().map(|it| it.service));
+        lacking
     }
 
     /// Enters a plan before it is carried out.
@@ -234,8 +257,9 @@ impl Record {
     /// Looks at the draining servers. Returns the operations that end drains and the time of the
     /// next look.
     ///
-    /// Servers that another program removed are forgotten. An operation that fails is returned
-    /// again by the next look.
+    /// Servers that another program removed are forgotten, and so are those that the
+    /// [reading](Reading) lacks for another reason. An operation that fails is returned again by
+    /// the next look.
     pub fn look(&mut self, policy: &Policy, reading: Reading<'_>, now: SystemTime) -> Look {
         self.drains.look(policy, reading, now)
     }

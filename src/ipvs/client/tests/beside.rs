@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use nix::errno::Errno;
 
@@ -10,9 +11,9 @@ use crate::ipvs::client::Client;
 use crate::ipvs::messages::{Query, Report};
 use crate::ipvs::plan::tests::model::{Kernel, Refusal};
 use crate::ipvs::plan::{
-    Keeper, Object, ObjectReport, ObjectState, Planner, Policy, Record, WantedTable,
+    Keeper, Object, ObjectReport, ObjectState, Planner, Policy, Record, Scope, WantedTable,
 };
-use crate::ipvs::{Operation, RealServer, VirtualService};
+use crate::ipvs::{Operation, RealServer, ServerInfo, VirtualService};
 use crate::netlink::{Transport, ready};
 
 /// A kernel, and how it was asked.
@@ -21,8 +22,10 @@ struct World {
     kernel: Kernel,
     /// The number of times that all services were listed.
     readings: usize,
-    /// True if the next list lacks its first service.
-    skips: bool,
+    /// The number of times that one service was asked for.
+    single: usize,
+    /// What the next list lacks that would have it.
+    skips: Vec<Object>,
 }
 
 impl World {
@@ -31,11 +34,12 @@ impl World {
         match query {
             Query::Services => {
                 self.readings += 1;
-                let skipped = usize::from(std::mem::take(&mut self.skips));
-                let listed = table.skip(skipped);
-                listed.map(|it| Report::Service(it.service)).collect()
+                let services = table.map(|it| it.service);
+                let listed = services.filter(|it| !self.is_skipped(Object::service(it.key())));
+                listed.map(Report::Service).collect()
             }
             Query::Service(key) => {
+                self.single += 1;
                 let found = table.find(|it| it.service.key() == *key);
                 found
                     .map(|it| Report::Service(it.service))
@@ -45,10 +49,19 @@ impl World {
             Query::Servers(key) => {
                 let found = table.find(|it| it.service.key() == *key);
                 let servers = found.map(|it| it.servers).unwrap_or_default();
-                servers.into_iter().map(Report::Server).collect()
+                let servers = servers.into_iter();
+                let address = |it: &ServerInfo| it.config.address;
+                let listed =
+                    servers.filter(|it| !self.is_skipped(Object::server(*key, address(it))));
+                listed.map(Report::Server).collect()
             }
             other => panic!("{other:?}"),
         }
+    }
+
+    fn is_skipped(&mut self, object: Object) -> bool {
+        let place = self.skips.iter().position(|it| *it == object);
+        place.map(|it| self.skips.remove(it)).is_some()
     }
 
     fn execute(&mut self, operation: &Operation) -> Option<Errno> {
@@ -67,10 +80,10 @@ impl World {
 }
 
 /// Returns a client of a kernel. Another program changes its table before the first operation.
-fn client_of(
+fn client_of<B: FnOnce(&mut Kernel)>(
     world: &Arc<Mutex<World>>,
-    beside: impl FnOnce(&mut Kernel),
-) -> Client<impl Transport> {
+    beside: B,
+) -> Client<impl Transport + use<B>> {
     let (asked, changed) = (world.clone(), world.clone());
     let mut beside = Some(beside);
     let execute = move |operation: &Operation| {
@@ -162,7 +175,7 @@ fn a_service_that_is_gone_is_added_where_only_a_few_are_read() {
 fn what_one_reading_misses_is_no_drift() {
     let world = Arc::<Mutex<World>>::default();
     let (mut client, mut keeper) = kept(&world);
-    world.lock().unwrap().skips = true;
+    world.lock().unwrap().skips = vec![Object::service(web())];
     let kept = ready(client.keep(&mut keeper, None)).unwrap();
     assert_eq!(kept.report.drift, []);
     // What is really gone is drift.
@@ -254,5 +267,217 @@ fn what_drains_is_in_each_report() {
         let object = Object::server(web(), server(1).address);
         let state = ObjectState::DrainingUntil(until);
         assert_eq!(kept.report.objects, [ObjectReport::new(object, state)]);
+    }
+}
+
+/// A keeper of eight services that begins to drain what of them is not wanted any more.
+struct Draining<T> {
+    world: Arc<Mutex<World>>,
+    client: Client<T>,
+    keeper: Keeper,
+    wanted: WantedTable,
+}
+
+impl<T: Transport> Draining<T> {
+    fn keep(&mut self) {
+        let kept = self.client.keep(&mut self.keeper, Some(&self.wanted));
+        let kept = ready(kept).unwrap();
+        assert!(kept.report.is_success(), "{kept:?}");
+    }
+
+    /// Compares the table with what the last call wanted.
+    fn compare(&mut self) {
+        let kept = ready(self.client.keep(&mut self.keeper, None)).unwrap();
+        assert!(kept.read_table);
+    }
+
+    /// Wants another weight of the last service, so that only this one and those with draining
+    /// servers are read.
+    fn change_one(&mut self) {
+        let last = VirtualService::tcp(([10, 0, 0, 1], 87).into());
+        self.wanted.remove(last.key);
+        self.wanted.insert(last, [server(5)]).unwrap();
+        self.keeper.look_at = Some(SystemTime::UNIX_EPOCH);
+        let kept = self.client.keep(&mut self.keeper, Some(&self.wanted));
+        assert!(!ready(kept).unwrap().read_table);
+    }
+
+    /// Brings the table to what is wanted without the keeper.
+    fn apply(&mut self) {
+        let Keeper {
+            planner, record, ..
+        } = &mut self.keeper;
+        let report = self.client.apply(planner, &self.wanted, record);
+        assert!(ready(report).unwrap().is_success());
+    }
+
+    fn end_connections(&self) {
+        for service in self.world.lock().unwrap().kernel.services.values_mut() {
+            service
+                .servers
+                .iter_mut()
+                .for_each(|it| it.connections = (0, 0, 0));
+        }
+    }
+
+    fn drains(&self) -> Vec<Object> {
+        let drains = self.keeper.record.drains().iter();
+        drains.map(|(object, _)| object).collect()
+    }
+}
+
+/// Returns a keeper of what is recorded, after the first service became one with these servers.
+fn draining(servers: Option<&[RealServer]>, scope: Scope) -> Draining<impl Transport + use<>> {
+    let world = Arc::<Mutex<World>>::default();
+    let client = client_of(&world, |_| ());
+    let keeper = Keeper::new(Planner::new().scope(scope)).proc(None);
+    let mut draining = Draining {
+        world,
+        client,
+        keeper,
+        wanted: wanted(8, 1),
+    };
+    draining.keep();
+    for service in draining.world.lock().unwrap().kernel.services.values_mut() {
+        service.servers[0].connections = (1, 0, 0);
+    }
+    draining.wanted.remove(web());
+    if let Some(servers) = servers {
+        let service = VirtualService::new(web());
+        draining
+            .wanted
+            .insert(service, servers.iter().cloned())
+            .unwrap();
+    }
+    draining.keep();
+    assert_eq!(draining.drains(), [drained()]);
+    draining.world.lock().unwrap().single = 0;
+    draining
+}
+
+/// The server that drains.
+fn drained() -> Object {
+    Object::server(web(), server(1).address)
+}
+
+fn other_server() -> RealServer {
+    RealServer::new("10.1.0.2:80".parse().unwrap())
+}
+
+#[test]
+fn a_draining_service_that_one_reading_misses_is_removed_later() {
+    for read in [Draining::keep, Draining::compare, Draining::apply] {
+        let mut draining = draining(None, Scope::recorded());
+        draining.world.lock().unwrap().skips = vec![Object::service(web())];
+        read(&mut draining);
+        assert_eq!(draining.world.lock().unwrap().skips, []);
+        assert_eq!(draining.drains(), [drained()]);
+        draining.end_connections();
+        draining.keep();
+        let world = draining.world.lock().unwrap();
+        assert!(!world.kernel.services.contains_key(&web()));
+    }
+}
+
+#[test]
+fn a_draining_server_that_one_reading_misses_is_removed_later() {
+    let reads = [
+        Draining::keep,
+        Draining::compare,
+        Draining::apply,
+        Draining::change_one,
+    ];
+    let servers = [other_server()];
+    for (read, servers) in reads
+        .into_iter()
+        .flat_map(|it| [(it, None), (it, Some(&servers[..]))])
+    {
+        let mut draining = draining(servers, Scope::recorded());
+        draining.world.lock().unwrap().skips = vec![drained()];
+        read(&mut draining);
+        assert_eq!(draining.world.lock().unwrap().skips, []);
+        assert_eq!(draining.drains(), [drained()]);
+        draining.end_connections();
+        draining.keep();
+        let world = draining.world.lock().unwrap();
+        let service = world.kernel.services.get(&web());
+        let left = service.map(|it| it.servers.len());
+        assert_eq!(left, servers.map(<[_]>::len));
+    }
+}
+
+/// The list of servers by which the service is asked for lacks the server, too.
+#[test]
+fn what_is_asked_for_can_be_missed_once_more() {
+    for read in [Draining::keep, Draining::compare, Draining::apply] {
+        let mut draining = draining(None, Scope::recorded());
+        let before = draining.keeper.record.clone();
+        draining.world.lock().unwrap().skips = vec![Object::service(web()), drained()];
+        read(&mut draining);
+        let world = draining.world.lock().unwrap();
+        assert_eq!(world.skips, []);
+        assert_eq!(draining.keeper.record, before);
+        let service = &world.kernel.services[&web()];
+        assert_eq!(service.servers.len(), 1);
+    }
+}
+
+/// The plan adds the service, which fails because it is there.
+#[test]
+fn the_drains_of_a_wanted_service_that_one_reading_misses_go_on() {
+    let servers = [other_server()];
+    for read in [Draining::keep, Draining::compare, Draining::apply] {
+        let mut draining = draining(Some(&servers), Scope::recorded());
+        let before = draining.keeper.record.clone();
+        draining.world.lock().unwrap().skips = vec![Object::service(web())];
+        read(&mut draining);
+        assert_eq!(draining.keeper.record, before);
+    }
+}
+
+/// The deadline is the one that it was, and the weight too.
+#[test]
+fn a_drain_that_one_reading_misses_does_not_begin_again() {
+    let servers = [other_server()];
+    for skipped in [Object::service(web()), drained()] {
+        for scope in [Scope::everything(), Scope::named()] {
+            let mut draining = draining(Some(&servers), scope);
+            let before = draining.keeper.record.clone();
+            draining.world.lock().unwrap().skips = vec![skipped];
+            draining.apply();
+            assert_eq!(draining.keeper.record, before);
+        }
+    }
+}
+
+/// A service that is no longer in the scope, whose drains go on nevertheless.
+#[test]
+fn a_drain_outside_of_the_scope_outlives_a_reading_that_misses_it() {
+    let mut draining = draining(Some(&[other_server()]), Scope::named());
+    draining.wanted.remove(web());
+    draining.keep();
+    let before = draining.keeper.record.clone();
+    draining.world.lock().unwrap().skips = vec![Object::service(web())];
+    draining.keep();
+    assert_eq!(draining.keeper.record, before);
+}
+
+#[test]
+fn only_what_a_reading_lacks_is_asked_for_by_itself() {
+    for read in [Draining::keep, Draining::compare, Draining::apply] {
+        let mut draining = draining(None, Scope::recorded());
+        read(&mut draining);
+        assert_eq!(draining.world.lock().unwrap().single, 0);
+        let remove = Operation::RemoveService(web());
+        let world = draining.world.clone();
+        world.lock().unwrap().kernel.execute(&remove).unwrap();
+        read(&mut draining);
+        assert_eq!(world.lock().unwrap().single, 1);
+        assert_eq!(draining.drains(), []);
+        draining.keep();
+        let single = world.lock().unwrap().single;
+        draining.keep();
+        assert_eq!(world.lock().unwrap().single, single, "it is forgotten");
+        assert!(!draining.keeper.record.contains(&Object::service(web())));
     }
 }

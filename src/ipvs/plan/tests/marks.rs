@@ -1,13 +1,39 @@
 //! Services of one firewall mark for both families. A snapshot shows them in rows that look the
 //! same.
 
-use super::program::Program;
+use super::program::{Program, WEB, kernel, key, web};
 use crate::ipvs::Operation;
+use crate::ipvs::plan::Reading;
 use crate::ipvs::plan::expected::is_expected;
 use crate::ipvs::proc::Snapshot;
 
 const V4: &str = "-A -f 7 -s rr\n-a -f 7 -r 10.1.0.1:80 -m\n-a -f 7 -r 10.1.0.2:80 -m\n";
 const V6: &str = "-A -f 7 -6 -s rr\n-a -f 7 -6 -r 10.1.0.1:80 -i\n-a -f 7 -6 -r [fd01::1]:80 -m\n";
+
+/// The row of the other family is not enough.
+#[test]
+fn a_snapshot_has_to_show_each_draining_server() {
+    let web_of = |servers: &[(u8, u32)]| web("rr", servers);
+    let mut program = Program::new(&format!("{}{V4}{V6}", web_of(&[(1, 1), (2, 1)])));
+    let kept = "-A -f 7 -6 -s rr\n-a -f 7 -6 -r 10.1.0.1:80 -i\n";
+    program.apply(&format!("{}{V4}{kept}", web_of(&[(1, 1)])));
+    assert_eq!(program.drains().len(), 2);
+    let drains = program.record.drains();
+    let (mark, web) = (key("-f 7 -6"), key(WEB));
+    for (shown, lacking) in [
+        (format!("{}{V4}{V6}", web_of(&[(2, 0)])), vec![]),
+        (format!("{}{V4}", web_of(&[(2, 0)])), vec![mark]),
+        (format!("{}{V6}", web_of(&[(1, 1)])), vec![web]),
+        (V6.to_owned(), vec![web]),
+    ] {
+        let kernel = kernel(&shown);
+        let (table, snapshot) = (kernel.table(), kernel.snapshot());
+        for reading in [Reading::Table(&table), Reading::Snapshot(&snapshot)] {
+            let found: Vec<_> = drains.lacking(reading).into_iter().collect();
+            assert_eq!(found, lacking, "{shown}");
+        }
+    }
+}
 
 #[test]
 fn a_server_of_both_families_is_drained_once_both_rows_say_so() {
