@@ -270,7 +270,7 @@ fn what_drains_is_in_each_report() {
     }
 }
 
-/// A keeper of eight services that begins to drain what of them is not wanted any more.
+/// A keeper of eight services. The server of the first drains.
 struct Draining<T> {
     world: Arc<Mutex<World>>,
     client: Client<T>,
@@ -326,7 +326,7 @@ impl<T: Transport> Draining<T> {
     }
 }
 
-/// Returns a keeper of what is recorded, after the first service became one with these servers.
+/// Returns a keeper with this scope. The first service is wanted with these servers, or not at all.
 fn draining(servers: Option<&[RealServer]>, scope: Scope) -> Draining<impl Transport + use<>> {
     let world = Arc::<Mutex<World>>::default();
     let client = client_of(&world, |_| ());
@@ -460,6 +460,14 @@ fn a_drain_outside_of_the_scope_outlives_a_reading_that_misses_it() {
     draining.world.lock().unwrap().skips = vec![Object::service(web())];
     draining.keep();
     assert_eq!(draining.keeper.record, before);
+}
+
+#[test]
+fn a_drain_is_not_asked_for_where_only_others_are_read() {
+    let mut draining = draining(None, Scope::recorded());
+    draining.change_one();
+    // The service that changed, and the one that drains when it is looked at.
+    assert_eq!(draining.world.lock().unwrap().single, 2);
 }
 
 #[test]
