@@ -13,6 +13,7 @@ use ipvset::OnFailure;
 use ipvset::ipvs::{Ipvs, Operation, RealServer, VirtualService};
 use lab::Needs;
 use lab::test::eventually;
+use nix::sched::{CloneFlags, setns};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -24,6 +25,7 @@ lab::tests![
     Needs::ipvs().and_sets(&["hash:ip"]);
     what_the_kernel_has,
     without_a_capability,
+    in_a_user_namespace,
     counters_grow,
     memory_does_not_grow_with_scrapes,
     slow_clients_give_way,
@@ -115,7 +117,7 @@ fn what_the_kernel_has() -> Result {
     let _exporter = Exporter::start(&mut Command::new(lab::tool::example("exporter")?))?;
     let values = metrics()?;
     let value = |key: &str| values.get(key).map(String::as_str);
-    for part in ["table", "statistics", "totals", "sets"] {
+    for part in ["table", "statistics", "ipv6", "totals", "sets"] {
         assert_eq!(
             value(&format!("ipvset_part_available{{part=\"{part}\"}}")),
             Some("1")
@@ -165,6 +167,7 @@ fn without_a_capability() -> Result {
     for (part, available) in [
         ("table", "1"),
         ("statistics", "0"),
+        ("ipv6", "1"),
         ("totals", "1"),
         ("sets", "0"),
     ] {
@@ -181,6 +184,40 @@ fn without_a_capability() -> Result {
     let absent = |key: &String| !beyond.iter().any(|prefix| key.starts_with(prefix));
     assert!(values.keys().all(absent), "{values:#?}");
     Ok(())
+}
+
+/// Socket options, which are all there is, do not list IPv6.
+fn in_a_user_namespace() -> Result {
+    let script = "ip link set lo up && exec \"$0\"";
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--net", "sh", "-c", script]);
+    let exporter = Exporter::start(command.arg(lab::tool::example("exporter")?))?;
+    let values = beside(exporter.0.id(), || {
+        table()?;
+        metrics()
+    })?;
+    for (part, available) in [("table", "1"), ("statistics", "1"), ("ipv6", "0")] {
+        let value = values.get(&format!("ipvset_part_available{{part=\"{part}\"}}"));
+        assert_eq!(value.map(String::as_str), Some(available), "{part}");
+    }
+    let has = |family: &str| {
+        let label = format!("family=\"{family}\"");
+        values.keys().any(|key| key.contains(&label))
+    };
+    assert!(has("ipv4") && !has("ipv6"), "{values:#?}");
+    Ok(())
+}
+
+/// Runs something in the network namespace of a process.
+fn beside<T: Send>(process: u32, body: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| {
+            let namespace = fs::File::open(format!("/proc/{process}/ns/net"))?;
+            setns(namespace, CloneFlags::CLONE_NEWNET)?;
+            body()
+        });
+        run.join().unwrap_or_else(|_| Err("it panicked".into()))
+    })
 }
 
 fn counters_grow() -> Result {

@@ -21,7 +21,8 @@ The metrics that begin with node_ipvs_ are those of node_exporter, with a label 
 Those that begin with ipvset_ are beyond them: counters and rates of each service and server,
 persistent connections, and the entries and memory of sets.
 
-Without CAP_NET_ADMIN it exports what /proc shows. ipvset_part_available says what is left out.
+Without CAP_NET_ADMIN it exports what /proc shows. With that of a user namespace only, it
+exports no IPv6 services. ipvset_part_available says what is left out.
 ";
 
 fn main() -> ExitCode {

@@ -5,7 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use ipvset::ipvs::proc::{Proc, SnapshotKey};
-use ipvset::ipvs::{Ipvs, ServiceKey, Statistics};
+use ipvset::ipvs::{ControlInterface, Ipvs, ServiceKey, Statistics};
 use ipvset::{Family, Protocol};
 
 use super::Metrics;
@@ -58,6 +58,8 @@ pub struct Table {
     services: Vec<Service>,
     /// Whether it contains statistics, which /proc does not show.
     pub has_statistics: bool,
+    /// Whether it contains IPv6 services, which socket options do not list.
+    pub has_ipv6: bool,
 }
 
 struct Service {
@@ -122,6 +124,7 @@ impl Table {
         Ok(Self {
             services,
             has_statistics: true,
+            has_ipv6: ipvs.control_interface() != ControlInterface::SocketOptions,
         })
     }
 
@@ -157,6 +160,7 @@ impl Table {
         Ok(Self {
             services,
             has_statistics: false,
+            has_ipv6: true,
         })
     }
 

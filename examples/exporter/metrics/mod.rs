@@ -23,13 +23,15 @@ pub fn write(output: &mut dyn Write) -> io::Result<()> {
             "statistics",
             table.as_ref().is_ok_and(|it| it.has_statistics),
         ),
+        ("ipv6", table.as_ref().is_ok_and(|it| it.has_ipv6)),
         ("totals", totals.is_ok()),
         ("sets", sets.is_ok()),
     ];
     metrics.begin(
         "ipvset_part_available",
         "gauge",
-        "Whether these metrics could be read. Statistics and sets need CAP_NET_ADMIN.",
+        "Whether these metrics could be read. Statistics and sets need CAP_NET_ADMIN. With \
+         that of a user namespace only, IPv6 services are left out.",
     )?;
     for (part, is_available) in parts {
         metrics.sample(&[("part", &part)], &u8::from(is_available))?;
