@@ -25,6 +25,7 @@ crate::tests![
     udp_goes_on_to_another_endpoint,
     a_deleted_service_keeps_its_connections,
     the_address_of_a_deleted_service_goes_when_its_drain_ends,
+    a_virtual_service_that_cannot_be_removed_keeps_what_it_needs,
 ];
 
 fn a_change_is_followed() -> Result {
@@ -376,5 +377,34 @@ fn the_address_of_a_deleted_service_goes_when_its_drain_ends() -> Result {
         assert_eq!(lab::tool("ipvsadm", ["-S", "-n"])?, "");
         drop(proxy);
     }
+    Ok(())
+}
+
+fn a_virtual_service_that_cannot_be_removed_keeps_what_it_needs() -> Result {
+    let world = World::new()?;
+    let record = "/tmp/cannot_be_written.json";
+    let options = ["--record", record, "--drain", "0"];
+    let web = service("web", "TCP", 80, &["10.96.0.10"], json!({}));
+    let slice = slice("web", "TCP", [1]);
+    proxy::apply(&options, &[web.clone(), slice.clone()]);
+    // A program that changed nothing has not opened its record yet.
+    let mut proxy = Proxy::start(&options)?;
+    proxy.say("ADDED", &web)?;
+    proxy.say("ADDED", &slice)?;
+    proxy.wait_until_applied();
+    // What cannot be recorded is not done.
+    std::fs::remove_file(record)?;
+    std::fs::create_dir(record)?;
+    proxy.say("DELETED", &web)?;
+    proxy.wait_for("cannot_be_written.json: ");
+    assert_eq!(world.who(From::Client, "10.96.0.10", 80, 1), names([1]));
+    let entries = lab::tool("ipset", ["list", "SVCPROXY-CLUSTER-IP"])?;
+    assert!(entries.contains("10.96.0.10,tcp:80"), "{entries}");
+    std::fs::remove_dir(record)?;
+    proxy.wait_for("changed: 1 virtual services");
+    let entries = lab::tool("ipset", ["list", "SVCPROXY-CLUSTER-IP"])?;
+    assert!(!entries.contains("10.96.0.10,tcp:80"), "{entries}");
+    let addresses = lab::tool("ip", ["address", "show", "dev", "svcproxy0"])?;
+    assert!(!addresses.contains("10.96.0.10"), "{addresses}");
     Ok(())
 }
