@@ -415,6 +415,8 @@ impl IpSets {
     /// # Errors
     /// Those of [`SetPlan::new`] and [`list`](Self::list), except
     /// [`NotFound`](crate::ErrorKind::NotFound): the plan creates a set that does not exist.
+    /// [`Inconsistent`](crate::ErrorKind::Inconsistent) if the policy keeps the set's options, and
+    /// another program creates the set meanwhile with another mask or less room.
     pub async fn plan<T: SetType, E: Into<Entry<T>>>(
         &mut self,
         set: &IpSet<T>,

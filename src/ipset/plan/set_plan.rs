@@ -6,7 +6,7 @@ use super::difference::{Difference, Fate};
 use super::interfaces;
 use super::policy::Policy;
 use super::wanted::Wanted;
-use super::way::{PLAN, Way, choose, described, maxelem};
+use super::way::{PLAN, Way, choose, described, keep_options, maxelem};
 use crate::ipset::message::encode::Purpose;
 use crate::ipset::model::value::Elements;
 use crate::ipset::{Entry, IpSet, Neighbor, Revision, SetInfo, SetName, SetType};
@@ -66,6 +66,9 @@ impl<T: SetType> Planning<T> {
         policy: &Policy,
     ) -> Result<Self> {
         let count = wanted.count();
+        if let Some(there) = there {
+            keep_options(wanted.set_mut(), there, count, policy)?;
+        }
         let way = choose(wanted.set_mut(), there, count, policy)?;
         wanted
             .set()

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::policy::{Overflow, Policy};
+use crate::error::Cause;
+use crate::ipset::model::element::Masks;
 use crate::ipset::model::options::DEFAULT_MAXELEM;
 use crate::ipset::model::types::{Families, Takes};
 use crate::ipset::{CreateOptions, IpSet, SetInfo, SetType};
@@ -85,6 +87,24 @@ pub(in crate::ipset) fn described<T: SetType>(
         *set.options_mut() = kept.options().clone();
     }
     set
+}
+
+/// Takes over the options of the set that exists if the policy keeps them. They are other ones than
+/// those that `count` entries were collected for if another program created the set since then.
+pub(super) fn keep_options<T: SetType>(
+    set: &mut IpSet<T>,
+    there: &SetInfo,
+    count: usize,
+    policy: &Policy,
+) -> Result<()> {
+    let kept = described(set, there, policy);
+    let masks = |set: &IpSet<T>| Masks::of(set.definition(), set.options());
+    if masks(&kept) != masks(set) || count > room(&kept, policy).0 {
+        let error = Error::new(PLAN, Cause::Inconsistent).object(set.name());
+        return Err(error.note("another program created it with another mask or less room"));
+    }
+    *set = kept;
+    Ok(())
 }
 
 /// Returns how the set in the kernel becomes one that has room for `count` entries, and changes

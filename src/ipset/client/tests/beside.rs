@@ -294,6 +294,40 @@ fn a_temporary_set_is_destroyed_if_the_callers_iterator_panics() {
     assert_eq!(sent, [Command::Create, Command::Destroy]);
 }
 
+/// Brings a set to three addresses with the options that it has. Another program creates it, like
+/// this, after it was looked for.
+fn kept(there: &str) -> (Result<SetReport<HashIp>>, bool) {
+    let set = IpSet::<HashIp>::new("web").unwrap();
+    let mut lists = 0;
+    let creates = Arc::new(Mutex::new(false));
+    let log = creates.clone();
+    let mut client = with_set(there.parse().unwrap(), move |request| {
+        *log.lock().unwrap() |= asks_for(Command::Create, request);
+        lists += usize::from(asks_for(Command::List, request));
+        let first = asks_for(Command::List, request) && lists == 1;
+        first.then(|| vec![request.error(libc::ENOENT)])
+    });
+    let policy = Policy::new().keep_options();
+    let report = ready(client.apply(&set, (1..4).map(address), &policy));
+    let creates = *creates.lock().unwrap();
+    (report, creates)
+}
+
+#[test]
+fn the_options_of_a_set_that_another_program_creates_are_kept() {
+    for there in ["web hash:ip comment", "web hash:ip maxelem 3"] {
+        let (report, creates) = kept(there);
+        let report = report.unwrap();
+        assert!(report.is_complete() && !creates, "{report}");
+    }
+    // The entries were collected for a set that stores them in another way or has more room.
+    for there in ["web hash:ip netmask 24", "web hash:ip maxelem 2"] {
+        let (report, creates) = kept(there);
+        let error = report.unwrap_err();
+        assert!(error.is_inconsistent() && !creates, "{error}");
+    }
+}
+
 /// A temporary set of this handle cannot be destroyed as often as `busy` says, since another
 /// program lists it. Then the content of the set is replaced again.
 fn replaced_again(busy: usize) -> Result<usize> {

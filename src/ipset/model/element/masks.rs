@@ -6,7 +6,7 @@ use crate::ipset::CreateOptions;
 use crate::ipset::model::types::{Definition, Takes};
 
 /// The masks of a set.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Masks {
     address: Option<IpAddr>,
     mark: u32,
