@@ -50,8 +50,11 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<
         return Err("`--watch` needs `--apply`".into());
     }
     if let (Some(watch), Some(timeout)) = (watch, timeout) {
-        if watch * 2 > timeout {
-            return Err("entries would vanish: `--watch` is more than half of `--timeout`".into());
+        // A timeout is renewed if less than half of it is left. With exactly half, the second run
+        // may come just before that, and the third one too late.
+        if watch * 2 >= timeout {
+            let why = "entries would vanish: `--watch` is not less than half of `--timeout`";
+            return Err(why.into());
         }
     }
     let name = name.to_str().ok_or("NAME is not UTF-8")?;

@@ -70,7 +70,14 @@ fn wrong_arguments_are_status_1() -> Result {
         ("b list --timeout", &["`--timeout` needs a value"]),
         ("--timeout 0 b list", &["`0` is not a number of seconds"]),
         ("--watch 5 b list", &["`--watch` needs `--apply`"]),
-        ("--apply --timeout 9 --watch 5 b list", &["more than half"]),
+        (
+            "--apply --timeout 9 --watch 5 b list",
+            &["not less than half"],
+        ),
+        (
+            "--apply --timeout 10 --watch 5 b list",
+            &["not less than half"],
+        ),
         ("--apply b missing", &["missing: No such file"]),
         (
             "--apply a-name-that-is-much-too-long-v4 list",
