@@ -14,10 +14,7 @@ pub(crate) fn plan(mut arguments: Arguments, out: &mut impl Write) -> Result<Sta
     if let Some(mut sets) = Sets::open(arguments.sets.take())? {
         let plan = sets.plan()?;
         sets_text::plan(&plan, arguments.json, out)?;
-        status = match (plan.is_empty(), plan.refused().len()) {
-            (true, 0) => Status::AsWanted,
-            _ => Status::ToDo,
-        };
+        status = sets_text::plan_status(&plan);
     }
     let Some(wanted) = services else {
         return Ok(status);

@@ -3,23 +3,26 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
-use ipvset::ipset::plan::{SetReport, SetsPlan, SetsReport};
+use ipvset::ipset::plan::{SetPlan, SetReport, SetsPlan, SetsReport};
 use ipvset::ipset::types::AnyType;
 use serde_json::{Value, json};
 
 use crate::{Result, Status, text};
 
-/// Writes a plan as the lines that `ipset restore` would take, and a summary.
+/// Writes a plan as the lines that `ipset restore` would take, a summary, and a line for each set
+/// or entry that is refused.
 pub(crate) fn plan(plan: &SetsPlan, json: bool, out: &mut impl Write) -> Result<()> {
     if json {
-        let set = |it: &ipvset::ipset::plan::SetPlan<AnyType>| json!({ "set": it.set().name(), "way": it.way(), "counts": it.counts() });
+        let set = |it: &SetPlan<AnyType>| json!({ "set": it.set().name(), "way": it.way(), "counts": it.counts() });
         let sets: Vec<_> = plan
             .sets()
             .iter()
             .filter(|it| !it.is_empty())
             .map(set)
             .collect();
-        let refused = plan.refused().map(failed).collect::<Vec<_>>();
+        let entries = refused_entries(plan);
+        let entries = entries.map(|(set, error)| failed((set.set().name(), error)));
+        let refused: Vec<_> = plan.refused().map(failed).chain(entries).collect();
         let lines = plan.to_string();
         let lines: Vec<_> = lines.lines().collect();
         let value = json!({
@@ -31,7 +34,25 @@ pub(crate) fn plan(plan: &SetsPlan, json: bool, out: &mut impl Write) -> Result<
     for line in plan.summary().to_string().lines() {
         writeln!(out, "# {line}")?;
     }
+    for (_, error) in refused_entries(plan) {
+        writeln!(out, "# {error}")?;
+    }
     Ok(())
+}
+
+/// Returns the entries that no set of their type takes, with the plans of their sets.
+fn refused_entries(plan: &SetsPlan) -> impl Iterator<Item = (&SetPlan<AnyType>, &ipvset::Error)> {
+    let sets = plan.sets().iter();
+    sets.flat_map(|set| set.refused().map(move |(_, error)| (set, error)))
+}
+
+/// Returns whether everything is as wanted. What is refused cannot be done, but is not as wanted.
+pub(crate) fn plan_status(plan: &SetsPlan) -> Status {
+    let is_refused = plan.refused().len() > 0 || refused_entries(plan).next().is_some();
+    match plan.is_empty() && !is_refused {
+        true => Status::AsWanted,
+        false => Status::ToDo,
+    }
 }
 
 /// Returns the lines of a report: a line for each set that was changed or failed, and for each

@@ -10,6 +10,7 @@ crate::tests![
     sets_come_before_services_and_removals_after,
     only_a_scope_removes_sets,
     another_type_is_refused_or_created_anew,
+    entries_that_no_set_takes_are_told,
     sets_are_kept_as_they_are_wanted,
     a_plan_and_a_report_are_printed_as_json,
 ];
@@ -179,6 +180,28 @@ fn another_type_is_refused_or_created_anew() -> Result {
     assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
     assert_eq!(entries("a")?, ["10.0.0.1"]);
     expect(&folder.run("--sets sets")?, 0, "");
+    Ok(())
+}
+
+fn entries_that_no_set_takes_are_told() -> Result {
+    let folder = Folder::new()?;
+    // The mask makes it 0.0.0.0, which the kernel does not take.
+    let wanted = "create z hash:ip netmask 8\nadd z 10.0.0.0\nadd z 0.1.2.3\n";
+    folder.write("sets", wanted)?;
+    let why = "add entry 0.0.0.0 in z";
+    for (status, line) in [(1, "--apply --sets sets"), (2, "--sets sets")] {
+        let ended = folder.run(line)?;
+        assert_eq!(ended.status.code(), Some(status), "{ended:#?}");
+        assert!(ended.out.contains(&format!("# {why}")), "{ended:#?}");
+        assert_eq!(entries("z")?, ["10.0.0.0"]);
+    }
+    let ended = folder.run("--json --sets sets")?;
+    assert_eq!(ended.status.code(), Some(2), "{ended:#?}");
+    let plan: Value = serde_json::from_str(&ended.out)?;
+    let refused = &plan["sets"]["refused"][0];
+    assert_eq!(refused["set"], "z", "{plan:#}");
+    let error = refused["error"].as_str().unwrap_or_default();
+    assert!(error.contains(why), "{plan:#}");
     Ok(())
 }
 
