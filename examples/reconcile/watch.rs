@@ -70,7 +70,7 @@ pub(crate) fn watch(
     let mut services = Services::open(&mut arguments, interval)?;
     let mut sets = Sets::open(arguments.sets.take())?;
     let mut told = [String::new(), String::new()];
-    let mut last_error = None;
+    let mut last_errors = [None, None];
     let mut is_first = true;
     loop {
         let mut status = Status::AsWanted;
@@ -107,16 +107,23 @@ pub(crate) fn watch(
         }
         let services_read = services.as_mut().map_or(Ok(false), Services::read_again);
         let sets_read = sets.as_mut().map_or(Ok(false), Sets::read_again);
-        match services_read.and_then(|one| Ok(sets_read? || one)) {
-            Ok(false) => {}
-            Ok(true) => last_error = None,
-            Err(error) => {
-                let error = error.to_string();
-                if last_error.as_ref() != Some(&error) {
-                    say(format_args!("{error}; what was wanted before stays wanted"));
-                }
-                last_error = Some(error);
+        for (read, last) in [services_read, sets_read].into_iter().zip(&mut last_errors) {
+            tell_failed_read(read, last);
+        }
+    }
+}
+
+/// Reports that a file could not be read, unless that was the last error, too.
+fn tell_failed_read(read: Result<bool>, last: &mut Option<String>) {
+    match read {
+        Ok(false) => {}
+        Ok(true) => *last = None,
+        Err(error) => {
+            let error = error.to_string();
+            if last.as_ref() != Some(&error) {
+                say(format_args!("{error}; what was wanted before stays wanted"));
             }
+            *last = Some(error);
         }
     }
 }

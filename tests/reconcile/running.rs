@@ -71,11 +71,15 @@ impl Folder {
 
     /// Starts the example in this folder.
     pub(crate) fn start(&self, line: &str) -> Result<Running> {
+        self.start_with(line, Stdio::inherit())
+    }
+
+    pub(crate) fn start_with(&self, line: &str, errors: impl Into<Stdio>) -> Result<Running> {
         let mut command = self.command(line)?;
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(errors)
             .spawn()?;
         let out = child.stdout.take().ok_or("standard output is a pipe")?;
         let out = BufReader::new(out);

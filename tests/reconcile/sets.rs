@@ -1,5 +1,8 @@
 //! Sets, alone and beside services.
 
+use std::fs::File;
+use std::time::Duration;
+
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -12,6 +15,7 @@ crate::tests![
     another_type_is_refused_or_created_anew,
     entries_that_no_set_takes_are_told,
     sets_are_kept_as_they_are_wanted,
+    each_file_that_cannot_be_read_is_told_once,
     a_plan_and_a_report_are_printed_as_json,
 ];
 
@@ -229,6 +233,27 @@ fn sets_are_kept_as_they_are_wanted() -> Result {
     let (status, rest) = watch.end(Signal::SIGTERM)?;
     assert_eq!((status.code(), rest.as_str()), (Some(0), ""));
     assert_eq!(names()?, ["P-b"]);
+    Ok(())
+}
+
+fn each_file_that_cannot_be_read_is_told_once() -> Result {
+    let folder = Folder::new()?;
+    folder.write("sets", "create P-a hash:ip\n")?;
+    folder.write("table", "-A -t 10.0.0.1:80 -s rr\n")?;
+    let errors = folder.path("errors");
+    let line = "--apply --watch 1 --sets sets table";
+    let mut watch = folder.start_with(line, File::create(&errors)?)?;
+    watch.expect(&["P-a: no entries, created", "-t 10.0.0.1:80: added"]);
+    std::fs::remove_file(folder.path("sets"))?;
+    std::fs::remove_file(folder.path("table"))?;
+    std::thread::sleep(Duration::from_millis(3500));
+    let (status, _) = watch.end(Signal::SIGTERM)?;
+    assert_eq!(status.code(), Some(0));
+    let errors = std::fs::read_to_string(errors)?;
+    for file in ["sets", "table"] {
+        let told = errors.matches(&format!("reconcile: {file}: ")).count();
+        assert_eq!(told, 1, "{errors}");
+    }
     Ok(())
 }
 
