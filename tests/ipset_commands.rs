@@ -201,7 +201,15 @@ fn quoted_text_is_never_an_option() {
         lines.iter().map(|line| line.exist).collect::<Vec<_>>(),
         [false, true, false, false]
     );
-    assert_eq!(formatted(&lines[2]), "3: add s 1.1.1.2 comment \"-exist\"");
+    let Command::Add(_, entry) = &lines[2].command else {
+        panic!("{:?}", lines[2]);
+    };
+    assert_eq!(entry.options().comment().as_deref(), Some("-exist"));
+    // The tool would take it for its option, so it is written in a form that is not read back.
+    assert_eq!(
+        formatted(&lines[2]),
+        "3: add s 1.1.1.2 comment \"-exist\"(escaped)"
+    );
 }
 
 #[test]
