@@ -8,7 +8,7 @@ use crate::ipset::client::Client;
 use crate::ipset::message::code::Command;
 use crate::ipset::model::types::Takes;
 use crate::ipset::plan::SetReport;
-use crate::ipset::{CreateOptions, Entry, IpSet, Revision, SetName, SetType};
+use crate::ipset::{Entry, IpSet, Revision, SetName, SetType};
 use crate::netlink::Transport;
 use crate::trace::Began;
 use crate::{Error, ErrorKind, OnFailure, Outcome, Result};
@@ -41,8 +41,7 @@ impl<T: Transport> Client<T> {
             name: None,
             client: self,
         };
-        let options = set.options().clone();
-        let new = temporary.create(set, options, revision).await?;
+        let new = temporary.create(set, revision).await?;
         let client = &mut *temporary.client;
         let filled = client.fill_and_swap(set, &new, entries, on_failure).await;
         // It holds the old content now, or the part of the new content that was added.
@@ -166,11 +165,10 @@ impl<T: Transport> Temporary<'_, T> {
     async fn create<K: SetType>(
         &mut self,
         like: &IpSet<K>,
-        options: CreateOptions,
         revision: Revision,
     ) -> Result<IpSet<K>> {
         let name = self.client.claim.name()?;
-        let new = IpSet::from_parts(name, like.kind().clone(), options);
+        let new = IpSet::from_parts(name, like.kind().clone(), like.options().clone());
         // Set before the kernel is asked, since the set may exist even if the future is dropped.
         self.name = Some(name);
         let mut created = self.client.create(&new, revision).await;
@@ -192,8 +190,7 @@ impl<T: Transport> Temporary<'_, T> {
         entries: impl Iterator<Item = Entry<K>>,
         report: &mut SetReport<K>,
     ) -> Result<Outcome<Entry<K>>> {
-        let options = set.options().clone();
-        let new = self.create(set, options, Revision::Lowest).await?;
+        let new = self.create(set, Revision::Lowest).await?;
         let outcome = self
             .client
             .change_all_as(Change::Put, &new, set.name(), entries, OnFailure::Continue)

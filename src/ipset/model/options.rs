@@ -268,7 +268,7 @@ impl CreateOptions {
             Some(range) => Err(Refusal::new(format!(
                 "{name} does not take the range {range}"
             ))),
-            None if options.intersects(Takes::ADDRESS_RANGE.union(Takes::PORT_RANGE)) => {
+            None if options.intersects(Takes::RANGE) => {
                 Err(Refusal::new(format!("{name} needs a range")))
             }
             None => Ok(()),

@@ -263,8 +263,8 @@ impl<T: SetType> SetPlan<T> {
     /// entry among the wanted ones, and the error.
     ///
     /// An entry whose elements no set of the type has, such as an address of the other family or
-    /// one outside of a bitmap's range, needs no room in the set. One that is refused because of its options is counted like the
-    /// others, since it stays if it is in the set.
+    /// one outside of a bitmap's range, needs no room in the set. One that is refused because of its
+    /// options is counted like the others, since it stays if it is in the set.
     pub fn refused(&self) -> impl Iterator<Item = (usize, &Error)> {
         let refused = self.refused.iter();
         refused.map(|(position, error)| (self.origin(*position), error))

@@ -392,9 +392,8 @@ fn refusal<T: SetType>(
 /// Returns true if some of it is outside of the range of a bitmap, which takes none of it then.
 #[inline(always)]
 fn is_outside<T: SetType>(set: &IpSet<T>, value: &T::Value) -> bool {
-    let bitmap = Takes::ADDRESS_RANGE.union(Takes::PORT_RANGE);
     let range = set.options().range;
-    set.definition().options.intersects(bitmap)
+    set.definition().options.intersects(Takes::RANGE)
         && !range.is_some_and(|range| value.is_within(&range))
 }
 

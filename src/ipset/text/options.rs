@@ -44,10 +44,7 @@ type TakenBy = fn(&Definition) -> bool;
 /// The options of sets, in the order in which the tool lists them, except for the masks of types
 /// that got them later.
 static CREATE: &[(OptionName, TakenBy)] = &[
-    (value("range"), |it| {
-        let range = Takes::ADDRESS_RANGE.union(Takes::PORT_RANGE);
-        it.options.intersects(range)
-    }),
+    (value("range"), |it| it.options.intersects(Takes::RANGE)),
     (value("family"), has_family),
     (flag("-4"), has_family),
     (flag("-6"), has_family),

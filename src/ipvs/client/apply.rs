@@ -165,15 +165,15 @@ impl<T: Transport> Client<T> {
             Some(only) => self.table_of(only).await?,
         };
         let time = began.elapsed();
-        let Goal {
-            planner,
-            wanted,
-            record,
-            only,
-            ..
-        } = goal;
-        let plan = self.plan_of(planner, wanted, record, *only, &mut table);
-        let plan = plan.await?;
+        let plan = self
+            .plan_of(
+                goal.planner,
+                goal.wanted,
+                goal.record,
+                goal.only,
+                &mut table,
+            )
+            .await?;
         Ok(ReadFor { table, time, plan })
     }
 

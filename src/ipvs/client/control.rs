@@ -219,24 +219,18 @@ fn has_net_admin() -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sockopt::rejected;
+    use super::super::tests::family;
     use super::*;
-    use crate::ipvs::message::uapi::FAMILY;
     use crate::netlink::ready;
     use crate::netlink::scripted::{Request, Scripted};
-    use crate::wire::Writer;
 
     /// Connects over the socket options only, whose socket could not be opened.
     fn connect(errno: Errno) -> Error {
-        let transport = Scripted::new(|request: &Request<'_>| {
-            let mut family = Writer::default();
-            family.raw(&[1, 2, 0, 0]);
-            family.u16(1, 30);
-            family.string(2, FAMILY);
-            vec![request.data(0, family.bytes())]
-        });
+        let transport = Scripted::new(|request: &Request<'_>| vec![family(request)]);
         let sockets = Sockets {
             netlink: transport,
-            options: Err(super::super::sockopt::rejected(errno)),
+            options: Err(rejected(errno)),
         };
         let wanted = Some(ControlInterface::SocketOptions);
         ready(Control::connect(sockets, wanted)).err().unwrap()

@@ -284,11 +284,14 @@ impl<T: Transport> Client<T> {
     /// options those with IPv6 addresses. Firewall marks of IPv6 are not counted, since `/proc` does
     /// not show their family. Beside these, each call reads the table.
     fn unlisted(&self, snapshot: &Snapshot) -> usize {
-        let is_ipv6 = |key: &SnapshotKey| matches!(key, SnapshotKey::Address { address, .. } if address.is_ipv6());
-        match self.control.interface() {
+        let is_ipv6 = |key: SnapshotKey| match key {
+            SnapshotKey::Address { address, .. } => address.is_ipv6(),
+            SnapshotKey::FirewallMark { .. } => false,
+        };
+        match self.control_interface() {
             ControlInterface::Netlink => 0,
             ControlInterface::SocketOptions => {
-                snapshot.iter().filter(|(it, _)| is_ipv6(&it.key)).count()
+                snapshot.iter().filter(|(it, _)| is_ipv6(it.key)).count()
             }
         }
     }

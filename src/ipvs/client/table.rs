@@ -79,7 +79,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// Reads the part of the table with some services. Those that do not exist are left out, and so
-    /// are those of which the interface knows nothing: their operations fail by themselves.
+    /// are those that the interface cannot read. An operation on one of these fails by itself.
     pub(in crate::ipvs) async fn table_of(
         &mut self,
         services: impl IntoIterator<Item = &ServiceKey>,

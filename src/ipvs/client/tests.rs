@@ -88,7 +88,7 @@ fn answers(
 }
 
 /// Tells the number of the family.
-fn family(request: &Request<'_>) -> Reply {
+pub(super) fn family(request: &Request<'_>) -> Reply {
     let mut writer = Writer::default();
     writer.raw(&[1, 2, 0, 0]);
     writer.u16(1, NUMBER);
@@ -104,6 +104,11 @@ fn reply(request: &Request<'_>, report: Report) -> Reply {
 
 fn web() -> ServiceKey {
     "-t 10.0.0.1:80".parse().unwrap()
+}
+
+/// Returns so many services, with the ports from 1 on.
+fn services(count: u16) -> impl Iterator<Item = VirtualService> {
+    (1..=count).map(|port| VirtualService::tcp(([10, 0, 0, 1], port).into()))
 }
 
 fn server(weight: u32) -> RealServer {

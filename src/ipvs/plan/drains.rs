@@ -61,8 +61,8 @@ pub(super) struct Server {
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Reading<'a> {
-    /// The whole table. [`Ipvs::verified_table`](crate::ipvs::Ipvs::verified_table) leaves out the
-    /// least.
+    /// The whole table. That of [`Ipvs::verified_table`](crate::ipvs::Ipvs::verified_table) is the
+    /// least likely to lack something.
     Table(&'a [TableEntry]),
     /// The `/proc` snapshot. It does not show persistence templates: see
     /// [`Drains::needs_table`]. Up to Linux 7.0, it does not show all services if the table is

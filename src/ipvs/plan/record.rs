@@ -31,7 +31,7 @@ use crate::ipvs::model::report::TableEntry;
 /// forgotten for this reason can stay for good. So [`Ipvs::plan`](crate::ipvs::Ipvs::plan) asks the
 /// kernel for each of them once more, as [`Ipvs::apply`](crate::ipvs::Ipvs::apply) and
 /// [`Ipvs::keep`](crate::ipvs::Ipvs::keep) do. A program that calls
-/// [`Planner::plan`](super::Planner::plan) gives it the table of
+/// [`Planner::plan`](super::Planner::plan) should give it the table of
 /// [`Ipvs::verified_table`](crate::ipvs::Ipvs::verified_table).
 ///
 /// ```no_run

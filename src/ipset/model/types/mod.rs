@@ -109,6 +109,8 @@ bitflags! {
         const ADDRESS_RANGE = 32;
         const PORT_RANGE = 64;
         const SIZE = 128;
+        /// A range of either kind, which every bitmap has.
+        const RANGE = Self::ADDRESS_RANGE.bits() | Self::PORT_RANGE.bits();
     }
 }
 

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use nix::errno::Errno;
 
-use super::{answers, client, connected, web};
+use super::{answers, client, connected, services, web};
 use crate::ipvs::messages::{Query, Report};
 use crate::ipvs::plan::{Object, Planner, Record, WantedTable};
 use crate::ipvs::{Operation, Scheduler, ServiceInfo, SyncRole, VirtualService};
@@ -29,10 +29,6 @@ fn a_daemon_is_not_stopped_if_that_was_refused_or_the_reply_is_lost() {
     let mut loses = connected(|_| vec![Reply::Lost]);
     let error = ready(loses.execute(&STOP)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::RepliesLost);
-}
-
-fn services(count: u16) -> impl Iterator<Item = VirtualService> {
-    (1..=count).map(|port| VirtualService::tcp(([10, 0, 0, 1], port).into()))
 }
 
 /// Carries out operations over a socket that breaks after it sent some datagrams. `refuse` says

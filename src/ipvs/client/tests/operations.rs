@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use nix::errno::Errno;
 
-use super::{HEADERS, NUMBER, answers, client, connected, family, server, web};
+use super::{HEADERS, NUMBER, answers, client, connected, family, server, services, web};
 use crate::ipvs::client::Client;
 use crate::ipvs::client::control::Control;
 use crate::ipvs::client::netlink::Netlink;
@@ -17,10 +17,6 @@ use crate::netlink::message::{Frame, kind};
 use crate::netlink::ready;
 use crate::netlink::scripted::{Reply, Request, Scripted};
 use crate::{ErrorKind, Missing, OnFailure, Outcome};
-
-fn services(count: u16) -> impl Iterator<Item = VirtualService> {
-    (1..=count).map(|port| VirtualService::tcp(([10, 0, 0, 1], port).into()))
-}
 
 fn indices(outcome: &Outcome<Operation>) -> Vec<usize> {
     outcome.failures().iter().map(|it| it.index).collect()
